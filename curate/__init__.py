@@ -1,0 +1,1 @@
+"""Turns raw web crawls into audited, reproducible pre-training data."""

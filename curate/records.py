@@ -1,0 +1,41 @@
+"""The Arrow schema of every file the project writes.
+
+A record is one WARC response, revisit, resource or conversion record, one row of a table, or one damaged span of a file. Knows
+types and names only; imports nothing of the project.
+"""
+
+import pyarrow as pa
+
+ID = pa.binary(16)
+"""128-bit record id: blake2b of (source, file relative to the source's root, offset or row)."""
+
+ORIGIN = pa.schema(
+    [
+        ("id", ID),
+        ("source", pa.string()),
+        ("file", pa.string()),
+        ("offset", pa.int64()),
+        ("length", pa.int64()),
+        ("record_id", pa.string()),
+        ("url", pa.string()),
+        ("date", pa.timestamp("s", tz="UTC")),
+    ]
+)
+"""Where a record came from. `offset` and `length` are bytes in the file as stored (compressed), or the row and 1 for tables."""
+
+PAGES = pa.schema(
+    [
+        *ORIGIN,
+        ("reason", pa.string()),
+        ("content_type", pa.string()),
+        ("body", pa.large_binary()),
+        ("text", pa.large_string()),
+    ]
+)
+"""What ingest yields. `reason` is null where the record goes on; then exactly one of `body` (HTML bytes as served, transfer and
+content encodings undone) and `text` (already text: WET, JSONL, Parquet) is set."""
+
+BATCH_ROWS = 512
+"""Most rows of a batch that ingest yields."""
+BATCH_BYTES = 16 << 20
+"""A batch is closed when its bodies and texts reach this many bytes, so memory does not follow file size."""

@@ -1,0 +1,157 @@
+"""Files by address: local paths, and through fsspec whatever it knows (S3, GCS, HTTPS).
+
+Knows bytes, names, checksums and atomic commits; knows nothing of what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import glob as local_glob
+import hashlib
+import os
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, cast
+
+import fsspec
+
+_CHUNK = 1 << 20
+_WILD = frozenset("*?[")
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One input file: `path` opens it, `relative` names it within its source wherever that lies, `stamp` changes when it does."""
+
+    path: str
+    relative: str
+    size: int
+    stamp: str
+
+
+def is_remote(path: str) -> bool:
+    """Whether the path is an address with a scheme other than file://."""
+    return "://" in path and not path.startswith("file://")
+
+
+def open_binary(path: str) -> IO[bytes]:
+    """Open a file for reading bytes, wherever it lies."""
+    if is_remote(path):
+        return cast("IO[bytes]", fsspec.open(path, "rb").open())
+    return open(path.removeprefix("file://"), "rb")
+
+
+def resolve(path: str, against: str | Path) -> str:
+    """The path as an absolute one, relative paths taken from `against`; addresses stay as they are."""
+    if is_remote(path):
+        return path
+    path = os.path.expanduser(path.removeprefix("file://"))
+    return os.path.normpath(os.path.join(os.path.abspath(against), path))
+
+
+def _fixed_folder(pattern: str) -> str:
+    """The folder of a pattern up to its first wildcard."""
+    pieces = pattern.split("/")
+    fixed = next((i for i, piece in enumerate(pieces) if _WILD & set(piece)), len(pieces) - 1)
+    return "/".join(pieces[:fixed])
+
+
+def common_root(patterns: Sequence[str]) -> str:
+    """The deepest folder that holds every pattern's fixed part: a source's root, from which its files are named."""
+    folders = [_fixed_folder(pattern).split("/") for pattern in patterns]
+    shared: list[str] = []
+    for level in zip(*folders, strict=False):
+        if len(set(level)) > 1:
+            break
+        shared.append(level[0])
+    return "/".join(shared)
+
+
+def _expand(pattern: str) -> list[tuple[str, int, str]]:
+    """(path, size, stamp) of each file a pattern matches, sorted."""
+    if not is_remote(pattern):
+        names = local_glob.glob(pattern, recursive=True) if _WILD & set(pattern) else [pattern]
+        found = []
+        for name in sorted(names):
+            status = os.stat(name)
+            if not os.path.isdir(name):
+                found.append((name, status.st_size, f"{status.st_size}-{status.st_mtime_ns}"))
+        return found
+    filesystem, _, _ = fsspec.get_fs_token_paths(pattern)
+    scheme = pattern.split("://", 1)[0]
+    details: list[dict[str, Any]]
+    if _WILD & set(pattern):
+        details = list(filesystem.glob(pattern, detail=True).values())
+    else:
+        details = [filesystem.info(pattern)]
+    found = []
+    for info in sorted(details, key=lambda info: str(info["name"])):
+        if info.get("type") == "directory":
+            continue
+        name = str(info["name"])
+        mark = info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime") or ""
+        size = int(info.get("size") or 0)
+        found.append((name if "://" in name else f"{scheme}://{name.lstrip('/')}", size, f"{size}-{mark}"))
+    return found
+
+
+def list_files(patterns: Sequence[str], root: str | None = None) -> list[SourceFile]:
+    """Every file the patterns match, each once, sorted by its name within the root.
+
+    Raises FileNotFoundError naming a pattern that matches nothing, and PermissionError naming a folder that cannot be read.
+    """
+    root = common_root(patterns) if root is None else root
+    files: dict[str, SourceFile] = {}
+    for pattern in patterns:
+        folder = _fixed_folder(pattern)
+        if not is_remote(pattern) and os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
+            raise PermissionError(f"cannot read the folder {folder}")
+        found = _expand(pattern)
+        if not found:
+            raise FileNotFoundError(f"no file matches {pattern}")
+        for path, size, stamp in found:
+            relative = path[len(root) :].lstrip("/") if path.startswith(root) else path
+            files[relative] = SourceFile(path, relative, size, stamp)
+    return [files[name] for name in sorted(files)]
+
+
+def digest_file(path: str | Path) -> str:
+    """The file's SHA-256, in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def sync_folder(folder: str | Path) -> None:
+    """Make renames within a folder survive a power cut."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def atomic_path(path: str | Path) -> Iterator[Path]:
+    """A temporary path beside `path` to write to; synced and renamed to `path` when the block ends well, removed when not."""
+    target = Path(path)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
+        with open(temporary, "rb") as file:
+            os.fsync(file.fileno())
+        os.replace(temporary, target)
+        sync_folder(target.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: str | Path, data: bytes) -> None:
+    """Replace a file's content in one step: readers see the old bytes or the new, never part of them."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
