@@ -1,7 +1,7 @@
 """The Arrow schema of every file the project writes.
 
-A record is one WARC response, revisit, resource or conversion record, one row of a table, or one damaged span of a file. Knows
-types and names only; imports nothing of the project.
+A record is one WARC response, revisit, resource or conversion record, one row of a table, or one damaged span of a
+file. Knows types and names only; imports nothing of the project.
 """
 
 import pyarrow as pa
@@ -21,7 +21,7 @@ ORIGIN = pa.schema(
         ("date", pa.timestamp("s", tz="UTC")),
     ]
 )
-"""Where a record came from. `offset` and `length` are bytes in the file as stored (compressed), or the row and 1 for tables."""
+"""Where a record came from. `offset` and `length` are bytes in the file as stored (compressed); for tables, row and 1."""
 
 PAGES = pa.schema(
     [
@@ -32,8 +32,8 @@ PAGES = pa.schema(
         ("text", pa.large_string()),
     ]
 )
-"""What ingest yields. `reason` is null where the record goes on; then exactly one of `body` (HTML bytes as served, transfer and
-content encodings undone) and `text` (already text: WET, JSONL, Parquet) is set."""
+"""What ingest yields. `reason` is null where the record goes on; then exactly one of `body` (HTML bytes as served,
+transfer and content encodings undone) and `text` (already text: WET, JSONL, Parquet) is set."""
 
 BATCH_ROWS = 512
 """Most rows of a batch that ingest yields."""

@@ -23,7 +23,7 @@ _WILD = frozenset("*?[")
 
 @dataclass(frozen=True)
 class SourceFile:
-    """One input file: `path` opens it, `relative` names it within its source wherever that lies, `stamp` changes when it does."""
+    """One input file: `path` opens it, `relative` names it within its source, `stamp` changes when its content does."""
 
     path: str
     relative: str
@@ -100,7 +100,7 @@ def _expand(pattern: str) -> list[tuple[str, int, str]]:
 def list_files(patterns: Sequence[str], root: str | None = None) -> list[SourceFile]:
     """Every file the patterns match, each once, sorted by its name within the root.
 
-    Raises FileNotFoundError naming a pattern that matches nothing, and PermissionError naming a folder that cannot be read.
+    Raises FileNotFoundError naming a pattern that matches nothing, PermissionError naming a folder that cannot be read.
     """
     root = common_root(patterns) if root is None else root
     files: dict[str, SourceFile] = {}
@@ -137,7 +137,7 @@ def sync_folder(folder: str | Path) -> None:
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to; synced and renamed to `path` when the block ends well, removed when not."""
+    """A temporary path beside `path` to write to: synced and renamed to `path` when the block ends well, else removed."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")

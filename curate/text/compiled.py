@@ -1,7 +1,7 @@
 """How kernels are compiled: one decorator, one cache that never serves stale machine code.
 
-Knows nothing of text. numba's on-disk cache checks the file of a function but not the files of the functions it calls, so the
-cache folder's name carries a hash of every kernel source in the package and of the numba version.
+Knows nothing of text. numba's on-disk cache checks the file of a function but not the files of the functions it
+calls, so the cache folder's name carries a hash of every kernel source in the package and of the numba version.
 """
 
 import hashlib
@@ -37,6 +37,6 @@ def _cache_folder() -> str:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = _cache_folder()
+    numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
 
 kernel = numba.njit(cache=True, nogil=True)
