@@ -1,0 +1,75 @@
+"""Input files to pages: WARC, WET, JSON Lines and Parquet in, record batches of the schema PAGES out.
+
+Damage is tolerated and accounted for: every response, revisit, resource or conversion record, table row and damaged span
+is a row. Memory does not follow file size, and batches are a function of the file alone. Knows nothing of extraction.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from curate.ingest.reasons import UNREADABLE
+from curate.ingest.rows import Rows
+from curate.ingest.tables import Columns, read_jsonl, read_parquet
+from curate.ingest.warc import read_warc
+from curate.storage import SourceFile, open_binary
+
+__all__ = ["FORMATS", "Columns", "read", "read_record"]
+
+FORMATS = ("warc", "wet", "jsonl", "parquet")
+
+
+def read(
+    file: SourceFile, source: str, format: str, columns: Columns, counts: Counter[str], *, start: int = 0
+) -> Iterator[pa.RecordBatch]:
+    """The rows of one file, in its order, as batches of the schema PAGES of at most BATCH_ROWS rows.
+
+    A batch is closed when its bodies and texts reach BATCH_BYTES. `counts` gets what has no row: record kinds
+    (`records.request`), leniencies (`http.stored-decoded`), empty files, and the bytes of WARC files read and damaged.
+    `columns` says where tables keep what. `start`, for WARC and WET, is the offset of a record to begin at.
+    A file that may not be read is one row. Raises ValueError for an unknown format or a Parquet file without a column
+    named in `columns`, and OSError where storage fails, since what comes and goes must not decide what is kept.
+    """
+    if format not in FORMATS:
+        raise ValueError(f"unknown format {format!r}; the formats are {', '.join(FORMATS)}")
+    rows = Rows(file, source)
+    try:
+        handle = open_binary(file.path)
+    except PermissionError:
+        rows.add(0, file.size, reason=UNREADABLE)
+        yield rows.close()
+        return
+    with handle:
+        if not handle.read(1):
+            counts["files.empty"] += 1
+            return
+        handle.seek(0)
+        if format == "jsonl":
+            reading = read_jsonl(handle, file.relative, rows, columns, counts)
+        elif format == "parquet":
+            reading = read_parquet(handle, file.path, file.size, rows, columns, counts)
+        else:
+            reading = read_warc(handle, file.relative, rows, counts, start)
+        for _ in reading:
+            if rows.full:
+                yield rows.close()
+    if len(rows):
+        yield rows.close()
+
+
+def read_record(file: SourceFile, source: str, format: str, columns: Columns, offset: int, id: bytes) -> pa.RecordBatch:
+    """The one row of schema PAGES with this offset and id, read again; of a WARC file only from `offset` on.
+
+    Raises LookupError where the file no longer holds it.
+    """
+    start = offset if format in ("warc", "wet") else 0
+    for batch in read(file, source, format, columns, Counter(), start=start):
+        for row, (found, at) in enumerate(zip(batch["id"].to_pylist(), batch["offset"].to_pylist(), strict=True)):
+            if found == id:
+                return batch.slice(row, 1)
+            if at > offset:
+                raise LookupError(f"{file.path} holds no record {id.hex()} at {offset}: has the file changed?")
+    raise LookupError(f"{file.path} holds no record {id.hex()} at {offset}: has the file changed?")
