@@ -67,10 +67,11 @@ _BY_CODEC = {codecs.lookup(codec).name: name for name, codec in CODECS.items() i
 
 _HEADER = re.compile(r"charset\s*=\s*[\"']?([^\s\"';,]+)", re.IGNORECASE)
 _CONTENT = re.compile(rb"charset\s*=\s*[\"']?([^\s\"';,]+)", re.IGNORECASE)
-_MARKUP = re.compile(rb"<!--.*?-->|<meta[\s/](?P<meta>[^>]*)|<[a-z/](?:[^>\"']|\"[^\"]*\"|'[^']*')*", re.I | re.S)
+_MARKUP = re.compile(
+    rb"<!--.*?(?:-->|\Z)|<(?P<name>meta(?=[\s/])|/?[a-z])(?P<rest>(?:[^>\"']|\"[^\"]*\"|'[^']*')*)", re.I | re.S
+)
 _ATTRIBUTE = re.compile(rb"([^\s=/>\"']+)\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+))")
 _XML = re.compile(rb"<\?xml[^>]*?\sencoding\s*=\s*[\"']([A-Za-z0-9._:-]+)[\"']")
-_UTF8 = re.compile(rb"[\x80-\xff]")
 
 
 def name_of(label: str) -> str | None:
@@ -107,7 +108,7 @@ def declared_charset(body: bytes) -> str | None:
     for size in (PRESCAN_BYTES, LATE_BYTES):
         head = body[:size]
         for element in _MARKUP.finditer(head):
-            name = _meta_charset(element["meta"]) if element["meta"] else None
+            name = _meta_charset(element["rest"]) if (element["name"] or b"").lower() == b"meta" else None
             if name:
                 return "utf-8" if name.startswith("utf-16") else name
         if len(body) <= size:
