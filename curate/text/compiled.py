@@ -8,6 +8,7 @@ import hashlib
 import os
 import tempfile
 from pathlib import Path
+from typing import Any, TypeAlias
 
 import numba
 
@@ -37,6 +38,9 @@ def _cache_folder() -> str:
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = _cache_folder()  # type: ignore[attr-defined]
+    numba.config.CACHE_DIR = _cache_folder()
+
+Scalar: TypeAlias = Any
+"""A number inside a kernel: NumPy's int64, uint64 or float64 as numba types it; Python's int to a caller."""
 
 kernel = numba.njit(cache=True, nogil=True)

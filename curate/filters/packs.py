@@ -1,0 +1,230 @@
+"""Packs: published filters as data. Loads them, applies their edits, computes their metrics, decides by their rules.
+
+A pack is a YAML file of `name`, `about`, `source`, `lists`, `edits` and `rules`. Knows files and columns of text;
+knows nothing of sources, steps or ledgers.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import yaml
+from numpy.typing import NDArray
+
+from curate.filters.edits import Edit, WordLists, read_edit
+from curate.filters.errors import PackError, nearest
+from curate.filters.metrics import METRICS
+from curate.filters.rules import Rule, override, read_rule
+from curate.text.columns import as_column, text_column
+from curate.text.line_edits import COUNT, LineProgram, edit_lines, line_program
+from curate.text.view import TextView
+
+_KEYS = ("name", "about", "source", "lists", "edits", "rules")
+WHITESPACE = "whitespace"
+"""The edit kind of characters removed by stripping lines and joining the survivors."""
+EDIT_METRICS = ("lines_before", "lines_dropped", "words_before", "words_dropped")
+"""Metrics of a pack's own edits: lines (`str.splitlines`) and words (`str.split`) before them, and those in the lines
+they dropped; int64."""
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What a pack found: the texts after its edits (the same object where it changed none), a column per metric, and
+    per kind of edit the characters removed from each document (int64)."""
+
+    texts: pa.Array
+    metrics: dict[str, pa.Array]
+    edits: dict[str, NDArray[np.int64]]
+
+
+@lru_cache(maxsize=64)
+def _program(edits: tuple[Edit, ...]) -> LineProgram:
+    return line_program([edit.step for edit in edits])
+
+
+@dataclass(frozen=True)
+class Pack:
+    """A filter as data: ordered edits, then rules over metrics of the edited text."""
+
+    name: str
+    about: str
+    source: str
+    edits: tuple[Edit, ...]
+    rules: tuple[Rule, ...]
+
+    @property
+    def changes_text(self) -> bool:
+        """Whether any edit can change a text; a pack of rules and counts never does."""
+        return any(edit.changes_text for edit in self.edits)
+
+    @property
+    def counts(self) -> tuple[str, ...]:
+        """Names of the edits that count lines; each is a metric, int64."""
+        return tuple(edit.name for edit in self.edits if edit.step.action == COUNT)
+
+    @property
+    def metric_names(self) -> tuple[str, ...]:
+        """The metrics that `apply` computes: the counts, then those the rules name, each once."""
+        return tuple(dict.fromkeys((*self.counts, *(name for rule in self.rules for name in rule.expression.names()))))
+
+    def apply(self, texts: pa.Array) -> Applied:
+        """Edit and measure a column of string or large_string without nulls; decides nothing.
+
+        Raises ValueError on nulls or another type.
+        """
+        return apply_all((self,), texts)[0]
+
+    def verdicts(self, metrics: Mapping[str, pa.Array | NDArray[np.generic]]) -> dict[str, NDArray[np.bool_]]:
+        """Per rule, which rows fail it, from the metric columns alone. Raises KeyError where one is missing."""
+        columns = {name: np.asarray(metrics[name], np.float64) for rule in self.rules for name in rule.expression.names()}
+        return {rule.name: rule.fails(columns) for rule in self.rules}
+
+    def evaluate(self, texts: Sequence[str] | pa.Array) -> pa.RecordBatch:
+        """A row per text: its metrics, `failed` (list<string>, names of the rules it fails), `text` after the edits.
+
+        Lone surrogates in Python strings become U+FFFD.
+        """
+        applied = self.apply(as_column(texts))
+        verdicts = self.verdicts(applied.metrics)
+        failed = [[rule for rule in verdicts if verdicts[rule][row]] for row in range(len(applied.texts))]
+        return pa.record_batch(
+            {**applied.metrics, "failed": pa.array(failed, pa.list_(pa.string())), "text": applied.texts}
+        )
+
+
+def _edit(pack: Pack, view: TextView) -> tuple[TextView, dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
+    """(view of the edited texts, metrics of the edits, characters removed by kind)."""
+    if not pack.edits:
+        return view, {}, {}
+    edited = edit_lines(view.data, view.offsets, _program(pack.edits))
+    metrics = {
+        "lines_before": edited.lines,
+        "lines_dropped": edited.lines_dropped,
+        "words_before": edited.words,
+        "words_dropped": edited.words_dropped,
+    }
+    removed: dict[str, NDArray[np.int64]] = {}
+    for place, edit in enumerate(pack.edits):
+        if edit.changes_text:
+            removed[edit.name] = edited.removed[:, place]
+        else:
+            metrics[edit.name] = edited.counts[:, place]
+    if not pack.changes_text:
+        return view, metrics, {}
+    named = np.sum([*removed.values()], axis=0, dtype=np.int64)
+    removed[WHITESPACE] = edited.characters - edited.characters_left - named
+    first, last = view.offsets[0], view.offsets[-1]
+    if np.array_equal(edited.data, view.data[first:last]) and np.array_equal(edited.offsets, view.offsets - first):
+        return view, metrics, removed
+    return TextView(text_column(edited.data, edited.offsets, view.texts.type)), metrics, removed
+
+
+def apply_all(packs: Sequence[Pack], texts: pa.Array) -> list[Applied]:
+    """Apply packs in sequence: each sees the text that the one before left. Unchanged text is tokenised once."""
+    view = TextView(texts)
+    results = []
+    for pack in packs:
+        view, found, removed = _edit(pack, view)
+        metrics = {name: pa.array(found[name] if name in found else METRICS[name](view)) for name in pack.metric_names}
+        results.append(Applied(view.texts, metrics, removed))
+    return results
+
+
+def folders() -> tuple[Path, ...]:
+    """Where packs are found by name: beside the package in a checkout, within it once installed."""
+    package = Path(__file__).resolve().parent.parent
+    return tuple(folder for folder in (package.parent / "filters", package / "_packs") if folder.is_dir())
+
+
+def available() -> list[tuple[str, Path]]:
+    """(name, file) of every pack found by name, sorted; packs of URLs included."""
+    found: dict[str, Path] = {}
+    for folder in folders():
+        for path in sorted(folder.glob("*.yaml")):
+            found.setdefault(path.stem, path)
+    return sorted(found.items())
+
+
+def find(name_or_path: str, base: str | Path | None = None) -> Path:
+    """The file of a pack given by name, or by a path relative to `base` (else the working directory)."""
+    if "/" not in name_or_path and not name_or_path.endswith((".yaml", ".yml")):
+        known = dict(available())
+        if name_or_path not in known:
+            raise PackError(f"no pack is named {name_or_path!r}{nearest(name_or_path, known)}")
+        return known[name_or_path]
+    path = Path(base or ".") / Path(name_or_path).expanduser()
+    if not path.is_file():
+        raise PackError(f"no pack at {path}")
+    return path
+
+
+def read_pack(path: Path, keys: Sequence[str]) -> dict[str, object]:
+    """The top mapping of a pack file. Raises PackError on YAML that cannot be read, unknown keys or a missing name."""
+    try:
+        content = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise PackError(f"{path}: cannot be read: {error}") from None
+    if not isinstance(content, dict):
+        raise PackError(f"{path}: expected a mapping of {', '.join(keys)}, found {content!r}")
+    for key in content:
+        if key not in keys:
+            raise PackError(f"{path}: {key}: unknown key{nearest(str(key), keys)}")
+    if not isinstance(content.get("name"), str):
+        raise PackError(f"{path}: name: expected the pack's name, found {content.get('name')!r}")
+    return content
+
+
+def _mapping(content: Mapping[str, object], key: str, path: Path) -> Mapping[str, object]:
+    value = content.get(key) or {}
+    if not isinstance(value, Mapping):
+        raise PackError(f"{path}: {key}: expected a mapping, found {value!r}")
+    return value
+
+
+def load(
+    name_or_path: str,
+    *,
+    base: str | Path | None = None,
+    overrides: Mapping[str, Mapping[str, float | None]] | None = None,
+    lists: Mapping[str, str] | None = None,
+) -> Pack:
+    """A pack by name, or by path relative to `base`.
+
+    `overrides` replaces bounds of rules ({'min_words': {'min': 30}}); `lists` gives the files of word lists that the
+    pack names but does not carry, relative to `base` as well. Raises PackError naming file, key path and what would be
+    right.
+    """
+    path = find(name_or_path, base)
+    content = read_pack(path, _KEYS)
+    own = _mapping(content, "lists", path)
+    words = WordLists({name: str(path.parent / str(file)) for name, file in own.items() if file is not None}, Path("."))
+    if lists:
+        for name in lists:
+            if name not in own:
+                raise PackError(f"{path}: lists: the pack has no list {name!r}{nearest(name, own)}")
+        given = {name: str(Path(base or ".") / Path(file).expanduser()) for name, file in lists.items()}
+        words = WordLists({**words.paths, **given}, Path("."))
+    raw_edits = content.get("edits") or []
+    if not isinstance(raw_edits, list):
+        raise PackError(f"{path}: edits: expected a list, found {raw_edits!r}")
+    edits = tuple(read_edit(fields, words, f"{path}: edits[{place}]") for place, fields in enumerate(raw_edits))
+    names = [edit.name for edit in edits]
+    reserved = (WHITESPACE, *EDIT_METRICS, *METRICS)
+    for place, name in enumerate(names):
+        if name in names[:place] or name in reserved:
+            raise PackError(f"{path}: edits[{place}].as: the name {name!r} is taken")
+    rules = tuple(
+        read_rule(str(name), fields, f"{path}: rules.{name}") for name, fields in _mapping(content, "rules", path).items()
+    )
+    pack = Pack(
+        str(content["name"]), str(content.get("about", "")), str(content.get("source", "")), edits, rules
+    )
+    known = (*METRICS, *pack.counts, *(EDIT_METRICS if edits else ()))
+    for rule in rules:
+        for name in rule.expression.names():
+            if name not in known:
+                raise PackError(f"{path}: rules.{rule.name}.metric: no metric {name!r}{nearest(name, known)}")
+    return Pack(pack.name, pack.about, pack.source, edits, override(rules, overrides or {}, str(path)))
