@@ -13,6 +13,7 @@ import sys
 from typing import BinaryIO
 
 from resiliparse.parse.html import HTMLTree
+from resiliparse.parse.html.exception import HTMLParserException
 
 from curate.extract.charset import decode
 from curate.extract.engines import Engine, load
@@ -52,6 +53,9 @@ class _Page:
             return Outcome.REASON, charset, TOO_MANY_NODES
         try:
             tree = HTMLTree.parse(html)
+        except HTMLParserException:
+            raise MemoryError from None  # any markup can be parsed, if there is memory for the tree
+        try:
             root = tree.document
             if root is None:
                 return Outcome.REASON, charset, NO_TEXT

@@ -19,29 +19,38 @@ LANDMARKS = [
 """What is never main content by its own declaration (WAI-ARIA 1.2, landmark roles, and HTML's elements for them;
 `header` is left in, since articles have their own)."""
 
-SHORT_CHARS = 500
-"""Below this many characters, the main-content heuristics are taken to have missed it."""
+SHORT_CHARS = 1500
+"""Below this many characters of main content, look whether the heuristics missed it."""
+
+SMALL_SHARE = 0.25
+"""They did, if what they kept is less than this share of the page's text outside its landmarks."""
 
 
 def resiliparse(html: str, tree: HTMLTree) -> str:
     """resiliparse's main content; where that is next to nothing, all text outside the landmarks.
 
-    The heuristics go by names of classes and lose whole pages whose layout's outer class looks like a sidebar or
-    a comment. Image descriptions are left out: mostly file names and slogans.
+    The heuristics go by names of classes, and lose whole pages whose outermost class looks like a side bar's or a
+    comment's. So comments are left out only while enough remains (on a forum they are the content), and a short result
+    is compared with the whole page. Image descriptions are left out: mostly file names and slogans. Measured on 988
+    real pages with text chosen by people, mean word F1: resiliparse's defaults 0.807, without image descriptions
+    0.815, with the comparison 0.873, with comments left out as well 0.878.
     """
-    main: str = extract_plain_text(tree, main_content=True, alt_texts=False)
+    main: str = extract_plain_text(tree, main_content=True, alt_texts=False, comments=False)
+    if len(main) >= SHORT_CHARS:
+        return main
+    main = extract_plain_text(tree, main_content=True, alt_texts=False)
     if len(main) >= SHORT_CHARS:
         return main
     whole: str = extract_plain_text(tree, main_content=False, alt_texts=False, skip_elements=LANDMARKS)
-    return max(main, whole, key=len)
+    return whole if len(main) < SMALL_SHARE * len(whole) else main
 
 
 def _trafilatura() -> Engine:
     from trafilatura import extract
 
     def engine(html: str, tree: HTMLTree) -> str:
-        # trafilatura's own deduplication is off: it remembers earlier pages, so a page's text would depend on them.
-        return extract(html, favor_precision=True, include_comments=False, deduplicate=False) or ""
+        # Its deduplication stays off: it remembers earlier pages, so a page's text would depend on them.
+        return extract(html, include_comments=False, deduplicate=False) or ""
 
     return engine
 

@@ -31,9 +31,9 @@ class Limits:
     depth: int = 256
     """Nested elements. libxml2's own limit (xmlParserMaxDepth); real pages stay near 50, and resiliparse's time grows
     with the square."""
-    cpu_seconds: float = 60.0
-    """CPU time, user and system. 20 times the worst page measured with the slower engine."""
-    wall_seconds: float = 600.0
+    cpu_seconds: float = 30.0
+    """CPU time, user and system: over 20 times the worst real page measured, with the slower engine."""
+    wall_seconds: float = 300.0
     """Wall time, for an engine that sleeps or waits: ten times the CPU limit, as machines may be overcommitted."""
     memory_bytes: int = 1 << 30
     """Data segment and private mappings of the child (RLIMIT_DATA)."""
