@@ -82,10 +82,7 @@ def _expand(pattern: str) -> list[tuple[str, int, str]]:
     filesystem, _, _ = fsspec.get_fs_token_paths(pattern)
     scheme = pattern.split("://", 1)[0]
     details: list[dict[str, Any]]
-    if _WILD & set(pattern):
-        details = list(filesystem.glob(pattern, detail=True).values())
-    else:
-        details = [filesystem.info(pattern)]
+    details = list(filesystem.glob(pattern, detail=True).values()) if _WILD & set(pattern) else [filesystem.info(pattern)]
     found = []
     for info in sorted(details, key=lambda info: str(info["name"])):
         if info.get("type") == "directory":
@@ -137,7 +134,7 @@ def sync_folder(folder: str | Path) -> None:
 
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
-    """A temporary path beside `path` to write to: synced and renamed to `path` when the block ends well, else removed."""
+    """A temporary path beside `path` to write to; synced and renamed to it when the block ends well, else removed."""
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")

@@ -1,0 +1,129 @@
+"""The `curate` command: parse, call, print; nothing else."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+OUT = Console(soft_wrap=True)
+ERR = Console(stderr=True, soft_wrap=True)
+_STOPPED = 130  # a shell's exit status for a program ended by Ctrl-C
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line; returns the exit status."""
+    from curate.config import ConfigError
+    from curate.lock import LockedError
+    from curate.runner import InvariantError
+
+    options = _parser().parse_args(arguments)
+    try:
+        status: int = options.call(options)
+        return status
+    except ConfigError as error:
+        _complain(str(error))
+    except (LockedError, InvariantError) as error:
+        _complain(str(error))
+    except KeyboardInterrupt:
+        ERR.print("\nStopped. What was committed is kept; the same command goes on from there.", highlight=False)
+        return _STOPPED
+    except OSError as error:
+        _complain(f"{error.strerror or error}{f': {error.filename}' if error.filename else ''}")
+    return 1
+
+
+def _complain(message: str) -> None:
+    for line in message.splitlines():
+        ERR.print(f"[bold red]error[/] {_escaped(line)}", highlight=False)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="curate", description="Turn raw web crawls into audited pre-training data.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run a pipeline; what is done already is skipped")
+    _add_pipeline(run)
+    run.add_argument("--out", metavar="DIR", help="run directory (default: runs/NAME)")
+    run.add_argument("--workers", type=int, metavar="N", help="tasks at once (default: every core)")
+    run.add_argument("--address", metavar="RAY", help="address of an existing Ray cluster")
+    run.add_argument("--until", metavar="STEP", help="stop after a step and keep its documents as Parquet")
+    run.add_argument("--engine", choices=("ray", "serial"), default="ray", help="Ray tasks, or all in this process")
+    run.set_defaults(call=_run)
+
+    check = commands.add_parser("check", help="validate a pipeline and show what it would do; run nothing")
+    _add_pipeline(check)
+    check.set_defaults(call=_check)
+
+    status = commands.add_parser("status", help="how far a run is")
+    status.add_argument("run", metavar="RUN", help="run directory")
+    status.set_defaults(call=_status)
+
+    schema = commands.add_parser("schema", help="JSON Schema of pipeline files, for editors")
+    schema.set_defaults(call=_schema)
+    return parser
+
+
+def _add_pipeline(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("pipeline", metavar="FILE", help="pipeline file, or the name of a bundled recipe")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the file")
+
+
+def _run(options: argparse.Namespace) -> int:
+    from curate.recipes import find_recipe
+    from curate.run import run
+    from curate.tables import print_funnel
+
+    result = run(
+        find_recipe(options.pipeline),
+        options.set,
+        options.out,
+        workers=options.workers,
+        address=options.address,
+        engine=options.engine,
+        until=options.until,
+        console=OUT,
+    )
+    OUT.print()
+    print_funnel(OUT, result.stats)
+    OUT.print(f"\nRun directory: {result.path}", highlight=False)
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from curate.config import read_pipeline
+    from curate.plan import describe
+    from curate.recipes import find_recipe
+    from curate.run import find_inputs
+
+    file = read_pipeline(find_recipe(options.pipeline), options.set)
+    OUT.print(describe(file.pipeline, find_inputs(file)), highlight=False, markup=False)
+    return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from curate.progress import describe_progress
+
+    OUT.print(describe_progress(Path(options.run)), highlight=False, markup=False)
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from curate.config.models import Pipeline
+
+    sys.stdout.write(json.dumps(Pipeline.model_json_schema(by_alias=True), indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

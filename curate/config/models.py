@@ -1,0 +1,351 @@
+"""The shape of a pipeline file: every key, its type, its default. Knows no file system and runs nothing."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Tag,
+    field_validator,
+    model_validator,
+)
+
+from curate.config.sizes import parse_count
+
+
+class Model(BaseModel):
+    """A frozen value; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def _as_list(value: Any) -> Any:
+    return [value] if isinstance(value, str) else value
+
+
+Strings = Annotated[tuple[str, ...], BeforeValidator(_as_list), Field(json_schema_extra={"type": ["array", "string"]})]
+Count = Annotated[int, BeforeValidator(parse_count), Field(json_schema_extra={"type": ["integer", "string"]})]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+
+
+def _check_name(name: str) -> str:
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is not a name: use letters, digits, '-' and '_', starting with a letter or digit")
+    return name
+
+
+Name = Annotated[str, AfterValidator(_check_name)]
+
+
+class Read(Model):
+    """Which files a source reads, and how."""
+
+    format: Literal["warc", "wet", "jsonl", "parquet"]
+    paths: Annotated[Strings, Field(min_length=1)]
+    root: str | None = Field(
+        None, description="folder from which files are named; default: the patterns' common folder"
+    )
+    text: str = Field("text", description="tables: the column that holds the text")
+    id: str | None = Field(None, description="tables: the column that holds the record's own id")
+    url: str | None = Field("url", description="tables: the column that holds the address")
+    date: str | None = Field(None, description="tables: the column that holds the date")
+
+
+class Extract(Model):
+    """HTML to text."""
+
+    engine: str = Field("resiliparse", description="resiliparse, trafilatura, or a dotted function str -> str")
+
+
+class Url(Model):
+    """Rules on addresses, applied before extraction."""
+
+    packs: Annotated[Strings, Field(min_length=1)]
+
+
+class Language(Model):
+    """Language identification and the languages to keep."""
+
+    keep: Strings | Literal["all"] = "all"
+    minimum: Share = 0.0
+    model: str | None = Field(None, description="a fastText model's path or address; default: the built-in model")
+    paragraphs: bool = Field(False, description="also score each paragraph")
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _all(cls, value: Any) -> Any:
+        return value if value == "all" else _as_list(value)
+
+
+class Filter(Model):
+    """A pack of edits and rules."""
+
+    pack: str
+    name: Name | None = Field(None, alias="as")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_name(cls, value: Any) -> Any:
+        return {"pack": value} if isinstance(value, str) else value
+
+
+class Datatrove(Model):
+    """A block of datatrove as a step."""
+
+    block: str = Field(description="the block's dotted class name")
+    args: dict[str, Any] = {}
+    name: Name | None = Field(None, alias="as")
+
+
+class Quality(Model):
+    """A quality classifier and the rule that keeps documents by its score."""
+
+    classifier: Literal["gpt3", "fasttext"] = "gpt3"
+    positives: Strings = ()
+    model: str | None = Field(None, description="a trained model's path; then nothing is trained")
+    alpha: Annotated[float, Field(gt=0)] = 9.0
+    minimum: Share | None = Field(None, description="keep scores of at least this, instead of the random draw")
+    keep_share: Share | None = Field(None, description="keep this share of documents with the highest scores")
+    sample: Count = Field(100_000, description="most documents of each class to train on")
+
+
+class MinHash(Model):
+    """Fuzzy deduplication by MinHash and banding."""
+
+    ngram: Annotated[int, Field(ge=1, le=100)] = 5
+    bands: Annotated[int, Field(ge=1)] | None = None
+    rows: Annotated[int, Field(ge=1)] | None = None
+    permutations: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="with `threshold`, instead of bands, rows"
+    )
+    threshold: Share | None = Field(None, description="choose bands and rows for this similarity")
+    verify: Share | None = Field(
+        0.7, description="least similarity to the survivor of what is removed; null: do not check"
+    )
+    exact: bool = Field(False, description="verify by the exact Jaccard similarity instead of the signatures' estimate")
+
+    @model_validator(mode="after")
+    def _banding(self) -> MinHash:
+        if (self.bands is None) != (self.rows is None):
+            raise ValueError("bands and rows go together")
+        if self.bands is not None and self.threshold is not None:
+            raise ValueError("give either bands and rows, or a threshold")
+        return self
+
+
+class Lines(Model):
+    """Removal of lines or spans that recur across documents."""
+
+    min_count: Annotated[int, Field(ge=2)] = 10
+    unit: Literal["line", "three_sentences"] = "line"
+
+
+class Keep(Model):
+    """Which copy survives."""
+
+    prefer_source: Strings = ()
+    then: Literal["longest", "shortest", "newest", "oldest", "id"] = "longest"
+
+
+class Deduplicate(Model):
+    """Exact, address, fuzzy and line deduplication across the sources."""
+
+    exact: bool = True
+    url: bool = False
+    minhash: MinHash | None = None
+    lines: Lines | None = None
+    keep: Keep = Keep()
+    scope: str = Field("all", description="all, source, or a ledger column")
+    index: str | None = Field(None, description="folder of an index of earlier runs, read and added to")
+    max_removed_share: Share = Field(0.9, description="stop when a source loses more than this")
+    max_cluster: Count | None = Field(None, description="stop when a cluster is larger than this")
+
+
+class Decontaminate(Model):
+    """Removal of evaluation items from the training text."""
+
+    against: Annotated[Strings, Field(min_length=1)]
+    ngram: Annotated[int, Field(ge=1, le=100)] = 13
+    mode: Literal["cut", "drop"] = "cut"
+    fields: Strings | None = Field(None, description="fields of an item to match; default: every text field")
+
+
+class Scrub(Model):
+    """Replacement of personal data by typed placeholders."""
+
+    types: Strings
+    regions: Strings = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU", "CA", "BR", "JP")
+    options: dict[str, bool] = Field({}, description="looser or stricter validation, by name")
+    placeholders: dict[str, str] = Field({}, description="placeholder by type; default: [TYPE]")
+    key: str | None = Field(None, description="replace by a hash keyed with this instead of a constant")
+    drop_above: Annotated[int, Field(ge=0)] | None = Field(None, description="drop a document with more findings")
+
+
+class ExtractStep(Model):
+    extract: Extract = Extract()
+
+
+class UrlStep(Model):
+    url: Url
+
+
+class LanguageStep(Model):
+    language: Language
+
+
+class FilterStep(Model):
+    filter: Filter
+
+
+class DatatroveStep(Model):
+    datatrove: Datatrove
+
+
+class QualityStep(Model):
+    quality: Quality
+
+
+class DeduplicateStep(Model):
+    deduplicate: Deduplicate
+
+
+class DecontaminateStep(Model):
+    decontaminate: Decontaminate
+
+
+class ScrubStep(Model):
+    scrub: Scrub
+
+
+def _step_kind(value: Any) -> str | None:
+    if isinstance(value, Mapping) and len(value) == 1:
+        return str(next(iter(value)))
+    if isinstance(value, Model):
+        return next(iter(type(value).model_fields))
+    return None
+
+
+SourceStep = Annotated[
+    Annotated[ExtractStep, Tag("extract")]
+    | Annotated[UrlStep, Tag("url")]
+    | Annotated[LanguageStep, Tag("language")]
+    | Annotated[FilterStep, Tag("filter")]
+    | Annotated[DatatroveStep, Tag("datatrove")]
+    | Annotated[QualityStep, Tag("quality")],
+    Discriminator(_step_kind),
+]
+CombineStep = Annotated[
+    Annotated[DeduplicateStep, Tag("deduplicate")]
+    | Annotated[DecontaminateStep, Tag("decontaminate")]
+    | Annotated[ScrubStep, Tag("scrub")],
+    Discriminator(_step_kind),
+]
+SOURCE_STEPS = ("extract", "url", "language", "filter", "datatrove", "quality")
+COMBINE_STEPS = ("deduplicate", "decontaminate", "scrub")
+
+Setting = TypeVar("Setting", bound=Model)
+
+
+class Source(Model):
+    """One source of documents and the steps of its own."""
+
+    read: Read
+    role: Literal["training", "reference"] = "training"
+    steps: tuple[SourceStep, ...] = ()
+
+    def setting(self, kind: type[Setting]) -> Setting | None:
+        """The settings of the step of this kind, if the source has one."""
+        return next((setting for _, setting in self.named_steps() if isinstance(setting, kind)), None)
+
+    def named_steps(self) -> list[tuple[str, Model]]:
+        """(name, settings) of each step in order; filters are named after their pack unless `as` names them."""
+        return [_named(step) for step in self.steps]
+
+
+def _named(step: Model) -> tuple[str, Model]:
+    kind = next(iter(type(step).model_fields))
+    setting: Model = getattr(step, kind)
+    if isinstance(setting, Filter):
+        return setting.name or re.sub(r"\.ya?ml$", "", setting.pack.rsplit("/", 1)[-1]), setting
+    if isinstance(setting, Datatrove):
+        return setting.name or setting.block.rsplit(".", 1)[-1], setting
+    return kind, setting
+
+
+class Tokens(Model):
+    """How text becomes token ids."""
+
+    tokenizer: str = "gpt2"
+
+
+class MixtureShare(Model):
+    """One group's part of the mixture."""
+
+    weight: Annotated[float, Field(ge=0)] | None = None
+    max_epochs: Annotated[float, Field(gt=0)] | None = None
+    epochs: Annotated[float, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> MixtureShare:
+        if (self.weight is None) == (self.epochs is None):
+            raise ValueError("give either a weight or epochs")
+        return self
+
+
+class Mixture(Model):
+    """How much of each group the shards hold, in tokens."""
+
+    tokens: Count | Literal["all"] = "all"
+    by: str = Field("source", description="source, or a ledger column")
+    sources: dict[str, MixtureShare] = {}
+    temperature: Annotated[float, Field(gt=0)] | None = None
+
+    @field_validator("tokens", mode="before")
+    @classmethod
+    def _all(cls, value: Any) -> Any:
+        return value if value == "all" else parse_count(value)
+
+
+class Shards(Model):
+    """The product: shards of tokens in their global order."""
+
+    tokens_per_shard: Annotated[Count, Field(gt=0, le=1 << 28)] = 64_000_000
+    validation: Share = 0.005
+
+
+class Bounds(Model):
+    """New bounds of a rule."""
+
+    min: float | None = None
+    max: float | None = None
+
+
+class Pipeline(Model):
+    """A whole pipeline file."""
+
+    name: Name
+    about: str = ""
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
+    sources: Annotated[dict[Name, Source], Field(min_length=1)]
+    combine: tuple[CombineStep, ...] = ()
+    filters: dict[str, dict[str, Bounds]] = Field(
+        {}, description="bounds of a step's rules: step name, rule name, min or max"
+    )
+    tokens: Tokens = Tokens()
+    mixture: Mixture | None = None
+    shards: Shards = Shards()
+    keep: Strings = Field((), description="steps after which the documents are kept as Parquet")
+
+    def combined(self, kind: type[Setting]) -> Setting | None:
+        """The settings of the combining step of this kind, if the pipeline has one."""
+        return next((setting for _, setting in map(_named, self.combine) if isinstance(setting, kind)), None)

@@ -1,0 +1,261 @@
+"""The order of a run: which tasks each stage has, and what passes between them. Executes nothing itself.
+
+A stage's tasks name the files of the stage before, so a change anywhere re-runs what it can reach and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from curate.config.models import Pipeline, Source
+from curate.runner import Runner, check_balance
+from curate.shards.order import SPLITS, bucket_bits, windows
+from curate.stages.shuffle import bucket_tokens
+from curate.steps import dtype_name, evaluation_steps, verdict_steps
+from curate.storage import SourceFile
+from curate.task import Committed, File, Task
+
+_GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
+
+
+@dataclass(frozen=True)
+class Part:
+    """One input file on its way: what was committed of it so far. `documents` and `verdicts` are the newest."""
+
+    source: str
+    number: int
+    file: SourceFile
+    read: Committed
+    documents: File
+    verdicts: File | None = None
+    columns: tuple[File, ...] = ()
+    group: File | None = None
+    decided: tuple[Committed, ...] = ()
+    """Results whose counts say what was dropped, in order: verdicts, deduplicate, decontaminate, scrub."""
+    tokens: Committed | None = None
+
+    @property
+    def name(self) -> str:
+        """What the part's published files are called."""
+        return f"{self.source}-{self.number:05d}"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """What a run has made."""
+
+    parts: tuple[Part, ...]
+    metrics: tuple[tuple[str, str], ...] = ()
+    shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
+    ledger: tuple[Committed, ...] = ()
+
+
+def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner) -> Flow:
+    """Read and extract every file of every source."""
+    tasks, origins = [], []
+    for name, source in pipeline.sources.items():
+        params = read_params(name, source)
+        for number, file in enumerate(inputs[name]):
+            given = File(file.relative, file.path, file.stamp, file.size)
+            tasks.append(
+                Task(f"read-{name}", "curate.stages.read:read_part", params, (given,), f"{name} {file.relative}")
+            )
+            origins.append((name, number, file))
+    results = runner.stage("read", tasks)
+    parts = []
+    for (name, number, file), result in zip(origins, results, strict=True):
+        counts = result.counts
+        check_balance(
+            f"read {file.relative}",
+            into=counts["records"],
+            documents=counts["documents"],
+            dropped=sum(counts["dropped"].values()),
+        )
+        parts.append(Part(name, number, file, result, result.file("documents")))
+    return Flow(tuple(parts))
+
+
+def read_params(name: str, source: Source) -> dict[str, Any]:
+    """What decides a part's records and text."""
+    table = {key: getattr(source.read, key) for key in ("text", "id", "url", "date")}
+    params: dict[str, Any] = {"source": name, "format": source.read.format, "columns": table}
+    for step_name, setting in source.named_steps():
+        if step_name in ("extract", "url"):
+            params[step_name] = setting.model_dump()
+    return params
+
+
+def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """Edits, metrics and languages of every document."""
+    steps = {name: evaluation_steps(source) for name, source in pipeline.sources.items()}
+    tasks = [
+        Task(
+            f"evaluate-{part.source}",
+            "curate.stages.evaluate:evaluate_part",
+            {"steps": steps[part.source]},
+            (replace(part.documents, name="documents"),),
+            part.name,
+        )
+        for part in flow.parts
+    ]
+    parts = []
+    for part, result in zip(flow.parts, runner.stage("evaluate", tasks), strict=True):
+        documents = result.file("documents") if "documents" in result.files else part.documents
+        parts.append(replace(part, documents=documents, columns=(result.file("columns"),)))
+    metrics = dict(pair for params in steps.values() for step in params for pair in step["columns"])
+    return replace(flow, parts=tuple(parts), metrics=tuple(metrics.items()))
+
+
+def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """A verdict on every document, from what was evaluated."""
+    tasks = [
+        Task(
+            f"verdicts-{part.source}",
+            "curate.stages.judge:judge_part",
+            {"steps": verdict_steps(pipeline, part.source)},
+            tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns)),
+            part.name,
+        )
+        for part in flow.parts
+    ]
+    parts = []
+    for part, result in zip(flow.parts, runner.stage("verdicts", tasks), strict=True):
+        counts = result.counts
+        check_balance(
+            f"verdicts {part.name}",
+            into=part.read.counts["documents"],
+            kept=counts["kept"],
+            dropped=sum(counts["dropped"].values()),
+        )
+        parts.append(replace(part, verdicts=result.file("verdicts"), decided=(*part.decided, result)))
+    return replace(flow, parts=tuple(parts))
+
+
+def is_output(pipeline: Pipeline, part: Part) -> bool:
+    """Whether a part's documents may go into the shards."""
+    return pipeline.sources[part.source].role == "training"
+
+
+def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """Tokens of every document that is kept."""
+    tasks, positions = [], []
+    for position, part in enumerate(flow.parts):
+        if not is_output(pipeline, part) or part.verdicts is None:
+            continue
+        inputs = [replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts")]
+        if part.group is not None:
+            inputs.append(replace(part.group, name="groups"))
+        params = {"tokenizer": pipeline.tokens.tokenizer, "source": part.source}
+        tasks.append(Task("tokens", "curate.stages.tokenize:tokenize_part", params, tuple(inputs), part.name))
+        positions.append(position)
+    parts = list(flow.parts)
+    for position, result in zip(positions, runner.stage("tokens", tasks), strict=True):
+        part = parts[position]
+        check_balance(f"tokens {part.name}", into=part.decided[-1].counts["kept"], tokenized=result.counts["documents"])
+        parts[position] = replace(part, tokens=result, columns=(*part.columns, result.file("counts")))
+    return replace(flow, parts=tuple(parts))
+
+
+def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """Documents in their global order, cut into shards."""
+    store = [(number, part.tokens) for number, part in enumerate(flow.parts) if part.tokens is not None]
+    total = sum(result.counts["documents"] + result.counts["tokens"] for _, result in store)
+    validation = pipeline.shards.validation
+    expected = {"train": total, "validation": int(total * validation)}
+    settings = {
+        "seed": pipeline.seed,
+        "tokens_per_shard": pipeline.shards.tokens_per_shard,
+        "validation": validation,
+        "tokens": expected,
+    }
+    tasks = [
+        Task(
+            "sort",
+            "curate.stages.shuffle:sort_group",
+            settings | {"parts": [number for number, _ in group]},
+            tuple(result.file("tokens", f"tokens-{number}") for number, result in group),
+            f"group {index}",
+        )
+        for index, group in enumerate(_groups(store))
+    ]
+    groups = runner.stage("sort", tasks)
+    check_balance(
+        "shuffle",
+        into=sum(result.counts["documents"] for _, result in store),
+        **{split: sum(group.counts[split] for group in groups) for split in SPLITS},
+    )
+    shards = {}
+    inputs = tuple(file for group in groups for file in (group.file("sorted"), group.file("index")))
+    for split in SPLITS:
+        bits = bucket_bits(expected[split], pipeline.shards.tokens_per_shard)
+        filled = bucket_tokens([group.files["index"].path for group in groups], split, 1 << bits)
+        merges = [
+            Task(
+                "shards",
+                "curate.stages.shuffle:merge_shard",
+                {
+                    "split": split,
+                    "first": window.first,
+                    "last": window.last,
+                    "start": window.start,
+                    "buckets": list(window.buckets),
+                    "dtype": dtype_name(pipeline.tokens.tokenizer),
+                },
+                inputs,
+                f"{split} {number}",
+            )
+            for number, window in enumerate(windows(filled, pipeline.shards.tokens_per_shard))
+        ]
+        results = runner.stage(f"shards-{split}", merges)
+        check_balance(
+            f"shards {split}",
+            into=sum(group.counts[split] for group in groups),
+            written=sum(result.counts["documents"] for result in results),
+        )
+        shards[split] = tuple(result for result in results if result.counts["documents"])
+    return replace(flow, shards=shards)
+
+
+def _groups(store: Sequence[tuple[int, Committed]]) -> list[list[tuple[int, Committed]]]:
+    """Token-store parts in runs of about _GROUP_BYTES."""
+    groups: list[list[tuple[int, Committed]]] = []
+    held = _GROUP_BYTES
+    for number, result in store:
+        size = result.files["tokens"].bytes
+        if held + size > _GROUP_BYTES:
+            groups.append([])
+            held = 0
+        groups[-1].append((number, result))
+        held += size
+    return groups
+
+
+def write_ledger(flow: Flow, runner: Runner) -> Flow:
+    """The ledger of every part."""
+    shards = [result for split in SPLITS for result in flow.shards.get(split, ())]
+    places = tuple(result.file("places", f"places-{i}") for i, result in enumerate(shards))
+    tasks = []
+    for number, part in enumerate(flow.parts):
+        columns = tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns))
+        verdicts = (replace(part.verdicts, name="verdicts"),) if part.verdicts else ()
+        params: dict[str, Any] = {"metrics": [list(pair) for pair in flow.metrics], "output": part.tokens is not None}
+        placed = places if part.tokens is not None else ()
+        if placed:
+            params |= {"part": number, "shards": list(range(len(shards)))}
+        tasks.append(
+            Task(
+                "ledger",
+                "curate.stages.ledger:write_ledger",
+                params,
+                (part.read.file("records"), *verdicts, *columns, *placed),
+                part.name,
+            )
+        )
+    results = runner.stage("ledger", tasks)
+    for part, result in zip(flow.parts, results, strict=True):
+        check_balance(f"ledger {part.name}", into=part.read.counts["records"], written=result.counts["records"])
+        if part.tokens is not None:
+            check_balance(f"ledger {part.name}", into=result.counts["kept"], tokenized=part.tokens.counts["documents"])
+    return replace(flow, ledger=tuple(results))

@@ -1,0 +1,34 @@
+"""What a pipeline will do, before it does it. Knows the pipeline and its inputs; runs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from curate.config.models import Model, Pipeline
+from curate.storage import SourceFile
+
+
+def describe(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]]) -> str:
+    """The resolved plan: inputs, steps with their settings, outputs, one line each."""
+    lines = [f"{pipeline.name} (seed {pipeline.seed})"]
+    for name, source in pipeline.sources.items():
+        files = inputs[name]
+        role = "" if source.role == "training" else f", {source.role} only"
+        lines.append(
+            f"  {name}: {len(files):,} {source.read.format} files, {sum(file.size for file in files):,} bytes{role}"
+        )
+        lines += [f"    {step}{_settings(setting)}" for step, setting in source.named_steps()]
+    for step in pipeline.combine:
+        kind = next(iter(type(step).model_fields))
+        lines.append(f"  {kind}{_settings(getattr(step, kind))}")
+    for step_name, rules in pipeline.filters.items():
+        for rule, bounds in rules.items():
+            lines.append(f"  {step_name}/{rule} changed{_settings(bounds)}")
+    lines.append(f"  tokens: {pipeline.tokens.tokenizer}")
+    lines.append(f"  shards{_settings(pipeline.shards)}")
+    return "\n".join(lines)
+
+
+def _settings(setting: Model) -> str:
+    shown = setting.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return ": " + ", ".join(f"{key}={value}" for key, value in shown.items()) if shown else ""

@@ -1,0 +1,171 @@
+"""A run: a pipeline applied to its inputs in a directory. Skips what is committed, executes the rest, publishes.
+
+Knows the order of stages and the layout of a run directory; knows no step's implementation.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from curate import flow as stages
+from curate.config.reading import PipelineFile, read_pipeline
+from curate.engine import Engine, start_engine
+from curate.fingerprint import canonical, fingerprint
+from curate.flow import Flow
+from curate.lock import hold
+from curate.manifest import shard_manifest
+from curate.progress import ProgressDisplay
+from curate.publish import publish
+from curate.runner import Runner
+from curate.statistics import Stats, run_statistics
+from curate.storage import SourceFile, list_files, write_atomically
+from curate.until import truncated
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run directory and what is in it."""
+
+    path: Path
+    stats: Stats
+    executed: Mapping[str, int]
+    """Tasks executed by this call, by stage; what was committed before is not among them."""
+
+
+def run(
+    path: str | Path,
+    set: Mapping[str, Any] | Sequence[str] = (),
+    out: str | Path | None = None,
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    engine: str = "ray",
+    until: str | None = None,
+    console: Console | None = None,
+) -> Run:
+    """Run a pipeline file. `set` maps key paths to values (or lists KEY=VALUE); `out` defaults to runs/NAME.
+
+    Raises ConfigError, LockedError, OSError where the output cannot be written, and InvariantError where records were lost.
+    """
+    sets = [f"{key}={canonical(value)}" for key, value in set.items()] if isinstance(set, Mapping) else list(set)
+    file = read_pipeline(path, sets)
+    if until is not None:
+        file = truncated(file, until)
+    inputs = find_inputs(file)
+    folder = Path(out) if out is not None else Path("runs") / file.pipeline.name
+    console = console or Console(quiet=True)
+    with hold(folder), ExitStack() as stack:
+        display = ProgressDisplay(console, folder / "timings" / "progress.json")
+        runner = Runner(
+            folder.resolve() / ".work", folder / "timings", _lazily(stack, engine, workers, address), display
+        )
+        outcome = "failed"
+        try:
+            result = execute(file, inputs, runner, folder, until)
+            outcome = "done"
+        except KeyboardInterrupt:
+            outcome = "stopped"
+            raise
+        finally:
+            display.end(outcome)
+    return Run(folder, result, dict(runner.executed))
+
+
+def _lazily(stack: ExitStack, kind: str, workers: int | None, address: str | None) -> Any:
+    """Starts the engine at its first use: a run with nothing to do starts nothing."""
+    started: list[Engine] = []
+
+    def get() -> Engine:
+        if not started:
+            started.append(stack.enter_context(start_engine(kind, workers, address)))
+        return started[0]
+
+    return get
+
+
+def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
+    """The files of every source. Raises ConfigError naming the key whose pattern matches nothing."""
+    inputs = {}
+    for name, source in file.pipeline.sources.items():
+        try:
+            inputs[name] = list_files(source.read.paths, source.read.root)
+        except OSError as error:
+            raise file.error(("sources", name, "read", "paths"), str(error)) from None
+    return inputs
+
+
+def execute(
+    file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner, folder: Path, until: str | None
+) -> Stats:
+    """Every stage in order, then the run directory."""
+    pipeline = file.pipeline
+    flow = stages.read(pipeline, inputs, runner)
+    flow = stages.evaluate(pipeline, flow, runner)
+    flow = stages.judge(pipeline, flow, runner)
+    if until is None or until == "shards":
+        flow = stages.tokenize(pipeline, flow, runner)
+        flow = stages.shuffle(pipeline, flow, runner)
+    flow = stages.write_ledger(flow, runner)
+    return publish_run(file, inputs, flow, runner, folder)
+
+
+def publish_run(
+    file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], flow: Flow, runner: Runner, folder: Path
+) -> Stats:
+    """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers."""
+    pipeline = file.pipeline
+    publish(
+        folder / "ledger",
+        {f"{part.name}.parquet": result.files["ledger"] for part, result in zip(flow.parts, flow.ledger, strict=True)},
+    )
+    publish(
+        folder / "tokens", {f"{part.name}.arrow": part.tokens.files["tokens"] for part in flow.parts if part.tokens}
+    )
+    shards = {
+        f"{split}-{number:05d}.arrow": result.files["shard"]
+        for split, results in flow.shards.items()
+        for number, result in enumerate(results)
+    }
+    publish(folder / "shards", shards)
+    if flow.shards:
+        write_atomically(folder / "shards" / "manifest.json", _json(shard_manifest(pipeline, flow)))
+    stats = run_statistics(pipeline, flow)
+    write_atomically(folder / "stats.json", _json(stats))
+    write_atomically(
+        folder / "run.json",
+        _json(
+            {
+                "name": pipeline.name,
+                "fingerprint": fingerprint(stats, {name: result.digest for name, result in shards.items()}),
+                "pipeline": pipeline.model_dump(mode="json", by_alias=True),
+                "inputs": {
+                    name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
+                    for name, files in inputs.items()
+                },
+            }
+        ),
+    )
+    return stats
+
+
+def open_run(path: str | Path) -> Run:
+    """A run directory made before. Raises FileNotFoundError where there is none, or none that was finished."""
+    folder = Path(path)
+    try:
+        stats = json.loads((folder / "stats.json").read_bytes())
+    except FileNotFoundError:
+        raise FileNotFoundError(
+            f"{folder} holds no finished run; `curate status {folder}` says how far it is"
+        ) from None
+    return Run(folder, stats, {})
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()

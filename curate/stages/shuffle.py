@@ -1,0 +1,145 @@
+"""The external shuffle: sort groups of token-store parts by key, then merge the buckets of all groups into shards.
+
+Knows the token store and the global order; knows no text. Memory is bounded by a group and by a shard.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from curate.batches import BatchWriter, read_batches, read_schema
+from curate.records import ID, PLACES, shard
+from curate.shards.order import SPLITS, bucket_bits, buckets, in_validation, keys, sort_order
+from curate.task import Counts, File, Output
+
+INDEX = pa.schema([("split", pa.int8()), ("bucket", pa.int64()), ("documents", pa.int64()), ("tokens", pa.int64())])
+"""What a sorted group holds: batch i of `sorted` is row i, one split's bucket."""
+
+
+def _sorted_schema(tokens: pa.DataType) -> pa.Schema:
+    return pa.schema(
+        [
+            ("key", pa.uint64()),
+            ("id", ID),
+            ("source", pa.string()),
+            ("part", pa.int32()),
+            ("row", pa.int64()),
+            ("tokens", pa.list_(tokens)),
+        ]
+    )
+
+
+def sort_group(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs are token-store files, params `parts` their numbers. Writes `sorted`, a batch per bucket, and its `index`."""
+    table = _store_rows(params["parts"], inputs)
+    token_type = table.schema.field("tokens").type.value_type
+    ids, groups = table.column("id").combine_chunks(), table.column("group").combine_chunks()
+    seed, tokens_per_shard = params["seed"], params["tokens_per_shard"]
+    validation = in_validation(groups, seed, params["validation"])
+    order = keys(ids, seed)
+    lengths = np.diff(table.column("tokens").combine_chunks().offsets.to_numpy()).astype(np.int64)
+    written: dict[str, list[int]] = {name: [] for name in INDEX.names}
+    documents = dict.fromkeys(SPLITS, 0)
+    schema = _sorted_schema(token_type)
+    with BatchWriter(output.path("sorted"), schema, compressed=False) as writer:
+        for number, split in enumerate(SPLITS):
+            chosen = np.flatnonzero(validation == (split == "validation"))
+            chosen = chosen[sort_order(order[chosen], ids.take(pa.array(chosen)))]
+            places = buckets(order[chosen], bucket_bits(params["tokens"][split], tokens_per_shard))
+            cuts = [0, *(np.flatnonzero(np.diff(places)) + 1).tolist(), len(chosen)] if len(chosen) else []
+            for low, high in itertools.pairwise(cuts):
+                rows = chosen[low:high]
+                taken = table.take(pa.array(rows)).combine_chunks()
+                columns = {
+                    name: taken.column(name).combine_chunks() for name in ("id", "source", "part", "row", "tokens")
+                }
+                writer.write({"key": pa.array(order[rows]), **columns})
+                for name, value in zip(
+                    INDEX.names, (number, places[low], high - low, lengths[rows].sum()), strict=True
+                ):
+                    written[name].append(int(value))
+            documents[split] = len(chosen)
+    with BatchWriter(output.path("index"), INDEX) as index:
+        index.write({name: pa.array(values, INDEX.field(name).type) for name, values in written.items()})
+    return documents
+
+
+def _store_rows(parts: Sequence[int], inputs: Sequence[File]) -> pa.Table:
+    """The rows of several token-store files with their part number and row."""
+    tables = []
+    for part, file in zip(parts, inputs, strict=True):
+        table = pa.Table.from_batches(list(read_batches(file.path)), read_schema(file.path))
+        table = table.append_column("part", pa.array(np.full(table.num_rows, part, dtype=np.int32)))
+        tables.append(table.append_column("row", pa.array(np.arange(table.num_rows))))
+    return pa.concat_tables(tables)
+
+
+def merge_shard(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs are `sorted` and `index` of every group, in turn. Writes `shard` and the `places` of its rows.
+
+    Takes the documents of one split whose first token lies in [first, last); writes nothing where there are none.
+    """
+    groups = list(zip(inputs[::2], inputs[1::2], strict=True))
+    schema = _sorted_schema(pa.from_numpy_dtype(params["dtype"]))
+    start, pieces = params["start"], []
+    for bucket in params["buckets"]:
+        table = pa.Table.from_batches(list(_bucket(groups, params["split"], bucket)), schema).combine_chunks()
+        if table.num_rows == 0:
+            continue
+        table = table.take(pa.array(sort_order(table.column("key").to_numpy(), table.column("id").combine_chunks())))
+        lengths = np.diff(table.column("tokens").combine_chunks().offsets.to_numpy()).astype(np.int64)
+        begins = start + np.cumsum(lengths) - lengths
+        start += int(lengths.sum())
+        pieces.append(table.filter(pa.array((begins >= params["first"]) & (begins < params["last"]))))
+    table = pa.concat_tables(pieces).combine_chunks()
+    if table.num_rows == 0:
+        return {"documents": 0, "tokens": 0}
+    _write_shard(output.path("shard"), table)
+    order = np.lexsort((table.column("row").to_numpy(), table.column("part").to_numpy()))
+    with BatchWriter(output.path("places"), PLACES, compressed=False) as places:
+        places.write(
+            {
+                "part": table.column("part").combine_chunks().take(pa.array(order)),
+                "row": table.column("row").combine_chunks().take(pa.array(order)),
+                "shard_row": pa.array(order.astype(np.int64)),
+            }
+        )
+    tokens = len(table.column("tokens").combine_chunks().flatten())
+    return {"documents": table.num_rows, "tokens": tokens}
+
+
+def _bucket(groups: Sequence[tuple[File, File]], split: str, bucket: int) -> Iterator[pa.RecordBatch]:
+    for data, index in groups:
+        (listed,) = read_batches(index.path)
+        splits, numbers = listed.column("split").to_numpy(), listed.column("bucket").to_numpy()
+        for position in np.flatnonzero((splits == SPLITS.index(split)) & (numbers == bucket)):
+            with pa.memory_map(data.path) as file:
+                yield pa.ipc.open_file(file).get_batch(int(position))
+
+
+def _write_shard(path: str, table: pa.Table) -> None:
+    """One uncompressed batch in an IPC stream: the token column's value buffer is the flat stream of tokens."""
+    schema = shard(table.schema.field("tokens").type.value_type)
+    batch = table.select(schema.names).combine_chunks().to_batches()[0]
+    tokens = batch.column("tokens")
+    compact = pa.ListArray.from_arrays(tokens.offsets, tokens.values)
+    if tokens.offsets[0].as_py() != 0 or len(compact.values) != tokens.offsets[-1].as_py():
+        compact = pa.concat_arrays([tokens])
+    with pa.ipc.new_stream(path, schema) as writer:
+        writer.write_batch(pa.record_batch([batch.column("id"), batch.column("source"), compact], schema=schema))
+
+
+def bucket_tokens(indexes: Sequence[str], split: str, buckets: int) -> list[int]:
+    """Tokens in each bucket of a split, over the indexes of all groups."""
+    totals = np.zeros(buckets, dtype=np.int64)
+    for path in indexes:
+        for batch in read_batches(path):
+            mine = batch.column("split").to_numpy() == SPLITS.index(split)
+            np.add.at(totals, batch.column("bucket").to_numpy()[mine], batch.column("tokens").to_numpy()[mine])
+    tokens: list[int] = totals.tolist()
+    return tokens

@@ -1,0 +1,93 @@
+"""The numbers of a run, from the counts its tasks committed: the funnel by source and step, rules, tokens, damage.
+
+Knows counts; opens no data.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import Any
+
+from curate.config.models import Pipeline
+from curate.flow import Flow, Part, is_output
+
+Stats = dict[str, Any]
+
+
+def run_statistics(pipeline: Pipeline, flow: Flow) -> Stats:
+    """Every number of a run that a person is shown."""
+    sources: Stats = {}
+    for name, source in pipeline.sources.items():
+        parts = [part for part in flow.parts if part.source == name]
+        sources[name] = {
+            "role": source.role,
+            "files": len(parts),
+            "bytes": sum(part.read.counts["bytes"] for part in parts),
+            "records": sum(part.read.counts["records"] for part in parts),
+            "other_records": _total(part.read.counts["others"] for part in parts),
+            "documents": sum(part.read.counts["documents"] for part in parts),
+            "chars": sum(part.read.counts["chars"] for part in parts),
+            "funnel": funnel(pipeline, parts),
+            "kept": sum(
+                part.decided[-1].counts["kept"] for part in parts if part.decided and is_output(pipeline, part)
+            ),
+            "tokens": sum(part.tokens.counts["tokens"] for part in parts if part.tokens is not None),
+        }
+    shards = {
+        split: {
+            "shards": len(results),
+            "documents": sum(result.counts["documents"] for result in results),
+            "tokens": sum(result.counts["tokens"] for result in results),
+        }
+        for split, results in flow.shards.items()
+    }
+    return {"name": pipeline.name, "sources": sources, "shards": shards}
+
+
+def funnel(pipeline: Pipeline, parts: list[Part]) -> list[Stats]:
+    """Per step in order: documents in, dropped, kept, and by rule how many failed it and how many failed nothing else."""
+    if not parts:
+        return []
+    dropped: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
+    for part in parts:
+        for counts in (part.read.counts, *(result.counts for result in part.decided)):
+            dropped.update(counts.get("dropped", {}))
+            failed.update(counts.get("failed", {}))
+            alone.update(counts.get("alone", {}))
+    for rule in list(failed):
+        if rule.split("/")[0] in ("read", "url", "extract"):
+            alone[rule] = failed[rule]  # a record that fails here gets no further
+    entering = sum(part.read.counts["records"] for part in parts)
+    rows = []
+    source = pipeline.sources[parts[0].source]
+    steps = ["read", *(name for name, _ in source.named_steps())]
+    if source.role == "training":
+        steps += [next(iter(type(step).model_fields)) for step in pipeline.combine]
+    for step in _in_order_of_work(steps):
+        rules = {
+            rule: {"failed": count, "alone": alone[rule]}
+            for rule, count in failed.items()
+            if rule.split("/")[0] == step
+        }
+        rows.append(
+            {"step": step, "in": entering, "dropped": dropped[step], "kept": entering - dropped[step], "rules": rules}
+        )
+        entering -= dropped[step]
+    return rows
+
+
+def _in_order_of_work(steps: list[str]) -> list[str]:
+    """Rules on addresses are applied before extraction, wherever they are written."""
+    if "url" in steps and "extract" in steps:
+        steps = [step for step in steps if step != "url"]
+        steps.insert(steps.index("extract"), "url")
+    return steps
+
+
+def _total(counters: Any) -> dict[str, int]:
+    total: Counter[str] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return dict(sorted(total.items()))

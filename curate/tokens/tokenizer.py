@@ -1,0 +1,97 @@
+"""A tokenizer by name: encodes Arrow columns of text, all of it as text. Knows tiktoken; knows no documents."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import tiktoken
+
+from curate.tokens.vocabulary import FILES, tiktoken_cache
+
+END_OF_TEXT = "<|endoftext|>"
+_UINT16_IDS = 1 << 16
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """An encoding and what a reader of its ids must know."""
+
+    name: str
+    encoding: tiktoken.Encoding
+
+    @property
+    def end_of_text(self) -> int:
+        """The id that ends a document."""
+        return self.encoding.eot_token
+
+    @property
+    def vocabulary_size(self) -> int:
+        """One more than the largest id, special tokens included."""
+        return self.encoding.n_vocab
+
+    @property
+    def dtype(self) -> npt.DTypeLike:
+        """uint16 where every id fits, else uint32."""
+        return np.uint16 if self.vocabulary_size <= _UINT16_IDS else np.uint32
+
+    @property
+    def arrow_type(self) -> pa.DataType:
+        """The Arrow type of an id."""
+        return pa.from_numpy_dtype(self.dtype)
+
+    @functools.cached_property
+    def vocabulary_hash(self) -> str:
+        """SHA-256 over every token's bytes in order of rank, the pattern and the special tokens."""
+        digest = hashlib.sha256(self.encoding._pat_str.encode())
+        for token, rank in sorted(self.encoding._mergeable_ranks.items(), key=lambda item: item[1]):
+            digest.update(b"%d %d " % (rank, len(token)) + token)
+        digest.update(repr(sorted(self.encoding._special_tokens.items())).encode())
+        return digest.hexdigest()
+
+    def encode(self, texts: pa.Array) -> pa.ListArray:
+        """Token ids per text (string or large_string, no nulls), without end-of-text; special tokens' names are text.
+
+        Equals tiktoken's `encode_ordinary` of each text.
+        """
+        encoded = [self._encode_one(text) for text in texts.to_pylist()]
+        lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
+        values = np.concatenate([np.empty(0, self.dtype), *encoded]).astype(self.dtype, copy=False)
+        return list_array(values, lengths)
+
+    def _encode_one(self, text: str) -> npt.NDArray[Any]:
+        return np.array(self.encoding.encode_ordinary(text), dtype=self.dtype)
+
+    def decode(self, ids: npt.ArrayLike) -> str:
+        """The text of token ids."""
+        return self.encoding.decode(np.asarray(ids).tolist())
+
+
+def list_array(values: npt.NDArray[Any], lengths: npt.NDArray[np.int64]) -> pa.ListArray:
+    """A list column from its flat values and the length of each row. Raises OverflowError past 2^31 - 1 values."""
+    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    if offsets[-1] > np.iinfo(np.int32).max:
+        raise OverflowError(f"{offsets[-1]} tokens in one batch; a list column holds at most 2^31 - 1")
+    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
+
+
+def append_to_rows(rows: pa.ListArray, value: int) -> pa.ListArray:
+    """Each row with one value more at its end."""
+    offsets = rows.offsets.to_numpy().astype(np.int64)
+    values = rows.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
+    return list_array(np.insert(values, offsets[1:] - offsets[0], value), np.diff(offsets) + 1)
+
+
+@functools.cache
+def load(name: str) -> Tokenizer:
+    """The tokenizer of this name. Raises ValueError for a name nobody knows, VocabularyError where its files are missing."""
+    if name not in FILES:
+        raise ValueError(f"unknown tokenizer {name!r}; known: {', '.join(sorted(FILES))}")
+    with tiktoken_cache(name):
+        return Tokenizer(name, tiktoken.get_encoding(name))

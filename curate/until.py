@@ -1,0 +1,41 @@
+"""A pipeline cut short after a step, as `--until` asks. Knows steps' names and order; runs nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+
+from curate.config import ConfigError
+from curate.config.models import Source
+from curate.config.reading import PipelineFile
+
+LAST_STEPS = ("tokens", "shards")
+
+
+def truncated(file: PipelineFile, step: str) -> PipelineFile:
+    """The pipeline without what comes after a step. Raises ConfigError for a step that it does not have."""
+    pipeline = file.pipeline
+    in_sources = [name for source in pipeline.sources.values() for name, _ in source.named_steps()]
+    combining = [next(iter(type(each).model_fields)) for each in pipeline.combine]
+    if step in LAST_STEPS:
+        return file
+    if step in combining:
+        cut = pipeline.model_copy(update={"combine": pipeline.combine[: combining.index(step) + 1]})
+    elif step in in_sources or step == "read":
+        sources = {name: _cut(source, step) for name, source in pipeline.sources.items()}
+        left = {name for source in sources.values() for name, _ in source.named_steps()}
+        bounds = {name: rules for name, rules in pipeline.filters.items() if name in left}
+        cut = pipeline.model_copy(update={"sources": sources, "combine": (), "filters": bounds})
+    else:
+        known = ["read", *in_sources, *combining, *LAST_STEPS]
+        close = difflib.get_close_matches(step, known, n=1)
+        hint = f"; did you mean {close[0]!r}?" if close else ""
+        raise ConfigError(f"--until {step}: no such step{hint} (steps: {', '.join(dict.fromkeys(known))})")
+    return dataclasses.replace(file, pipeline=cut)
+
+
+def _cut(source: Source, step: str) -> Source:
+    names = [name for name, _ in source.named_steps()]
+    if step not in names:
+        return source
+    return source.model_copy(update={"steps": source.steps[: names.index(step) + 1]})
