@@ -7,32 +7,52 @@ from __future__ import annotations
 
 from typing import Any
 
+import pyarrow as pa
+
 from curate import filters, tokens
 from curate.config.models import Filter, Pipeline, Source
+from curate.filters import pack_content
+
+Step = dict[str, Any]
 
 
-def evaluation_steps(source: Source) -> list[dict[str, Any]]:
+def evaluation_steps(source: Source) -> list[Step]:
     """What decides a document's numbers and text: each step's kind, name, settings, and the ledger columns it makes."""
     steps = []
     for name, setting in source.named_steps():
         if isinstance(setting, Filter):
-            pack = filters.load(setting.pack)
-            columns = [[f"{name}.{metric}", kind] for metric, kind in pack.columns]
-            steps.append({"kind": "filter", "name": name, "pack": pack.evaluation, "columns": columns})
+            steps.append(_evaluate_filter(name, setting))
     return steps
 
 
-def verdict_steps(pipeline: Pipeline, source_name: str) -> list[dict[str, Any]]:
+def verdict_steps(pipeline: Pipeline, source_name: str) -> list[Step]:
     """What decides a document's fate: each step's rules with their bounds."""
     steps = []
     for name, setting in pipeline.sources[source_name].named_steps():
         if isinstance(setting, Filter):
-            changes = {
-                rule: bounds.model_dump(exclude_unset=True) for rule, bounds in pipeline.filters.get(name, {}).items()
-            }
-            pack = filters.load(setting.pack, overrides=changes)
-            steps.append({"kind": "filter", "name": name, "pack": pack.data})
+            steps.append(_judge_filter(pipeline, name, setting))
     return steps
+
+
+def _evaluate_filter(name: str, setting: Filter) -> Step:
+    pack = filters.load(setting.pack, lists=setting.lists)
+    sample = pack.apply(pa.array(["Kernels are compiled here, before the tasks need them."]))
+    columns = [[f"{name}.{metric}", str(column.type)] for metric, column in sample.metrics.items()]
+    return {
+        "kind": "filter",
+        "name": name,
+        "pack": setting.pack,
+        "lists": setting.lists,
+        "content": pack_content(pack),
+        "columns": columns,
+    }
+
+
+def _judge_filter(pipeline: Pipeline, name: str, setting: Filter) -> Step:
+    changes = {rule: bounds.model_dump(exclude_unset=True) for rule, bounds in pipeline.filters.get(name, {}).items()}
+    pack = filters.load(setting.pack, lists=setting.lists, overrides=changes)
+    rules = [[rule.name, rule.metric, rule.min, rule.max, rule.exclusive] for rule in pack.rules]
+    return {"kind": "filter", "name": name, "rules": rules}
 
 
 def dtype_name(tokenizer: str) -> str:

@@ -92,6 +92,7 @@ class Filter(Model):
 
     pack: str
     name: Name | None = Field(None, alias="as")
+    lists: dict[str, str] = Field({}, description="files of the word lists that the pack names but does not carry")
 
     @model_validator(mode="before")
     @classmethod

@@ -21,7 +21,7 @@ from curate.storage import is_remote, resolve
 
 KeyPath = tuple[str | int, ...]
 
-_PATH_KEYS = frozenset({"paths", "root", "against", "index", "model"})
+_PATH_KEYS = frozenset({"paths", "root", "against", "index", "model", "lists"})
 _PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "filter"})
 _ORDER = {"extract": 0, "url": 1, "language": 2, "filter": 2, "datatrove": 2, "quality": 3}
 _MARKUP_FORMATS = frozenset({"warc"})
@@ -115,7 +115,7 @@ def _lines(node: yaml.Node | None, path: KeyPath) -> Iterator[tuple[KeyPath, int
 def _absolute(value: Any, base: Path, key: str = "") -> Any:
     """The same tree with every path taken from `base`."""
     if isinstance(value, dict):
-        return {name: _absolute(item, base, str(name)) for name, item in value.items()}
+        return {name: _absolute(item, base, key if key == "lists" else str(name)) for name, item in value.items()}
     if isinstance(value, list):
         return [_absolute(item, base, key) for item in value]
     if isinstance(value, str) and (key in _PATH_KEYS or (key in _PATH_OR_NAME_KEYS and _is_path(value))):

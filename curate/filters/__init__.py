@@ -1,6 +1,6 @@
 """Heuristic filters as data: metrics, rules and edits, gathered in packs."""
 
 from curate.filters.errors import PackError
-from curate.filters.packs import Applied, Pack, apply_all, available, load
+from curate.filters.packs import Applied, Pack, apply_all, available, load, pack_content
 
-__all__ = ["Applied", "Pack", "PackError", "apply_all", "available", "load"]
+__all__ = ["Applied", "Pack", "PackError", "apply_all", "available", "load", "pack_content"]

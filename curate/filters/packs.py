@@ -18,6 +18,7 @@ from curate.filters.edits import Edit, WordLists, read_edit
 from curate.filters.errors import PackError, nearest
 from curate.filters.metrics import METRICS
 from curate.filters.rules import Rule, override, read_rule
+from curate.fingerprint import fingerprint
 from curate.text.columns import as_column, text_column
 from curate.text.line_edits import COUNT, LineProgram, edit_lines, line_program
 from curate.text.view import TextView
@@ -228,3 +229,8 @@ def load(
             if name not in known:
                 raise PackError(f"{path}: rules.{rule.name}.metric: no metric {name!r}{nearest(name, known)}")
     return Pack(pack.name, pack.about, pack.source, edits, override(rules, overrides or {}, str(path)))
+
+
+def pack_content(pack: Pack) -> str:
+    """A name for what decides numbers and text: edits and metrics, no bounds. Equal names, equal columns."""
+    return fingerprint(repr(pack.edits), list(pack.metric_names))

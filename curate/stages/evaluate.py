@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import pyarrow as pa
 
 from curate import filters
 from curate.batches import BatchWriter, read_batches
+from curate.filters import pack_content
 from curate.records import DOCUMENTS, EDITS
 from curate.task import Counts, File, Output
 
@@ -21,32 +23,50 @@ EditsByStep = list[tuple[str, Mapping[str, Any]]]
 
 
 def evaluate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Input `documents`. Writes `columns` (metrics, `edits`), aligned, and, where a step may edit, `documents` again."""
+    """Input `documents`. Writes `columns` (metrics, `edits`), aligned, and, where a step may edit, `documents` again.
+
+    Raises RuntimeError where a pack is no longer what the run began with.
+    """
     (file,) = inputs
-    steps = params["steps"]
-    packs = {step["name"]: filters.parse(step["pack"]) for step in steps if step["kind"] == "filter"}
-    edits_text = any(pack.changes_text for pack in packs.values())
-    types = [(name, pa.type_for_alias(kind)) for step in steps for name, kind in step["columns"]]
-    schema = pa.schema([*types, ("edits", EDITS)])
+    steps = [_Evaluated(step) for step in params["steps"]]
+    types = [(name, pa.type_for_alias(kind)) for step in params["steps"] for name, kind in step["columns"]]
     chars: Counter[str] = Counter()
-    writer = BatchWriter(output.path("documents"), DOCUMENTS) if edits_text else None
-    with BatchWriter(output.path("columns"), schema) as columns:
+    documents = 0
+    with ExitStack() as stack:
+        columns = stack.enter_context(BatchWriter(output.path("columns"), pa.schema([*types, ("edits", EDITS)])))
+        edited = None
+        if any(step.changes_text for step in steps):
+            edited = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
         for batch in read_batches(file.path):
             texts = batch.column("text")
             values: dict[str, pa.Array] = {}
             edits: EditsByStep = []
             for step in steps:
-                applied = packs[step["name"]].apply(texts)
-                texts = applied.texts
-                values |= {f"{step['name']}.{name}": metric for name, metric in applied.metrics.items()}
-                edits.append((step["name"], applied.edits))
-                chars.update({f"{step['name']}/{kind}": int(removed.sum()) for kind, removed in applied.edits.items()})
+                texts, found, removed = step.apply(texts)
+                values |= found
+                edits.append((step.name, removed))
+                chars.update({f"{step.name}/{kind}": int(each.sum()) for kind, each in removed.items()})
             columns.write(values | {"edits": edit_column(edits, batch.num_rows)})
-            if writer is not None:
-                writer.write({"id": batch.column("id"), "url": batch.column("url"), "text": texts})
-    if writer is not None:
-        writer.__exit__(None, None, None)
-    return {"edited_chars": dict(sorted(chars.items()))}
+            documents += batch.num_rows
+            if edited is not None:
+                edited.write({"id": batch.column("id"), "url": batch.column("url"), "text": texts})
+    return {"documents": documents, "edited_chars": dict(sorted(chars.items()))}
+
+
+class _Evaluated:
+    """A step ready to be applied to columns of text."""
+
+    def __init__(self, step: Mapping[str, Any]) -> None:
+        self.name: str = step["name"]
+        self._pack = filters.load(step["pack"], lists=step["lists"])
+        if pack_content(self._pack) != step["content"]:
+            raise RuntimeError(f"the pack {step['pack']} was changed while the run went on; run the same command again")
+        self.changes_text = self._pack.changes_text
+
+    def apply(self, texts: pa.Array) -> tuple[pa.Array, dict[str, pa.Array], Mapping[str, Any]]:
+        """(texts after the edits, ledger columns, characters removed by kind of edit)."""
+        applied = self._pack.apply(texts)
+        return applied.texts, {f"{self.name}.{name}": column for name, column in applied.metrics.items()}, applied.edits
 
 
 def edit_column(edits: EditsByStep, rows: int) -> pa.Array:

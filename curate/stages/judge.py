@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curate import filters
 from curate.batches import BatchWriter, read_batches
+from curate.filters.expression import parse
+from curate.filters.rules import Rule
 from curate.records import FAILED, VERDICTS
 from curate.task import Counts, File, Output
 
@@ -61,11 +62,17 @@ def judge_step(step: Mapping[str, Any], columns: Columns) -> Failures:
 
 
 def _judge_filter(step: Mapping[str, Any], columns: Columns) -> Failures:
-    pack = filters.parse(step["pack"])
     prefix = step["name"] + "."
-    return pack.verdicts(
-        {name.removeprefix(prefix): column for name, column in columns.items() if name.startswith(prefix)}
-    )
+    metrics = {
+        name.removeprefix(prefix): np.asarray(column, np.float64)
+        for name, column in columns.items()
+        if name.startswith(prefix)
+    }
+    rules = [
+        Rule(name, metric, parse(metric), low, high, "", exclusive)
+        for name, metric, low, high, exclusive in step["rules"]
+    ]
+    return {rule.name: rule.fails(metrics) for rule in rules}
 
 
 def verdict_columns(failed_by_rule: Failures, rows: int) -> dict[str, pa.Array]:
