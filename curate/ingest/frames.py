@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable
-from typing import IO, Any, Final
+from typing import IO, Any, Final, cast
 
 import zstandard
-from isal import igzip_lib, isal_zlib
+from isal import isal_zlib
 
 from curate.ingest.reasons import DAMAGED, TRUNCATED_FILE
 
@@ -33,27 +33,14 @@ ZSTD_SLICE: Final = 1 << 10
 _SCAN: Final = 1 << 20
 _PROBE: Final = 1 << 16
 
-DECODE_ERRORS: Final[tuple[type[Exception], ...]] = (
-    igzip_lib.IsalError,
-    zstandard.ZstdError,
-    EOFError,
-    OverflowError,
-    ValueError,
-)
+_ISAL_ERROR = cast("type[Exception]", isal_zlib.error)  # its stub names an instance
+_DECODE_ERRORS: Final = (_ISAL_ERROR, zstandard.ZstdError, EOFError, OverflowError, ValueError)
 
 
-def _codec(head: bytes, name: str, plain: Callable[[bytes | bytearray], bool]) -> str:
-    """How a file is stored, by its first bytes; by its name only if they tell nothing."""
-    if GZIP_MAGIC.match(head):
+def _codec_of_name(name: str) -> str:
+    if name.endswith(".gz"):
         return "gzip"
-    if ZSTD_MAGIC.match(head):
-        return "zstd"
-    if not plain(head):
-        if name.endswith(".gz"):
-            return "gzip"
-        if name.endswith((".zst", ".zstd")):
-            return "zstd"
-    return "plain"
+    return "zstd" if name.endswith((".zst", ".zstd")) else "plain"
 
 
 def _dictionary(file: IO[bytes]) -> zstandard.ZstdCompressionDict | None:
@@ -74,6 +61,7 @@ def _dictionary(file: IO[bytes]) -> zstandard.ZstdCompressionDict | None:
 class Frames:
     """Decoded bytes in `buffer`, filled on demand and dropped from its front; positions are relative to that front.
 
+    How a file is stored is told by its first bytes where they are clear, else by its name.
     `makes_sense` says of decoded bytes whether a frame that begins with them is one to resume at after damage.
     `failure` is set while decoding cannot go on: DAMAGED, or TRUNCATED_FILE where the file ends inside a frame.
     """
@@ -84,13 +72,22 @@ class Frames:
         self._file = file
         self._makes_sense = makes_sense
         file.seek(0)
-        self.codec = _codec(file.read(_MAGIC_BYTES * 2), name, makes_sense)
-        self._magic = ZSTD_MAGIC if self.codec == "zstd" else GZIP_MAGIC
-        self._slice = {"plain": PLAIN_SLICE, "gzip": GZIP_SLICE, "zstd": ZSTD_SLICE}[self.codec]
-        self._zstd = zstandard.ZstdDecompressor(dict_data=_dictionary(file)) if self.codec == "zstd" else None
+        head = file.read(_MAGIC_BYTES * 2)
+        named = _codec_of_name(name)
+        looks = "gzip" if GZIP_MAGIC.match(head) else "zstd" if ZSTD_MAGIC.match(head) else None
+        self._use(looks or ("plain" if makes_sense(head) else named))
+        if looks and looks != named and not self._sound(0):
+            self._use(named)
         self.buffer = bytearray()
         self._dropped = 0  # decoded bytes before the buffer
         self._go_to(start)
+
+    def _use(self, codec: str) -> None:
+        """Take the file to be stored as the codec has it."""
+        self.codec = codec
+        self._magic = ZSTD_MAGIC if codec == "zstd" else GZIP_MAGIC
+        self._slice = {"plain": PLAIN_SLICE, "gzip": GZIP_SLICE, "zstd": ZSTD_SLICE}[codec]
+        self._zstd = zstandard.ZstdDecompressor(dict_data=_dictionary(self._file)) if codec == "zstd" else None
 
     def _go_to(self, position: int) -> None:
         """Decode on from a stored position where a frame begins."""
@@ -132,7 +129,7 @@ class Frames:
             self._decoder = self._new_decoder()
         try:
             self.buffer += self._decoder.decompress(data)
-        except DECODE_ERRORS:
+        except _DECODE_ERRORS:
             self.failure = DAMAGED
             return False
         self.stored += len(data)
@@ -211,6 +208,6 @@ class Frames:
                 left -= len(data)
                 if self._makes_sense(decoded):
                     return True
-        except DECODE_ERRORS:
+        except _DECODE_ERRORS:
             return False
         return bool(decoder.eof and decoded)

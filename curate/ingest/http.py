@@ -22,7 +22,7 @@ from curate.ingest.reasons import BAD_CHUNKING, BAD_ENCODING, EMPTY, NOT_HTML, N
 
 MAX_BODY: Final = 32 << 20
 """Most bytes of a decoded body: 32 times where Common Crawl cut pages for years, and a bound for compression bombs."""
-_MAX_HEADER: Final = 32 << 10  # the limit of fastwarc's own parser
+MAX_HEADER: Final = 32 << 10  # the limit of fastwarc's own parser
 _READ: Final = 1 << 16
 _HTML_TYPES: Final = frozenset({b"text/html", b"application/xhtml+xml"})
 _SNIFFED: Final = 512  # bytes looked at to tell a type; WHATWG MIME Sniffing reads 1,445, most of it for other formats
@@ -33,7 +33,15 @@ _HTML_START = re.compile(  # WHATWG MIME Sniffing, 7.1, the patterns for text/ht
 )
 _CHUNK_SIZE = re.compile(rb"[ \t]*([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r?\n")  # RFC 9112, 7.1
 _CUT_SIZE = re.compile(rb"[ \t]*[0-9a-fA-F]{1,15}[ \t]*(?:;[^\n]*)?")
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
+
+
+def header_end(data: bytes | bytearray, limit: int) -> tuple[int, int] | None:
+    """Where the header's last line ends and the block begins, if that is within `limit` bytes."""
+    crlf = data.find(b"\r\n\r\n", 0, limit)
+    lf = data.find(b"\n\n", 0, crlf if crlf >= 0 else limit)
+    if lf >= 0:
+        return lf, lf + 2
+    return (crlf, crlf + 4) if crlf >= 0 else None
 
 
 class Payload(NamedTuple):
@@ -45,10 +53,10 @@ class Payload(NamedTuple):
 
 
 def parse_headers(block: bytes) -> HeaderMap | None:
-    """A status line and header fields up to and with their empty line; None where they are beyond reading."""
+    """A first line and header fields, the last line's end left out; None where they are beyond reading."""
     headers = HeaderMap()
     try:
-        headers.parse(io.BytesIO(block))
+        headers.parse(io.BytesIO(block.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"\r\n\r\n"))
     except (OSError, ValueError):
         return None
     return headers
@@ -207,9 +215,8 @@ def read_response(block: bytes, counts: Counter[str]) -> Payload:
     """The payload of an HTTP response: status line, header fields, body. `counts` gets leniencies used."""
     if not block.startswith(b"HTTP/"):
         return Payload(NOT_HTTP, None, None)
-    end = _HEADER_END.search(block, 0, _MAX_HEADER)
-    head, body = (block[: end.start()], block[end.end() :]) if end else (block[:_MAX_HEADER], b"")
-    headers = parse_headers(head.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n") + b"\r\n\r\n")
+    end, begin = header_end(block, MAX_HEADER) or (MAX_HEADER, len(block))
+    headers, body = parse_headers(block[:end]), block[begin:]
     if headers is None:
         return Payload(NOT_HTTP, None, None)
     content_type = headers.get_bytes(b"Content-Type")

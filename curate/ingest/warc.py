@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import IO, Any, Final, NamedTuple
 
 from curate.ingest.frames import Frames
-from curate.ingest.http import Payload, media_type, page, parse_headers, read_response, text_of
+from curate.ingest.http import MAX_HEADER, Payload, header_end, media_type, page, parse_headers, read_response, text_of
 from curate.ingest.reasons import (
     DAMAGED,
     DNS,
@@ -29,11 +29,9 @@ from curate.ingest.rows import Rows
 
 MAX_BLOCK: Final = 32 << 20
 """Most bytes of a record's block. Larger ones are stepped over: memory must not follow what a header claims."""
-_MAX_HEADER: Final = 32 << 10  # the limit of fastwarc's own parser
 _START: Final = b"WARC/"
 _RECORD_START = re.compile(rb"WARC/[0-9]\.[0-9]+\r?\n[A-Za-z-]+:")  # WARC 1.1, section 4: version line, named fields
 _LONGEST_START: Final = 64  # bytes that hold any match of the above
-_HEADER_END = re.compile(rb"\r?\n\r?\n")
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _ONLY_COUNTED: Final = frozenset({b"warcinfo", b"request", b"metadata", b"continuation"})
 _WITH_ROW: Final = frozenset({b"response", b"resource", b"revisit", b"conversion"})
@@ -64,10 +62,17 @@ def makes_sense(decoded: bytes | bytearray) -> bool:
     return decoded.lstrip(b"\r\n").startswith(_START)
 
 
+def _past_newlines(data: bytearray, at: int) -> int:
+    """The first position from `at` on that holds no line end."""
+    while at < len(data) and data[at] in b"\r\n":
+        at += 1
+    return at
+
+
 def _skip_newlines(frames: Frames) -> None:
     """Drop the empty lines between records."""
     while True:
-        frames.drop(len(frames.buffer) - len(frames.buffer.lstrip(b"\r\n")) if frames.buffer[:1] in b"\r\n" else 0)
+        frames.drop(_past_newlines(frames.buffer, 0))
         if frames.buffer or not frames.fill():
             return
 
@@ -78,19 +83,19 @@ def _header(frames: Frames) -> tuple[Any, int, int] | str:
         pass
     if not frames.buffer.startswith(_START[: len(frames.buffer)]):
         return DAMAGED
-    while not (end := _HEADER_END.search(frames.buffer, 0, _MAX_HEADER)):
-        if len(frames.buffer) >= _MAX_HEADER:
+    while not (ends := header_end(frames.buffer, MAX_HEADER)):
+        if len(frames.buffer) >= MAX_HEADER:
             return DAMAGED
         if not frames.fill():
             return frames.failure or TRUNCATED_FILE
-    if _cut(frames, end.end()):
+    end, begin = ends
+    if _cut(frames, begin):
         return DAMAGED
-    head = bytes(frames.buffer[: end.start()]).replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
-    headers = parse_headers(head + b"\r\n\r\n")
+    headers = parse_headers(bytes(frames.buffer[:end]))
     length = headers and _DIGITS.fullmatch((headers.get_bytes(b"Content-Length") or b"").strip())
     if not length or not _RECORD_START.match(frames.buffer):
         return DAMAGED
-    return headers, end.end(), int(length[0])
+    return headers, begin, int(length[0])
 
 
 def _cut(frames: Frames, size: int) -> bool:
@@ -102,8 +107,7 @@ def _ends_well(frames: Frames, size: int) -> int | None:
     """Where the record of `size` bytes ends, empty lines included, if the frame, the file or a record's start follows."""
     at = size
     while True:
-        while at < len(frames.buffer) and frames.buffer[at] in b"\r\n":
-            at += 1
+        at = _past_newlines(frames.buffer, at)
         if frames.boundaries(size, at):
             return at
         if at < len(frames.buffer) and (len(frames.buffer) - at >= len(_START) or not frames.fill()):
@@ -133,9 +137,11 @@ def _step_over(frames: Frames, size: int) -> bool:
         step = min(left, len(frames.buffer))
         frames.drop(step)
         left -= step
-    if left or _ends_well(frames, 0) is None:
+    end = None if left else _ends_well(frames, 0)
+    if end is None:
         frames.rewind(place)
         return False
+    frames.drop(end)
     return True
 
 
@@ -164,7 +170,7 @@ def _next_record(frames: Frames, counts: Counter[str]) -> Record | str:
         if _RECORD_START.search(frames.buffer, begin, size) or _breaks_later(frames, size):
             return DAMAGED
         counts["warc.wrong-length"] += 1
-        end = size
+        end = _past_newlines(frames.buffer, size)
     block = bytes(memoryview(frames.buffer)[begin:size])
     record = Record(*place, frames.stored_end(size) - place[0], headers, block, False)
     if frames.codec == "plain":
@@ -175,6 +181,8 @@ def _next_record(frames: Frames, counts: Counter[str]) -> Record | str:
 
 def _find_record(frames: Frames) -> None:
     """Drop bytes up to the next place where a record seems to start, or to the file's end."""
+    while not frames.buffer and frames.fill():
+        pass
     frames.drop(min(1, len(frames.buffer)))
     while not (found := _RECORD_START.search(frames.buffer)):
         if frames.failure:
