@@ -6,6 +6,7 @@ at the next frame that makes sense. Knows compression and positions, nothing of 
 
 from __future__ import annotations
 
+import io
 import re
 from collections import deque
 from collections.abc import Callable
@@ -75,9 +76,11 @@ class Frames:
         head = file.read(_MAGIC_BYTES * 2)
         named = _codec_of_name(name)
         looks = "gzip" if GZIP_MAGIC.match(head) else "zstd" if ZSTD_MAGIC.match(head) else None
-        self._use(looks or ("plain" if makes_sense(head) else named))
+        self._use(looks or named)
         if looks and looks != named and not self._sound(0):
             self._use(named)
+        if not looks and named != "plain" and makes_sense(head) and self._next_frame(0, until=_SCAN) is None:
+            self._use("plain")
         self.buffer = bytearray()
         self._dropped = 0  # decoded bytes before the buffer
         self._go_to(start)
@@ -184,19 +187,22 @@ class Frames:
 
     def resume(self) -> None:
         """After a failure: go on at the next frame that makes sense, or to the file's end; the buffer is forgotten."""
-        position = self._starts[-1][1] + 1
-        while True:
+        position = self._next_frame(self._starts[-1][1] + 1)
+        self._go_to(self._file.seek(0, io.SEEK_END) if position is None else position)
+        self.ended = position is None
+
+    def _next_frame(self, position: int, until: int | None = None) -> int | None:
+        """The first stored position from `position` on where a frame that makes sense begins."""
+        while until is None or position < until:
             self._file.seek(position)
             window = self._file.read(_SCAN)
             for match in self._magic.finditer(window):
                 if self._sound(position + match.start()):
-                    self._go_to(position + match.start())
-                    return
+                    return position + match.start()
             if len(window) < _SCAN:
-                self._go_to(position + len(window))
-                self.ended = True
-                return
+                break
             position += len(window) - _MAGIC_BYTES + 1
+        return None
 
     def _sound(self, position: int) -> bool:
         """Whether a frame begins at the position that decodes to something sensible, or decodes to its end."""

@@ -89,7 +89,7 @@ def _header(frames: Frames) -> tuple[Any, int, int] | str:
         if not frames.fill():
             return frames.failure or TRUNCATED_FILE
     end, begin = ends
-    if _cut(frames, begin):
+    if _cut(frames, begin) or _RECORD_START.search(frames.buffer, 1, end):
         return DAMAGED
     headers = parse_headers(bytes(frames.buffer[:end]))
     length = headers and _DIGITS.fullmatch((headers.get_bytes(b"Content-Length") or b"").strip())
