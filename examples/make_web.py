@@ -1,8 +1,8 @@
-"""Makes the bundled example: a small invented web in WARC files, a reference source, an evaluation set, and the list of what was planted.
+"""Makes the bundled example: a small invented web in WARC files, a reference source, an evaluation set, and planted.json.
 
     python examples/make_web.py [--out DIR]
 
-Everything follows from SEED and the grammars; the same Python's zlib gives the same bytes.
+Everything follows from SEED and the grammars; the compressed bytes depend on zlib's version too.
 """
 
 import argparse
@@ -13,18 +13,22 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import web_damage
-import web_plants
-from web_html import make_sites
-from web_plants import Web
-from web_text import Prose, load_grammar, slug
-from web_warc import gzip_member, members
+from generator.crawl import Web
+from generator.damage import broken_pages, damaged_file
+from generator.duplicates import duplicated_addresses, exact_duplicates, near_duplicates
+from generator.evaluation import evaluation_items, evaluation_passages
+from generator.html import make_sites
+from generator.kinds import articles, blocked_hosts, page_kinds
+from generator.languages import legacy_charsets, other_languages
+from generator.personal import personal_data
+from generator.records import other_responses
+from generator.text import Prose, load_grammar, slug
+from generator.warc import gzip_member, members
 
 SEED = 20
 ARTICLES = 820
 DAMAGED_FILE_PAGES = 40
 REFERENCE_DOCUMENTS = 400
-EVALUATION_ITEMS = 200
 
 
 def main() -> None:
@@ -33,7 +37,7 @@ def main() -> None:
     out: Path = parser.parse_args().out
     for folder in ("web", "reference", "eval"):
         (out / folder).mkdir(parents=True, exist_ok=True)
-    items = evaluation_items()
+    items = evaluation_items(SEED)
     write_jsonl(out / "eval" / "invented.jsonl.gz", items)
     write_jsonl(out / "reference" / "encyclopaedia.jsonl.gz", reference_documents())
     planted = write_web(out / "web", items)
@@ -54,41 +58,49 @@ def write_web(folder: Path, items: list[dict[str, str]]) -> dict[str, Any]:
         files[name] = counts(parts)
     name = "web-00002.warc.gz"
     more = Web(SEED + 1, web.sites)
-    web_plants.articles(more, DAMAGED_FILE_PAGES)
+    articles(more, DAMAGED_FILE_PAGES)
     parts = members(name, more.captures, requests=True)
-    data, lost = web_damage.damaged_file(parts)
+    data, lost = damaged_file(parts)
     (folder / name).write_bytes(data)
     files[name] = counts([part for i, part in enumerate(parts[: lost[-1]]) if i not in lost])
     damage = [
         {"file": name, "damage": kind, "url": url_of(parts[i])}
         for kind, i in zip(("corrupt_member", "truncated_member"), lost, strict=True)
     ]
-    lines = {site.host: site.boilerplate for site in web.sites}
+    bodies = [capture.body for capture in web.captures if capture.kind == "response"]
+    boilerplate = [
+        {
+            "host": site.host,
+            "line": site.boilerplate,
+            "pages": sum(site.boilerplate.encode() in body for body in bodies),
+        }
+        for site in web.sites
+    ]
     return {
         "seed": SEED,
         "files": files,
         "pages": web.pages,
         "damaged_records": damage,
-        "boilerplate": lines,
-        **web.planted,
+        "boilerplate": boilerplate,
+        "planted": web.planted,
     }
 
 
 def make_web(items: list[dict[str, str]]) -> Web:
     """All pages of the healthy files, by category."""
     web = Web(SEED, make_sites(Random(f"{SEED}/sites")))
-    web_plants.articles(web, ARTICLES)
-    web_plants.exact_duplicates(web, 36)
-    web_plants.near_duplicates(web)
-    web_plants.duplicated_addresses(web, 24)
-    web_plants.page_kinds(web)
-    web_plants.blocked_hosts(web, 48)
-    web_plants.other_languages(web, 14)
-    web_plants.legacy_charsets(web, 8)
-    web_plants.personal_data(web)
-    web_plants.evaluation_passages(web, items, 10)
-    web_plants.other_responses(web)
-    web_damage.broken_pages(web)
+    articles(web, ARTICLES)
+    exact_duplicates(web, 36)
+    near_duplicates(web)
+    duplicated_addresses(web, 24)
+    page_kinds(web)
+    blocked_hosts(web, 48)
+    other_languages(web, 14)
+    legacy_charsets(web, 8)
+    personal_data(web)
+    evaluation_passages(web, items, 10)
+    other_responses(web)
+    broken_pages(web)
     return web
 
 
@@ -122,18 +134,6 @@ def reference_documents() -> list[dict[str, str]]:
             }
         )
     return documents
-
-
-def evaluation_items() -> list[dict[str, str]]:
-    """Half questions with their answers, half passages of two sentences: `id`, `kind`, `text`."""
-    grammar = load_grammar("general", "evaluation")
-    items = []
-    for number in range(EVALUATION_ITEMS):
-        prose = Prose(grammar, Random(f"{SEED}/evaluation/{number}"))
-        kind = ("question", "passage")[number % 2]
-        text = " ".join(prose.sentence(kind) for _ in range(1 + number % 2))
-        items.append({"id": f"invented-{number:03d}", "kind": kind, "text": text})
-    return items
 
 
 def write_jsonl(path: Path, rows: list[dict[str, str]]) -> None:

@@ -42,7 +42,7 @@ def digest(data: bytes) -> str:
 
 
 def members(file: str, captures: Sequence[Capture], requests: bool) -> list[bytes]:
-    """The gzip members of a WARC file: warcinfo, then those of each capture in order, with its request and metadata if wanted."""
+    """The gzip members of a WARC file: warcinfo, then the captures in order, each with request and metadata if wanted."""
     software = f"software: examples/make_web.py\r\nformat: WARC File Format 1.0\r\nisPartOf: {file}\r\n"
     parts = [
         _record(

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from html import escape
 from random import Random
 
-from web_text import TOPICS, Article, Prose, load_grammar, slug
+from generator.text import TOPICS, Article, Prose, load_grammar, slug
 
 SITES_PER_TOPIC = 5
 _NAMES = (

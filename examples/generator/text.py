@@ -13,7 +13,15 @@ GRAMMARS = Path(__file__).parent / "grammar"
 TOPICS = ("gardening", "astronomy", "history", "cooking", "software", "travel", "books", "health", "economics", "music")
 LANGUAGES = ("de", "fr", "es", "it", "nl", "pt", "ru", "ja", "zh")
 SHINGLE = 5  # words; the n-gram of the pipeline's deduplication
-BOUND = ("here", "who", "subject", "region", "ware", "worker", "vessel")  # chosen once per text, so that it keeps to one place, person and subject
+BOUND = (
+    "here",
+    "who",
+    "subject",
+    "region",
+    "ware",
+    "worker",
+    "vessel",
+)  # chosen once per text, so that it keeps to one place, person and subject
 
 Grammar = dict[str, tuple[str, ...]]
 

@@ -3,10 +3,10 @@
 import gzip
 from collections.abc import Sequence
 
-from web_html import article_page
-from web_plants import Web, Writer
-from web_text import Article
-from web_warc import Capture, Header, gzip_member
+from generator.crawl import Web, Writer
+from generator.html import article_page
+from generator.text import Article
+from generator.warc import Capture, Header, gzip_member
 
 DEPTH = 5_000  # nested elements of the deeply nested pages
 CASES = 3  # pages of each kind
