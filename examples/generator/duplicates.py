@@ -55,7 +55,7 @@ def near_duplicates(web: Web) -> None:
 
 
 def duplicated_addresses(web: Web, count: int) -> None:
-    """Addresses captured twice, as they are or differing only in what normalisation may remove; the page may have changed."""
+    """Addresses captured twice, the same or differing only in what normalisation may remove; half the pages changed."""
     writer = Writer(web, "duplicated_addresses")
     for number in range(count):
         site = writer.site()
