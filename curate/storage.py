@@ -94,6 +94,16 @@ def _expand(pattern: str) -> list[tuple[str, int, str]]:
     return found
 
 
+def _check_folders(pattern: str) -> None:
+    """Raise PermissionError for a folder a local pattern reaches and may not list: glob would pass over it silently."""
+    pieces = pattern.split("/")
+    for depth in range(2, len(pieces)):
+        for folder in local_glob.iglob("/".join(pieces[:depth]), recursive=True):
+            allowed = os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
+            if os.path.isdir(folder) and not allowed:
+                raise PermissionError(f"cannot read the folder {folder}")
+
+
 def list_files(patterns: Sequence[str], root: str | None = None) -> list[SourceFile]:
     """Every file the patterns match, each once, sorted by its name within the root.
 
@@ -102,9 +112,8 @@ def list_files(patterns: Sequence[str], root: str | None = None) -> list[SourceF
     root = common_root(patterns) if root is None else root
     files: dict[str, SourceFile] = {}
     for pattern in patterns:
-        folder = _fixed_folder(pattern)
-        if not is_remote(pattern) and os.path.isdir(folder) and not os.access(folder, os.R_OK | os.X_OK):
-            raise PermissionError(f"cannot read the folder {folder}")
+        if not is_remote(pattern):
+            _check_folders(pattern)
         found = _expand(pattern)
         if not found:
             raise FileNotFoundError(f"no file matches {pattern}")

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import brotli
+import fsspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -669,8 +670,6 @@ def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
 
 
 def test_remote_files_read_the_same(tmp_path: Path) -> None:
-    import fsspec
-
     memory = fsspec.filesystem("memory")
     data = b"".join(gzip.compress(one) for one in pages(5))
     memory.pipe("/crawl/x.warc.gz", data)
