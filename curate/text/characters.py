@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.text.compiled import Scalar, kernel
+from curate.text.marks import BULLETS, SYMBOLS, TERMINAL
 
 SPACE = 1
 """`str.isspace`: what `str.split()` and `str.strip()` use."""
@@ -28,6 +29,10 @@ PUNCTUATION = 64
 """Category P."""
 WORD = 128
 """The regular expression class `\\w`: alphanumeric or underscore."""
+TERMINAL_MARK = 256
+SYMBOL = 512
+BULLET = 1024
+"""The sets of `curate.text.marks`."""
 
 _CODE_POINTS = sys.maxunicode + 1
 # Planes 4 to 13 are unassigned, 15 and 16 private: no property below holds there.
@@ -36,7 +41,8 @@ _ASSIGNED = (range(0x0, 0x32400), range(0xE0000, 0xE0200))
 # and its neighbours in plane 1.
 _LAST_SPACE = 0x3000
 _LAST_CASED = 0x1F1FF
-_DOTTED_CAPITAL_I = 0x130  # the only character whose lower case is two: i and U+0307
+DOTTED_CAPITAL_I = 0x130  # the only character whose lower case is two: i and the combining dot above
+COMBINING_DOT = 0x307
 FINAL_SIGMA = 0x3C2
 SIGMA = 0x3C3
 
@@ -45,16 +51,16 @@ Offsets = NDArray[np.int64]
 
 
 class Tables(NamedTuple):
-    """`flags`: uint8 per code point, the bits above. `lower`: int32 per code point, its simple lower case."""
+    """`flags`: uint16 per code point, the bits above. `lower`: int32 per code point, its simple lower case."""
 
-    flags: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
     lower: NDArray[np.int32]
 
 
 @lru_cache(maxsize=1)
 def tables() -> Tables:
     """The tables of the running Python's Unicode version (`unicodedata.unidata_version`)."""
-    flags = np.zeros(_CODE_POINTS, np.uint8)
+    flags = np.zeros(_CODE_POINTS, np.uint16)
     lower = np.arange(_CODE_POINTS, dtype=np.int32)
     for block in _ASSIGNED:
         for code in block:
@@ -81,6 +87,8 @@ def tables() -> Tables:
         elif character.islower():
             flags[code] |= LOWER
         lower[code] = ord(character.lower()[0])
+    for flag, marks in ((TERMINAL_MARK, TERMINAL), (SYMBOL, SYMBOLS), (BULLET, BULLETS)):
+        flags[sorted(marks)] |= flag
     return Tables(flags, lower)
 
 
@@ -153,9 +161,9 @@ def lower_into(data: Any, start: Scalar, end: Scalar, out: Any, lower: Any) -> S
             continue
         code, size = decode(data, index, end)
         index += size
-        if code == _DOTTED_CAPITAL_I:
+        if code == DOTTED_CAPITAL_I:
             at = encode(np.int64(0x69), out, at)
-            at = encode(np.int64(0x307), out, at)
+            at = encode(np.int64(COMBINING_DOT), out, at)
         elif code == FINAL_SIGMA:
             at = encode(np.int64(SIGMA), out, at)
         else:

@@ -83,7 +83,7 @@ class LineProgram(NamedTuple):
     string_ends: Offsets
     groups: Offsets
     needles: NeedleTable
-    flags: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
     lower: NDArray[np.int32]
 
 

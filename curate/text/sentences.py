@@ -285,7 +285,7 @@ class SentenceTables(NamedTuple):
     roles: NDArray[np.uint8]
     abbreviations: NDArray[np.uint64]
     starters: NDArray[np.uint64]
-    flags: NDArray[np.uint8]
+    flags: NDArray[np.uint16]
     lower: NDArray[np.int32]
 
 
@@ -343,14 +343,20 @@ def _is_run(data: Any, at: Scalar, end: Scalar) -> Scalar:
 
 
 @kernel
-def _ends_word(data: Any, at: Scalar, end: Scalar, comma: Scalar, punkt: SentenceTables) -> Scalar:
-    """Whether a word that reaches `at` ends there; a comma ends it if what follows the comma would."""
+def _breaks_word(data: Any, at: Scalar, end: Scalar, punkt: SentenceTables) -> Scalar:
+    """White space, a mark that stands in no word, a run of hyphens or periods, or the end."""
     if at >= end:
         return True
-    code, size = decode(data, at, end)
-    if punkt.flags[code] & SPACE or _role(code, _NOT_IN_WORDS, punkt) or _is_run(data, at, end):
+    code, _ = decode(data, at, end)
+    return punkt.flags[code] & SPACE != 0 or _role(code, _NOT_IN_WORDS, punkt) or _is_run(data, at, end)
+
+
+@kernel
+def _ends_word(data: Any, at: Scalar, end: Scalar, punkt: SentenceTables) -> Scalar:
+    """Whether a word that reaches `at` ends there; a comma ends it if what follows the comma would."""
+    if _breaks_word(data, at, end, punkt):
         return True
-    return comma and code == 44 and _ends_word(data, at + size, end, False, punkt)
+    return data[at] == 44 and _breaks_word(data, at + 1, end, punkt)
 
 
 @kernel
@@ -365,7 +371,7 @@ def _token_end(data: Any, at: Scalar, end: Scalar, punkt: SentenceTables) -> Sca
     if _role(code, _NOT_WORD_START, punkt):
         return at + size
     at += size
-    while not _ends_word(data, at, end, True, punkt):
+    while not _ends_word(data, at, end, punkt):
         _, size = decode(data, at, end)
         at += size
     return at
