@@ -1,0 +1,128 @@
+"""Opens a folder of shards: its manifest, and each shard's tokens as a flat array under a memory map.
+
+Knows the files of the product and where they lie; knows no sequences and no trainer.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from curate.storage import is_remote, open_binary
+
+MANIFEST = "manifest.json"
+FORMATS = ("curate-shards/1",)
+_OPEN_SHARDS = 8  # mapped at once by one reader: the order has one or two in use at a time
+
+
+class ShardError(ValueError):
+    """A folder that holds no readable shards; the message says what is wrong with which file."""
+
+
+@dataclass(frozen=True)
+class ShardEntry:
+    """A shard as the manifest lists it."""
+
+    file: str
+    split: str
+    rows: int
+    tokens: int
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class ShardView:
+    """An open shard: `tokens` (uint16 or uint32, flat, end-of-text included), `offsets` (int32, rows + 1) into it,
+    and the record batch behind both (columns id, source, tokens)."""
+
+    tokens: npt.NDArray[Any]
+    offsets: npt.NDArray[np.int32]
+    batch: pa.RecordBatch
+
+
+class ShardReader:
+    """The shards of one folder. `path` is a run directory, its `shards/`, a mix, or the address of one."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.folder, self.manifest = _find_manifest(str(path))
+        self.entries = tuple(ShardEntry(**entry) for entry in self.manifest["shards"])
+        self._open: OrderedDict[str, ShardView] = OrderedDict()
+
+    @property
+    def fingerprint(self) -> str:
+        """What names the content of the shards and their tokenizer."""
+        return str(self.manifest["fingerprint"])
+
+    @property
+    def tokenizer(self) -> Mapping[str, Any]:
+        """`name`, `vocabulary_size`, `vocabulary_sha256`, `end_of_text` and `dtype` of the ids."""
+        tokenizer: Mapping[str, Any] = self.manifest["tokenizer"]
+        return tokenizer
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of a token id: uint16 or uint32."""
+        return np.dtype(str(self.tokenizer["dtype"]))
+
+    def split(self, name: str) -> tuple[ShardEntry, ...]:
+        """The shards of a split in their order. Raises ShardError for a split that is not there."""
+        chosen = tuple(entry for entry in self.entries if entry.split == name)
+        if not chosen:
+            there = ", ".join(sorted({entry.split for entry in self.entries})) or "no shard at all"
+            raise ShardError(f"{self.folder} has no {name!r} shards; it has {there}")
+        return chosen
+
+    def open(self, entry: ShardEntry) -> ShardView:
+        """The shard, mapped. Raises ShardError where the file is not the one that the manifest lists."""
+        if entry.file in self._open:
+            self._open.move_to_end(entry.file)
+            return self._open[entry.file]
+        view = open_shard(f"{self.folder}/{entry.file}", entry)
+        self._open[entry.file] = view
+        if len(self._open) > _OPEN_SHARDS:
+            self._open.popitem(last=False)
+        return view
+
+
+def open_shard(path: str, entry: ShardEntry) -> ShardView:
+    """A local shard file under a memory map, without copying."""
+    try:
+        batch = pa.ipc.open_stream(pa.memory_map(path)).read_next_batch()
+    except (pa.ArrowInvalid, StopIteration) as error:
+        raise ShardError(
+            f"{path} is no whole Arrow stream ({error}); copy it again or run the pipeline again"
+        ) from None
+    tokens = batch.column("tokens")
+    view = ShardView(tokens.values.to_numpy(), tokens.offsets.to_numpy(), batch)
+    if (batch.num_rows, len(view.tokens)) != (entry.rows, entry.tokens):
+        raise ShardError(
+            f"{path} has {batch.num_rows} rows and {len(view.tokens)} tokens; the manifest lists {entry.rows} and "
+            f"{entry.tokens}: the folder holds files of two runs"
+        )
+    return view
+
+
+def _find_manifest(path: str) -> tuple[str, dict[str, Any]]:
+    """The folder that holds the manifest, and the manifest. A run directory's shards are in its `shards/`."""
+    path = path.rstrip("/") if is_remote(path) else str(Path(path).resolve())
+    for folder in (path, f"{path}/shards"):
+        try:
+            with open_binary(f"{folder}/{MANIFEST}") as file:
+                manifest: dict[str, Any] = json.load(file)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        if manifest.get("format") not in FORMATS:
+            raise ShardError(
+                f"{folder}/{MANIFEST} has format {manifest.get('format')!r}; this version reads {' and '.join(FORMATS)}"
+            )
+        return folder, manifest
+    raise FileNotFoundError(f"no {MANIFEST} in {path} or {path}/shards: give a run directory, its shards, or a mix")
