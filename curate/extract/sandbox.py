@@ -28,7 +28,11 @@ EXTRACTED = pa.schema([("text", pa.large_string()), ("charset", pa.string()), ("
 START_SECONDS = 120.0
 """Most wall time until a child is ready: imports over a slow network file system take tens of seconds."""
 
-_REASONS = {signal.SIGPROF: TIMEOUT, signal.SIGXCPU: TIMEOUT, signal.SIGKILL: MEMORY}
+EXIT_SECONDS = 10.0
+"""Most wall time between the end of a child's output and its exit: writing no core, it needs milliseconds."""
+
+_REASONS = {-signal.SIGPROF: TIMEOUT, -signal.SIGXCPU: TIMEOUT, -signal.SIGKILL: MEMORY, MEMORY_STATUS: MEMORY}
+"""By exit status, as subprocess gives it; any other is a crash."""
 
 
 class EngineUnavailable(RuntimeError):
@@ -92,10 +96,11 @@ class _Child:
         return bytes(data)
 
     def _reason(self) -> str:
-        status = self.process.wait()
-        if status == MEMORY_STATUS:
-            return MEMORY
-        return _REASONS.get(signal.Signals(-status), CRASH) if status < 0 else CRASH
+        try:
+            return _REASONS.get(self.process.wait(EXIT_SECONDS), CRASH)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return CRASH
 
     def ask(self, body: memoryview, content_type: str) -> _Answer:
         """The answer on one page. Raises _Died."""
