@@ -67,15 +67,14 @@ def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[
     texts = pages.column("text")
     extract = params.get("extract")
     if extract is not None:
-        going = np.array([names == [] for names in failed], dtype=bool)
-        batch = pages.select(["body", "content_type"]).filter(pa.array(going))
-        extracted = extractor(extract["engine"]).extract(batch)
-        positions = np.flatnonzero(going)
+        markup = pc.is_valid(pages.column("body"))
+        positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
+        extracted = extractor(extract["engine"]).extract(pages.select(["body", "content_type"]).filter(markup))
         for position, reason in zip(positions, extracted.column("reason").to_pylist(), strict=True):
             if reason is not None:
                 failed[position].append(f"extract/{reason}")
                 dropped_at[position] = "extract"
         where = np.full(pages.num_rows, -1, dtype=np.int64)
         where[positions] = np.arange(len(positions))
-        texts = extracted.column("text").take(pa.array(where, mask=where < 0))
+        texts = pc.coalesce(texts, extracted.column("text").take(pa.array(where, mask=where < 0)))
     return failed, pa.array(dropped_at, pa.string()), texts

@@ -1,0 +1,36 @@
+# make run: set up, and run the bundled example. make test: set up, and pass every test. Nothing else is needed but Python and make.
+
+VENV ?= .venv
+PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
+	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
+PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
+
+.PHONY: run test lint lock clean
+
+run: $(VENV)/.installed
+	$(VENV)/bin/curate run pipelines/webtext.yaml
+
+test: $(VENV)/.installed-test
+	$(VENV)/bin/python -m pytest $(TESTS)
+
+lint: $(VENV)/.installed-test
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/mypy
+
+$(VENV)/bin/python:
+	@test -n "$(PYTHON)" || { echo "curate needs Python 3.11, 3.12 or 3.13; none was found (set PYTHON=...)"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-test: pyproject.toml requirements.lock | $(VENV)/bin/python
+	$(PIP) --editable '.[train,test]'
+	@touch $@ $(VENV)/.installed
+
+lock:
+	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --all-extras pyproject.toml --output-file requirements.lock
+
+clean:
+	rm -rf $(VENV) runs
