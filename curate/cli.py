@@ -81,7 +81,7 @@ def _add_pipeline(parser: argparse.ArgumentParser) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from curate.recipes import find_recipe
-    from curate.run import run
+    from curate.runs import run
     from curate.tables import print_funnel
 
     result = run(
@@ -104,7 +104,7 @@ def _check(options: argparse.Namespace) -> int:
     from curate.config import read_pipeline
     from curate.plan import describe
     from curate.recipes import find_recipe
-    from curate.run import find_inputs
+    from curate.runs import find_inputs
 
     file = read_pipeline(find_recipe(options.pipeline), options.set)
     OUT.print(describe(file.pipeline, find_inputs(file)), highlight=False, markup=False)

@@ -50,6 +50,26 @@ class Flow:
     metrics: tuple[tuple[str, str], ...] = ()
     shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
     ledger: tuple[Committed, ...] = ()
+    documents: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
+    """Documents kept as Parquet, by the step after which they were, a result per part."""
+
+
+def keep_documents(flow: Flow, step: str, runner: Runner) -> Flow:
+    """Write the documents that are alive after a step as Parquet."""
+    tasks = []
+    for part in flow.parts:
+        verdicts = (replace(part.verdicts, name="verdicts"),) if part.verdicts else ()
+        tasks.append(
+            Task(
+                "documents",
+                "curate.stages.documents:write_documents",
+                {"source": part.source},
+                (replace(part.documents, name="documents"), *verdicts),
+                part.name,
+            )
+        )
+    results = tuple(runner.stage(f"documents-{step}", tasks))
+    return replace(flow, documents={**flow.documents, step: results})
 
 
 def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner) -> Flow:

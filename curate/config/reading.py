@@ -321,6 +321,12 @@ def _check_meaning(file: PipelineFile) -> None:
             problems.append(
                 file.error(("combine", index), f"step out of order: {kind} comes before {combined[index - 1]}")
             )
+    keepable = ["extract", "verdicts", *combined]
+    for index, step in enumerate(pipeline.keep):
+        if step not in keepable:
+            problems.append(
+                file.error(("keep", index), f"documents cannot be kept after {step!r}{_near(step, keepable)}")
+            )
     for name in pipeline.filters:
         if name not in filters:
             problems.append(file.error(("filters", name), f"no filter step {name!r}{_near(name, sorted(filters))}"))

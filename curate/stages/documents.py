@@ -14,12 +14,13 @@ from curate.task import Counts, File, Output
 
 
 def write_documents(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `documents` and `verdicts`. Writes `documents` (DOCUMENT_FILE): those kept so far, a row group per batch."""
+    """Inputs `documents` and, where not all are kept, `verdicts`. Writes `documents` (DOCUMENT_FILE), a row group a batch."""
     files = {file.name: file.path for file in inputs}
+    verdicts = read_batches(files["verdicts"]) if "verdicts" in files else None
     rows = 0
     with pq.ParquetWriter(output.path("documents"), DOCUMENT_FILE, compression="zstd") as writer:
-        for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
-            kept = batch.filter(verdict.column("kept"))
+        for batch in read_batches(files["documents"]):
+            kept = batch if verdicts is None else batch.filter(next(verdicts).column("kept"))
             source = pa.array([params["source"]] * kept.num_rows, pa.string())
             table = pa.table([kept.column("id"), source, kept.column("url"), kept.column("text")], schema=DOCUMENT_FILE)
             writer.write_table(table)

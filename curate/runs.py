@@ -26,7 +26,7 @@ from curate.publish import publish
 from curate.runner import Runner
 from curate.statistics import Stats, run_statistics
 from curate.storage import SourceFile, list_files, write_atomically
-from curate.until import truncated
+from curate.until import LAST_STEPS, truncated
 
 
 @dataclass(frozen=True)
@@ -107,10 +107,17 @@ def execute(
     """Every stage in order, then the run directory."""
     pipeline = file.pipeline
     flow = stages.read(pipeline, inputs, runner)
+    if "extract" in pipeline.keep:
+        flow = stages.keep_documents(flow, "extract", runner)
     flow = stages.evaluate(pipeline, flow, runner)
     flow = stages.judge(pipeline, flow, runner)
-    if until is None or until == "shards":
+    if "verdicts" in pipeline.keep:
+        flow = stages.keep_documents(flow, "verdicts", runner)
+    if until is None or until in LAST_STEPS:
         flow = stages.tokenize(pipeline, flow, runner)
+    else:
+        flow = stages.keep_documents(flow, until, runner)
+    if until in (None, "shards"):
         flow = stages.shuffle(pipeline, flow, runner)
     flow = stages.write_ledger(flow, runner)
     return publish_run(file, inputs, flow, runner, folder)
