@@ -1,6 +1,6 @@
 """Packs: published filters as data. Loads them, applies their edits, computes their metrics, decides by their rules.
 
-A pack is a YAML file of `name`, `about`, `source`, `lists`, `edits` and `rules`. Knows files and columns of text;
+A pack is a YAML file of `name`, `about`, `source`, `lists`, `edits`, `metrics` and `rules`. Knows files and columns of text;
 knows nothing of sources, steps or ledgers.
 """
 
@@ -23,7 +23,7 @@ from curate.text.columns import as_column, text_column
 from curate.text.line_edits import COUNT, LineProgram, edit_lines, line_program
 from curate.text.view import TextView
 
-_KEYS = ("name", "about", "source", "lists", "edits", "rules")
+_KEYS = ("name", "about", "source", "lists", "edits", "metrics", "rules")
 WHITESPACE = "whitespace"
 """The edit kind of characters removed by stripping lines and joining the survivors."""
 EDIT_METRICS = ("lines_before", "lines_dropped", "words_before", "words_dropped")
@@ -48,13 +48,15 @@ def _program(edits: tuple[Edit, ...]) -> LineProgram:
 
 @dataclass(frozen=True)
 class Pack:
-    """A filter as data: ordered edits, then rules over metrics of the edited text."""
+    """A filter as data: ordered edits, then rules over metrics of the edited text; `recorded` are metrics that no rule
+    needs."""
 
     name: str
     about: str
     source: str
     edits: tuple[Edit, ...]
     rules: tuple[Rule, ...]
+    recorded: tuple[str, ...] = ()
 
     @property
     def changes_text(self) -> bool:
@@ -68,8 +70,9 @@ class Pack:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """The metrics that `apply` computes: the counts, then those the rules name, each once."""
-        return tuple(dict.fromkeys((*self.counts, *(name for rule in self.rules for name in rule.expression.names()))))
+        """The metrics that `apply` computes, each once: the counts, those the rules name, those only recorded."""
+        judged = (name for rule in self.rules for name in rule.expression.names())
+        return tuple(dict.fromkeys((*self.counts, *judged, *self.recorded)))
 
     def apply(self, texts: pa.Array) -> Applied:
         """Edit and measure a column of string or large_string without nulls; decides nothing.
@@ -214,23 +217,27 @@ def load(
     edits = tuple(read_edit(fields, words, f"{path}: edits[{place}]") for place, fields in enumerate(raw_edits))
     names = [edit.name for edit in edits]
     reserved = (WHITESPACE, *EDIT_METRICS, *METRICS)
-    for place, name in enumerate(names):
-        if name in names[:place] or name in reserved:
-            raise PackError(f"{path}: edits[{place}].as: the name {name!r} is taken")
+    for at, name in enumerate(names):
+        if name in names[:at] or name in reserved:
+            raise PackError(f"{path}: edits[{at}].as: the name {name!r} is taken")
     rules = tuple(
         read_rule(str(name), fields, f"{path}: rules.{name}") for name, fields in _mapping(content, "rules", path).items()
     )
-    pack = Pack(
-        str(content["name"]), str(content.get("about", "")), str(content.get("source", "")), edits, rules
+    recorded = content.get("metrics") or []
+    if not isinstance(recorded, list):
+        raise PackError(f"{path}: metrics: expected a list of names, found {recorded!r}")
+    counts = tuple(edit.name for edit in edits if not edit.changes_text)
+    known = (*METRICS, *counts, *(EDIT_METRICS if edits else ()))
+    named = [(f"metrics[{place}]", str(name)) for place, name in enumerate(recorded)]
+    named += [(f"rules.{rule.name}.metric", name) for rule in rules for name in rule.expression.names()]
+    for place, name in named:
+        if name not in known:
+            raise PackError(f"{path}: {place}: no metric {name!r}{nearest(name, known)}")
+    return Pack(
+        name=str(content["name"]),
+        about=str(content.get("about", "")),
+        source=str(content.get("source", "")),
+        edits=edits,
+        rules=override(rules, overrides or {}, str(path)),
+        recorded=tuple(map(str, recorded)),
     )
-    known = (*METRICS, *pack.counts, *(EDIT_METRICS if edits else ()))
-    for rule in rules:
-        for name in rule.expression.names():
-            if name not in known:
-                raise PackError(f"{path}: rules.{rule.name}.metric: no metric {name!r}{nearest(name, known)}")
-    return Pack(pack.name, pack.about, pack.source, edits, override(rules, overrides or {}, str(path)))
-
-
-def pack_content(pack: Pack) -> str:
-    """A name for what decides numbers and text: edits and metrics, no bounds. Equal names, equal columns."""
-    return fingerprint(repr(pack.edits), list(pack.metric_names))

@@ -51,10 +51,12 @@ Offsets = NDArray[np.int64]
 
 
 class Tables(NamedTuple):
-    """`flags`: uint16 per code point, the bits above. `lower`: int32 per code point, its simple lower case."""
+    """`flags`: uint16 per code point, the bits above. `lower`: int32 per code point, its simple lower case.
+    `decomposed`: uint8 per code point, the characters of the canonical decomposition (NFD) of its lower case."""
 
     flags: NDArray[np.uint16]
     lower: NDArray[np.int32]
+    decomposed: NDArray[np.uint8]
 
 
 @lru_cache(maxsize=1)
@@ -62,10 +64,13 @@ def tables() -> Tables:
     """The tables of the running Python's Unicode version (`unicodedata.unidata_version`)."""
     flags = np.zeros(_CODE_POINTS, np.uint16)
     lower = np.arange(_CODE_POINTS, dtype=np.int32)
+    decomposed = np.ones(_CODE_POINTS, np.uint8)
     for block in _ASSIGNED:
         for code in block:
             category = unicodedata.category(chr(code))
             kind = category[0]
+            if kind in "LM":
+                decomposed[code] = len(unicodedata.normalize("NFD", chr(code).lower()))
             if kind == "L":
                 flags[code] = LETTER | WORD
             elif kind == "P":
@@ -89,7 +94,7 @@ def tables() -> Tables:
         lower[code] = ord(character.lower()[0])
     for flag, marks in ((TERMINAL_MARK, TERMINAL), (SYMBOL, SYMBOLS), (BULLET, BULLETS)):
         flags[sorted(marks)] |= flag
-    return Tables(flags, lower)
+    return Tables(flags, lower, decomposed)
 
 
 @kernel

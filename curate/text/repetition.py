@@ -18,7 +18,6 @@ SHORTEST = 2
 LONGEST = 10
 """n of the n-grams counted: those of Gopher's table A1 (Rae et al. 2021)."""
 _SIZES = LONGEST - SHORTEST + 1
-_FIRST_SLOTS = 1024
 
 # Columns of `Repetition.grams`.
 COVERED = 0
@@ -33,7 +32,11 @@ TOP_FIRST = 4
 """The same, of the first among equals, also where none repeats (datatrove, Dolma)."""
 TOP_FIRST_COUNT = 5
 """Occurrences of that n-gram."""
-_COLUMNS = 6
+TOP_FIRST_REPEATED = 6
+"""The same as TOP_FIRST, 0 where none repeats (RedPajama)."""
+GRAM_CHARACTERS = 7
+"""Characters of all n-grams, a word counted in each that holds it."""
+_COLUMNS = 8
 
 
 class Repetition(NamedTuple):
@@ -57,81 +60,60 @@ class Duplicates(NamedTuple):
 
 
 @kernel
-def _grown(keys: Any, places: Any, used: Scalar, shift: Scalar) -> Any:
-    """A table of twice the slots, in fresh arrays; entries are re-inserted in slot order."""
-    slots = len(keys) * 2
-    new_keys = np.empty(slots, np.uint64)
-    new_places = np.full(slots, -1, np.int32)
-    for slot in range(len(keys)):
-        if places[slot] >= 0:
-            at = slot_of(keys[slot], shift - 1)
-            while new_places[at] >= 0:
-                at = (at + 1) & (slots - 1)
-            new_keys[at] = keys[slot]
-            new_places[at] = places[slot]
-    return new_keys, new_places
-
-
-@kernel
-def _first_words(codes: Any, start: Scalar, count: Scalar, first: Any, times: Any) -> Scalar:
-    """first[i]: where word i occurs first; times[i]: how often, at the first place. Returns the distinct words."""
-    shift = np.int64(54)
-    keys = np.empty(_FIRST_SLOTS, np.uint64)
-    places = np.full(_FIRST_SLOTS, -1, np.int32)
-    used = 0
-    for index in range(count):
-        if used * 2 > len(keys):
-            keys, places = _grown(keys, places, used, shift)
-            shift -= 1
-        key = codes[start + index]
-        slot = slot_of(key, shift)
-        while places[slot] >= 0 and keys[slot] != key:
-            slot = (slot + 1) & (len(keys) - 1)
-        if places[slot] < 0:
-            keys[slot] = key
-            places[slot] = index
-            first[index] = index
-            times[index] = 1
-            used += 1
-        else:
-            place = places[slot]
-            first[index] = place
-            times[place] += 1
-    return used
-
-
-@kernel
-def _first_grams(size: Scalar, candidates: Any, number: Scalar, words: Any, first: Any, times: Any) -> None:
-    """Turn first occurrences of (size-1)-grams at the candidate places into those of size-grams, ascending."""
-    shift = np.int64(54)
-    keys = np.empty(_FIRST_SLOTS, np.uint64)
-    places = np.full(_FIRST_SLOTS, -1, np.int32)
-    used = 0
+def _first_places(keys: Any, items: Any, number: Scalar, table: Any, first: Any, times: Any) -> Scalar:
+    """For the places in `items`: first[i], the place where keys[i] occurs first, and times there. Returns the distinct
+    keys. `table` has room for twice `number` places, rounded up to a power of two."""
+    bits = 1
+    while (1 << bits) < 2 * number:
+        bits += 1
+    last_slot = (1 << bits) - 1
+    shift = 64 - bits
+    for slot in range(last_slot + 1):
+        table[slot] = -1
+    distinct = 0
     for item in range(number):
-        index = candidates[item]
-        if used * 2 > len(keys):
-            keys, places = _grown(keys, places, used, shift)
-            shift -= 1
-        key = np.uint64(np.uint64(first[index]) << np.uint64(32)) | np.uint64(words[index + size - 1])
+        index = items[item]
+        key = keys[index]
         slot = slot_of(key, shift)
-        while places[slot] >= 0 and keys[slot] != key:
-            slot = (slot + 1) & (len(keys) - 1)
-        if places[slot] < 0:
-            keys[slot] = key
-            places[slot] = index
+        place = table[slot]
+        while place >= 0 and keys[place] != key:
+            slot = (slot + 1) & last_slot
+            place = table[slot]
+        if place < 0:
+            table[slot] = index
             first[index] = index
             times[index] = 1
-            used += 1
+            distinct += 1
         else:
-            place = places[slot]
             first[index] = place
             times[place] += 1
+    return distinct
+
+
+@kernel
+def _table_size(offsets: Any) -> Any:
+    """(most items of a document, slots of the table that `_first_places` needs for them)."""
+    most = np.int64(1)
+    for document in range(len(offsets) - 1):
+        most = max(most, offsets[document + 1] - offsets[document])
+    slots = np.int64(2)
+    while slots < 2 * most:
+        slots *= 2
+    return most, slots
 
 
 @kernel
 def _summarise(size: Scalar, count: Scalar, repeated: Any, number: Scalar, first: Any, times: Any, ends: Any,
                seen: Any, row: Any) -> None:
     """The columns of one n: `repeated` are the places of n-grams that repeat; characters by the running sum `ends`."""
+    if count >= size:
+        # A word lies in as many n-grams as fit around it: fewer at either end of the document.
+        most = min(size, count - size + 1)
+        total: Any = most * ends[count]
+        for index in range(most - 1):
+            missing = most - 1 - index
+            total -= missing * (ends[index + 1] - ends[index] + ends[count - index] - ends[count - index - 1])
+        row[GRAM_CHARACTERS] = total
     covered_to = free_from = np.int64(0)
     best = best_first = np.int64(0)
     top = top_first = np.int64(0)
@@ -156,6 +138,7 @@ def _summarise(size: Scalar, count: Scalar, repeated: Any, number: Scalar, first
             else:
                 seen[place] = size
     row[TOP] = best * top
+    row[TOP_FIRST_REPEATED] = best_first * top_first
     if number == 0 and count >= size:
         best_first, top_first = np.int64(1), ends[size] - ends[0]
     row[TOP_FIRST] = best_first * top_first
@@ -164,56 +147,51 @@ def _summarise(size: Scalar, count: Scalar, repeated: Any, number: Scalar, first
 
 @kernel
 def _repetition(codes: Any, lengths: Any, offsets: Any, result: Repetition) -> None:
-    most = np.int64(0)
-    for document in range(len(offsets) - 1):
-        most = max(most, offsets[document + 1] - offsets[document])
+    most, slots = _table_size(offsets)
+    table = np.empty(slots, np.int32)
     words = np.empty(most, np.int32)
     first = np.empty(most, np.int32)
     times = np.empty(most, np.int32)
     seen = np.empty(most, np.int8)
-    repeats = np.empty(most, np.bool_)
-    candidates = np.empty(most, np.int32)
+    items = np.empty(most, np.int32)
+    keys = np.empty(most, np.uint64)
     ends = np.zeros(most + 1, np.int64)
     for document in range(len(offsets) - 1):
         start = offsets[document]
         count = offsets[document + 1] - start
-        result.distinct[document] = _first_words(codes, start, count, words, times)
-        entropy = 0.0
         for index in range(count):
-            ends[index + 1] = ends[index] + lengths[start + index]
-            repeats[index] = times[words[index]] > 1
-            first[index] = words[index]
+            items[index] = index
             seen[index] = 0
-            if words[index] == index:
+            ends[index + 1] = ends[index] + lengths[start + index]
+        result.distinct[document] = _first_places(codes[start : start + count], items, count, table, words, times)
+        result.characters[document] = ends[count]
+        entropy = 0.0
+        number = np.int64(0)
+        for index in range(count):
+            place = words[index]
+            first[index] = place
+            if place == index:
                 share = times[index] / count
                 entropy -= share * np.log(share)
+            items[number] = index
+            number += times[place] > 1
         result.entropy[document] = entropy
-        result.characters[document] = ends[count]
-        number = np.int64(0)
-        for index in range(count - 1):
-            candidates[number] = index
-            number += repeats[index] and repeats[index + 1]
         for size in range(SHORTEST, LONGEST + 1):
-            _first_grams(size, candidates, number, words, first, times)
-            kept = np.int64(0)
-            for item in range(number):
-                index = candidates[item]
-                repeats[index] = times[first[index]] > 1
-                if repeats[index]:
-                    candidates[kept] = index
-                    kept += 1
-            number = kept
-            _summarise(
-                size, count, candidates, number, first, times, ends, seen, result.grams[document, size - SHORTEST]
-            )
-            # Longer n-grams can repeat only where this one and its neighbour to the right do.
-            kept = np.int64(0)
+            # An n-gram can repeat only where the (n-1)-grams at its place and at the next both do.
+            candidates = np.int64(0)
             for item in range(number - 1):
-                index = candidates[item]
-                if candidates[item + 1] == index + 1:
-                    candidates[kept] = index
-                    kept += 1
-            number = kept
+                index = items[item]
+                if items[item + 1] == index + 1:
+                    keys[index] = np.uint64(first[index]) << np.uint64(32) | np.uint64(words[index + size - 1])
+                    items[candidates] = index
+                    candidates += 1
+            _first_places(keys, items, candidates, table, first, times)
+            number = np.int64(0)
+            for item in range(candidates):
+                index = items[item]
+                items[number] = index
+                number += times[first[index]] > 1
+            _summarise(size, count, items, number, first, times, ends, seen, result.grams[document, size - SHORTEST])
 
 
 def repetition(codes: NDArray[np.uint64], lengths: NDArray[np.int32], offsets: Offsets) -> Repetition:
@@ -231,28 +209,27 @@ def repetition(codes: NDArray[np.uint64], lengths: NDArray[np.int32], offsets: O
 
 @kernel
 def _duplicates(codes: Any, lengths: Any, offsets: Any, skip: Any, result: Duplicates) -> None:
-    most = np.int64(0)
-    for document in range(len(offsets) - 1):
-        most = max(most, offsets[document + 1] - offsets[document])
+    most, slots = _table_size(offsets)
+    table = np.empty(slots, np.int32)
     first = np.empty(most, np.int32)
     times = np.empty(most, np.int32)
-    kept_codes = np.empty(most, np.uint64)
-    kept_lengths = np.empty(most, np.int64)
+    items = np.empty(most, np.int32)
     for document in range(len(offsets) - 1):
-        count = np.int64(0)
-        for item in range(offsets[document], offsets[document + 1]):
-            if not skip[item]:
-                kept_codes[count] = codes[item]
-                kept_lengths[count] = lengths[item]
-                count += 1
-        _first_words(kept_codes, np.int64(0), count, first, times)
-        for index in range(count):
-            again = times[first[index]] > 1
-            result.all[document] += again
-            result.all_characters[document] += again * kept_lengths[index]
-            later = first[index] != index
-            result.later[document] += later
-            result.later_characters[document] += later * kept_lengths[index]
+        start = offsets[document]
+        number = np.int64(0)
+        for item in range(offsets[document + 1] - start):
+            items[number] = item
+            number += not skip[start + item]
+        _first_places(codes[start : offsets[document + 1]], items, number, table, first, times)
+        for place in range(number):
+            index = items[place]
+            length = np.int64(lengths[start + index])
+            if times[first[index]] > 1:
+                result.all[document] += 1
+                result.all_characters[document] += length
+            if first[index] != index:
+                result.later[document] += 1
+                result.later_characters[document] += length
 
 
 def duplicates(

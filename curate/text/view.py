@@ -9,7 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.text.characters import tables
 from curate.text.columns import text_buffers
+from curate.text.lines import Paragraphs, PythonLines, paragraphs, python_lines
+from curate.text.repetition import Duplicates, Repetition, duplicates, repetition
+from curate.text.scan import BLANK, Scan, scan
 from curate.text.sentences import sentence_tables, sentences_by_line
 
 
@@ -24,8 +28,69 @@ class TextView:
         return len(self.offsets) - 1
 
     @cached_property
+    def scan(self) -> Scan:
+        """Words, plain words, lines and counts of characters."""
+        return scan(self.data, self.offsets, tables())
+
+    def total(self, row: int) -> NDArray[np.int64]:
+        """Per document, one of the scan's totals."""
+        totals: NDArray[np.int64] = self.scan.totals[row]
+        return totals
+
+    @cached_property
     def sentences(self) -> NDArray[np.int64]:
         """Per document, sentences as Punkt counts them, line by line and summed."""
         counts = np.zeros(len(self), np.int64)
         sentences_by_line(self.data, self.offsets, sentence_tables(), counts)
         return counts
+
+    @cached_property
+    def python_lines(self) -> PythonLines:
+        """Counts of lines as `str.splitlines` gives them."""
+        return python_lines(self.data, self.offsets, tables(), self.scan)
+
+    @cached_property
+    def paragraphs(self) -> Paragraphs:
+        """Pieces of the stripped text between two or more line feeds."""
+        return paragraphs(self.data, self.offsets, tables(), self.scan)
+
+    @cached_property
+    def repetition(self) -> Repetition:
+        """Repeated n-grams of words as they stand."""
+        return repetition(*self.scan.words)
+
+    @cached_property
+    def plain_repetition(self) -> Repetition:
+        """Repeated n-grams of plain words."""
+        return repetition(*self.scan.plain)
+
+    @cached_property
+    def duplicate_paragraphs(self) -> Duplicates:
+        """Repeated paragraphs."""
+        found = self.paragraphs
+        return duplicates(found.codes, found.lengths, found.offsets, np.zeros(found.offsets[-1], np.bool_))
+
+    @cached_property
+    def duplicate_lines(self) -> Duplicates:
+        """Repeated lines, those of white space left out."""
+        return self._duplicate_lines(self.scan.lines.marks == BLANK)
+
+    @cached_property
+    def duplicate_filled_lines(self) -> Duplicates:
+        """Repeated lines, those without any character left out."""
+        return self._duplicate_lines(self.scan.lines.lengths == 0)
+
+    @cached_property
+    def duplicate_split_lines(self) -> Duplicates:
+        """Repeated lines, the empty ones included."""
+        return self._duplicate_lines(np.zeros(len(self.scan.lines.codes), np.bool_))
+
+    def _duplicate_lines(self, skip: NDArray[np.bool_]) -> Duplicates:
+        lines = self.scan.lines
+        return duplicates(lines.codes, lines.lengths, lines.offsets, skip)
+
+    def sum_lines(self, values: NDArray[np.generic]) -> NDArray[np.int64]:
+        """Per document, the sum of a value per line of the scan; every document has at least one line."""
+        if not len(self):
+            return np.zeros(0, np.int64)
+        return np.add.reduceat(values.astype(np.int64), self.scan.lines.offsets[:-1])
