@@ -14,7 +14,7 @@ from curate.task import Counts, File, Output
 
 
 def write_documents(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `documents` and, where not all are kept, `verdicts`. Writes `documents` (DOCUMENT_FILE), a row group a batch."""
+    """Inputs `documents` and, where not all are kept, `verdicts`. Writes `documents` (DOCUMENT_FILE)."""
     files = {file.name: file.path for file in inputs}
     verdicts = read_batches(files["verdicts"]) if "verdicts" in files else None
     rows = 0
