@@ -1,7 +1,7 @@
 """Packs: published filters as data. Loads them, applies their edits, computes their metrics, decides by their rules.
 
-A pack is a YAML file of `name`, `about`, `source`, `lists`, `edits`, `metrics` and `rules`. Knows files and columns of text;
-knows nothing of sources, steps or ledgers.
+A pack is a YAML file of `name`, `about`, `source`, `lists`, `edits`, `metrics` and `rules`. Knows files and columns of
+text; knows nothing of sources, steps or ledgers.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +18,6 @@ from curate.filters.edits import Edit, WordLists, read_edit
 from curate.filters.errors import PackError, nearest
 from curate.filters.metrics import METRICS
 from curate.filters.rules import Rule, override, read_rule
-from curate.fingerprint import fingerprint
 from curate.text.columns import as_column, text_column
 from curate.text.line_edits import COUNT, LineProgram, edit_lines, line_program
 from curate.text.view import TextView
@@ -33,12 +32,17 @@ they dropped; int64."""
 
 @dataclass(frozen=True)
 class Applied:
-    """What a pack found: the texts after its edits (the same object where it changed none), a column per metric, and
-    per kind of edit the characters removed from each document (int64)."""
+    """What a pack found: a column per metric, per kind of edit the characters removed from each document (int64), and
+    the view of the texts after its edits, which the next pack can take up."""
 
-    texts: pa.Array
+    view: TextView
     metrics: dict[str, pa.Array]
     edits: dict[str, NDArray[np.int64]]
+
+    @property
+    def texts(self) -> pa.Array:
+        """The texts after the edits: the same object where they changed none."""
+        return self.view.texts
 
 
 @lru_cache(maxsize=64)
@@ -74,12 +78,14 @@ class Pack:
         judged = (name for rule in self.rules for name in rule.expression.names())
         return tuple(dict.fromkeys((*self.counts, *judged, *self.recorded)))
 
-    def apply(self, texts: pa.Array) -> Applied:
-        """Edit and measure a column of string or large_string without nulls; decides nothing.
+    def apply(self, texts: pa.Array | TextView) -> Applied:
+        """Edit and measure a column of string or large_string without nulls, or its view; decides nothing.
 
         Raises ValueError on nulls or another type.
         """
-        return apply_all((self,), texts)[0]
+        view, found, removed = _edit(self, texts if isinstance(texts, TextView) else TextView(texts))
+        metrics = {name: pa.array(found[name] if name in found else METRICS[name](view)) for name in self.metric_names}
+        return Applied(view, metrics, removed)
 
     def verdicts(self, metrics: Mapping[str, pa.Array | NDArray[np.generic]]) -> dict[str, NDArray[np.bool_]]:
         """Per rule, which rows fail it, from the metric columns alone. Raises KeyError where one is missing."""
@@ -131,9 +137,8 @@ def apply_all(packs: Sequence[Pack], texts: pa.Array) -> list[Applied]:
     view = TextView(texts)
     results = []
     for pack in packs:
-        view, found, removed = _edit(pack, view)
-        metrics = {name: pa.array(found[name] if name in found else METRICS[name](view)) for name in pack.metric_names}
-        results.append(Applied(view.texts, metrics, removed))
+        results.append(pack.apply(view))
+        view = results[-1].view
     return results
 
 
