@@ -14,6 +14,8 @@ from curate.task import File
 
 def publish(folder: Path, files: Mapping[str, File]) -> None:
     """Make a folder hold exactly these files, by hard link where the file system can. Stale ones go first."""
+    if not files and not folder.exists():
+        return
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.iterdir():
         if path.is_file() and not (path.name in files and _same(path, files[path.name])):

@@ -132,6 +132,11 @@ def publish_run(
         folder / "ledger",
         {f"{part.name}.parquet": result.files["ledger"] for part, result in zip(flow.parts, flow.ledger, strict=True)},
     )
+    for step, results in flow.documents.items():
+        named = zip(flow.parts, results, strict=True)
+        publish(
+            folder / "documents" / step, {f"{part.name}.parquet": result.files["documents"] for part, result in named}
+        )
     publish(
         folder / "tokens", {f"{part.name}.arrow": part.tokens.files["tokens"] for part in flow.parts if part.tokens}
     )
