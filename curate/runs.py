@@ -161,6 +161,16 @@ def publish_run(
                     name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
                     for name, files in inputs.items()
                 },
+                "parts": [
+                    {
+                        "name": part.name,
+                        "source": part.source,
+                        "file": part.file.relative,
+                        "path": part.file.path,
+                        "manifest": f"{result.task.folder}/{result.task.key}.json",
+                    }
+                    for part, result in zip(flow.parts, flow.ledger, strict=True)
+                ],
             }
         ),
     )

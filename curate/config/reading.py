@@ -5,6 +5,7 @@ Knows YAML, lines and key paths; knows no step's implementation and opens no inp
 
 from __future__ import annotations
 
+import copy
 import difflib
 import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
@@ -86,8 +87,17 @@ def read_pipeline(path: str | Path, sets: Sequence[str] = ()) -> PipelineFile:
         raise ConfigError(f"{path}{at}: not valid YAML: {error.problem or error}") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path}: a pipeline file holds keys, such as name, sources and shards")
-    lines = dict(_lines(node, ()))
-    raw = _absolute(raw, path.resolve().parent)
+    return change_pipeline(_absolute(raw, path.resolve().parent), path, sets, dict(_lines(node, ())))
+
+
+def change_pipeline(
+    tree: Mapping[str, Any], path: Path, sets: Sequence[str], lines: Mapping[KeyPath, int] | None = None
+) -> PipelineFile:
+    """A pipeline given as a tree of keys, its paths absolute, with `KEY=VALUE` changes. `path` and `lines` are for errors.
+
+    Raises ConfigError with every mistake found.
+    """
+    raw, lines = copy.deepcopy(dict(tree)), lines or {}
     for assignment in sets:
         _assign(raw, assignment, path)
     try:
