@@ -1,0 +1,98 @@
+"""The shape of a model as a value, and how many parameters it has. Knows no PyTorch and no data."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from curate.config.models import Model, Share
+
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Architecture(Model):
+    """A decoder-only Transformer. The defaults are GPT-2 124M (Radford et al. 2019, table 2)."""
+
+    vocabulary: Positive = 50_257
+    context: Positive = Field(1024, description="most tokens in a sequence")
+    layers: Positive = 12
+    width: Positive = 768
+    heads: Positive = 12
+    key_value_heads: Positive | None = Field(
+        None, description="1: multi-query; fewer than heads: grouped-query; default: heads"
+    )
+    hidden: Positive | None = Field(None, description="width of the feed-forward layer; default: 4 x width")
+    activation: Literal["gelu", "relu", "swiglu"] = Field("gelu", description="gelu is the tanh form that GPT-1 used")
+    norm: Literal["layer", "rms"] = "layer"
+    norm_position: Literal["pre", "post"] = "pre"
+    norm_epsilon: Annotated[float, Field(gt=0)] = 1e-5
+    positions: Literal["learned", "rotary", "sinusoidal"] = "learned"
+    rotary_base: Annotated[float, Field(gt=0)] = 10_000.0
+    bias: bool = True
+    tied: bool = Field(True, description="the output layer's matrix is the token embedding's")
+    scale_embedding: bool = Field(False, description="multiply embeddings by sqrt(width) (Vaswani et al. 2017, §3.4)")
+    scale_residual: bool = Field(
+        True,
+        description="initialise residual projections with 1 / sqrt(2 layers) of the others' deviation (GPT-2 §2.3)",
+    )
+    initial_deviation: Annotated[float, Field(gt=0)] = 0.02
+    dropout: Share = 0.0
+
+    @model_validator(mode="after")
+    def _divides(self) -> Architecture:
+        if self.width % self.heads:
+            raise ValueError(f"width {self.width} is not a multiple of heads {self.heads}")
+        if self.heads % self.groups:
+            raise ValueError(f"heads {self.heads} is not a multiple of key_value_heads {self.groups}")
+        if self.positions == "rotary" and self.head_width % 2:
+            raise ValueError(f"rotary positions need an even head width, not {self.head_width}")
+        if self.positions == "sinusoidal" and self.width % 2:
+            raise ValueError(f"sinusoidal positions need an even width, not {self.width}")
+        return self
+
+    @property
+    def groups(self) -> int:
+        """Key-value heads."""
+        return self.key_value_heads or self.heads
+
+    @property
+    def head_width(self) -> int:
+        """Width of one head."""
+        return self.width // self.heads
+
+    @property
+    def feed_forward(self) -> int:
+        """Width of the feed-forward layer."""
+        return self.hidden or 4 * self.width
+
+
+def count_parameters(shape: Architecture) -> int:
+    """Every parameter once; a tied matrix counts once."""
+    bias = int(shape.bias)
+    width, keys, hidden = shape.width, shape.groups * shape.head_width, shape.feed_forward
+    attention = 2 * width * (width + bias) + 2 * keys * (width + bias)
+    inward = 2 if shape.activation == "swiglu" else 1
+    feed_forward = inward * hidden * (width + bias) + width * (hidden + bias)
+    norm = 2 * width if shape.norm == "layer" else width
+    norms = 2 * shape.layers + (shape.norm_position == "pre")
+    embeddings = shape.vocabulary * width * (1 if shape.tied else 2)
+    if shape.positions == "learned":
+        embeddings += shape.context * width
+    return embeddings + shape.layers * (attention + feed_forward) + norms * norm
+
+
+def matrix_parameters(shape: Architecture) -> int:
+    """Parameters that each token is multiplied by: all but position embeddings and, where untied, token embeddings."""
+    count = count_parameters(shape)
+    if shape.positions == "learned":
+        count -= shape.context * shape.width
+    return count if shape.tied else count - shape.vocabulary * shape.width
+
+
+def training_flops_per_token(shape: Architecture, sequence_length: int) -> float:
+    """6 N + 12 L W T: forward and backward through N multiplied parameters, and attention's two products over T tokens.
+
+    Attention is counted whole, not its causal half (Chowdhery et al. 2022, appendix B). Recomputation does not count.
+    """
+    return 6 * matrix_parameters(shape) + 12 * shape.layers * shape.width * sequence_length
