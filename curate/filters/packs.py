@@ -178,6 +178,8 @@ def read_pack(path: Path, keys: Sequence[str]) -> dict[str, object]:
         raise PackError(f"{path}: cannot be read: {error}") from None
     if not isinstance(content, dict):
         raise PackError(f"{path}: expected a mapping of {', '.join(keys)}, found {content!r}")
+    if "urls" in content and "urls" not in keys:
+        raise PackError(f"{path}: a pack of URL rules; it belongs in a url step")
     for key in content:
         if key not in keys:
             raise PackError(f"{path}: {key}: unknown key{nearest(str(key), keys)}")

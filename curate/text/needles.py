@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.text.characters import WORD, decode, previous
+from curate.text.characters import WORD, Bytes, Offsets, decode, lower_into, previous, tables
 from curate.text.compiled import Scalar, kernel
 
 MOST_GROUPS = 64  # one bit each of the mask a search returns
@@ -111,3 +111,22 @@ def find_groups(data: Any, start: Scalar, end: Scalar, needles: NeedleTable, fla
             if same and _flanks_allow(data, start, end, index, index + length, needles.flanks[number], flags):
                 found |= bit
     return found
+
+
+@kernel
+def _rows_with_group(data: Any, bounds: Any, needles: NeedleTable, flags: Any, lower: Any, out: Any) -> None:
+    longest = 0
+    for row in range(len(bounds) - 1):
+        longest = max(longest, bounds[row + 1] - bounds[row])
+    folded = np.empty(2 * longest + 4, np.uint8)  # `lower_into` writes at most twice what it reads
+    for row in range(len(bounds) - 1):
+        size = lower_into(data, bounds[row], bounds[row + 1], folded, lower)
+        out[row] = find_groups(folded, 0, size, needles, flags) != 0
+
+
+def rows_with_group(data: Bytes, bounds: Offsets, needles: NeedleTable) -> NDArray[np.int64]:
+    """Per row 1 where any needle occurs in its lower case, else 0."""
+    out = np.zeros(len(bounds) - 1, np.int64)
+    properties = tables()
+    _rows_with_group(data, bounds, needles, properties.flags, properties.lower, out)
+    return out

@@ -110,9 +110,9 @@ def _summarise(size: Scalar, count: Scalar, repeated: Any, number: Scalar, first
         # A word lies in as many n-grams as fit around it: fewer at either end of the document.
         most = min(size, count - size + 1)
         total: Any = ends[count] * most
-        for index in range(most - 1):
-            missing = most - 1 - index
-            total = total - missing * (ends[index + 1] - ends[index] + ends[count - index] - ends[count - index - 1])
+        for edge in range(most - 1):
+            missing = most - 1 - edge
+            total = total - missing * (ends[edge + 1] - ends[edge] + ends[count - edge] - ends[count - edge - 1])
         row[GRAM_CHARACTERS] = total
     covered_to = free_from = np.int64(0)
     best = best_first = np.int64(0)
