@@ -9,8 +9,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from curate import filters, tokens
-from curate.config.models import Filter, Pipeline, Source
+from curate import filters, language, tokens
+from curate.config.models import Filter, Language, Pipeline, Source
 from curate.filters import pack_content
 
 Step = dict[str, Any]
@@ -22,6 +22,8 @@ def evaluation_steps(source: Source) -> list[Step]:
     for name, setting in source.named_steps():
         if isinstance(setting, Filter):
             steps.append(_evaluate_filter(name, setting))
+        elif isinstance(setting, Language):
+            steps.append(_evaluate_language(name, setting))
     return steps
 
 
@@ -31,6 +33,9 @@ def verdict_steps(pipeline: Pipeline, source_name: str) -> list[Step]:
     for name, setting in pipeline.sources[source_name].named_steps():
         if isinstance(setting, Filter):
             steps.append(_judge_filter(pipeline, name, setting))
+        elif isinstance(setting, Language):
+            bounds = setting.model_dump(include={"keep", "minimum", "most_other"})
+            steps.append({"kind": "language", "name": name, **bounds})
     return steps
 
 
@@ -45,6 +50,20 @@ def _evaluate_filter(name: str, setting: Filter) -> Step:
         "lists": setting.lists,
         "content": pack_content(pack),
         "columns": columns,
+    }
+
+
+def _evaluate_language(name: str, setting: Language) -> Step:
+    language.compile_kernels()
+    paragraphs = [[f"{name}.paragraphs", "int64"], [f"{name}.other_share", "float64"]]
+    return {
+        "kind": "language",
+        "name": name,
+        "model": setting.model,
+        "sha256": language.model_digest(setting.model, setting.sha256),
+        "paragraphs": setting.paragraphs,
+        "columns": paragraphs if setting.paragraphs else [],
+        "fixed": [["language", "string"], ["language_score", "float"]],
     }
 
 

@@ -77,14 +77,26 @@ class Language(Model):
     """Language identification and the languages to keep."""
 
     keep: Strings | Literal["all"] = "all"
-    minimum: Share = 0.0
+    minimum: Share = Field(0.0, description="least confidence in the language, as a probability")
     model: str | None = Field(None, description="a fastText model's path or address; default: the built-in model")
-    paragraphs: bool = Field(False, description="also score each paragraph")
+    sha256: str | None = Field(None, description="the model file's SHA-256; needed where it is downloaded")
+    paragraphs: bool = Field(False, description="also look at each paragraph, for texts of mixed language")
+    most_other: Share | None = Field(
+        None, description="with paragraphs: most of the text that may lie in paragraphs of another language"
+    )
 
     @field_validator("keep", mode="before")
     @classmethod
     def _all(cls, value: Any) -> Any:
         return value if value == "all" else _as_list(value)
+
+    @model_validator(mode="after")
+    def _together(self) -> Language:
+        if self.most_other is not None and not self.paragraphs:
+            raise ValueError("most_other needs paragraphs: true")
+        if self.model is not None and "://" in self.model and self.sha256 is None:
+            raise ValueError("a model that is downloaded needs its sha256")
+        return self
 
 
 class Filter(Model):
@@ -124,12 +136,12 @@ class MinHash(Model):
     """Fuzzy deduplication by MinHash and banding."""
 
     ngram: Annotated[int, Field(ge=1, le=100)] = 5
-    bands: Annotated[int, Field(ge=1)] | None = None
-    rows: Annotated[int, Field(ge=1)] | None = None
-    permutations: Annotated[int, Field(ge=1)] | None = Field(
-        None, description="with `threshold`, instead of bands, rows"
+    bands: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description="default: 14, as FineWeb")
+    rows: Annotated[int, Field(ge=1, le=1_000)] | None = Field(None, description="rows of a band; default: 8, as FineWeb")
+    threshold: Share | None = Field(None, description="choose bands and rows for this similarity, as datasketch does")
+    permutations: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
+        None, description="length of a signature; default: 256, or bands times rows where that is more"
     )
-    threshold: Share | None = Field(None, description="choose bands and rows for this similarity")
     verify: Share | None = Field(
         0.7, description="least similarity to the survivor of what is removed; null: do not check"
     )
@@ -141,6 +153,11 @@ class MinHash(Model):
             raise ValueError("bands and rows go together")
         if self.bands is not None and self.threshold is not None:
             raise ValueError("give either bands and rows, or a threshold")
+        least = (self.bands or 14) * (self.rows or 8) if self.threshold is None else 2
+        if self.permutations is not None and self.permutations < least:
+            raise ValueError(f"permutations must be at least bands times rows, {least}")
+        if self.exact and self.verify is None:
+            raise ValueError("exact says how to verify, but verify is null: give verify a similarity")
         return self
 
 

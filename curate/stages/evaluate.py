@@ -6,14 +6,15 @@ Decides nothing. Steps see the text as the steps before them left it. Knows pack
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from curate import filters
+from curate import filters, language
 from curate.batches import BatchWriter, read_batches
 from curate.filters import pack_content
 from curate.records import DOCUMENTS, EDITS
@@ -28,8 +29,13 @@ def evaluate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
     Raises RuntimeError where a pack is no longer what the run began with.
     """
     (file,) = inputs
-    steps = [_Evaluated(step) for step in params["steps"]]
-    types = [(name, pa.type_for_alias(kind)) for step in params["steps"] for name, kind in step["columns"]]
+    kinds: dict[str, Callable[[Mapping[str, Any]], _Evaluated]] = {"filter": _Filter, "language": _Language}
+    steps = [kinds[step["kind"]](step) for step in params["steps"]]
+    types = [
+        (name, pa.type_for_alias(kind))
+        for step in params["steps"]
+        for name, kind in (*step["columns"], *step.get("fixed", ()))
+    ]
     chars: Counter[str] = Counter()
     documents = 0
     with ExitStack() as stack:
@@ -53,8 +59,19 @@ def evaluate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
     return {"documents": documents, "edited_chars": dict(sorted(chars.items()))}
 
 
-class _Evaluated:
+class _Evaluated(Protocol):
     """A step ready to be applied to columns of text."""
+
+    name: str
+    changes_text: bool
+
+    def apply(self, texts: pa.Array) -> tuple[pa.Array, dict[str, pa.Array], Mapping[str, Any]]:
+        """(texts after the edits, ledger columns, characters removed by kind of edit)."""
+        ...
+
+
+class _Filter:
+    """A pack."""
 
     def __init__(self, step: Mapping[str, Any]) -> None:
         self.name: str = step["name"]
@@ -64,9 +81,30 @@ class _Evaluated:
         self.changes_text = self._pack.changes_text
 
     def apply(self, texts: pa.Array) -> tuple[pa.Array, dict[str, pa.Array], Mapping[str, Any]]:
-        """(texts after the edits, ledger columns, characters removed by kind of edit)."""
+        """See _Evaluated.apply."""
         applied = self._pack.apply(texts)
         return applied.texts, {f"{self.name}.{name}": column for name, column in applied.metrics.items()}, applied.edits
+
+
+class _Language:
+    """The language model."""
+
+    changes_text = False
+
+    def __init__(self, step: Mapping[str, Any]) -> None:
+        self.name: str = step["name"]
+        self._paragraphs: bool = step["paragraphs"]
+        self._identifier = language.load(step["model"], step["sha256"])
+
+    def apply(self, texts: pa.Array) -> tuple[pa.Array, dict[str, pa.Array], Mapping[str, Any]]:
+        """See _Evaluated.apply."""
+        codes, scores = self._identifier.identify(texts)
+        found = {"language": codes, "language_score": pa.array(scores)}
+        if self._paragraphs:
+            paragraphs = language.identify_paragraphs(texts, self._identifier)
+            found[f"{self.name}.paragraphs"] = pc.list_value_length(paragraphs).cast(pa.int64())
+            found[f"{self.name}.other_share"] = pa.array(language.other_share(paragraphs, codes))
+        return texts, found, {}
 
 
 def edit_column(edits: EditsByStep, rows: int) -> pa.Array:

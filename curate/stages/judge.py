@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.batches import BatchWriter, read_batches
 from curate.filters.expression import parse
@@ -57,7 +58,10 @@ def judge_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
 
 def judge_step(step: Mapping[str, Any], columns: Columns) -> Failures:
     """Which documents fail each rule of a step, from the columns the step computed."""
-    judges: dict[str, Callable[[Mapping[str, Any], Columns], Failures]] = {"filter": _judge_filter}
+    judges: dict[str, Callable[[Mapping[str, Any], Columns], Failures]] = {
+        "filter": _judge_filter,
+        "language": _judge_language,
+    }
     return judges[step["kind"]](step, columns)
 
 
@@ -73,6 +77,17 @@ def _judge_filter(step: Mapping[str, Any], columns: Columns) -> Failures:
         for name, metric, low, high, exclusive in step["rules"]
     ]
     return {rule.name: rule.fails(metrics) for rule in rules}
+
+
+def _judge_language(step: Mapping[str, Any], columns: Columns) -> Failures:
+    failures: Failures = {}
+    if step["keep"] != "all":
+        kept = pc.is_in(columns["language"], value_set=pa.array(step["keep"], pa.string()))
+        failures["keep"] = ~np.asarray(kept, bool)
+    failures["minimum"] = np.asarray(columns["language_score"], np.float32) < np.float32(step["minimum"])
+    if step["most_other"] is not None:
+        failures["most_other"] = np.asarray(columns[f"{step['name']}.other_share"]) > step["most_other"]
+    return failures
 
 
 def verdict_columns(failed_by_rule: Failures, rows: int) -> dict[str, pa.Array]:

@@ -1,0 +1,190 @@
+"""A naive Bayes language model over byte n-grams, run as compiled kernels over UTF-8 buffers.
+
+The model is py3langid's (Barbaresi; after Lui and Baldwin 2012, "langid.py"): an automaton reads bytes and names at most
+one n-gram at each; a document's score in a language is the sum, over the n-grams it holds, of log(1 + count) times the
+n-gram's log-probability. Weights are kept as the whole numbers that half precision makes of them, and summed as such.
+Knows the model and bytes; knows neither confidence nor what to keep.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import py3langid
+from numpy.typing import NDArray
+from py3langid.modelio import load_model
+
+from curate.text.characters import Bytes, Offsets
+from curate.text.compiled import Scalar, kernel
+
+REACH = 6
+"""Bytes after which the automaton is in the same state wherever it began: its longest n-gram."""
+
+_MODEL = Path(py3langid.__file__).parent / "data" / "model.npz.xz"
+_COLUMNS = 144  # languages, filled up to whole vectors: a trip count the compiler knows
+_STEPS = 2048.0  # half precision is a multiple of 2^-11 from 1 up; every n-gram's log-probability is beyond 1
+_LOWEST = -16.0  # the least log-probability the whole numbers hold
+_GROUPS = 16  # n-grams that occur less often than this are summed by their count as whole numbers
+_SHORT = 64  # a document of fewer bytes is read from one place; longer ones from four at once, to hide memory's latency
+
+
+class Model(NamedTuple):
+    """The tables kernels read. From row r of the automaton, byte b leads to row `moves[r << 8 | b]` and names the n-gram
+    `names[r << 8 | b]`, the one after the last standing for none.
+
+    `weights`: uint16, n-gram x _COLUMNS, (log-probability - _LOWEST) * _STEPS. `prior`: float64 per language.
+    `languages`: the code of each column; scripts of one language have columns of their own.
+    """
+
+    moves: NDArray[np.uint16]
+    names: NDArray[np.int32]
+    first: int
+    weights: NDArray[np.uint16]
+    prior: NDArray[np.float64]
+    languages: tuple[str, ...]
+
+
+@lru_cache(maxsize=1)
+def model() -> Model:
+    """The model that py3langid carries. Raises RuntimeError where it is not of the shape this reader knows."""
+    table, prior, languages, nextmove, row, output = load_model(_MODEL)
+    ngrams, columns = table.shape
+    whole = (np.asarray(table, np.float64) - _LOWEST) * _STEPS
+    exact = np.array_equal(whole, np.clip(np.rint(whole), 0, np.iinfo(np.uint16).max))
+    if not exact or columns > _COLUMNS or max(row) > np.iinfo(np.uint16).max:
+        raise RuntimeError(f"py3langid's model ({_MODEL}) has another shape than known; install a release curate names")
+    weights = np.zeros((ngrams, _COLUMNS), np.uint16)
+    weights[:, :columns] = whole
+    named = np.asarray(output, np.int32)
+    named[named < 0] = ngrams
+    states = np.asarray(nextmove, np.uint32)
+    rows = np.asarray(row, np.uint16)
+    return Model(rows[states], named[states], int(rows[0]), weights, np.asarray(prior, np.float64), tuple(languages))
+
+
+@kernel
+def _count(counts: Any, seen: Any, distinct: Scalar, ngram: Scalar) -> Scalar:
+    """Count an n-gram; returns how many different ones there are. Without branches, which none could foretell."""
+    count = counts[ngram]
+    seen[distinct] = ngram
+    counts[ngram] = count + 1
+    return distinct + np.int64(count == 0)
+
+
+@kernel
+def _walk(
+    data: Any, start: Scalar, end: Scalar, moves: Any, names: Any, first: Scalar, counts: Any, seen: Any
+) -> Scalar:
+    """Count the n-grams of a document; `seen` lists the different ones. Returns how many."""
+    distinct = np.int64(0)
+    quarter = (end - start) // 4 if end - start >= _SHORT else np.int64(0)
+    a = b = c = d = np.int64(first)
+    if quarter:
+        for index in range(start + quarter - REACH, start + quarter):
+            b = np.int64(moves[b << 8 | np.int64(data[index])])
+            c = np.int64(moves[c << 8 | np.int64(data[index + quarter])])
+            d = np.int64(moves[d << 8 | np.int64(data[index + 2 * quarter])])
+    for index in range(start, start + quarter):
+        at_a = a << 8 | np.int64(data[index])
+        at_b = b << 8 | np.int64(data[index + quarter])
+        at_c = c << 8 | np.int64(data[index + 2 * quarter])
+        at_d = d << 8 | np.int64(data[index + 3 * quarter])
+        a = np.int64(moves[at_a])
+        b = np.int64(moves[at_b])
+        c = np.int64(moves[at_c])
+        d = np.int64(moves[at_d])
+        distinct = _count(counts, seen, distinct, names[at_a])
+        distinct = _count(counts, seen, distinct, names[at_b])
+        distinct = _count(counts, seen, distinct, names[at_c])
+        distinct = _count(counts, seen, distinct, names[at_d])
+    for index in range(start + 4 * quarter, end):
+        at_d = d << 8 | np.int64(data[index])
+        d = np.int64(moves[at_d])
+        distinct = _count(counts, seen, distinct, names[at_d])
+    return distinct
+
+
+@kernel
+def _add_single(weights: Any, ngrams: Any, count: Scalar, sums: Any) -> None:
+    """Add the weights of many n-grams, four at a time."""
+    index = 0
+    while index + 4 <= count:
+        a, b, c, d = ngrams[index], ngrams[index + 1], ngrams[index + 2], ngrams[index + 3]
+        for column in range(_COLUMNS):
+            four = np.uint32(weights[a, column]) + np.uint32(weights[b, column])
+            four += np.uint32(weights[c, column]) + np.uint32(weights[d, column])
+            sums[column] = np.uint32(sums[column] + np.uint32(four))
+        index += 4
+    for rest in range(index, count):
+        for column in range(_COLUMNS):
+            sums[column] = np.uint32(sums[column] + np.uint32(weights[ngrams[rest], column]))
+
+
+@kernel
+def _score(
+    data: Any, bounds: Any, moves: Any, names: Any, first: Scalar, weights: Any, prior: Any, scores: Any, found: Any
+) -> None:
+    none = len(weights)
+    counts = np.zeros(none + 1, np.int32)
+    seen = np.empty(none + 2, np.int32)
+    repeated = np.empty(none + 2, np.int32)
+    # Fewer than 2^17 n-grams with weights below 2^15: a sum never overflows.
+    sums = np.zeros((_GROUPS, _COLUMNS), np.uint32)
+    members = np.zeros(_GROUPS, np.int64)
+    for document in range(len(bounds) - 1):
+        distinct = _walk(data, bounds[document], bounds[document + 1], moves, names, first, counts, seen)
+        counts[none] = 0
+        single = more = np.int64(0)
+        for index in range(distinct):
+            ngram = seen[index]
+            count = counts[ngram]
+            seen[single] = ngram
+            repeated[more] = ngram
+            single += np.int64(count == 1)
+            more += np.int64(count > 1)
+        for index in range(single):
+            counts[seen[index]] = 0
+        found[document] = single + more
+        for group in range(_GROUPS):
+            if members[group]:
+                members[group] = 0
+                sums[group] = 0
+        members[1] = single
+        _add_single(weights, seen, single, sums[1])
+        row = scores[document]
+        for column in range(len(prior)):
+            row[column] = prior[column]
+        for index in range(more):
+            ngram = repeated[index]
+            count = counts[ngram]
+            counts[ngram] = 0
+            if count < _GROUPS:
+                members[count] += 1
+                for column in range(_COLUMNS):
+                    sums[count, column] = np.uint32(sums[count, column] + np.uint32(weights[ngram, column]))
+            else:
+                factor = np.log1p(np.float64(count))
+                for column in range(len(prior)):
+                    row[column] += factor * (np.float64(weights[ngram, column]) / _STEPS + _LOWEST)
+        for group in range(1, _GROUPS):
+            if members[group]:
+                factor = np.log1p(np.float64(group))
+                for column in range(len(prior)):
+                    row[column] += factor * (np.float64(sums[group, column]) / _STEPS + _LOWEST * members[group])
+
+
+def score(data: Bytes, bounds: Offsets) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """(documents x columns log-probabilities up to a constant, different n-grams found in each document)."""
+    moves, names, first, weights, prior, _ = model()
+    documents = len(bounds) - 1
+    scores = np.empty((documents, len(prior)), np.float64)
+    found = np.empty(documents, np.int64)
+    _score(data, bounds, moves, names, first, weights, prior, scores, found)
+    return scores, found
+
+
+def compile_kernels() -> None:
+    """Compile what `score` runs, without the model."""
+    tables = (np.zeros(256, np.uint16), np.zeros(256, np.int32), 0, np.zeros((1, _COLUMNS), np.uint16), np.zeros(1))
+    _score(np.zeros(0, np.uint8), np.zeros(1, np.int64), *tables, np.zeros((0, 1)), np.zeros(0, np.int64))
