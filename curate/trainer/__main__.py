@@ -19,7 +19,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the file")
     options = parser.parse_args(arguments)
     try:
-        settings = read(options.file, Training, [*options.set, *([f"data.path={options.data}"] if options.data else [])])
+        settings = read(
+            options.file, Training, [*options.set, *([f"data.path={options.data}"] if options.data else [])]
+        )
         from curate.trainer.train import train
 
         train(settings)

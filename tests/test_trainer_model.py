@@ -1,0 +1,245 @@
+"""The model is the published one: its size, its logits, its masks and its cache."""
+
+from __future__ import annotations
+
+import math
+import re
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from curate.trainer.architecture import Architecture, count_parameters  # noqa: E402
+from curate.trainer.export import ExportError, from_config, from_transformers, to_config, to_transformers  # noqa: E402
+from curate.trainer.model import GPT, IGNORED, KeyValueCache  # noqa: E402
+from curate.trainer.presets import PRESETS, Preset  # noqa: E402
+
+TINY = Architecture(vocabulary=101, context=32, layers=2, width=32, heads=4)
+SHAPES = {
+    "gpt1": TINY.model_copy(update={"norm_position": "post", "scale_residual": False}),
+    "gpt2": TINY,
+    "llama": TINY.model_copy(
+        update={
+            "norm": "rms",
+            "positions": "rotary",
+            "activation": "swiglu",
+            "bias": False,
+            "tied": False,
+            "hidden": 48,
+        }
+    ),
+    "llama-grouped": TINY.model_copy(
+        update={
+            "norm": "rms",
+            "positions": "rotary",
+            "activation": "swiglu",
+            "bias": False,
+            "tied": False,
+            "hidden": 48,
+            "key_value_heads": 2,
+            "rotary_base": 500_000.0,
+        }
+    ),
+    "llama-multi-query": TINY.model_copy(
+        update={
+            "norm": "rms",
+            "positions": "rotary",
+            "activation": "swiglu",
+            "bias": False,
+            "tied": True,
+            "hidden": 48,
+            "key_value_heads": 1,
+        }
+    ),
+    "transformer": TINY.model_copy(
+        update={
+            "norm_position": "post",
+            "positions": "sinusoidal",
+            "activation": "relu",
+            "scale_embedding": True,
+            "scale_residual": False,
+        }
+    ),
+}
+IN_TRANSFORMERS = [name for name in SHAPES if name != "transformer"]
+
+
+def model(shape: Architecture) -> GPT:
+    """A model with every parameter random, norms and biases too."""
+    made = GPT(shape).eval()
+    made.initialise(0)
+    draws = torch.Generator().manual_seed(1)
+    with torch.no_grad():
+        for parameter in made.parameters():
+            parameter.add_(0.1 * torch.randn(parameter.shape, generator=draws))
+    return made
+
+
+def tokens(rows: int = 3, length: int = 20, seed: int = 2) -> torch.Tensor:
+    return torch.randint(0, 101, (rows, length), generator=torch.Generator().manual_seed(seed))
+
+
+def rounds_to(count: int, printed: str) -> bool:
+    """Whether the count is the printed one at as many digits as are printed."""
+    number, unit = re.fullmatch(r"([\d.]+)([MB])", printed).groups()  # type: ignore[union-attr]
+    digits = len(number.partition(".")[2])
+    return f"{count / {'M': 1e6, 'B': 1e9}[unit]:.{digits}f}" == number
+
+
+@pytest.mark.parametrize("name", [name for name, preset in PRESETS.items() if preset.printed])
+def test_presets_have_the_published_number_of_parameters(name: str) -> None:
+    """To the printed rounding; what differs says why, and nothing says so that does not differ."""
+    preset: Preset = PRESETS[name]
+    assert rounds_to(count_parameters(preset.shape), preset.printed) == (preset.exception is None)
+    assert count_parameters(preset.shape) == pytest.approx(
+        float(preset.printed[:-1]) * {"M": 1e6, "B": 1e9}[preset.printed[-1]], rel=0.02
+    )
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_parameters_are_counted_without_building_the_model(name: str) -> None:
+    with torch.device("meta"):
+        built = GPT(SHAPES[name])
+    assert sum(parameter.numel() for parameter in built.parameters()) == count_parameters(SHAPES[name])
+
+
+def test_the_exact_count_of_gpt2() -> None:
+    assert count_parameters(PRESETS["gpt2-124m"].shape) == 124_439_808
+
+
+@pytest.mark.parametrize("name", IN_TRANSFORMERS)
+@pytest.mark.parametrize("direction", ["there", "back"])
+def test_logits_equal_those_of_transformers(name: str, direction: str) -> None:
+    """With weights copied either way."""
+    transformers = pytest.importorskip("transformers")
+    shape = SHAPES[name]
+    config = to_config(shape, 0)
+    kind = {"openai-gpt": "OpenAIGPT", "gpt2": "GPT2", "llama": "Llama"}[config["model_type"]]
+    suffix = "ForCausalLM" if kind == "Llama" else "LMHeadModel"
+    settings = {key: value for key, value in config.items() if key not in ("architectures", "model_type", "dtype")}
+    torch.manual_seed(3)
+    theirs = getattr(transformers, kind + suffix)(getattr(transformers, kind + "Config")(**settings)).eval()
+    if direction == "there":
+        ours = model(shape)
+        missing = theirs.load_state_dict(to_transformers(shape, ours.state_dict()), strict=False)
+        assert not missing.unexpected_keys
+        assert set(missing.missing_keys) <= {"lm_head.weight"}
+        theirs.tie_weights()
+    else:
+        assert to_config(from_config(theirs.config.to_dict()), 0) == config
+        ours = GPT(shape).eval()
+        ours.load_state_dict(from_transformers(shape, theirs.state_dict()))
+    with torch.no_grad():
+        assert torch.allclose(ours(tokens()), theirs(tokens()).logits, atol=1e-4)
+
+
+def test_a_model_without_a_counterpart_is_not_exported() -> None:
+    with pytest.raises(ExportError, match="no model of transformers"):
+        to_config(SHAPES["transformer"])
+
+
+@pytest.mark.parametrize("name", IN_TRANSFORMERS)
+def test_the_first_loss_is_that_of_a_uniform_guess(name: str) -> None:
+    fresh = GPT(SHAPES[name])
+    fresh.initialise(0)
+    with torch.no_grad():
+        loss = fresh(tokens()[:, :-1], tokens()[:, 1:]).mean()
+    assert loss.item() == pytest.approx(math.log(101), abs=0.5)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_a_token_sees_no_later_one(name: str) -> None:
+    made, seen = model(SHAPES[name]), tokens()
+    changed = seen.clone()
+    changed[:, 10:] = (changed[:, 10:] + 1) % 101
+    with torch.no_grad():
+        assert torch.allclose(made(seen)[:, :10], made(changed)[:, :10], atol=1e-6)
+
+
+def test_document_masks_hide_other_documents() -> None:
+    """With rotary positions a masked document is computed as if it stood alone."""
+    made, seen = model(SHAPES["llama"]), tokens()
+    documents = (torch.arange(20) >= 8).long().expand(3, 20)
+    with torch.no_grad():
+        together, alone = made(seen, documents=documents), made(seen[:, 8:])
+    assert torch.allclose(together[:, 8:], alone, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", SHAPES)
+def test_the_cache_changes_no_logits(name: str) -> None:
+    """In pieces of several tokens and of one, with rows padded on the left."""
+    made, seen = model(SHAPES[name]), tokens()
+    cache = KeyValueCache(made.shape, 3, 24, torch.device("cpu"))
+    cache.starts = torch.tensor([4, 0, 2])
+    padded = torch.zeros(3, 24, dtype=torch.long)
+    for row, start in enumerate(cache.starts.tolist()):
+        padded[row, start : start + 20] = seen[row]
+    with torch.no_grad():
+        pieces = [made(piece, cache=cache) for piece in (padded[:, :9], padded[:, 9:10], padded[:, 10:24])]
+        expected = made(seen)
+    got = torch.cat(pieces, dim=1)
+    for row, start in enumerate(cache.starts.tolist()):
+        assert torch.allclose(got[row, start : start + 20], expected[row], atol=1e-5)
+
+
+def test_grouped_queries_need_a_smaller_cache() -> None:
+    def size(name: str) -> int:
+        return KeyValueCache(SHAPES[name], 1, 32, torch.device("cpu")).bytes
+
+    assert size("llama") == 2 * size("llama-grouped") == 4 * size("llama-multi-query")
+    assert size("llama") == 2 * 2 * 32 * 32 * 4  # keys and values, layers, tokens, width, bytes of a float
+
+
+def test_more_tokens_than_the_context_are_refused() -> None:
+    with pytest.raises(ValueError, match="33 tokens do not fit into the model's context of 32"):
+        model(TINY)(tokens(1, 33))
+
+
+def test_the_loss_in_chunks_is_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its gradient too; ignored targets have no loss."""
+    seen = tokens()
+    inputs, targets = seen[:, :-1], seen[:, 1:].clone()
+    targets[0, :5] = IGNORED
+    gradients = []
+    for chunk in (7, 10_000):
+        monkeypatch.setattr("curate.trainer.model._CHUNK", chunk)
+        made = model(TINY)
+        losses = made(inputs, targets)
+        losses.sum().backward()
+        gradients.append(made.embedding.weight.grad)
+    logits = made(inputs)
+    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
+    assert (losses[0, :5] == 0).all()
+    assert losses.sum().item() / (targets != IGNORED).sum().item() == pytest.approx(expected.item(), rel=1e-5)
+    assert torch.allclose(gradients[0], gradients[1], atol=1e-4)
+
+
+def test_recomputed_activations_give_the_same_gradient() -> None:
+    gradients = []
+    for recompute in (False, True):
+        made = model(TINY).train()
+        made.recompute = recompute
+        made(tokens()[:, :-1], tokens()[:, 1:]).sum().backward()
+        gradients.append(made.embedding.weight.grad)
+    assert torch.equal(gradients[0], gradients[1])
+
+
+def test_nothing_but_the_trainer_imports_torch() -> None:
+    """The pipeline, the command line and the trainer's own settings come without it."""
+    folder = Path(__file__).parent.parent / "curate"
+    without = {
+        "architecture",
+        "presets",
+        "settings",
+        "reading",
+        "schedule",
+        "throughput",
+        "paired",
+        "scaling",
+        "verdict",
+    }
+    for path in folder.rglob("*.py"):
+        inside = path.parent.name == "trainer" and path.stem not in without
+        text = path.read_text()
+        assert inside or not re.search(r"^(import torch|from torch)", text, re.MULTILINE), path
