@@ -11,7 +11,7 @@ Conditions under one action all have to hold. Knows the YAML form; what lines ar
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from curate.filters.errors import PackError, nearest
@@ -41,29 +41,36 @@ _KEYS = (*_ACTIONS, "from_lines", "as")
 
 @dataclass(frozen=True)
 class Edit:
-    """One edit: the name of its effect, its step, and whether it can change text (a count cannot)."""
+    """One edit: the name of its effect, its step, and the YAML it was read from, for showing."""
 
     name: str
     step: lines.LineStep
+    about: str = field(default="", repr=False, compare=False)
 
     @property
     def changes_text(self) -> bool:
+        """Whether the edit drops lines or deletes from them."""
         return self.step.action != lines.COUNT
 
 
 @dataclass(frozen=True)
 class WordLists:
-    """The files that stand for lists a pack names but does not carry: {list: path}, relative to `base`."""
+    """The files that stand for lists a pack names but does not carry: {list: path}.
+
+    `described`: nothing will be run, so a list that is not given may be told by its name instead.
+    """
 
     paths: Mapping[str, str]
-    base: Path
+    described: bool = False
 
     def read(self, name: str, place: str) -> tuple[str, ...]:
         """The words of a list, one a line, blank lines left out. Raises PackError where the list is not given."""
         path = self.paths.get(name)
+        if path is None and self.described:
+            return (f"<{name}>",)
         if path is None:
             raise PackError(f"{place}: the list {name!r} is not bundled with the pack: give its file as lists.{name}")
-        file = self.base / Path(path).expanduser()
+        file = Path(path).expanduser()
         try:
             words = file.read_text("utf-8").splitlines()
         except (OSError, UnicodeDecodeError) as error:
@@ -115,6 +122,15 @@ def _deletion(value: object, lists: WordLists, place: str) -> tuple[int, tuple[s
     return _DELETIONS[where], _strings(phrases, lists, f"{place}.{where}")
 
 
+def _told(value: object) -> str:
+    """YAML as one line that a person reads."""
+    if isinstance(value, Mapping):
+        return ", ".join(f"{str(key).replace('_', ' ')} {_told(inside)}" for key, inside in value.items() if key != "as")
+    if isinstance(value, list):
+        return " | ".join(str(item) for item in value)
+    return "" if value is True else str(value)
+
+
 def read_edit(fields: object, lists: WordLists, place: str) -> Edit:
     """An edit from its YAML mapping. Raises PackError naming the key path."""
     if not isinstance(fields, Mapping):
@@ -132,7 +148,7 @@ def read_edit(fields: object, lists: WordLists, place: str) -> Edit:
         if "from_lines" in fields:
             raise PackError(f"{place}.from_lines: only a deletion takes it")
         code = lines.DROP if action == "drop_lines" else lines.COUNT
-        return Edit(name, lines.LineStep(code, _conditions(fields[action], lists, here)))
+        return Edit(name, lines.LineStep(code, _conditions(fields[action], lists, here)), _told(fields))
     code, phrases = _deletion(fields["delete"], lists, here)
     conditions = _conditions(fields["from_lines"], lists, f"{place}.from_lines") if "from_lines" in fields else ()
-    return Edit(name, lines.LineStep(code, conditions, phrases))
+    return Edit(name, lines.LineStep(code, conditions, phrases), _told(fields))

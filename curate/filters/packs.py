@@ -209,15 +209,25 @@ def load(
     right.
     """
     path = find(name_or_path, base)
+    given = {name: str(Path(base or ".") / Path(file).expanduser()) for name, file in (lists or {}).items()}
+    return _read(path, overrides or {}, given, described=False)
+
+
+def describe(name_or_path: str, *, base: str | Path | None = None) -> Pack:
+    """A pack to be shown, not run: a word list that is not bundled is told by its name."""
+    return _read(find(name_or_path, base), {}, {}, described=True)
+
+
+def _read(
+    path: Path, overrides: Mapping[str, Mapping[str, float | None]], lists: Mapping[str, str], described: bool
+) -> Pack:
     content = read_pack(path, _KEYS)
     own = _mapping(content, "lists", path)
-    words = WordLists({name: str(path.parent / str(file)) for name, file in own.items() if file is not None}, Path("."))
-    if lists:
-        for name in lists:
-            if name not in own:
-                raise PackError(f"{path}: lists: the pack has no list {name!r}{nearest(name, own)}")
-        given = {name: str(Path(base or ".") / Path(file).expanduser()) for name, file in lists.items()}
-        words = WordLists({**words.paths, **given}, Path("."))
+    for name in lists:
+        if name not in own:
+            raise PackError(f"{path}: lists: the pack has no list {name!r}{nearest(name, own)}")
+    carried = {name: str(path.parent / str(file)) for name, file in own.items() if file is not None}
+    words = WordLists({**carried, **lists}, described)
     raw_edits = content.get("edits") or []
     if not isinstance(raw_edits, list):
         raise PackError(f"{path}: edits: expected a list, found {raw_edits!r}")
@@ -245,6 +255,6 @@ def load(
         about=str(content.get("about", "")),
         source=str(content.get("source", "")),
         edits=edits,
-        rules=override(rules, overrides or {}, str(path)),
+        rules=override(rules, overrides, str(path)),
         recorded=tuple(map(str, recorded)),
     )

@@ -1,0 +1,85 @@
+"""Packs told as plain text: what there is, and what one says. Knows packs; prints nothing."""
+
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+
+from curate.filters.errors import PackError
+from curate.filters.metrics import METRICS
+from curate.filters.packs import Pack, available, describe, find
+from curate.filters.url import UrlPack, load_url
+
+_WIDTH = 100
+_EDIT_METRICS = {
+    "lines_before": "Lines of `str.splitlines()` before the edits.",
+    "lines_dropped": "Those the edits dropped.",
+    "words_before": "Words of `str.split()` before the edits.",
+    "words_dropped": "Those in the lines that the edits dropped.",
+}
+
+
+def _open(path: Path) -> Pack | UrlPack:
+    try:
+        return describe(str(path))
+    except PackError:
+        return load_url(str(path))
+
+
+def _table(rows: Sequence[Sequence[str]], indent: str = "  ") -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        indent + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows
+    ]
+
+
+def _paragraph(text: str, indent: str = "  ") -> list[str]:
+    return textwrap.wrap(" ".join(text.split()), _WIDTH, initial_indent=indent, subsequent_indent=indent)
+
+
+def _rules(pack: Pack | UrlPack) -> list[tuple[str, str, str, str]]:
+    """(rule, metric, bounds, why) of every rule."""
+    if isinstance(pack, Pack):
+        return [(rule.name, rule.metric, rule.bounds_text(), rule.why) for rule in pack.rules]
+    return [
+        (rule.name, rule.kind, f"{'refused' if rule.blocks else 'needed'}: {rule.at_least} or more", rule.why)
+        for rule in pack.rules
+    ]
+
+
+def list_packs() -> str:
+    """Every pack that is found by name: its source, edits, rules and bounds."""
+    told = []
+    for name, path in available():
+        pack = _open(path)
+        told.append(name)
+        told += _paragraph(pack.source)
+        if isinstance(pack, Pack) and pack.edits:
+            told += _paragraph("edits: " + ", ".join(edit.name for edit in pack.edits))
+        told += _paragraph("rules: " + "; ".join(f"{rule} {bounds}" for rule, _, bounds, _ in _rules(pack)))
+        told.append("")
+    return "\n".join(told).rstrip()
+
+
+def show_pack(name_or_path: str, base: str | Path | None = None) -> str:
+    """All that one pack says, and the definition of each metric it uses. Raises PackError where there is none."""
+    pack = _open(find(name_or_path, base))
+    told = [pack.name, *_paragraph(pack.about), "", "Source", *_paragraph(pack.source)]
+    if isinstance(pack, Pack) and pack.edits:
+        told += ["", "Edits, in this order", *_table([(edit.name, edit.about) for edit in pack.edits])]
+    told += ["", "Rules", *_table(_rules(pack))]
+    if isinstance(pack, Pack):
+        told += ["", "Metrics"]
+        for name in pack.metric_names:
+            told += [f"  {name}", *_paragraph(_definition(name), "    ")]
+    return "\n".join(told)
+
+
+def list_metrics() -> str:
+    """Every metric that a rule can name, and its definition."""
+    return "\n".join(line for name in METRICS for line in (name, *_paragraph(_definition(name))))
+
+
+def _definition(name: str) -> str:
+    if name in METRICS:
+        return METRICS[name].__doc__ or ""
+    return _EDIT_METRICS.get(name, "Lines on which the edit of this name acts, where it stands in their order.")
