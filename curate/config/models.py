@@ -221,8 +221,15 @@ class LanguageStep(Model):
     language: Language
 
 
+def _or_bare_name(schema: dict[str, Any]) -> None:
+    """In the schema for editors: the settings, or a name alone."""
+    settings = dict(schema)
+    schema.clear()
+    schema["anyOf"] = [{"type": "string"}, settings]
+
+
 class FilterStep(Model):
-    filter: Filter
+    filter: Filter = Field(json_schema_extra=_or_bare_name)
 
 
 class DatatroveStep(Model):
