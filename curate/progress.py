@@ -51,6 +51,7 @@ class ProgressDisplay:
     console: Console
     save_to: Path
     stages: list[StageState] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     _bar: Progress | None = None
     _bar_task: TaskID | None = None
     _last_line: float = 0.0
@@ -59,6 +60,8 @@ class ProgressDisplay:
     def stage(self, name: str, tasks: int, done: int) -> None:
         """A stage begins; the one before it has ended."""
         self._finish()
+        while self.notes:
+            self.console.print(self.notes.pop(0), highlight=False)
         self.stages.append(StageState(name, tasks, done, done))
         self._last_line = time.monotonic()
         self._save("running", force=True)
@@ -89,6 +92,10 @@ class ProgressDisplay:
         elif time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
             self.console.print(f"{state.name}: {state.done} of {state.tasks} parts {_rate(state)}", highlight=False)
+
+    def note(self, text: str) -> None:
+        """Show a line before the next stage's."""
+        self.notes.append(text)
 
     def end(self, outcome: str) -> None:
         """The run has ended: done, failed or stopped."""

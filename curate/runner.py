@@ -29,6 +29,10 @@ class Watcher(Protocol):
         """A task was executed and committed."""
         ...
 
+    def note(self, text: str) -> None:
+        """Something worth knowing of the stage that comes next."""
+        ...
+
 
 @dataclass
 class Runner:

@@ -16,6 +16,7 @@ from rich.console import Console
 
 from curate import flow as stages
 from curate.config.reading import PipelineFile, read_pipeline
+from curate.dedup.flow import deduplicate
 from curate.engine import Engine, start_engine
 from curate.fingerprint import canonical, fingerprint
 from curate.flow import Flow
@@ -113,6 +114,9 @@ def execute(
     flow = stages.judge(pipeline, flow, runner)
     if "verdicts" in pipeline.keep:
         flow = stages.keep_documents(flow, "verdicts", runner)
+    flow = deduplicate(pipeline, flow, runner)
+    if "deduplicate" in pipeline.keep:
+        flow = stages.keep_documents(flow, "deduplicate", runner)
     if until is None or until in LAST_STEPS:
         flow = stages.tokenize(pipeline, flow, runner)
     else:

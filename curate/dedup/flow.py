@@ -1,0 +1,254 @@
+"""Deduplication as tasks: sign, sort keys, link, join, decide, apply. Says what runs in which order; executes nothing.
+
+Every document in a component with another goes through `decide`; the rest are kept without being looked at again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from curate.batches import read_schema
+from curate.config import ConfigError, Pipeline
+from curate.config.models import Deduplicate, MinHash
+from curate.dedup.banding import choose_banding, describe_banding
+from curate.dedup.safety import check_safety
+from curate.dedup.survivors import BLOCK
+from curate.flow import Flow, Part
+from curate.records import ORIGIN
+from curate.runner import Runner, check_balance
+from curate.task import Committed, File, Task
+
+GROUP_DOCUMENTS = 1 << 19
+"""Documents whose keys are sorted at once by one task."""
+BUCKET_KEYS = 1 << 22
+"""Keys of a bucket, on average: what one task links."""
+FAN_IN = 16
+"""Forests joined by one task."""
+
+_DEFAULT_BANDING = (14, 8)  # FineWeb (Penedo et al. 2024, section 3.4 of the appendix and the code)
+_DEFAULT_PERMUTATIONS = 256  # an estimate's standard deviation is then at most 0.5 / 16 = 0.03
+_KEY_BYTES = 16  # a key and a number
+_ESTIMATE_SLACK = 64 << 20  # what a task needs beside its arrays
+
+
+@dataclass(frozen=True)
+class Banding:
+    """How signatures are cut; no bands and no permutations where there are no signatures."""
+
+    bands: int
+    rows: int
+    permutations: int
+
+
+def banding(setting: MinHash | None) -> Banding:
+    """What the settings come to."""
+    if setting is None:
+        return Banding(0, 0, 0)
+    if setting.threshold is not None:
+        permutations = setting.permutations or _DEFAULT_PERMUTATIONS
+        return Banding(*choose_banding(setting.threshold, permutations), permutations)
+    bands, rows = (setting.bands, setting.rows) if setting.bands and setting.rows else _DEFAULT_BANDING
+    return Banding(bands, rows, setting.permutations or max(_DEFAULT_PERMUTATIONS, bands * rows))
+
+
+def deduplicate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """The flow with copies dropped from its verdicts, where the pipeline has the step."""
+    setting = pipeline.combined(Deduplicate)
+    if setting is None:
+        return flow
+    cut = banding(setting.minhash)
+    if setting.minhash is not None:
+        runner.watcher.note(describe_banding(cut.bands, cut.rows))
+    members = [
+        position
+        for position, part in enumerate(flow.parts)
+        if pipeline.sources[part.source].role == "training" or part.source in setting.keep.prefer_source
+    ]
+    signed = _sign(setting, cut, [flow.parts[position] for position in members], runner)
+    decisions = _decide(pipeline, setting, cut, [flow.parts[position] for position in members], signed, runner)
+    applied = _apply([flow.parts[position] for position in members], signed, decisions, runner)
+    check_safety(pipeline, setting, [flow.parts[position] for position in members], applied, decisions)
+    parts = list(flow.parts)
+    for position, result in zip(members, applied, strict=True):
+        part = parts[position]
+        parts[position] = replace(
+            part,
+            verdicts=result.file("verdicts"),
+            columns=(*part.columns, result.file("columns")),
+            group=result.file("groups"),
+            decided=(*part.decided, result),
+        )
+    return replace(flow, parts=tuple(parts))
+
+
+def _sign(setting: Deduplicate, cut: Banding, parts: Sequence[Part], runner: Runner) -> list[Committed]:
+    tasks = []
+    dates = setting.keep.then in ("newest", "oldest")
+    for part in parts:
+        assert part.verdicts is not None, "deduplication comes after the verdicts"
+        inputs = [replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts")]
+        scope = {"constant": {"all": "", "source": part.source}.get(setting.scope)}
+        if setting.scope not in ("all", "source"):
+            scope = {"column": setting.scope}
+        if dates or setting.scope in ORIGIN.names:
+            inputs.append(part.read.file("records"))
+        if setting.scope not in ("all", "source", *ORIGIN.names):
+            inputs.append(replace(_file_of_column(part, setting.scope), name="scope"))
+        params = {
+            "ngram": setting.minhash.ngram if setting.minhash else 1,
+            "permutations": cut.permutations,
+            "addresses": setting.url,
+            "shingles": setting.minhash is not None and setting.minhash.exact,
+            "dates": dates,
+            "scope": scope,
+        }
+        tasks.append(Task("signatures", "curate.stages.deduplicate_sign:sign_part", params, tuple(inputs), part.name))
+    results = runner.stage("signatures", tasks)
+    for part, result in zip(parts, results, strict=True):
+        check_balance(
+            f"signatures {part.name}", into=part.decided[-1].counts["kept"], signed=result.counts["documents"]
+        )
+    return results
+
+
+def _file_of_column(part: Part, name: str) -> File:
+    """The part's file that holds a ledger column. Raises ConfigError where there is none."""
+    for file in part.columns:
+        if name in read_schema(file.path).names:
+            return file
+    raise ConfigError(
+        f"combine.deduplicate.scope: the source {part.source!r} has no column {name!r} before this step; "
+        f"use all, source, or one of {', '.join(ORIGIN.names)}"
+    )
+
+
+def _decide(
+    pipeline: Pipeline, setting: Deduplicate, cut: Banding, parts: Sequence[Part], signed: Sequence[Committed],
+    runner: Runner,
+) -> list[Committed]:
+    """Decisions on all documents that share a key with another."""
+    kinds = {"exact": setting.exact, "addresses": setting.url, "bands": cut.bands, "rows": cut.rows}
+    counts = [result.counts["documents"] for result in signed]
+    files = [result.file("signatures", f"signatures-{number}") for number, result in enumerate(signed)]
+    components = _components(_forests(kinds, files, counts, runner), runner)
+    sources = [pipeline.sources[part.source] for part in parts]
+    preferred = setting.keep.prefer_source
+    params: dict[str, Any] = kinds | {
+        "tiers": [int(source.role == "training") for source in sources],
+        "ranks": [preferred.index(p.source) if p.source in preferred else len(preferred) for p in parts],
+        "fixed": [source.role != "training" for source in sources],
+        "then": setting.keep.then,
+        "verify": setting.minhash.verify if setting.minhash else None,
+    }
+    sets = [
+        result.file("shingles", f"shingles-{number}")
+        for number, result in enumerate(signed)
+        if "shingles" in result.files
+    ]
+    inputs = (components.file("components"), *files, *sets)
+    batches = components.counts["batches"]
+    tasks = [
+        Task(
+            "survivors",
+            "curate.stages.deduplicate_decide:decide_components",
+            params | {"batch": batch},
+            inputs,
+            f"components {batch + 1} of {batches}",
+        )
+        for batch in range(batches)
+    ]
+    documents = min(BLOCK, components.counts["documents"])
+    per_document = 2 * 4 * cut.permutations + 64 * (cut.bands + 2)
+    return runner.stage("survivors", tasks, _ESTIMATE_SLACK + documents * per_document)
+
+
+def _forests(kinds: Mapping[str, Any], files: Sequence[File], counts: Sequence[int], runner: Runner) -> list[Committed]:
+    """The components that each bucket of keys connects."""
+    keys_of_one = int(kinds["exact"]) + int(kinds["addresses"]) + kinds["bands"]
+    bits = max(0, math.ceil(math.log2(max(1, sum(counts) * keys_of_one) / BUCKET_KEYS)))
+    groups = _groups(counts)
+    tasks = [
+        Task(
+            "keys",
+            "curate.stages.deduplicate_link:sort_keys",
+            dict(kinds) | {"parts": group, "bits": bits},
+            tuple(files[number] for number in group),
+            f"group {index + 1} of {len(groups)}",
+        )
+        for index, group in enumerate(groups)
+    ]
+    largest = max((sum(counts[number] for number in group) for group in groups), default=0)
+    sorted_keys = runner.stage("keys", tasks, _ESTIMATE_SLACK + 3 * _KEY_BYTES * keys_of_one * largest)
+    inputs = tuple(result.file("keys", f"keys-{index}") for index, result in enumerate(sorted_keys))
+    links = [
+        Task("links", "curate.stages.deduplicate_link:link_bucket", {"bucket": bucket}, inputs, f"bucket {bucket}")
+        for bucket in range(1 << bits)
+    ]
+    return runner.stage("links", links, _ESTIMATE_SLACK + 6 * _KEY_BYTES * BUCKET_KEYS)
+
+
+def _groups(counts: Sequence[int]) -> list[list[int]]:
+    """Numbers of parts in runs of about GROUP_DOCUMENTS documents."""
+    groups: list[list[int]] = []
+    held = GROUP_DOCUMENTS
+    for number, count in enumerate(counts):
+        if held + count > GROUP_DOCUMENTS:
+            groups.append([])
+            held = 0
+        groups[-1].append(number)
+        held += count
+    return groups
+
+
+def _components(forests: Sequence[Committed], runner: Runner) -> Committed:
+    """All components, cut into batches."""
+    level = list(forests)
+    while len(level) > 1:
+        fans = [level[start : start + FAN_IN] for start in range(0, len(level), FAN_IN)]
+        tasks = [
+            Task(
+                "components",
+                "curate.stages.deduplicate_link:join_forests",
+                {},
+                tuple(result.file("forest", f"forest-{index}") for index, result in enumerate(fan)),
+                f"join {number}",
+            )
+            for number, fan in enumerate(fans)
+        ]
+        rows = max(sum(result.counts["linked"] for result in fan) for fan in fans)
+        level = runner.stage("components", tasks, _ESTIMATE_SLACK + 4 * _KEY_BYTES * rows)
+    task = Task(
+        "components",
+        "curate.stages.deduplicate_link:cut_components",
+        {"documents": BLOCK},
+        (level[0].file("forest"),),
+        "cut",
+    )
+    (cut,) = runner.stage("components", [task], _ESTIMATE_SLACK + 4 * _KEY_BYTES * level[0].counts["linked"])
+    return cut
+
+
+def _apply(
+    parts: Sequence[Part], signed: Sequence[Committed], decisions: Sequence[Committed], runner: Runner
+) -> list[Committed]:
+    decided = tuple(result.file("decisions", f"decisions-{index}") for index, result in enumerate(decisions))
+    tasks = []
+    for number, (part, result) in enumerate(zip(parts, signed, strict=True)):
+        assert part.verdicts is not None
+        inputs = (replace(part.verdicts, name="verdicts"), result.file("signatures"), *decided)
+        tasks.append(
+            Task("deduplicate", "curate.stages.deduplicate:apply_decisions", {"part": number}, inputs, part.name)
+        )
+    results = runner.stage("deduplicate", tasks)
+    for part, result in zip(parts, results, strict=True):
+        counts = result.counts
+        check_balance(
+            f"deduplicate {part.name}",
+            into=part.decided[-1].counts["kept"],
+            kept=counts["kept"],
+            dropped=sum(counts["dropped"].values()),
+        )
+    return results

@@ -1,0 +1,162 @@
+"""The rows that deduplication passes between its tasks, and reading them in place. Knows Arrow files; decides nothing.
+
+A document's number is its part's number times 2^32 plus its row in the part's signature file. Parts are numbered in the
+order of the run, entries of an index before all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.dedup.shingles import Shingles
+from curate.dedup.signatures import Signatures
+from curate.records import ID
+
+PART_BITS = 32
+NO_DATE = np.iinfo(np.int64).min
+
+SHINGLES = pa.schema([("shingles", pa.large_list(pa.uint32()))])
+"""Per signed document its set of shingles, ascending; written where edges are verified exactly."""
+KEYS = pa.schema([("key", pa.uint64()), ("number", pa.uint64())])
+"""A batch per bucket of keys, ascending."""
+FOREST = pa.schema([("number", pa.uint64()), ("root", pa.uint64())])
+COMPONENTS = pa.schema([("number", pa.uint64()), ("root", pa.uint64())])
+"""Documents linked to others, ordered by root; a batch holds whole components."""
+DECISIONS = pa.schema(
+    [
+        ("number", pa.uint64()),
+        ("duplicate_of", ID),
+        ("duplicate_kind", pa.string()),
+        ("jaccard", pa.float32()),
+        ("cluster_size", pa.int32()),
+        ("group", ID),
+    ]
+)
+"""Per document linked to others, ascending numbers. `duplicate_of` is null where it is kept."""
+
+
+def signature_schema(permutations: int) -> pa.Schema:
+    """A kept document a row. `text`, `address`: 128-bit hashes, zeros where there is no address; `date`: seconds or
+    NO_DATE; `size`: shingles, 0 where it has no signature. Arrow has no lists of fixed size 0: then it is one zero."""
+    return pa.schema(
+        [
+            ("id", ID),
+            ("text", ID),
+            ("address", ID),
+            ("scope", pa.uint64()),
+            ("chars", pa.int64()),
+            ("date", pa.int64()),
+            ("size", pa.int32()),
+            ("signature", pa.list_(pa.uint32(), max(1, permutations))),
+        ]
+    )
+
+
+class Rows(NamedTuple):
+    """Rows of signature files as arrays: 16-byte columns as (n, 2) little-endian words."""
+
+    ids: NDArray[np.uint64]
+    texts: NDArray[np.uint64]
+    addresses: NDArray[np.uint64]
+    scopes: NDArray[np.uint64]
+    chars: NDArray[np.int64]
+    dates: NDArray[np.int64]
+    sizes: NDArray[np.int32]
+    signatures: Signatures
+
+
+def binary_words(column: pa.Array) -> NDArray[np.uint64]:
+    """A binary(16) column without nulls as (n, 2) words, in place."""
+    if not len(column):
+        return np.empty((0, 2), np.uint64)
+    return np.frombuffer(column.buffers()[1], "<u8").reshape(-1, 2)[column.offset : column.offset + len(column)]
+
+
+def binary_column(words: NDArray[np.uint64], valid: NDArray[np.bool_] | None = None) -> pa.Array:
+    """A binary(16) column of words, null where not valid."""
+    data = pa.py_buffer(np.ascontiguousarray(words, "<u8"))
+    mask = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.Array.from_buffers(ID, len(words), [mask, data])
+
+
+def signature_rows(batch: pa.RecordBatch, *, signed: bool = True) -> Rows:
+    """A batch of a signature file, in place; without the signatures themselves unless `signed`."""
+    values = np.empty((len(batch), 0), np.uint32)
+    signatures = batch.column("signature")
+    if signed and (width := signatures.type.list_size):
+        values = signatures.flatten().to_numpy().reshape(-1, width)
+    ids, texts, addresses = (binary_words(batch.column(name)) for name in ("id", "text", "address"))
+    scopes, chars, dates, sizes = (batch.column(name).to_numpy() for name in ("scope", "chars", "date", "size"))
+    return Rows(ids, texts, addresses, scopes, chars, dates, sizes, values)
+
+
+def take_rows(rows: Rows, positions: NDArray[np.int64]) -> Rows:
+    """The rows at some positions."""
+    columns: Iterator[Any] = (column[positions] for column in rows)
+    return Rows(*columns)
+
+
+def signature_columns(rows: Rows) -> dict[str, pa.Array]:
+    """Rows as the columns of a signature file."""
+    documents, width = rows.signatures.shape
+    values = rows.signatures.ravel() if width else np.zeros(documents, np.uint32)
+    return {
+        "id": binary_column(rows.ids),
+        "text": binary_column(rows.texts),
+        "address": binary_column(rows.addresses),
+        "scope": pa.array(rows.scopes),
+        "chars": pa.array(rows.chars),
+        "date": pa.array(rows.dates),
+        "size": pa.array(rows.sizes),
+        "signature": pa.FixedSizeListArray.from_arrays(pa.array(values), max(1, width)),
+    }
+
+
+def gather_rows(paths: Sequence[str], numbers: NDArray[np.uint64], *, signed: bool = True) -> Rows:
+    """The rows of documents by ascending numbers; `paths` are signature files, the part's number their position."""
+    pieces: list[Rows] = []
+    for path, positions in _by_part(paths, numbers):
+        with pa.memory_map(path) as file:
+            for batch, chosen in _by_batch(pa.ipc.open_file(file), positions):
+                pieces.append(take_rows(signature_rows(batch, signed=signed), chosen))
+    columns: Iterator[Any] = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
+    return Rows(*columns)
+
+
+def gather_shingles(paths: Sequence[str], numbers: NDArray[np.uint64]) -> Shingles:
+    """The shingle sets of documents by ascending numbers; an empty path stands for a part whose sets are not at hand."""
+    hashes, lengths = [np.empty(0, np.uint32)], []
+    for path, positions in _by_part(paths, numbers):
+        if not path:
+            lengths.append(np.zeros(len(positions), np.int64))
+            continue
+        with pa.memory_map(path) as file:
+            for batch, chosen in _by_batch(pa.ipc.open_file(file), positions):
+                taken = batch.column("shingles").take(pa.array(chosen))
+                hashes.append(taken.flatten().to_numpy())
+                lengths.append(np.diff(taken.offsets.to_numpy()))
+    offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
+    return Shingles(np.concatenate(hashes), offsets)
+
+
+def _by_part(paths: Sequence[str], numbers: NDArray[np.uint64]) -> list[tuple[str, NDArray[np.int64]]]:
+    parts = (numbers >> np.uint64(PART_BITS)).astype(np.int64)
+    rows = (numbers & np.uint64((1 << PART_BITS) - 1)).astype(np.int64)
+    present, starts = np.unique(parts, return_index=True)
+    return [(paths[part], piece) for part, piece in zip(present, np.split(rows, starts[1:]), strict=True)]
+
+
+def _by_batch(reader: Any, positions: NDArray[np.int64]) -> list[tuple[pa.RecordBatch, NDArray[np.int64]]]:
+    found, start = [], 0
+    for index in range(reader.num_record_batches):
+        batch = reader.get_batch(index)
+        low, high = np.searchsorted(positions, [start, start + batch.num_rows])
+        if high > low:
+            found.append((batch, positions[low:high] - start))
+        start += batch.num_rows
+    return found

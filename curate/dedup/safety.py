@@ -1,0 +1,45 @@
+"""Stops a run that would remove suspiciously much, and says what it saw. Knows counts; opens no data."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from curate.config import ConfigError, Pipeline
+from curate.config.models import Deduplicate
+from curate.flow import Part
+from curate.task import Committed
+
+_FEW = 100  # documents: a share of fewer is no sign of a mistake
+
+
+def cluster_histogram(decisions: Sequence[Committed]) -> dict[int, int]:
+    """How many clusters have which size, of those that removed something or were looked at."""
+    sizes: Counter[int] = Counter()
+    for result in decisions:
+        sizes.update({int(size): count for size, count in result.counts["clusters"].items()})
+    return dict(sorted(sizes.items()))
+
+
+def check_safety(
+    pipeline: Pipeline, setting: Deduplicate, parts: Sequence[Part], applied: Sequence[Committed],
+    decisions: Sequence[Committed],
+) -> None:
+    """Raise ConfigError, naming the key that allows it, where a source loses too much or a cluster is too large."""
+    histogram = cluster_histogram(decisions)
+    largest = ", ".join(f"{size:,}" for size in sorted(histogram, reverse=True)[:5])
+    for source in pipeline.sources:
+        counts = [result.counts for part, result in zip(parts, applied, strict=True) if part.source == source]
+        entered = sum(each["documents"] for each in counts)
+        removed = entered - sum(each["kept"] for each in counts)
+        if entered >= _FEW and removed > setting.max_removed_share * entered:
+            raise ConfigError(
+                f"combine.deduplicate would remove {removed:,} of the {entered:,} documents of {source!r} "
+                f"({removed / entered:.1%}); the largest clusters have {largest} documents. If that is right, allow it: "
+                f"combine.deduplicate.max_removed_share, now {setting.max_removed_share:g}"
+            )
+    if setting.max_cluster is not None and histogram and max(histogram) > setting.max_cluster:
+        raise ConfigError(
+            f"combine.deduplicate found a cluster of {max(histogram):,} documents (the largest: {largest}). If that is "
+            f"right, allow it: combine.deduplicate.max_cluster, now {setting.max_cluster:,}"
+        )

@@ -1,0 +1,102 @@
+"""Writing what deduplication decided beside a part: verdicts, ledger columns, groups. Knows decisions; makes none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.batches import BatchWriter, read_batches
+from curate.dedup.records import DECISIONS, PART_BITS
+from curate.records import FAILED, ID, VERDICTS
+from curate.task import Counts, File, Output
+
+STEP = "deduplicate"
+
+OUTCOME = pa.schema(
+    [("duplicate_of", ID), ("duplicate_kind", pa.string()), ("jaccard", pa.float32()), ("cluster_size", pa.int32())]
+)
+"""The ledger's columns of this step; null where an earlier step dropped the document."""
+GROUPS = pa.schema([("group", ID)])
+"""Documents with the same group share the train/validation split: all of a component."""
+
+
+def apply_decisions(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs: `verdicts`, the part's `signatures`, every range's `decisions`. Param `part`: the part's number.
+
+    Writes `verdicts`, `columns` (OUTCOME) and `groups` (GROUPS), aligned.
+    """
+    files = {file.name: file.path for file in inputs}
+    ids = _ids(files["signatures"])
+    outcome = _outcome_of_kept(ids, [file.path for file in inputs if file.name.startswith("decisions")], params["part"])
+    failed: Counter[str] = Counter()
+    position = removed = 0
+    with (
+        BatchWriter(output.path("verdicts"), VERDICTS) as verdicts,
+        BatchWriter(output.path("columns"), OUTCOME) as columns,
+        BatchWriter(output.path("groups"), GROUPS) as groups,
+    ):
+        for verdict in read_batches(files["verdicts"]):
+            alive = np.asarray(verdict.column("kept"))
+            rows = pa.array(position + np.cumsum(alive) - 1, mask=~alive)
+            position += int(alive.sum())
+            mine = outcome.take(rows).combine_chunks()
+            gone = np.asarray(pc.is_valid(mine["duplicate_of"]))
+            gone_kinds = mine["duplicate_kind"].filter(pa.array(gone)).combine_chunks()
+            kinds = pc.binary_join_element_wise(STEP, gone_kinds, "/")
+            verdicts.write(_dropped(verdict, gone, kinds))
+            columns.write({name: mine[name].combine_chunks() for name in OUTCOME.names})
+            groups.write({"group": mine["group"].combine_chunks()})
+            failed.update(kinds.to_pylist())
+            removed += int(gone.sum())
+    counted = dict(sorted(failed.items()))
+    return {
+        "documents": position,
+        "kept": position - removed,
+        "dropped": {STEP: removed} if removed else {},
+        "failed": counted,
+        "alone": counted,
+    }
+
+
+def _ids(path: str) -> pa.Array:
+    return pa.concat_arrays([pa.array([], ID), *(batch.column("id") for batch in read_batches(path))])
+
+
+def _outcome_of_kept(ids: pa.Array, decisions: Sequence[str], part: int) -> pa.Table:
+    """Per signed document the columns of OUTCOME and its group: a document that is in no decision is a cluster of one."""
+    pieces = [pa.Table.from_batches([], DECISIONS)]
+    bounds = np.array([part << PART_BITS, (part + 1) << PART_BITS], np.uint64)
+    for path in decisions:
+        for batch in read_batches(path):
+            low, high = np.searchsorted(batch.column("number").to_numpy(), bounds)
+            pieces.append(pa.Table.from_batches([batch.slice(low, high - low)]))
+    table = pa.concat_tables(pieces).combine_chunks()
+    rows = (table["number"].to_numpy() - bounds[0]).astype(np.int64)
+    place: NDArray[np.int64] = np.full(len(ids), -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    found = table.take(pa.array(place, mask=place < 0))
+    return pa.table(
+        {name: found[name] for name in OUTCOME.names}
+        | {
+            "cluster_size": pc.fill_null(found["cluster_size"], 1),
+            "group": pc.coalesce(found["group"], pa.chunked_array([ids])),
+        }
+    )
+
+
+def _dropped(verdict: pa.RecordBatch, gone: NDArray[np.bool_], rules: pa.Array) -> dict[str, pa.Array]:
+    """The verdicts, the documents that are gone failing one rule each; they had failed nothing before."""
+    mask = pa.array(gone)
+    lists = pa.ListArray.from_arrays(pa.array(np.arange(len(rules) + 1, dtype=np.int32)), rules).cast(FAILED)
+    where = pa.array(np.cumsum(gone) - 1, mask=~gone)
+    return {
+        "kept": pc.and_(verdict.column("kept"), pc.invert(mask)),
+        "failed": pc.if_else(mask, lists.take(where), verdict.column("failed")),
+        "dropped_at": pc.if_else(mask, STEP, verdict.column("dropped_at")),
+    }
