@@ -3,290 +3,26 @@
 Kiss and Strunk (2006), "Unsupervised Multilingual Sentence Boundary Detection", section 4, in the form NLTK gives them:
 a period, question or exclamation mark ends a sentence unless its word is an abbreviation, an initial or a number that
 the next word's case shows to be inside a sentence. NLTK learns abbreviations and the case of words from newspapers;
-here both are short English lists of this project's own. Knows text, and no policy.
+here both are short English lists (`curate.text.punkt`). Knows text, and no policy.
 """
 
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from curate.text.characters import DIGIT, LOWER, SPACE, UPPER, WORD, decode, next_line, strip, tables
+from curate.text.characters import DIGIT, LOWER, SPACE, UPPER, WORD, decode, next_line, strip
 from curate.text.compiled import Scalar, kernel
-
-ABBREVIATIONS = frozenset(
-    [
-        "mr",
-        "mrs",
-        "ms",
-        "messrs",
-        "dr",
-        "prof",
-        "rev",
-        "hon",
-        "gen",
-        "col",
-        "capt",
-        "lt",
-        "sgt",
-        "cpl",
-        "maj",
-        "adm",
-        "sen",
-        "rep",
-        "gov",
-        "pres",
-        "st",
-        "sr",
-        "jr",
-        "esq",
-        "ph.d",
-        "m.d",
-        "b.a",
-        "m.a",
-        "inc",
-        "corp",
-        "co",
-        "ltd",
-        "bros",
-        "llc",
-        "assn",
-        "dept",
-        "univ",
-        "est",
-        "jan",
-        "feb",
-        "mar",
-        "apr",
-        "jun",
-        "jul",
-        "aug",
-        "sept",
-        "sep",
-        "oct",
-        "nov",
-        "dec",
-        "mon",
-        "tue",
-        "tues",
-        "wed",
-        "thu",
-        "thurs",
-        "fri",
-        "sat",
-        "a.m",
-        "p.m",
-        "u.s",
-        "u.k",
-        "u.n",
-        "u.s.a",
-        "vs",
-        "v",
-        "ave",
-        "blvd",
-        "rd",
-        "ft",
-        "mt",
-        "oz",
-        "lbs",
-        "lb",
-        "in.",
-        "approx",
-        "min",
-        "max",
-        "calif",
-        "fla",
-        "mass",
-        "conn",
-        "ill",
-        "mich",
-        "minn",
-        "wash",
-        "ariz",
-        "colo",
-        "tenn",
-        "pa",
-        "va",
-        "n.y",
-        "n.j",
-        "d.c",
-        "l.a",
-        "s.c",
-        "n.c",
-        "j.p",
-        "j.r",
-        "w.r",
-        "c.i",
-        "s.p",
-    ]
+from curate.text.hashing import FNV_OFFSET, add_to_code
+from curate.text.punkt import (
+    CLOSES_SENTENCE,
+    LONGEST_ABBREVIATION,
+    NO_STARTER,
+    NOT_IN_WORDS,
+    NOT_WORD_START,
+    SENTENCE_END,
+    SPLITS_CHUNKS,
+    SentenceTables,
 )
-"""Words that a period follows without ending a sentence, lower case, without the last period."""
-
-SENTENCE_STARTERS = frozenset(
-    [
-        "a",
-        "an",
-        "the",
-        "this",
-        "that",
-        "these",
-        "those",
-        "it",
-        "its",
-        "he",
-        "she",
-        "they",
-        "we",
-        "you",
-        "i",
-        "his",
-        "her",
-        "their",
-        "our",
-        "my",
-        "your",
-        "there",
-        "here",
-        "in",
-        "on",
-        "at",
-        "by",
-        "for",
-        "from",
-        "with",
-        "to",
-        "of",
-        "as",
-        "after",
-        "before",
-        "during",
-        "since",
-        "until",
-        "while",
-        "when",
-        "where",
-        "why",
-        "how",
-        "what",
-        "who",
-        "which",
-        "if",
-        "although",
-        "though",
-        "because",
-        "but",
-        "and",
-        "or",
-        "so",
-        "yet",
-        "however",
-        "moreover",
-        "furthermore",
-        "meanwhile",
-        "also",
-        "then",
-        "thus",
-        "therefore",
-        "still",
-        "some",
-        "many",
-        "most",
-        "several",
-        "all",
-        "both",
-        "each",
-        "every",
-        "other",
-        "another",
-        "such",
-        "no",
-        "not",
-        "now",
-        "today",
-        "yesterday",
-        "only",
-        "even",
-        "just",
-        "once",
-        "is",
-        "are",
-        "was",
-        "were",
-        "do",
-        "does",
-        "did",
-        "have",
-        "has",
-        "had",
-        "can",
-        "could",
-        "will",
-        "would",
-        "may",
-        "might",
-        "should",
-        "please",
-        "let",
-        "one",
-        "two",
-        "three",
-        "despite",
-        "according",
-        "perhaps",
-        "sometimes",
-        "often",
-        "nevertheless",
-        "instead",
-        "under",
-        "over",
-        "between",
-        "through",
-        "it's",
-        "that's",
-        "there's",
-        "he's",
-        "she's",
-        "we're",
-        "they're",
-        "you're",
-        "i'm",
-        "i've",
-        "don't",
-    ]
-)
-"""Common words that have a capital only where a sentence begins."""
-
-_FNV_OFFSET = np.uint64(0xCBF29CE484222325)  # Fowler, Noll and Vo, FNV-1a, 64 bits
-_FNV_PRIME = np.uint64(0x100000001B3)
-
-# Roles of characters in NLTK's English variables (nltk.tokenize.punkt.PunktLanguageVars, release 3.10, which added the
-# curly quotes and guillemets).
-_CURLY_QUOTES = "\u2018\u2019\u201c\u201d\xab\xbb"
-_SENTENCE_END = 1
-_NOT_IN_WORDS = 2  # ends the word before it
-_NOT_WORD_START = 4
-_CLOSES_SENTENCE = 8  # belongs to the sentence before it when it stands after a boundary
-_NO_STARTER = 16  # as a whole token, never begins a sentence
-_SPLITS_CHUNKS = 32  # string.whitespace
-
-_ROLES = (
-    (_SENTENCE_END, ".?!"),
-    (_NOT_IN_WORDS, ")\";}]*:@'({[!?" + _CURLY_QUOTES),
-    (_NOT_WORD_START, '("`{[:;&#*@)}]-,'),
-    (_CLOSES_SENTENCE, "\"')]}" + _CURLY_QUOTES),
-    (_NO_STARTER, ";:,.!?"),
-    (_SPLITS_CHUNKS, " \t\n\r\x0b\x0c"),
-)
-
-
-class SentenceTables(NamedTuple):
-    """`roles`: bits per code point; the word lists as sorted FNV-1a hashes of lower-case code points."""
-
-    roles: NDArray[np.uint8]
-    abbreviations: NDArray[np.uint64]
-    starters: NDArray[np.uint64]
-    flags: NDArray[np.uint16]
-    lower: NDArray[np.int32]
 
 
 class _Token(NamedTuple):
@@ -297,43 +33,28 @@ class _Token(NamedTuple):
     ellipsis: Scalar
 
 
-def _word_hashes(words: frozenset[str]) -> NDArray[np.uint64]:
-    hashes = []
-    for word in words:
-        value = int(_FNV_OFFSET)
-        for character in word:
-            value = (value ^ ord(character)) * int(_FNV_PRIME) % 2**64
-        hashes.append(value)
-    return np.array(sorted(hashes), np.uint64)
-
-
-def sentence_tables() -> SentenceTables:
-    """The tables for `count_sentences`."""
-    roles = np.zeros(ord(max(_CURLY_QUOTES)) + 1, np.uint8)
-    for role, characters in _ROLES:
-        roles[[ord(character) for character in characters]] |= role
-    properties = tables()
-    return SentenceTables(
-        roles, _word_hashes(ABBREVIATIONS), _word_hashes(SENTENCE_STARTERS), properties.flags, properties.lower
-    )
-
-
 @kernel
-def _role(code: Scalar, role: Scalar, punkt: SentenceTables) -> Scalar:
-    return code < len(punkt.roles) and punkt.roles[code] & role != 0
+def _role(code: Scalar, role: Scalar, roles: Any) -> Scalar:
+    return code < len(roles) and roles[code] & role != 0
 
 
 @kernel
 def _listed(data: Any, start: Scalar, end: Scalar, listed: Any, lower: Any) -> Scalar:
     """Whether the lower-cased word is in a list of hashes."""
-    value = _FNV_OFFSET
+    value = FNV_OFFSET
     index = start
     while index < end:
         code, size = decode(data, index, end)
-        value = np.uint64((value ^ np.uint64(lower[code])) * _FNV_PRIME)
+        value = add_to_code(value, lower[code])
         index += size
-    place = np.searchsorted(listed, value)
-    return place < len(listed) and listed[place] == value
+    low, high = 0, len(listed)
+    while low < high:
+        middle = (low + high) // 2
+        if listed[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low < len(listed) and listed[low] == value
 
 
 @kernel
@@ -343,24 +64,24 @@ def _is_run(data: Any, at: Scalar, end: Scalar) -> Scalar:
 
 
 @kernel
-def _breaks_word(data: Any, at: Scalar, end: Scalar, punkt: SentenceTables) -> Scalar:
+def _breaks_word(data: Any, at: Scalar, end: Scalar, flags: Any, roles: Any) -> Scalar:
     """White space, a mark that stands in no word, a run of hyphens or periods, or the end."""
     if at >= end:
         return True
     code, _ = decode(data, at, end)
-    return punkt.flags[code] & SPACE != 0 or _role(code, _NOT_IN_WORDS, punkt) or _is_run(data, at, end)
+    return flags[code] & SPACE != 0 or _role(code, NOT_IN_WORDS, roles) or _is_run(data, at, end)
 
 
 @kernel
-def _ends_word(data: Any, at: Scalar, end: Scalar, punkt: SentenceTables) -> Scalar:
+def _ends_word(data: Any, at: Scalar, end: Scalar, flags: Any, roles: Any) -> Scalar:
     """Whether a word that reaches `at` ends there; a comma ends it if what follows the comma would."""
-    if _breaks_word(data, at, end, punkt):
+    if _breaks_word(data, at, end, flags, roles):
         return True
-    return data[at] == 44 and _breaks_word(data, at + 1, end, punkt)
+    return data[at] == 44 and _breaks_word(data, at + 1, end, flags, roles)
 
 
 @kernel
-def _token_end(data: Any, at: Scalar, end: Scalar, punkt: SentenceTables) -> Scalar:
+def _token_end(data: Any, at: Scalar, end: Scalar, flags: Any, roles: Any) -> Scalar:
     """The end of the token that begins at `at`, which is not white space."""
     if _is_run(data, at, end):
         mark = data[at]
@@ -368,10 +89,10 @@ def _token_end(data: Any, at: Scalar, end: Scalar, punkt: SentenceTables) -> Sca
             at += 1
         return at
     code, size = decode(data, at, end)
-    if _role(code, _NOT_WORD_START, punkt):
+    if _role(code, NOT_WORD_START, roles):
         return at + size
     at += size
-    while not _ends_word(data, at, end, punkt):
+    while not _ends_word(data, at, end, flags, roles):
         _, size = decode(data, at, end)
         at += size
     return at
@@ -381,7 +102,7 @@ def _token_end(data: Any, at: Scalar, end: Scalar, punkt: SentenceTables) -> Sca
 def _first_pass(data: Any, start: Scalar, end: Scalar, punkt: SentenceTables) -> Any:
     """A token judged by itself (Kiss and Strunk, section 3: abbreviations and ellipses; all other marks end)."""
     boundary = abbreviation = ellipsis = False
-    if end - start == 1 and _role(data[start], _SENTENCE_END, punkt):
+    if end - start == 1 and _role(data[start], SENTENCE_END, punkt.roles):
         boundary = True
     elif data[end - 1] == 46:
         dots = start
@@ -393,9 +114,8 @@ def _first_pass(data: Any, start: Scalar, end: Scalar, punkt: SentenceTables) ->
             for index in range(start, end - 1):
                 if data[index] == 45:
                     part = index + 1
-            abbreviation = _listed(data, start, end - 1, punkt.abbreviations, punkt.lower) or _listed(
-                data, part, end - 1, punkt.abbreviations, punkt.lower
-            )
+            if end - part <= LONGEST_ABBREVIATION + 1:
+                abbreviation = _listed(data, part, end - 1, punkt.abbreviations, punkt.lower)
             boundary = not abbreviation
     return _Token(start, end, boundary, abbreviation, ellipsis)
 
@@ -419,98 +139,138 @@ def _is_number(data: Any, start: Scalar, end: Scalar, flags: Any) -> Scalar:
 
 
 @kernel
-def _divides(data: Any, word: _Token, following: _Token, punkt: SentenceTables) -> Scalar:
-    """Whether a sentence ends after `word`, seen with the token that follows it (section 4.1)."""
+def _is_initial(data: Any, start: Scalar, end: Scalar, flags: Any) -> Scalar:
+    """One letter and a period."""
+    code, size = decode(data, start, end)
+    return start + size + 1 == end and flags[code] & WORD != 0 and not flags[code] & DIGIT and code != 95
+
+
+@kernel
+def _starts_sentence(data: Any, start: Scalar, end: Scalar, punkt: SentenceTables) -> Scalar:
+    """The orthographic heuristic (section 4.1.1): 1 where the token begins a sentence, 0 where it stands inside one,
+    2 where it is capitalised and nothing more is known, 3 otherwise."""
+    first, _ = decode(data, start, end)
+    if end - start == 1 and _role(first, NO_STARTER, punkt.roles):
+        return 0
+    if punkt.flags[first] & LOWER:
+        return 0
+    if not punkt.flags[first] & UPPER:
+        return 3
+    token = _first_pass(data, start, end, punkt)
+    stop = end - 1 if token.boundary and end - start > 1 else end
+    return 1 if _listed(data, start, stop, punkt.starters, punkt.lower) else 2
+
+
+@kernel
+def _chunk_end(data: Any, at: Scalar, end: Scalar, flags: Any) -> Scalar:
+    while at < end:
+        code, size = decode(data, at, end)
+        if flags[code] & SPACE:
+            break
+        at += size
+    return at
+
+
+@kernel
+def _divides(data: Any, word: _Token, following: Scalar, stop: Scalar, punkt: SentenceTables) -> Scalar:
+    """Whether a sentence ends after `word`, which is not the last token before `stop`; the next begins at `following`
+    (section 4.1)."""
     if data[word.end - 1] != 46:
         return word.boundary
-    code, size = decode(data, word.start, word.end)
-    initial = word.start + size + 1 == word.end and punkt.flags[code] & WORD != 0
-    initial = initial and not punkt.flags[code] & DIGIT and code != 95
-    after, _ = decode(data, following.start, following.end)
-    upper = punkt.flags[after] & UPPER != 0
-    stop = following.end
-    if following.boundary and data[stop - 1] == 46 and stop - following.start > 1:
-        stop -= 1
-    starter = upper and _listed(data, following.start, stop, punkt.starters, punkt.lower)
-    inside = punkt.flags[after] & LOWER != 0
-    if following.end - following.start == 1 and _role(after, _NO_STARTER, punkt):
-        starter, inside = False, True
+    initial = _is_initial(data, word.start, word.end, punkt.flags)
+    if not (initial or word.abbreviation or word.ellipsis or _is_number(data, word.start, word.end, punkt.flags)):
+        return word.boundary
+    evidence = _starts_sentence(data, following, _token_end(data, following, stop, punkt.flags, punkt.roles), punkt)
     if (word.abbreviation or word.ellipsis) and not initial:
-        return starter
-    if initial or _is_number(data, word.start, word.end, punkt.flags):
-        if inside:
-            return False
-        if initial and upper and not starter:
-            return False
+        return evidence == 1
+    if evidence == 0 or (initial and evidence == 2):
+        return False
     return word.boundary
 
 
 @kernel
-def _context_divides(data: Any, start: Scalar, end: Scalar, punkt: SentenceTables) -> Scalar:
-    """Whether any token of the context but its last ends a sentence."""
-    known = False
-    last = _Token(start, start, False, False, False)
-    at = start
-    while at < end:
-        code, size = decode(data, at, end)
-        if punkt.flags[code] & SPACE:
+def _context_divides(data: Any, chunk: Scalar, mark: Scalar, following: Scalar, end: Scalar, punkt: Any) -> Scalar:
+    """Whether any token but the last of the context of a mark ends a sentence: the chunk up to the mark, and either
+    the closing or opening mark right after it or the chunk after white space."""
+    flags = punkt.flags
+    stop = mark + 1
+    extended = following == stop
+    if extended:
+        _, size = decode(data, following, end)
+        stop += size
+    at = chunk
+    while True:
+        while at < stop:
+            code, size = decode(data, at, stop)
+            if not flags[code] & SPACE:
+                break
             at += size
-            continue
-        stop = _token_end(data, at, end, punkt)
-        token = _first_pass(data, at, stop, punkt)
-        if known and _divides(data, last, token, punkt):
+        if at >= stop:
+            if extended:
+                return False
+            at, extended = following, True
+            stop = _chunk_end(data, following, end, flags)
+        token_end = _token_end(data, at, stop, flags, punkt.roles)
+        token = _first_pass(data, at, token_end, punkt)
+        after = token_end
+        while after < stop:
+            code, size = decode(data, after, stop)
+            if not flags[code] & SPACE:
+                break
+            after += size
+        if after >= stop:
+            if extended:
+                return False
+            if _divides(data, token, following, _chunk_end(data, following, end, flags), punkt):
+                return True
+        elif _divides(data, token, after, stop, punkt):
             return True
-        known, last, at = True, token, stop
-    return False
+        at = token_end
 
 
 @kernel
 def count_sentences(data: Any, start: Scalar, end: Scalar, punkt: SentenceTables) -> Scalar:
     """Sentences in data[start:end], as the length of the list that NLTK's `sent_tokenize` returns."""
-    while end > start and _role(data[end - 1], _SPLITS_CHUNKS, punkt):
+    flags, roles = punkt.flags, punkt.roles
+    while end > start and _role(data[end - 1], SPLITS_CHUNKS, roles):
         end -= 1
     if start == end:
-        return np.int64(0)
-    count = np.int64(1)
-    rest = start
-    chunk = start
-    index = start
-    mark = context_end = next_start = np.int64(-1)
+        return 0
+    count = 1
+    rest = chunk = index = start
+    mark = following = start - 1
+    certain = False
     while index <= end:
         byte = data[index] if index < end else np.uint8(32)
-        if byte > 63:
+        if byte > 63:  # the marks and white space of interest all lie below
             index += 1
             continue
-        if _role(byte, _SPLITS_CHUNKS, punkt):
-            if mark >= chunk and _context_divides(data, chunk, context_end, punkt):
+        if _role(byte, SPLITS_CHUNKS, roles):
+            if mark >= chunk and (certain or _context_divides(data, chunk, mark, following, end, punkt)):
                 count += 1
-                rest = next_start
+                rest = following
             chunk = index + 1
-        elif _role(byte, _SENTENCE_END, punkt):
+            certain = False
+        elif _role(byte, SENTENCE_END, roles) and index + 1 < end:
             at = index + 1
-            if at < end:
-                code, size = decode(data, at, end)
-                if _role(code, _NOT_IN_WORDS, punkt):
-                    mark, context_end, next_start = index, at + size, at
-                elif punkt.flags[code] & SPACE:
-                    while at < end and punkt.flags[code] & SPACE:
-                        at += size
-                        if at < end:
-                            code, size = decode(data, at, end)
+            code, size = decode(data, at, end)
+            found = _role(code, NOT_IN_WORDS, roles)
+            if flags[code] & SPACE:
+                while at < end and flags[code] & SPACE:
+                    at += size
                     if at < end:
-                        mark, next_start = index, at
-                        while at < end and not punkt.flags[code] & SPACE:
-                            at += size
-                            if at < end:
-                                code, size = decode(data, at, end)
-                        context_end = at
+                        code, size = decode(data, at, end)
+                found = at < end
+            if found:
+                mark, following = index, at
+                certain |= byte != 46  # a question or exclamation mark here is a token of its own
         index += 1
     # What follows the last boundary may be closing marks only, which belong to the sentence before.
     if count > 1:
         index = rest
         while index < end:
             code, size = decode(data, index, end)
-            if not _role(code, _CLOSES_SENTENCE, punkt):
+            if not _role(code, CLOSES_SENTENCE, roles):
                 break
             index += size
         if index == end:

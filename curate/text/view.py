@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from curate.text.characters import tables
 from curate.text.columns import text_buffers
 from curate.text.lines import Paragraphs, PythonLines, paragraphs, python_lines
+from curate.text.punkt import sentence_tables
 from curate.text.repetition import Duplicates, Repetition, duplicates, repetition
 from curate.text.scan import BLANK, Scan, scan
-from curate.text.sentences import sentence_tables, sentences_by_line
+from curate.text.sentences import sentences_by_line
 
 
 class TextView:
