@@ -10,6 +10,8 @@ from pathlib import Path
 
 from rich.console import Console
 
+from curate import cli_audit
+
 OUT = Console(soft_wrap=True)
 ERR = Console(stderr=True, soft_wrap=True)
 _STOPPED = 130  # a shell's exit status for a program ended by Ctrl-C
@@ -71,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
 
     schema = commands.add_parser("schema", help="JSON Schema of pipeline files, for editors")
     schema.set_defaults(call=_schema)
+
+    cli_audit.add_commands(commands)
     return parser
 
 
@@ -104,10 +108,12 @@ def _check(options: argparse.Namespace) -> int:
     from curate.config import read_pipeline
     from curate.plan import describe
     from curate.recipes import find_recipe
-    from curate.runs import find_inputs
+    from curate.runs import check_steps, find_inputs
 
     file = read_pipeline(find_recipe(options.pipeline), options.set)
-    OUT.print(describe(file.pipeline, find_inputs(file)), highlight=False, markup=False)
+    inputs = find_inputs(file)
+    check_steps(file)
+    OUT.print(describe(file.pipeline, inputs), highlight=False, markup=False)
     return 0
 
 

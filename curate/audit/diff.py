@@ -1,0 +1,236 @@
+"""Two runs compared: settings, code, inputs, and what became of whom.
+
+A record's id holds its source, file and offset, so the same file's ledgers are compared part by part: memory is that of
+two parts, whatever a run's size. Knows ledgers; runs nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.audit.lineage import lineage
+from curate.audit.opened import AuditError, OpenedPart, OpenedRun
+from curate.audit.present import Answer, Cell, Passage, Table
+from curate.records import ID
+
+_COLUMNS = ["id", "url", "failed", "kept", "dropped_at", "tokens"]
+_SHOWN = 40
+_KEPT = "kept"
+
+
+@dataclass
+class Flips:
+    """What became of the records of both runs. Counters are over records in both; `only` counts those in one."""
+
+    fates: Counter[tuple[str, str]] = field(default_factory=Counter)
+    gained: Counter[str] = field(default_factory=Counter)
+    lost: Counter[str] = field(default_factory=Counter)
+    tokens: Counter[str] = field(default_factory=Counter)
+    only: Counter[str] = field(default_factory=Counter)
+    examples: dict[tuple[str, str], list[tuple[bytes, str | None]]] = field(default_factory=dict)
+
+
+def diff(first: OpenedRun, second: OpenedRun, examples: int) -> Answer:
+    """The answer to `curate diff A B`."""
+    settings = [*_differences(first.record["pipeline"], second.record["pipeline"])]
+    stages = _stages(first, second)
+    inputs = _inputs(first, second)
+    flips = compare(first, second, examples)
+    moved = {fates: count for fates, count in flips.fates.items() if fates[0] != fates[1]}
+    same = sum(flips.fates.values()) - sum(moved.values())
+    moves = sorted(moved.items(), key=lambda item: (-item[1], item[0]))
+    rules = sorted({*flips.gained, *flips.lost}, key=lambda rule: (-flips.gained[rule] - flips.lost[rule], rule))
+    blocks: list[Table | Passage] = [
+        Table("Settings", ("key", "first", "second"), tuple(settings[:_SHOWN]), "" if settings else "the same"),
+        Table("Stages", ("stage", "settings", "code and libraries"), tuple(stages), "" if stages else "the same"),
+        Table("Inputs", ("file", "first", "second"), tuple(inputs[:_SHOWN]), "" if inputs else "the same"),
+        Table(
+            "Yield",
+            ("", "first", "second"),
+            (
+                ("documents kept", flips.tokens["first kept"], flips.tokens["second kept"]),
+                ("tokens", flips.tokens["first"], flips.tokens["second"]),
+                ("records only here", flips.only["first"], flips.only["second"]),
+            ),
+            f"{same:,} records in both met the same fate",
+        ),
+        Table("Fates", ("first", "second", "records"), tuple((a, b, count) for (a, b), count in moves[:_SHOWN])),
+        Table(
+            "Rules",
+            ("rule", "fail only in first", "fail only in second"),
+            tuple((rule, flips.lost[rule], flips.gained[rule]) for rule in rules[:_SHOWN]),
+        ),
+    ]
+    for (before, after), _ in moves[:_SHOWN]:
+        found = flips.examples.get((before, after), [])
+        if found:
+            rows = tuple((id.hex(), url) for id, url in found)
+            blocks.append(Table(f"{before} -> {after}", ("id", "url"), rows))
+    data = {
+        "settings": [dict(zip(("key", "first", "second"), row, strict=True)) for row in settings],
+        "stages": [dict(zip(("stage", "settings", "code"), row, strict=True)) for row in stages],
+        "inputs": [dict(zip(("file", "first", "second"), row, strict=True)) for row in inputs],
+        "yield": {key: dict(flips.tokens)[key] for key in sorted(flips.tokens)},
+        "only": dict(flips.only),
+        "fates": [{"first": a, "second": b, "records": count} for (a, b), count in moves],
+        "rules": [{"rule": rule, "first": flips.lost[rule], "second": flips.gained[rule]} for rule in rules],
+        "same": same,
+    }
+    return Answer(tuple(blocks), data)
+
+
+def _differences(first: Any, second: Any, key: str = "") -> Iterator[tuple[Cell, ...]]:
+    """(key path, value, value) wherever two trees differ."""
+    if isinstance(first, Mapping) and isinstance(second, Mapping):
+        for name in dict.fromkeys([*first, *second]):
+            yield from _differences(first.get(name), second.get(name), f"{key}.{name}" if key else str(name))
+    elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
+        for index, (left, right) in enumerate(zip(first, second, strict=True)):
+            yield from _differences(left, right, f"{key}[{index}]")
+    elif first != second:
+        yield key, _short(first), _short(second)
+
+
+def _short(value: Any) -> Cell:
+    return value if value is None or isinstance(value, int | float | str) else str(value)
+
+
+def _stages(first: OpenedRun, second: OpenedRun) -> list[tuple[Cell, ...]]:
+    """Stages whose settings, or code and libraries, are not the same; one part of each source speaks for all."""
+    rows: dict[tuple[Cell, ...], None] = {}
+    for source in dict.fromkeys([*first.pipeline.sources, *second.pipeline.sources]):
+        sides = [_made(run, source) for run in (first, second)]
+        for stage in dict.fromkeys([*sides[0], *sides[1]]):
+            if stage == "ledger":
+                continue
+            left, right = sides[0].get(stage), sides[1].get(stage)
+            if left is None or right is None:
+                rows[(stage, "only in the second" if left is None else "only in the first", "")] = None
+            elif left[0] != right[0]:
+                same = left[1] == right[1]
+                rows[(stage, "same" if same else "differ", "differ" if same else "not compared")] = None
+    return list(rows)
+
+
+def _made(run: OpenedRun, source: str) -> dict[str, tuple[str, Mapping[str, Any]]]:
+    part = next((part for part in run.parts if part.source == source), None)
+    try:
+        return {made.stage: (made.folder, made.params) for made in lineage(part)} if part else {}
+    except AuditError:
+        return {}
+
+
+def _inputs(first: OpenedRun, second: OpenedRun) -> list[tuple[Cell, ...]]:
+    sizes = [
+        {f"{name}: {file['file']}": file["bytes"] for name, files in run.record["inputs"].items() for file in files}
+        for run in (first, second)
+    ]
+    names = dict.fromkeys([*sizes[0], *sizes[1]])
+    return [(name, sizes[0].get(name), sizes[1].get(name)) for name in names if sizes[0].get(name) != sizes[1].get(name)]
+
+
+def compare(first: OpenedRun, second: OpenedRun, examples: int) -> Flips:
+    """Every record of both runs beside itself."""
+    flips = Flips()
+    parts = {(part.source, part.file): part for part in second.parts}
+    for part in first.parts:
+        other = parts.pop((part.source, part.file), None)
+        table = _ledger(first, part)
+        if other is None:
+            _count_only("first", table, flips)
+        else:
+            _compare_part(table, _ledger(second, other), flips, examples)
+    for part in parts.values():
+        _count_only("second", _ledger(second, part), flips)
+    return flips
+
+
+def _ledger(run: OpenedRun, part: OpenedPart) -> pa.Table:
+    path = run.folder / "ledger" / f"{part.name}.parquet"
+    return pq.read_table(path, columns=_COLUMNS, read_dictionary=["failed.list.element", "dropped_at"])
+
+
+def _count_only(side: str, table: pa.Table, flips: Flips) -> None:
+    flips.only[side] += table.num_rows
+    _count_yield(side, table, flips)
+
+
+def _count_yield(side: str, table: pa.Table, flips: Flips) -> None:
+    flips.tokens[f"{side} kept"] += pc.sum(table.column("kept")).as_py() or 0
+    flips.tokens[side] += pc.sum(table.column("tokens")).as_py() or 0
+
+
+def _compare_part(left: pa.Table, right: pa.Table, flips: Flips, examples: int) -> None:
+    _count_yield("first", left, flips)
+    _count_yield("second", right, flips)
+    here, there = _aligned(left.column("id"), right.column("id"))
+    flips.only["first"] += left.num_rows - len(here)
+    flips.only["second"] += right.num_rows - len(there)
+    left, right = left.take(pa.array(here)).combine_chunks(), right.take(pa.array(there)).combine_chunks()
+    fates_left, fates_right = _fates(left), _fates(right)
+    names_left, names_right = fates_left.dictionary.to_pylist(), fates_right.dictionary.to_pylist()
+    codes = fates_left.indices.to_numpy().astype(np.int64) * len(names_right) + fates_right.indices.to_numpy()
+    for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
+        fates = names_left[code // len(names_right)], names_right[code % len(names_right)]
+        flips.fates[fates] += int(count)
+        if fates[0] != fates[1]:
+            _add_examples(left, np.flatnonzero(codes == code), flips.examples.setdefault(fates, []), examples)
+    only_left, only_right = _rule_differences(left, right)
+    flips.lost.update(only_left)
+    flips.gained.update(only_right)
+
+
+def _aligned(left: pa.ChunkedArray, right: pa.ChunkedArray) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Rows of the records in both, in the same order on both sides."""
+    if left.equals(right):
+        rows = np.arange(len(left))
+        return rows, rows
+    where = pc.index_in(left.cast(pa.binary()), value_set=right.cast(pa.binary()).combine_chunks())
+    rows = np.flatnonzero(pc.is_valid(where).to_numpy())
+    return rows, np.asarray(where.take(pa.array(rows)).to_numpy(), np.int64)
+
+
+def _fates(table: pa.Table) -> pa.DictionaryArray:
+    """`kept`, or the step that dropped the record."""
+    dropped = table.column("dropped_at").cast(pa.string())
+    fates = pc.if_else(table.column("kept"), _KEPT, pc.fill_null(dropped, "not an output"))
+    return fates.combine_chunks().dictionary_encode()
+
+
+def _add_examples(table: pa.Table, rows: npt.NDArray[np.int64], found: list[tuple[bytes, str | None]], most: int) -> None:
+    """Keep the records with the smallest ids: ids are hashes, so this is a sample."""
+    ids = table.column("id").take(pa.array(rows))
+    order = pc.select_k_unstable(ids.cast(pa.binary()), min(most, len(rows)), sort_keys=[("", "ascending")])
+    chosen = rows[order.to_numpy()]
+    urls = table.column("url").take(pa.array(chosen)).to_pylist()
+    found[:] = sorted([*found, *zip(ids.take(order).cast(ID).to_pylist(), urls, strict=True)])[:most]
+
+
+def _rule_differences(left: pa.Table, right: pa.Table) -> tuple[Counter[str], Counter[str]]:
+    """Per rule, records that fail it on the left only, and on the right only."""
+    sides = [table.column("failed").combine_chunks() for table in (left, right)]
+    names: dict[str, int] = {}
+    keys = []
+    for column in sides:
+        column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
+        entries = column.flatten().dictionary_encode()
+        place = np.array([names.setdefault(name, len(names)) for name in entries.dictionary.to_pylist()], np.int64)
+        codes = place[entries.indices.to_numpy()] if len(place) else np.empty(0, np.int64)
+        rows = pc.list_parent_indices(column).to_numpy().astype(np.int64)
+        keys.append((rows << 16) | codes)
+    listed = list(names)
+    return _by_rule(np.setdiff1d(keys[0], keys[1]), listed), _by_rule(np.setdiff1d(keys[1], keys[0]), listed)
+
+
+def _by_rule(keys: npt.NDArray[np.int64], names: list[str]) -> Counter[str]:
+    codes, counts = np.unique(keys & 0xFFFF, return_counts=True)
+    return Counter({names[code]: int(count) for code, count in zip(codes, counts, strict=True)})

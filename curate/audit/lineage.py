@@ -1,0 +1,106 @@
+"""From a part's ledger back through the manifests of the tasks behind it: their settings, and the text each one left.
+
+Manifests name their inputs, so the way a part took is recorded and need not be guessed. Knows manifests; runs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from curate.audit.opened import AuditError, OpenedPart, OpenedRun
+
+
+@dataclass(frozen=True)
+class Made:
+    """A committed task: its stage, its settings, and its manifest's path without `.json`."""
+
+    stage: str
+    function: str
+    params: Mapping[str, Any]
+    counts: Mapping[str, Any]
+    files: tuple[str, ...]
+    stem: Path
+
+    @property
+    def folder(self) -> str:
+        """STAGE.FINGERPRINT: code, libraries and settings."""
+        return self.stem.parent.name
+
+    def path(self, name: str) -> Path:
+        """Where a file that the task wrote lies."""
+        return self.stem.with_name(f"{self.stem.name}.{name}")
+
+
+def lineage(part: OpenedPart) -> list[Made]:
+    """The tasks whose files the part's ledger was made of, each once, every task before those that used its files.
+
+    Raises AuditError where `.work` was removed.
+    """
+    work = part.manifest.parent.parent
+    done: dict[Path, Made] = {}
+
+    def visit(path: Path) -> None:
+        try:
+            manifest = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            raise AuditError(f"{path} is gone: texts can be shown only while the run's .work folder is whole") from None
+        stem = path.with_suffix("")
+        if stem in done:
+            return
+        for file in manifest["inputs"]:
+            origin = Path(file["path"])
+            if origin.parent.parent.name == ".work" and manifest["stage"] != "shards":
+                before = work / origin.parent.name / f"{origin.name.split('.')[0]}.json"
+                if before.with_suffix("") not in done and not origin.name.endswith(".places"):
+                    visit(before)
+        done[stem] = Made(
+            manifest["stage"],
+            manifest["function"],
+            manifest["params"],
+            manifest["counts"],
+            tuple(sorted(manifest["files"])),
+            stem,
+        )
+
+    visit(part.manifest)
+    return list(done.values())
+
+
+def stage_of(part: OpenedPart, stage: str) -> Made | None:
+    """The last task of a stage in the part's way (`verdicts` finds `verdicts-web`)."""
+    found = [made for made in lineage(part) if made.stage in (stage, f"{stage}-{part.source}")]
+    return found[-1] if found else None
+
+
+def verdict_settings(run: OpenedRun, source: str) -> list[Mapping[str, Any]]:
+    """The verdict steps that the run applied to a source, bounds as they were then."""
+    for part in run.parts:
+        if part.source == source:
+            made = stage_of(part, "verdicts")
+            return list(made.params["steps"]) if made else []
+    return []
+
+
+def text_versions(part: OpenedPart, document: int) -> Iterator[tuple[str, str]]:
+    """(stage, text) of a document as each stage that may change text left it; `document` counts from 0 in the part."""
+    for made in lineage(part):
+        if "documents" in made.files:
+            yield made.stage.removesuffix(f"-{part.source}"), text_at(made.path("documents"), document)
+
+
+def text_at(path: Path, document: int) -> str:
+    """The text in row `document` of an Arrow file of documents, its batches counted through."""
+    with pa.memory_map(str(path)) as file:
+        reader = pa.ipc.open_file(file)
+        for index in range(reader.num_record_batches):
+            batch = reader.get_batch(index)
+            if document < batch.num_rows:
+                return str(batch.column("text")[document].as_py())
+            document -= batch.num_rows
+    raise AuditError(f"{path} has no document {document}")

@@ -1,0 +1,97 @@
+"""Records drawn from the ledger for people to read, by what failed them or any condition. Knows SQL; judges nothing."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+
+from curate.audit.explain import document_number
+from curate.audit.find import Found
+from curate.audit.ledger import connect
+from curate.audit.lineage import verdict_settings
+from curate.audit.opened import AuditError, OpenedRun
+from curate.audit.present import Answer, Passage, Table
+from curate.audit.rules import judged_rules
+from curate.audit.snippets import snippet
+from curate.chance import draw
+from curate.records import ID
+
+
+def known_rules(run: OpenedRun) -> list[str]:
+    """Every `step/rule` that a record of the run failed, in the order of steps."""
+    rules = [rule for source in run.stats["sources"].values() for step in source["funnel"] for rule in step["rules"]]
+    return list(dict.fromkeys(rules))
+
+
+def condition(run: OpenedRun, failed: str | None, kept: bool | None, where: str | None) -> str:
+    """The SQL condition on `records` of a sample. Raises AuditError for a rule that nothing failed, with the nearest."""
+    conditions = []
+    if failed is not None:
+        known = known_rules(run)
+        steps = {rule.split("/")[0] for rule in known}
+        if failed in steps:
+            conditions.append(f"len(list_filter(failed, rule -> starts_with(rule, '{failed}/'))) > 0")
+        elif failed in known:
+            conditions.append(f"list_contains(failed, '{failed}')")
+        else:
+            close = difflib.get_close_matches(failed, [*known, *sorted(steps)], n=1, cutoff=0.3)
+            hint = f"; did you mean {close[0]!r}?" if close else ""
+            raise AuditError(f"no record failed {failed!r}{hint} (rules: {', '.join(known)})")
+    if kept is not None:
+        conditions.append("kept" if kept else "not kept")
+    if where:
+        conditions.append(f"({where})")
+    return " and ".join(conditions) or "true"
+
+
+def sample(run: OpenedRun, sql: str, size: int, seed: int) -> Answer:
+    """`size` records that meet a condition, with their text. The draw is a function of (seed, ids): ids are hashes, so
+    those that follow a point chosen by the seed are a uniform sample. Raises AuditError with DuckDB's complaint.
+    """
+    start = _start(seed)
+    connection = connect(run.ledger)
+    try:
+        (total,) = connection.execute(f"select count(*) from records where {sql}").fetchone()
+        result = connection.execute(
+            f"select part, row from records where {sql} order by id < ?, id limit ?", [start, size]
+        )
+        chosen = result.fetchall()
+        rows = [_row(connection, run, part, row) for part, row in chosen]
+    except duckdb.Error as error:
+        raise AuditError(f"the condition {sql!r} failed: {error}") from None
+    blocks: list[Table | Passage] = [Table(f"{len(rows):,} of {total:,} records", (), ())]
+    data: list[dict[str, Any]] = []
+    for found in rows:
+        number = document_number(found)
+        text = snippet(run, found.part.name, number) if number is not None else "(never became a document)"
+        why = [
+            f"{rule.name}: {rule.metric} is {rule.value:,.6g}, must be {rule.bounds}"
+            if isinstance(rule.value, int | float)
+            else rule.name
+            for rule in judged_rules(verdict_settings(run, found.part.source), found.row)
+            if rule.fails
+        ]
+        why = why or list(found.row["failed"] or ())
+        title = f"{found.row['url'] or found.row['record_id'] or found.id.hex()}"
+        blocks.append(Passage("\n".join([title, f"{found.id.hex()}  {found.row['source']}", *why]), text))
+        data.append(
+            {"id": found.id.hex(), "url": found.row["url"], "source": found.row["source"], "failed": why, "text": text}
+        )
+    return Answer(tuple(blocks), {"total": total, "records": data})
+
+
+def _start(seed: int) -> bytes:
+    """Where the sample of a seed begins among ids: 16 bytes."""
+    words = draw(pa.array([bytes(16), bytes([1] * 16)], ID), seed, "sample")
+    return np.asarray(words, "<u8").tobytes()
+
+
+def _row(connection: Any, run: OpenedRun, part: str, number: int) -> Found:
+    result = connection.execute("select * from records where part = ? and row = ?", [part, number])
+    names = [column[0] for column in result.description]
+    row = dict(zip(names, result.fetchone(), strict=True))
+    return Found(row, run.part(row.pop("part")), row.pop("row"))

@@ -1,0 +1,263 @@
+"""What a change of thresholds would do, answered from the ledger without a run.
+
+Exact up to deduplication. After it the number of documents kept lies between bounds, because a document let in may be a
+near-copy of one kept, and a survivor that goes may free its duplicates. Says so where only a run can tell.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import yaml
+
+from curate.audit.opened import AuditError, OpenedRun
+from curate.audit.present import Answer, Cell, Passage, Table
+from curate.audit.redecide import Steps, Sums, changed_steps, redecide
+from curate.audit.rules import bounds
+from curate.audit.snippets import snippet
+from curate.config.models import Deduplicate, Language, Model, Pipeline, Quality, Source
+from curate.flow import read_params
+from curate.steps import evaluation_steps
+
+_TWO_SIDED_95 = 1.959964  # normal quantile
+_SHOWN_GROUPS = 30
+_THRESHOLDS: dict[type[Model], set[str]] = {
+    Language: {"keep", "minimum", "most_other"},
+    Quality: {"alpha", "minimum", "keep_share"},
+}
+"""Settings that only verdicts look at, by kind of step; those of packs are in `filters`."""
+
+
+@dataclass(frozen=True)
+class Range:
+    """From `low` to `high`, both possible."""
+
+    low: int
+    high: int
+
+    def __str__(self) -> str:
+        return f"{self.low:,}" if self.low == self.high else f"{self.low:,} to {self.high:,}"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """A change decided on the whole ledger. `exact`: nothing after the verdicts can alter the number of documents."""
+
+    steps: Mapping[str, Steps]
+    sums: Sums
+    outputs: tuple[str, ...]
+    exact: bool
+
+    @property
+    def before(self) -> tuple[int, int]:
+        """(documents, tokens) kept by the run."""
+        return self.sums.total("kept", self.outputs), self.sums.total("kept_tokens", self.outputs)
+
+    def documents(self, sources: Sequence[str] | None = None) -> Range:
+        """Documents kept after the change."""
+        chosen = self.outputs if sources is None else sources
+        staying, admitted = self.sums.total("staying", chosen), self.sums.total("admitted", chosen)
+        if self.exact:
+            return Range(staying + admitted, staying + admitted)
+        low = staying - self.sums.total("displaced_at_most", chosen)
+        return Range(low, staying + admitted + self.sums.total("freed_at_most", chosen))
+
+    def tokens(self, sources: Sequence[str] | None = None) -> tuple[int, int]:
+        """(tokens after the change if all that is let in stays, half the width of the 95 % interval).
+
+        Documents let in have never been tokenized: their tokens are a ratio estimate (Cochran 1977, chapter 6) from the
+        tokens and characters of their source's kept documents.
+        """
+        total, variance = 0.0, 0.0
+        for source in self.outputs if sources is None else sources:
+            sums = {name: self.sums.total(name, [source]) for name in _RATIO_SUMS}
+            estimate, spread = ratio_estimate(**sums)
+            total += self.sums.total("staying_tokens", [source]) + estimate
+            variance += spread
+        return round(total), round(_TWO_SIDED_95 * math.sqrt(variance))
+
+
+_RATIO_SUMS = (
+    "kept", "kept_tokens", "text_chars", "tokens_squared", "chars_squared", "chars_tokens", "admitted", "admitted_chars"
+)  # fmt: skip
+
+
+def ratio_estimate(
+    kept: int, kept_tokens: int, text_chars: int, tokens_squared: int, chars_squared: int, chars_tokens: int,
+    admitted: int, admitted_chars: int,
+) -> tuple[float, float]:  # fmt: skip
+    """(tokens of the documents let in, the estimate's variance), from sums over kept documents and over those let in."""
+    if not kept or not text_chars:
+        return 0.0, 0.0
+    ratio = kept_tokens / text_chars
+    residual = tokens_squared - 2 * ratio * chars_tokens + ratio**2 * chars_squared
+    per_document = max(residual, 0.0) / max(kept - 1, 1)
+    return ratio * admitted_chars, per_document * (admitted + kept * (admitted_chars / text_chars) ** 2)
+
+
+def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
+    """What a change reaches that the ledger cannot answer: the stages a run would do again, first to last."""
+    old = run.pipeline
+    if pipeline.sources.keys() != old.sources.keys():
+        return ["everything of the sources added or left out"]
+    for name, source in pipeline.sources.items():
+        before = old.sources[name]
+        if source.read != before.read or read_params(name, source) != read_params(name, before):
+            return [f"read and extract {name}", "evaluate", "verdicts", "and all that follows"]
+        if evaluation_steps(source) != evaluation_steps(before):
+            return [f"evaluate {name} (its edits, metrics or models change)", "verdicts", "and all that follows"]
+        if _without_thresholds(source) != _without_thresholds(before):
+            return [f"the steps of {name}", "verdicts", "and all that follows"]
+    for setting in ("seed", "combine", "tokens"):
+        if getattr(pipeline, setting) != getattr(old, setting):
+            return [f"{setting}", "and all that follows"]
+    return []
+
+
+def _without_thresholds(source: Source) -> list[tuple[str, dict[str, Any]]]:
+    """A source's steps without what only verdicts look at."""
+    return [
+        (name, setting.model_dump(exclude=_THRESHOLDS.get(type(setting), set())))
+        for name, setting in source.named_steps()
+    ]
+
+
+def decide(run: OpenedRun, pipeline: Pipeline, samples: int = 0) -> Outcome:
+    """Decide the whole ledger under a changed pipeline. Raises AuditError where only a run can answer."""
+    redo = needs_run(run, pipeline)
+    if redo:
+        raise AuditError(f"this change needs a run; what was committed before stays, and it would redo: {', '.join(redo)}")
+    steps = changed_steps(run, pipeline)
+    sums = Sums()
+    for decided in redecide(run, steps):
+        sums.add(decided, steps[decided.part.source], pipeline.seed, samples)
+    outputs = tuple(name for name, source in run.pipeline.sources.items() if source.role == "training")
+    return Outcome(steps, sums, outputs, not run.pipeline.combine)
+
+
+def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
+    """The answer to `curate whatif --set ...`."""
+    outcome = decide(run, run.changed(sets), samples)
+    changes = list_changes(outcome.steps)
+    if not changes:
+        raise AuditError("these settings are what the run had already")
+    sums, (documents, tokens), after = outcome.sums, outcome.before, outcome.documents()
+    estimate, margin = outcome.tokens()
+    blocks: list[Table | Passage] = [
+        Table("What changes", ("rule", "was", "becomes"), tuple(changes)),
+        Table(
+            "Yield",
+            ("", "before", "after", "let in", "dropped"),
+            (
+                (
+                    "pass every rule (exact)", sums.total("passed", outcome.outputs),
+                    sums.total("passes", outcome.outputs), sums.total("admitted", outcome.outputs),
+                    sums.total("removed", outcome.outputs),
+                ),
+                ("documents kept", documents, str(after), None, None),
+                ("tokens kept", tokens, _about(estimate, margin), None, None),
+            ),
+            _explain_bounds(run, outcome),
+        ),
+        _groups(outcome),
+        _flips(outcome),
+    ]  # fmt: skip
+    shown = {kind: _samples(run, sums.samples[kind]) for kind in ("admitted", "removed")}
+    for kind, title in (("admitted", "Let in"), ("removed", "Dropped")):
+        blocks += [Passage(f"{title}: {name}", text) for name, text in shown[kind]]
+    data = {
+        "changes": [dict(zip(("rule", "was", "becomes"), change, strict=True)) for change in changes],
+        "passed": {name: sums.total(name, outcome.outputs) for name in ("passed", "passes", "admitted", "removed")},
+        "kept": {"before": documents, "after": [after.low, after.high], "exact": outcome.exact},
+        "tokens": {"before": tokens, "after": estimate, "margin": margin},
+        "by": [dict(zip(_GROUP_COLUMNS, row, strict=True)) for row in _group_rows(outcome)],
+        "admitted_by": dict(sums.admitted_by),
+        "removed_by": dict(sums.removed_by),
+        "samples": {kind: [{"record": name, "text": text} for name, text in texts] for kind, texts in shown.items()},
+    }
+    return Answer(tuple(blocks), data)
+
+
+def _about(estimate: int, margin: int) -> str:
+    return f"{estimate:,} ± {margin:,}" if margin else f"{estimate:,}"
+
+
+def _explain_bounds(run: OpenedRun, outcome: Outcome) -> str:
+    tokens = "Tokens of documents let in are estimated from their characters (95 % interval)."
+    if not outcome.sums.total("admitted"):
+        tokens = "Tokens are counted, not estimated."
+    if outcome.exact:
+        return f"Documents are exact: nothing after the rules drops any. {tokens}"
+    why = "Which documents let in are near-copies or contaminated is not known before a run."
+    if run.pipeline.combined(Deduplicate) is not None:
+        why += " A duplicate is freed where its survivor goes."
+        if outcome.sums.total("admitted"):
+            why += " The bounds assume that no document let in replaces two survivors."
+    return f"Exact up to deduplication, bounds after it. {why} {tokens}"
+
+
+def list_changes(steps: Mapping[str, Steps]) -> list[tuple[Cell, ...]]:
+    """(rule, was, becomes) of every rule whose bounds differ, once for all sources that share it."""
+    rows: dict[tuple[Cell, ...], None] = {}
+    for mine in steps.values():
+        old, new = ({step["name"]: step for step in side} for side in (mine.old, mine.new))
+        for name in sorted(mine.changed):
+            before, after = (_settings(side.get(name, {})) for side in (old, new))
+            for key in dict.fromkeys([*before, *after]):
+                if before.get(key) != after.get(key):
+                    rows[(f"{name}/{key}", before.get(key, ""), after.get(key, ""))] = None
+    return list(rows)
+
+
+def _settings(step: Mapping[str, Any]) -> dict[str, str]:
+    """A verdict step's settings by name, as people read them."""
+    if step.get("kind") == "filter":
+        return {name: bounds(low, high, exclusive) for name, _, low, high, exclusive in step["rules"]}
+    return {key: str(value) for key, value in step.items() if key not in ("kind", "name")}
+
+
+_GROUP_COLUMNS = (
+    "source", "language", "documents", "passed", "passes", "let in", "dropped", "kept", "kept after", "tokens",
+    "tokens after",
+)  # fmt: skip
+
+
+def _group_rows(outcome: Outcome) -> list[tuple[Cell, ...]]:
+    rows: list[tuple[Cell, ...]] = []
+    for source, language in sorted(outcome.sums.groups, key=lambda key: (key[0], key[1] is None, key[1] or "")):
+        row = outcome.sums.groups[source, language]
+        one = Outcome(outcome.steps, Sums({(source, language): row}), (source,), outcome.exact)
+        estimate, margin = one.tokens()
+        counts = [one.sums.total(name) for name in ("documents", "passed", "passes", "admitted", "removed", "kept")]
+        tokens = one.sums.total("kept_tokens")
+        rows.append((source, language or "-", *counts, str(one.documents()), tokens, _about(estimate, margin)))
+    return rows
+
+
+def _groups(outcome: Outcome) -> Table:
+    rows = sorted(_group_rows(outcome), key=lambda row: -int(row[2] or 0))
+    note = f"the {_SHOWN_GROUPS} largest of {len(rows):,}; --format json has all" if len(rows) > _SHOWN_GROUPS else ""
+    return Table("By source and language", _GROUP_COLUMNS, tuple(rows[:_SHOWN_GROUPS]), note)
+
+
+def _flips(outcome: Outcome) -> Table:
+    rules = dict.fromkeys([*outcome.sums.admitted_by, *outcome.sums.removed_by])
+    rows = [(rule, outcome.sums.admitted_by[rule], outcome.sums.removed_by[rule]) for rule in rules]
+    return Table(
+        "By rule",
+        ("rule", "let in, had failed it", "dropped, fail it now"),
+        tuple(row for row in rows if row[1] or row[2]),
+    )
+
+
+def _samples(run: OpenedRun, chosen: Sequence[tuple[int, str, int, bytes]]) -> list[tuple[str, str]]:
+    return [(id.hex(), snippet(run, part, document)) for _, part, document, id in chosen]
+
+
+def write_changed(pipeline: Pipeline) -> str:
+    """The changed pipeline as YAML, as `--write` saves it."""
+    tree = pipeline.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120)
