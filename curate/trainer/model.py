@@ -207,10 +207,14 @@ class GPT(nn.Module):
         earlier ones. With a cache, tokens continue what it holds.
         """
         hidden = self.hidden(tokens, documents, cache)
-        weight = self.embedding.weight if self.head is None else self.head.weight
         if targets is None:
-            return F.linear(hidden, weight)
-        return cross_entropy(hidden, weight, targets)
+            return F.linear(hidden, self.output_weight)
+        return cross_entropy(hidden, self.output_weight, targets)
+
+    @property
+    def output_weight(self) -> Tensor:
+        """The matrix that gives logits, (vocabulary, width)."""
+        return self.embedding.weight if self.head is None else self.head.weight
 
     def hidden(self, tokens: Tensor, documents: Tensor | None = None, cache: KeyValueCache | None = None) -> Tensor:
         """The last layer's output, (batch, tokens, width)."""
