@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from curate.filters.errors import PackError, nearest
-from curate.text import line_edits as lines
+from curate.text import line_program as lines
 from curate.text.needles import ANYWHERE, NOT_BESIDE_ASCII_LETTERS, NOT_BESIDE_WORD_CHARACTERS
 
 _NUMBER_CONDITIONS = {

@@ -19,7 +19,8 @@ from curate.filters.errors import PackError, nearest
 from curate.filters.metrics import METRICS
 from curate.filters.rules import Rule, override, read_rule
 from curate.text.columns import as_column, text_column
-from curate.text.line_edits import COUNT, LineProgram, edit_lines, line_program
+from curate.text.line_edits import edit_lines
+from curate.text.line_program import COUNT, LineProgram, line_program
 from curate.text.view import TextView
 
 _KEYS = ("name", "about", "source", "lists", "edits", "metrics", "rules")

@@ -5,8 +5,6 @@ lines that survived the steps before it. Lines end as `str.splitlines` ends them
 by a line feed and the whole is stripped. Knows the machinery of edits; which edits make sense is the packs' business.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +13,7 @@ from numpy.typing import NDArray
 from curate.text.characters import (
     DIGIT,
     LETTER,
+    LINE_BREAK,
     SPACE,
     UPPER,
     Bytes,
@@ -22,69 +21,31 @@ from curate.text.characters import (
     count_characters,
     decode,
     lower_into,
-    lowered,
-    next_line,
     strip,
-    tables,
 )
 from curate.text.compiled import Scalar, kernel
-from curate.text.needles import ANYWHERE, NeedleGroup, NeedleTable, find_groups, needle_table
-
-# What a step does with a line for which all its conditions hold.
-DROP = 0
-COUNT = 1
-DELETE_CITATIONS = 2
-DELETE_AT_START = 3
-DELETE_AT_END = 4
-DELETE_ANYWHERE = 5
-
-# Conditions on a line.
-LONGEST_WORD_ABOVE = 0
-WORDS_BELOW = 1
-WORDS_ABOVE = 2
-ENDS_IN = 3
-LACKS_ENDING = 4
-CONTAINS = 5
-UPPERCASE_ABOVE = 6
-ONLY_NUMERIC = 7
-COUNTER_OF = 8
+from curate.text.line_program import (
+    CONTAINS,
+    COUNT,
+    DELETE_ANYWHERE,
+    DELETE_AT_END,
+    DELETE_AT_START,
+    DELETE_CITATIONS,
+    DROP,
+    ENDS_IN,
+    LACKS_ENDING,
+    LONGEST_WORD_ABOVE,
+    ONLY_NUMERIC,
+    UPPERCASE_ABOVE,
+    WORDS_ABOVE,
+    WORDS_BELOW,
+    LineProgram,
+)
+from curate.text.needles import find_groups
 
 _LOWER_CASE_GROWTH = 2  # `lower_into` writes at most twice the bytes it reads
 
 _CITATION_WORDS = (b"edit]", b"citation needed]")  # Raffel et al. 2020: after the bracket, with `\[\d*\]`
-
-
-@dataclass(frozen=True)
-class LineCondition:
-    """One of the condition codes above, with its bound or its strings (`flanks`: see needles)."""
-
-    code: int
-    bound: float = 0.0
-    strings: tuple[str, ...] = ()
-    flanks: int = ANYWHERE
-
-
-@dataclass(frozen=True)
-class LineStep:
-    """An action for lines on which every condition holds; `phrases` are what a deletion removes, in any case."""
-
-    action: int
-    conditions: tuple[LineCondition, ...] = ()
-    phrases: tuple[str, ...] = ()
-
-
-class LineProgram(NamedTuple):
-    """Compiled steps. `steps` rows: action, first and end condition, strings; `conditions` rows: code, strings."""
-
-    steps: NDArray[np.int64]
-    conditions: NDArray[np.int64]
-    bounds: NDArray[np.float64]
-    strings: Bytes
-    string_ends: Offsets
-    groups: Offsets
-    needles: NeedleTable
-    flags: NDArray[np.uint16]
-    lower: NDArray[np.int32]
 
 
 class EditedLines(NamedTuple):
@@ -103,70 +64,52 @@ class EditedLines(NamedTuple):
     characters_left: NDArray[np.int64]
 
 
-def line_program(steps: Sequence[LineStep]) -> LineProgram:
-    """Compile steps for `edit_lines`."""
-    rows: list[tuple[int, int, int, int]] = []
-    conditions: list[tuple[int, int]] = []
-    bounds: list[float] = []
-    searched: list[NeedleGroup] = []
-    groups: list[list[bytes]] = []
-    for step in steps:
-        first = len(conditions)
-        for condition in step.conditions:
-            number = 0
-            if condition.code == CONTAINS:
-                number = len(searched)
-                searched.append(NeedleGroup(tuple(map(lowered, condition.strings)), condition.flanks))
-            elif condition.strings:
-                number = len(groups)
-                fold = lowered if condition.code == COUNTER_OF else str.encode
-                groups.append([fold(string) for string in condition.strings])
-            conditions.append((condition.code, number))
-            bounds.append(condition.bound)
-        rows.append((step.action, first, len(conditions), len(groups)))
-        if step.phrases:
-            groups.append([lowered(phrase) for phrase in step.phrases])
-    flat = [string for group in groups for string in group]
-    properties = tables()
-    return LineProgram(
-        np.array(rows, np.int64).reshape(-1, 4),
-        np.array(conditions, np.int64).reshape(-1, 2),
-        np.array(bounds, np.float64),
-        np.frombuffer(b"".join(flat) or b"\0", np.uint8),
-        np.cumsum([0, *map(len, flat)]).astype(np.int64),
-        np.cumsum([0, *map(len, groups)]).astype(np.int64),
-        needle_table(searched),
-        properties.flags,
-        properties.lower,
-    )
+class _Line(NamedTuple):
+    """A stripped line: its bounds, words (`str.split()`), characters of the longest, characters, where the next begins."""
 
-
-class _Words(NamedTuple):
+    left: Scalar
+    right: Scalar
     words: Scalar
     longest: Scalar
+    characters: Scalar
+    following: Scalar
 
 
 @kernel
-def _measure_words(data: Any, start: Scalar, end: Scalar, flags: Any) -> Any:
-    """Words as `str.split()` gives them, and the characters of the longest."""
-    count = longest = length = np.int64(0)
-    index = start
+def _read_line(data: Any, start: Scalar, end: Scalar, flags: Any) -> _Line:
+    """The line that begins at `start`, ended as `str.splitlines` ends it, stripped as `str.strip` does."""
+    words = longest = length = characters = 0
+    left = right = index = start
+    before = 0  # characters up to the end of the last word
     while index < end:
+        at = index
         byte = data[index]
         if byte < 0x80:
-            space = flags[byte] & SPACE != 0
+            kind = flags[byte]
             index += 1
         else:
-            code, size = decode(data, index, end)
-            space = flags[code] & SPACE != 0
+            point, size = decode(data, index, end)
+            kind = flags[point]
             index += size
-        if space:
-            length = np.int64(0)
-        else:
-            count += length == 0
+        if not kind & SPACE:
+            if length == 0:
+                if words == 0:
+                    left = at
+                    characters = 0
+                words += 1
             length += 1
             longest = max(longest, length)
-    return _Words(count, longest)
+            characters += 1
+            right = index
+            before = characters
+            continue
+        length = 0
+        if kind & LINE_BREAK:
+            if byte == 13 and index < end and data[index] == 10:
+                index += 1
+            break
+        characters += 1
+    return _Line(left, right, words, longest, before, index)
 
 
 @kernel
@@ -203,7 +146,10 @@ def _after_citation(data: Any, at: Scalar, end: Scalar, words: Any, flags: Any) 
 
 @kernel
 def _delete_citations(data: Any, start: Scalar, end: Scalar, words: Any, flags: Any) -> Scalar:
-    out = index = start
+    index = start
+    while index < end and data[index] != 91:
+        index += 1
+    out = index
     while index < end:
         if data[index] == 91:
             stop = _after_citation(data, index, end, words, flags)
@@ -257,15 +203,16 @@ def _delete_phrases(data: Any, start: Scalar, end: Scalar, program: LineProgram,
 
 
 @kernel
-def _ends_in(data: Any, start: Scalar, end: Scalar, program: LineProgram, group: Scalar) -> Scalar:
-    for string in range(program.groups[group], program.groups[group + 1]):
-        begin = program.string_ends[string]
-        length = program.string_ends[string + 1] - begin
-        if length > end - start:
+def _ends_in(data: Any, start: Scalar, end: Scalar, strings: Any, ends: Any, first: Scalar, last: Scalar) -> Scalar:
+    """Whether the line ends in any of the strings from `first` up to `last`."""
+    for string in range(first, last):
+        begin = ends[string]
+        length = ends[string + 1] - begin
+        if length > end - start or data[end - 1] != strings[begin + length - 1]:
             continue
         same = True
         for step in range(length):
-            if data[end - length + step] != program.strings[begin + step]:
+            if data[end - length + step] != strings[begin + step]:
                 same = False
                 break
         if same:
@@ -347,17 +294,16 @@ def _edit_documents(
         cursor = offsets[document]
         stop = offsets[document + 1]
         while cursor < stop:
-            line_end, following = next_line(data, cursor, stop, flags)
-            left, right = strip(data, cursor, line_end, flags)
-            cursor = following
+            line = _read_line(data, cursor, stop, flags)
+            cursor = line.following
             start = at + (kept > 0)
-            end = start + right - left
-            for index in range(right - left):
-                out[start + index] = data[left + index]
-            words = _measure_words(out, start, end, flags)
-            words_before = words.words
+            end = start + line.right - line.left
+            for index in range(line.right - line.left):
+                out[start + index] = data[line.left + index]
+            words, longest_word, characters = line.words, line.longest, line.characters
+            words_before = words
             result.lines[document] += 1
-            result.words[document] += words_before
+            result.words[document] += words
             searched = False
             found = np.uint64(0)
             dropped = False
@@ -369,15 +315,15 @@ def _edit_documents(
                     group = program.conditions[number, 1]
                     bound = program.bounds[number]
                     if code == LONGEST_WORD_ABOVE:
-                        holds = words.longest > bound
+                        holds = longest_word > bound
                     elif code == WORDS_BELOW:
-                        holds = words.words < bound
+                        holds = words < bound
                     elif code == WORDS_ABOVE:
-                        holds = words.words > bound
-                    elif code == ENDS_IN:
-                        holds = _ends_in(out, start, end, program, group)
-                    elif code == LACKS_ENDING:
-                        holds = not _ends_in(out, start, end, program, group)
+                        holds = words > bound
+                    elif code in (ENDS_IN, LACKS_ENDING):
+                        first, last = program.groups[group], program.groups[group + 1]
+                        holds = _ends_in(out, start, end, program.strings, program.string_ends, first, last)
+                        holds = holds == (code == ENDS_IN)
                     elif code == CONTAINS:
                         if not searched:
                             size = lower_into(out, start, end, folded, program.lower)
@@ -396,13 +342,12 @@ def _edit_documents(
                     continue
                 if action == DROP:
                     result.counts[document, step] += 1
-                    result.removed[document, step] += count_characters(out, start, end)
+                    result.removed[document, step] += characters
                     dropped = True
                     break
                 if action == COUNT:
                     result.counts[document, step] += 1
                 else:
-                    before = count_characters(out, start, end)
                     if action == DELETE_CITATIONS:
                         new_end = _delete_citations(out, start, end, citations, flags)
                     else:
@@ -410,8 +355,10 @@ def _edit_documents(
                     if new_end < end:
                         end = new_end
                         result.counts[document, step] += 1
-                        result.removed[document, step] += before - count_characters(out, start, end)
-                        words = _measure_words(out, start, end, flags)
+                        left = count_characters(out, start, end)
+                        result.removed[document, step] += characters - left
+                        line = _read_line(out, start, end, flags)
+                        words, longest_word, characters = line.words, line.longest, left
                         searched = False
             if dropped:
                 result.lines_dropped[document] += 1
@@ -422,8 +369,9 @@ def _edit_documents(
                 kept += 1
                 at = end
         left, right = strip(out, begin, at, flags)
-        for index in range(right - left):
-            out[begin + index] = out[left + index]
+        if left > begin:
+            for index in range(right - left):
+                out[begin + index] = out[left + index]
         at = begin + right - left
         result.offsets[document + 1] = at
         result.characters[document] = count_characters(data, offsets[document], stop)
