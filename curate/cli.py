@@ -20,6 +20,7 @@ _STOPPED = 130  # a shell's exit status for a program ended by Ctrl-C
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
     from curate.config import ConfigError
+    from curate.filters.errors import PackError
     from curate.lock import LockedError
     from curate.runner import InvariantError
 
@@ -29,7 +30,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except ConfigError as error:
         _complain(str(error))
-    except (LockedError, InvariantError) as error:
+    except (PackError, LockedError, InvariantError) as error:
         _complain(str(error))
     except KeyboardInterrupt:
         ERR.print("\nStopped. What was committed is kept; the same command goes on from there.", highlight=False)
@@ -70,6 +71,13 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="how far a run is")
     status.add_argument("run", metavar="RUN", help="run directory")
     status.set_defaults(call=_status)
+
+    packs = commands.add_parser("filters", help="the packs of published rules")
+    filters = packs.add_subparsers(required=True, metavar="ACTION")
+    filters.add_parser("list", help="packs, rules, bounds, citations").set_defaults(call=_list_filters)
+    show = filters.add_parser("show", help="one pack, whole")
+    show.add_argument("pack", metavar="PACK", help="a pack's name or path")
+    show.set_defaults(call=_show_filter)
 
     schema = commands.add_parser("schema", help="JSON Schema of pipeline files, for editors")
     schema.set_defaults(call=_schema)
@@ -121,6 +129,20 @@ def _status(options: argparse.Namespace) -> int:
     from curate.progress import describe_progress
 
     OUT.print(describe_progress(Path(options.run)), highlight=False, markup=False)
+    return 0
+
+
+def _list_filters(options: argparse.Namespace) -> int:
+    from curate.filters.catalogue import list_packs
+
+    sys.stdout.write(list_packs().rstrip() + "\n")
+    return 0
+
+
+def _show_filter(options: argparse.Namespace) -> int:
+    from curate.filters.catalogue import show_pack
+
+    sys.stdout.write(show_pack(options.pack).rstrip() + "\n")
     return 0
 
 

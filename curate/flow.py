@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from curate.config.models import Pipeline, Source
+from curate.config.models import Extract, Pipeline, Source, Url
 from curate.runner import Runner, check_balance
 from curate.shards.order import SPLITS, bucket_bits, windows
 from curate.stages.shuffle import bucket_tokens
-from curate.steps import dtype_name, evaluation_steps, verdict_steps
+from curate.steps import dtype_name, evaluation_steps, url_step, verdict_steps
 from curate.storage import SourceFile
 from curate.task import Committed, File, Task
 
@@ -35,6 +35,7 @@ class Part:
     decided: tuple[Committed, ...] = ()
     """Results whose counts say what was dropped, in order: verdicts, deduplicate, decontaminate, scrub."""
     tokens: Committed | None = None
+    evaluated: Committed | None = None
 
     @property
     def name(self) -> str:
@@ -101,9 +102,11 @@ def read_params(name: str, source: Source) -> dict[str, Any]:
     """What decides a part's records and text."""
     table = {key: getattr(source.read, key) for key in ("text", "id", "url", "date")}
     params: dict[str, Any] = {"source": name, "format": source.read.format, "columns": table}
-    for step_name, setting in source.named_steps():
-        if step_name in ("extract", "url"):
-            params[step_name] = setting.model_dump()
+    for _, setting in source.named_steps():
+        if isinstance(setting, Extract):
+            params["extract"] = setting.model_dump()
+        elif isinstance(setting, Url):
+            params["url"] = url_step(setting)
     return params
 
 
@@ -123,7 +126,7 @@ def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     parts = []
     for part, result in zip(flow.parts, runner.stage("evaluate", tasks), strict=True):
         documents = result.file("documents") if "documents" in result.files else part.documents
-        parts.append(replace(part, documents=documents, columns=(result.file("columns"),)))
+        parts.append(replace(part, documents=documents, columns=(result.file("columns"),), evaluated=result))
     metrics = dict(pair for params in steps.values() for step in params for pair in step["columns"])
     return replace(flow, parts=tuple(parts), metrics=tuple(metrics.items()))
 

@@ -18,6 +18,7 @@ from curate import flow as stages
 from curate.config.reading import PipelineFile, read_pipeline
 from curate.dedup.flow import deduplicate
 from curate.engine import Engine, start_engine
+from curate.filters import PackError
 from curate.fingerprint import canonical, fingerprint
 from curate.flow import Flow
 from curate.lock import hold
@@ -26,6 +27,7 @@ from curate.progress import ProgressDisplay
 from curate.publish import publish
 from curate.runner import Runner
 from curate.statistics import Stats, run_statistics
+from curate.steps import evaluation_steps, verdict_steps
 from curate.storage import SourceFile, list_files, write_atomically
 from curate.until import LAST_STEPS, truncated
 
@@ -60,6 +62,7 @@ def run(
     if until is not None:
         file = truncated(file, until)
     inputs = find_inputs(file)
+    check_steps(file)
     folder = Path(out) if out is not None else Path("runs") / file.pipeline.name
     console = console or Console(quiet=True)
     with hold(folder), ExitStack() as stack:
@@ -89,6 +92,17 @@ def _lazily(stack: ExitStack, kind: str, workers: int | None, address: str | Non
         return started[0]
 
     return get
+
+
+def check_steps(file: PipelineFile) -> None:
+    """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its source."""
+    for name, source in file.pipeline.sources.items():
+        try:
+            evaluation_steps(source)
+            verdict_steps(file.pipeline, name)
+            stages.read_params(name, source)
+        except (PackError, OSError) as error:
+            raise file.error(("sources", name, "steps"), str(error)) from None
 
 
 def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:

@@ -28,6 +28,8 @@ def run_statistics(pipeline: Pipeline, flow: Flow) -> Stats:
             "documents": sum(part.read.counts["documents"] for part in parts),
             "chars": sum(part.read.counts["chars"] for part in parts),
             "funnel": funnel(pipeline, parts),
+            "edited_chars": _total(part.evaluated.counts["edited_chars"] for part in parts if part.evaluated),
+            "datatrove": _block_statistics(parts),
             "kept": sum(
                 part.decided[-1].counts["kept"] for part in parts if part.decided and is_output(pipeline, part)
             ),
@@ -86,8 +88,17 @@ def _in_order_of_work(steps: list[str]) -> list[str]:
     return steps
 
 
-def _total(counters: Any) -> dict[str, int]:
+def _total(counters: Any) -> dict[str, Any]:
     total: Counter[str] = Counter()
     for counter in counters:
         total.update(counter)
     return dict(sorted(total.items()))
+
+
+def _block_statistics(parts: list[Part]) -> dict[str, dict[str, float]]:
+    """What datatrove's blocks counted, by step."""
+    steps = {name for part in parts if part.evaluated for name in part.evaluated.counts["datatrove"]}
+    return {
+        name: _total(part.evaluated.counts["datatrove"].get(name, {}) for part in parts if part.evaluated)
+        for name in sorted(steps)
+    }

@@ -5,13 +5,16 @@ Knows settings and packs; runs nothing.
 
 from __future__ import annotations
 
+import hashlib
 from typing import Any
 
 import pyarrow as pa
 
 from curate import filters, language, tokens
-from curate.config.models import Filter, Language, Pipeline, Source
+from curate.config.models import Datatrove, Filter, Language, Pipeline, Source, Url
 from curate.filters import pack_content
+from curate.filters.packs import find
+from curate.storage import open_binary
 
 Step = dict[str, Any]
 
@@ -24,6 +27,8 @@ def evaluation_steps(source: Source) -> list[Step]:
             steps.append(_evaluate_filter(name, setting))
         elif isinstance(setting, Language):
             steps.append(_evaluate_language(name, setting))
+        elif isinstance(setting, Datatrove):
+            steps.append(_evaluate_datatrove(name, setting))
     return steps
 
 
@@ -36,7 +41,19 @@ def verdict_steps(pipeline: Pipeline, source_name: str) -> list[Step]:
         elif isinstance(setting, Language):
             bounds = setting.model_dump(include={"keep", "minimum", "most_other"})
             steps.append({"kind": "language", "name": name, **bounds})
+        elif isinstance(setting, Datatrove):
+            steps.append({"kind": "datatrove", "name": name})
     return steps
+
+
+def url_step(setting: Url) -> Step:
+    """What decides which addresses are refused: packs, lists, and what names the content of both."""
+    packs = {pack: find(pack).read_bytes() for pack in setting.packs}
+    content = {name: hashlib.sha256(data).hexdigest() for name, data in packs.items()}
+    for name, path in setting.lists.items():
+        with open_binary(path) as file:
+            content[f"list {name}"] = hashlib.sha256(file.read()).hexdigest()
+    return {"packs": list(setting.packs), "lists": setting.lists, "content": content}
 
 
 def _evaluate_filter(name: str, setting: Filter) -> Step:
@@ -65,6 +82,14 @@ def _evaluate_language(name: str, setting: Language) -> Step:
         "columns": paragraphs if setting.paragraphs else [],
         "fixed": [["language", "string"], ["language_score", "float"]],
     }
+
+
+def _evaluate_datatrove(name: str, setting: Datatrove) -> Step:
+    from curate.filters.neighbour import datatrove_step
+
+    datatrove_step(setting.block, setting.args)  # what cannot be made is named before anything runs
+    columns = [[f"{name}.reason", "string"]]
+    return {"kind": "datatrove", "name": name, "block": setting.block, "args": setting.args, "columns": columns}
 
 
 def _judge_filter(pipeline: Pipeline, name: str, setting: Filter) -> Step:

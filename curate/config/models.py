@@ -71,6 +71,7 @@ class Url(Model):
     """Rules on addresses, applied before extraction."""
 
     packs: Annotated[Strings, Field(min_length=1)]
+    lists: dict[str, str] = Field({}, description="files or addresses of the lists that the packs name but do not carry")
 
 
 class Language(Model):

@@ -19,7 +19,10 @@ from curate.batches import BatchWriter, read_batches
 from curate.filters import pack_content
 from curate.records import DOCUMENTS, EDITS
 from curate.task import Counts, File, Output
+from curate.text.view import TextView
 
+Applied = tuple[TextView, dict[str, pa.Array], Mapping[str, Any]]
+"""The texts after a step's edits, its ledger columns, and characters removed by kind of edit."""
 EditsByStep = list[tuple[str, Mapping[str, Any]]]
 
 
@@ -29,7 +32,11 @@ def evaluate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
     Raises RuntimeError where a pack is no longer what the run began with.
     """
     (file,) = inputs
-    kinds: dict[str, Callable[[Mapping[str, Any]], _Evaluated]] = {"filter": _Filter, "language": _Language}
+    kinds: dict[str, Callable[[Mapping[str, Any]], _Evaluated]] = {
+        "filter": _Filter,
+        "language": _Language,
+        "datatrove": _Datatrove,
+    }
     steps = [kinds[step["kind"]](step) for step in params["steps"]]
     types = [
         (name, pa.type_for_alias(kind))
@@ -44,19 +51,20 @@ def evaluate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
         if any(step.changes_text for step in steps):
             edited = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
         for batch in read_batches(file.path):
-            texts = batch.column("text")
+            view = TextView(batch.column("text"))
             values: dict[str, pa.Array] = {}
             edits: EditsByStep = []
             for step in steps:
-                texts, found, removed = step.apply(texts)
+                view, found, removed = step.apply(view, batch)
                 values |= found
                 edits.append((step.name, removed))
                 chars.update({f"{step.name}/{kind}": int(each.sum()) for kind, each in removed.items()})
             columns.write(values | {"edits": edit_column(edits, batch.num_rows)})
             documents += batch.num_rows
             if edited is not None:
-                edited.write({"id": batch.column("id"), "url": batch.column("url"), "text": texts})
-    return {"documents": documents, "edited_chars": dict(sorted(chars.items()))}
+                edited.write({"id": batch.column("id"), "url": batch.column("url"), "text": view.texts})
+    blocks = {step.name: dict(sorted(step.statistics.items())) for step in steps if isinstance(step, _Datatrove)}
+    return {"documents": documents, "edited_chars": dict(sorted(chars.items())), "datatrove": blocks}
 
 
 class _Evaluated(Protocol):
@@ -65,8 +73,8 @@ class _Evaluated(Protocol):
     name: str
     changes_text: bool
 
-    def apply(self, texts: pa.Array) -> tuple[pa.Array, dict[str, pa.Array], Mapping[str, Any]]:
-        """(texts after the edits, ledger columns, characters removed by kind of edit)."""
+    def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
+        """The step on a batch of documents, whose texts are now those of the view."""
         ...
 
 
@@ -80,10 +88,10 @@ class _Filter:
             raise RuntimeError(f"the pack {step['pack']} was changed while the run went on; run the same command again")
         self.changes_text = self._pack.changes_text
 
-    def apply(self, texts: pa.Array) -> tuple[pa.Array, dict[str, pa.Array], Mapping[str, Any]]:
+    def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
         """See _Evaluated.apply."""
-        applied = self._pack.apply(texts)
-        return applied.texts, {f"{self.name}.{name}": column for name, column in applied.metrics.items()}, applied.edits
+        applied = self._pack.apply(view)
+        return applied.view, {f"{self.name}.{name}": column for name, column in applied.metrics.items()}, applied.edits
 
 
 class _Language:
@@ -96,15 +104,39 @@ class _Language:
         self._paragraphs: bool = step["paragraphs"]
         self._identifier = language.load(step["model"], step["sha256"])
 
-    def apply(self, texts: pa.Array) -> tuple[pa.Array, dict[str, pa.Array], Mapping[str, Any]]:
+    def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
         """See _Evaluated.apply."""
+        texts = view.texts
         codes, scores = self._identifier.identify(texts)
         found = {"language": codes, "language_score": pa.array(scores)}
         if self._paragraphs:
             paragraphs = language.identify_paragraphs(texts, self._identifier)
             found[f"{self.name}.paragraphs"] = pc.list_value_length(paragraphs).cast(pa.int64())
             found[f"{self.name}.other_share"] = pa.array(language.other_share(paragraphs, codes))
-        return texts, found, {}
+        return view, found, {}
+
+
+class _Datatrove:
+    """A block of datatrove. Why it dropped a document is the step's reason; what it did to the text is an edit."""
+
+    changes_text = True
+
+    def __init__(self, step: Mapping[str, Any]) -> None:
+        from curate.filters.neighbour import datatrove_step
+
+        self.name: str = step["name"]
+        self.statistics: Counter[str] = Counter()
+        self._step = datatrove_step(step["block"], step["args"])
+
+    def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
+        """See _Evaluated.apply."""
+        texts, reasons, statistics = self._step.apply(view.texts, batch.column("id"), batch.column("url"))
+        self.statistics.update(statistics)
+        found = {f"{self.name}.reason": pa.array(reasons, pa.string())}
+        if texts is view.texts:
+            return view, found, {}
+        removed = pc.subtract(pc.utf8_length(view.texts), pc.utf8_length(texts)).to_numpy()
+        return TextView(texts), found, {"rewritten": removed.astype(np.int64)}
 
 
 def edit_column(edits: EditsByStep, rows: int) -> pa.Array:

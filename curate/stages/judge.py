@@ -61,6 +61,7 @@ def judge_step(step: Mapping[str, Any], columns: Columns) -> Failures:
     judges: dict[str, Callable[[Mapping[str, Any], Columns], Failures]] = {
         "filter": _judge_filter,
         "language": _judge_language,
+        "datatrove": _judge_datatrove,
     }
     return judges[step["kind"]](step, columns)
 
@@ -77,6 +78,12 @@ def _judge_filter(step: Mapping[str, Any], columns: Columns) -> Failures:
         for name, metric, low, high, exclusive in step["rules"]
     ]
     return {rule.name: rule.fails(metrics) for rule in rules}
+
+
+def _judge_datatrove(step: Mapping[str, Any], columns: Columns) -> Failures:
+    reasons = columns[f"{step['name']}.reason"]
+    found = sorted(pc.unique(reasons.drop_null()).to_pylist())
+    return {reason: pc.fill_null(pc.equal(reasons, reason), False).to_numpy(zero_copy_only=False) for reason in found}
 
 
 def _judge_language(step: Mapping[str, Any], columns: Columns) -> Failures:

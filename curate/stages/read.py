@@ -5,18 +5,22 @@ Pages that a rule on addresses refuses are not extracted. Knows ingest, extracti
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import ingest
 from curate.batches import BatchWriter
 from curate.extract import extractor
+from curate.filters.url import UrlPack, load_url
+from curate.fingerprint import canonical
 from curate.records import DOCUMENTS, ORIGIN, RECORDS
 from curate.storage import SourceFile
 from curate.task import Counts, File, Output
@@ -65,12 +69,20 @@ def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[
     ]
     dropped_at: list[str | None] = ["read" if names else None for names in failed]
     texts = pages.column("text")
+    if "url" in params:
+        for rule, mask in _refused(params["url"], pages.column("url")):
+            for position in np.flatnonzero(mask).tolist():
+                if not failed[position] or failed[position][0].startswith("url/"):
+                    failed[position].append(f"url/{rule}")
+                    dropped_at[position] = "url"
+    going = pa.array([not names for names in failed], pa.bool_())
+    texts = pc.if_else(going, texts, pa.scalar(None, pa.large_string()))
     extract = params.get("extract")
     if extract is not None:
-        markup = pc.is_valid(pages.column("body"))
+        markup = pc.and_(going, pc.is_valid(pages.column("body")))
         positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
         extracted = extractor(extract["engine"]).extract(pages.select(["body", "content_type"]).filter(markup))
-        for position, reason in zip(positions, extracted.column("reason").to_pylist(), strict=True):
+        for position, reason in zip(positions.tolist(), extracted.column("reason").to_pylist(), strict=True):
             if reason is not None:
                 failed[position].append(f"extract/{reason}")
                 dropped_at[position] = "extract"
@@ -78,3 +90,15 @@ def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[
         where[positions] = np.arange(len(positions))
         texts = pc.coalesce(texts, extracted.column("text").take(pa.array(where, mask=where < 0)))
     return failed, pa.array(dropped_at, pa.string()), texts
+
+
+def _refused(url: Mapping[str, Any], urls: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """(rule, which addresses fail it) of every rule of the packs. Raises PackError where a pack does not have a list."""
+    for pack in _url_packs(tuple(url["packs"]), tuple(sorted(url["lists"].items())), canonical(url["content"])):
+        yield from pack.failures(urls).items()
+
+
+@functools.lru_cache(maxsize=4)
+def _url_packs(names: tuple[str, ...], lists: tuple[tuple[str, str], ...], content: str) -> tuple[UrlPack, ...]:
+    """The packs, loaded once for all parts that a process reads."""
+    return tuple(load_url(name, lists=dict(lists)) for name in names)
