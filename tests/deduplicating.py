@@ -50,7 +50,7 @@ def deduplicate(
 ) -> dict[str, Row]:
     """The ledger's rows by the tables' record ids, after a run in this process."""
     file = pipeline(folder, sources, setting, **more)
-    run = curate.run(file, out=folder / "run", engine="serial")
+    run = curate.run(file, out=folder / "run", engine="serial", until="deduplicate")
     return {row["record_id"]: row for row in ledger(run.path)}
 
 
