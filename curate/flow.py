@@ -34,6 +34,7 @@ class Part:
     group: File | None = None
     decided: tuple[Committed, ...] = ()
     """Results whose counts say what was dropped, in order: verdicts, deduplicate, decontaminate, scrub."""
+    scored: Committed | None = None
     tokens: Committed | None = None
     evaluated: Committed | None = None
 
@@ -49,6 +50,8 @@ class Flow:
 
     parts: tuple[Part, ...]
     metrics: tuple[tuple[str, str], ...] = ()
+    thresholds: Mapping[str, float] = field(default_factory=dict)
+    """The least quality score kept, by source, where a share of the highest is."""
     shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
     ledger: tuple[Committed, ...] = ()
     documents: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
@@ -137,7 +140,7 @@ def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         Task(
             f"verdicts-{part.source}",
             "curate.stages.judge:judge_part",
-            {"steps": verdict_steps(pipeline, part.source)},
+            {"steps": verdict_steps(pipeline, part.source, flow.thresholds.get(part.source))},
             tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns)),
             part.name,
         )

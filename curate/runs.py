@@ -25,6 +25,7 @@ from curate.lock import hold
 from curate.manifest import shard_manifest
 from curate.progress import ProgressDisplay
 from curate.publish import publish
+from curate.quality.flow import score as score_quality
 from curate.runner import Runner
 from curate.statistics import Stats, run_statistics
 from curate.steps import evaluation_steps, verdict_steps
@@ -125,6 +126,7 @@ def execute(
     if "extract" in pipeline.keep:
         flow = stages.keep_documents(flow, "extract", runner)
     flow = stages.evaluate(pipeline, flow, runner)
+    flow = score_quality(pipeline, flow, runner)
     flow = stages.judge(pipeline, flow, runner)
     if "verdicts" in pipeline.keep:
         flow = stages.keep_documents(flow, "verdicts", runner)

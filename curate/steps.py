@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 
 from curate import filters, language, tokens
-from curate.config.models import Datatrove, Filter, Language, Pipeline, Source, Url
+from curate.config.models import Datatrove, Filter, Language, Pipeline, Quality, Source, Url
 from curate.filters import pack_content
 from curate.filters.packs import find
 from curate.storage import open_binary
@@ -32,8 +32,11 @@ def evaluation_steps(source: Source) -> list[Step]:
     return steps
 
 
-def verdict_steps(pipeline: Pipeline, source_name: str) -> list[Step]:
-    """What decides a document's fate: each step's rules with their bounds."""
+def verdict_steps(pipeline: Pipeline, source_name: str, threshold: float | None = None) -> list[Step]:
+    """What decides a document's fate: each step's rules with their bounds.
+
+    `threshold` is the least quality score kept, where the source keeps a share of the highest scores.
+    """
     steps = []
     for name, setting in pipeline.sources[source_name].named_steps():
         if isinstance(setting, Filter):
@@ -43,7 +46,15 @@ def verdict_steps(pipeline: Pipeline, source_name: str) -> list[Step]:
             steps.append({"kind": "language", "name": name, **bounds})
         elif isinstance(setting, Datatrove):
             steps.append({"kind": "datatrove", "name": name})
+        elif isinstance(setting, Quality):
+            steps.append({"kind": "quality", "name": name, **_keep_rule(setting, threshold)})
     return steps
+
+
+def _keep_rule(setting: Quality, threshold: float | None) -> Step:
+    if setting.keep_share is not None:
+        return {"keep_share": threshold}
+    return {"draw": setting.alpha} if setting.minimum is None else {"minimum": setting.minimum}
 
 
 def url_step(setting: Url) -> Step:

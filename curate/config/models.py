@@ -15,6 +15,7 @@ from pydantic import (
     Field,
     Tag,
     field_validator,
+    model_serializer,
     model_validator,
 )
 
@@ -130,7 +131,16 @@ class Quality(Model):
     alpha: Annotated[float, Field(gt=0)] = 9.0
     minimum: Share | None = Field(None, description="keep scores of at least this, instead of the random draw")
     keep_share: Share | None = Field(None, description="keep this share of documents with the highest scores")
-    sample: Count = Field(100_000, description="most documents of each class to train on")
+    sample: Annotated[Count, Field(gt=0)] = Field(100_000, description="most documents of each class to train on")
+    label: str | None = Field(None, description="a fastText file's label of good documents; default: __label__hq")
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Quality:
+        if (self.model is None) != bool(self.positives):
+            raise ValueError("give either positives, the sources to learn from, or a trained model")
+        if self.minimum is not None and self.keep_share is not None:
+            raise ValueError("give either a minimum or a keep_share")
+        return self
 
 
 class MinHash(Model):
@@ -350,10 +360,14 @@ class Shards(Model):
 
 
 class Bounds(Model):
-    """New bounds of a rule."""
+    """New bounds of a rule. A bound that is not given stays; null takes it away, so the two are written differently."""
 
     min: float | None = None
     max: float | None = None
+
+    @model_serializer(mode="plain")
+    def _given(self) -> dict[str, float | None]:
+        return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
 
 class Pipeline(Model):

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 from curate.batches import BatchWriter, read_batches
 from curate.filters.expression import parse
 from curate.filters.rules import Rule
+from curate.quality.keep import keeps
 from curate.records import FAILED, VERDICTS
 from curate.task import Counts, File, Output
 
@@ -61,6 +62,7 @@ def judge_step(step: Mapping[str, Any], columns: Columns) -> Failures:
     judges: dict[str, Callable[[Mapping[str, Any], Columns], Failures]] = {
         "filter": _judge_filter,
         "language": _judge_language,
+        "quality": _judge_quality,
         "datatrove": _judge_datatrove,
     }
     return judges[step["kind"]](step, columns)
@@ -95,6 +97,14 @@ def _judge_language(step: Mapping[str, Any], columns: Columns) -> Failures:
     if step["most_other"] is not None:
         failures["most_other"] = np.asarray(columns[f"{step['name']}.other_share"]) > step["most_other"]
     return failures
+
+
+def _judge_quality(step: Mapping[str, Any], columns: Columns) -> Failures:
+    scores = np.asarray(columns["quality_score"], np.float32)
+    if "draw" in step:
+        return {"draw": ~keeps(scores, np.asarray(columns["quality_draw"], np.float32), step["draw"])}
+    rule = "minimum" if "minimum" in step else "keep_share"
+    return {rule: scores < np.float32(step[rule])}
 
 
 def verdict_columns(failed_by_rule: Failures, rows: int) -> dict[str, pa.Array]:

@@ -1,0 +1,143 @@
+"""Quality as tasks: sample, train, score, and a threshold where a share is to be kept. Executes nothing itself.
+
+A source's classifier is trained on its own documents, as the steps before leave their text, against those of the
+sources named as positives. Every document is scored, whatever earlier rules say of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from math import sqrt
+
+from curate.config import ConfigError
+from curate.config.models import Pipeline, Quality
+from curate.flow import Flow, Part
+from curate.quality import compile_kernels
+from curate.runner import Runner, check_balance
+from curate.steps import verdict_steps
+from curate.storage import digest_file
+from curate.task import Committed, File, Task
+
+_SPARE = 6.0  # standard deviations: a sample is too small by chance once in a thousand million runs
+_DRAWS = 1 << 64
+
+
+def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """The flow with quality scores, for the sources that have the step. Raises ConfigError where none can be had."""
+    settings = {name: source.setting(Quality) for name, source in pipeline.sources.items()}
+    parts = {name: [part for part in flow.parts if part.source == name] for name in pipeline.sources}
+    scoring = {name: setting for name, setting in settings.items() if setting is not None and parts[name]}
+    if not scoring:
+        return flow
+    compile_kernels()
+    models = _models(pipeline, scoring, parts, runner)
+    tasks = [
+        Task(
+            f"score-{part.source}",
+            "curate.stages.score:score_part",
+            {"seed": pipeline.seed, "label": scoring[part.source].label},
+            (replace(part.documents, name="documents"), models[part.source]),
+            part.name,
+        )
+        for name in scoring
+        for part in parts[name]
+    ]
+    results = {result.task.label: result for result in runner.stage("score", tasks)}
+    scored = []
+    for part in flow.parts:
+        if part.source in scoring:
+            result = results[part.name]
+            check_balance(f"score {part.name}", into=part.read.counts["documents"], scored=result.counts["documents"])
+            part = replace(part, columns=(*part.columns, result.file("columns")), scored=result)
+        scored.append(part)
+    return replace(flow, parts=tuple(scored), thresholds=_thresholds(scoring, scored, runner))
+
+
+def _models(
+    pipeline: Pipeline, scoring: dict[str, Quality], parts: dict[str, list[Part]], runner: Runner
+) -> dict[str, File]:
+    """The model of each source: the file named, or one trained here."""
+    models = {}
+    training = {}
+    for name, setting in scoring.items():
+        if setting.model is None:
+            training[name] = setting
+        elif os.path.isfile(setting.model):
+            models[name] = File("model", setting.model, digest_file(setting.model), os.path.getsize(setting.model))
+        else:
+            raise ConfigError(f"sources.{name}.steps: no quality model at {setting.model}")
+    samples = [
+        (name, side, task)
+        for name, setting in training.items()
+        for side, sources in (("positive", setting.positives), ("negative", (name,)))
+        for task in _sampling(pipeline, name, side, [part for source in sources for part in parts[source]], setting)
+    ]
+    sampled = runner.stage("sample", [task for _, _, task in samples])
+    trained = [
+        Task(
+            f"quality-{name}",
+            "curate.stages.train_quality:train_model",
+            {"classifier": setting.classifier, "sample": setting.sample, "seed": pipeline.seed},
+            tuple(
+                result.file("sample", f"{side}-{number}")
+                for number, ((owner, side, _), result) in enumerate(zip(samples, sampled, strict=True))
+                if owner == name
+            ),
+            name,
+        )
+        for name, setting in training.items()
+    ]
+    for name, result in zip(training, runner.stage("quality", trained), strict=True):
+        models[name] = result.file("model")
+    return models
+
+
+def _sampling(pipeline: Pipeline, owner: str, side: str, parts: Sequence[Part], setting: Quality) -> list[Task]:
+    """Tasks that leave a few more documents than the sample wants, each with the same chance."""
+    documents = sum(part.read.counts["documents"] for part in parts)
+    if not documents:
+        raise ConfigError(f"sources.{owner}.steps: quality has no {side} documents to learn from")
+    share = min(1.0, (setting.sample + _SPARE * sqrt(setting.sample)) / documents)
+    limit = str(min(_DRAWS - 1, int(share * _DRAWS)))
+    tasks = []
+    for part in parts:
+        rules = verdict_steps(pipeline, part.source) if side == "positive" else []
+        steps = [step for step in rules if step["kind"] != "quality"]
+        columns = part.columns if steps else ()
+        tasks.append(
+            Task(
+                f"sample-{owner}-{side}",
+                "curate.stages.train_quality_sample:sample_part",
+                {"limit": limit, "seed": pipeline.seed, "steps": steps},
+                (
+                    replace(part.documents, name="documents"),
+                    *(replace(file, name=f"columns-{i}") for i, file in enumerate(columns)),
+                ),
+                part.name,
+            )
+        )
+    return tasks
+
+
+def _thresholds(scoring: dict[str, Quality], parts: Sequence[Part], runner: Runner) -> dict[str, float]:
+    """The least score kept, by source, where a share is to be kept."""
+    shares = {name: setting.keep_share for name, setting in scoring.items() if setting.keep_share is not None}
+    tasks = [
+        Task(
+            f"threshold-{name}",
+            "curate.stages.score:find_threshold",
+            {"share": share},
+            tuple(_scores(part.scored, number) for number, part in enumerate(parts) if part.source == name),
+            name,
+        )
+        for name, share in shares.items()
+    ]
+    results = runner.stage("threshold", tasks) if tasks else []
+    return {name: result.counts["threshold"] for name, result in zip(shares, results, strict=True)}
+
+
+def _scores(scored: Committed | None, number: int) -> File:
+    assert scored is not None, "a part whose source has a quality step was scored"
+    return scored.file("columns", f"columns-{number}")

@@ -1,0 +1,121 @@
+"""Training a quality classifier: which examples teach and which are held out, the model, its card.
+
+Everything follows from the examples and a seed: their order does not matter, nor the machine. Examples of one group (a
+web host, else the document itself) are held out together. Knows examples; knows no pipeline.
+"""
+
+import hashlib
+from typing import Any, Literal, NamedTuple
+from urllib.parse import urlsplit
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from curate.chance import draw, unit
+from curate.quality import fasttext_classifier, logistic
+from curate.quality.features import BUCKETS, extract, margins
+from curate.quality.measures import balanced, baselines, separation
+from curate.quality.model import probability, write_model
+from curate.records import ID
+
+HELD_OUT = 0.2
+"""Share of the groups that measures a model and does not train it."""
+
+_VARIANCE = 10.0  # of the prior on a weight: best area under ROC of 0.1 to 100 on held-out domains, docs/quality.md
+
+Classifier = Literal["gpt3", "fasttext"]
+
+
+class Examples(NamedTuple):
+    """Documents of two classes: `ids` binary(16), `urls` string with nulls, `texts` large_string, `positive` bool."""
+
+    ids: pa.Array
+    urls: pa.Array
+    texts: pa.Array
+    positive: NDArray[np.bool_]
+
+    def take(self, rows: NDArray[Any]) -> "Examples":
+        """These rows, in this order."""
+        chosen = pa.array(rows)
+        return Examples(self.ids.take(chosen), self.urls.take(chosen), self.texts.take(chosen), self.positive[rows])
+
+
+def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> dict[str, Any]:
+    """Write a model of examples to a file; returns its card. Raises ValueError where a class has no examples."""
+    order = np.argsort(draw(examples.ids, seed, "quality/order"), kind="stable")
+    examples = examples.take(order)
+    held = held_out(examples, seed)
+    if not all((examples.positive[~held] == side).any() for side in (True, False)):
+        held = np.zeros(len(held), bool)  # too few to spare any
+    for side, name in ((True, "positive"), (False, "negative")):
+        if not (examples.positive == side).any():
+            raise ValueError(f"a quality classifier needs {name} examples, and there are none")
+    teaching, measuring = examples.take(np.flatnonzero(~held)), examples.take(np.flatnonzero(held))
+    card: dict[str, Any] = {
+        "classifier": classifier,
+        "seed": seed,
+        "trained_on": {
+            "positive": int(teaching.positive.sum()),
+            "negative": int((~teaching.positive).sum()),
+            "fingerprint": _fingerprint(teaching),
+        },
+    }
+    content: NDArray[np.float32] | bytes
+    if classifier == "gpt3":
+        weights, intercept = logistic.fit(
+            extract(teaching.texts), teaching.positive, balanced(teaching.positive), _VARIANCE
+        )
+        content = weights.astype(np.float32)
+        card |= {"features": {"buckets": BUCKETS, "hash": "murmur3_x86_32, seed 42"}, "intercept": intercept}
+        scores = probability(margins(measuring.texts, content, intercept))
+    else:
+        even = _evenly(teaching, seed)
+        content = fasttext_classifier.train(even.texts, even.positive, seed)
+        scores = fasttext_classifier.scorer(content)(measuring.texts)
+    card["held_out"] = separation(scores, measuring.positive, measuring.texts)
+    if held.any():
+        card["held_out"]["baselines"] = baselines(
+            teaching.texts, teaching.positive, measuring.texts, measuring.positive
+        )
+    write_model(path, card, content)
+    return card
+
+
+def held_out(examples: Examples, seed: int) -> NDArray[np.bool_]:
+    """Which examples are held out: all of a group or none."""
+    groups = [
+        hashlib.blake2b(_host(url) or identity, digest_size=16).digest()
+        for identity, url in zip(examples.ids.to_pylist(), examples.urls.to_pylist(), strict=True)
+    ]
+    return unit(draw(pa.array(groups, ID), seed, "quality/held-out")) < HELD_OUT
+
+
+def _host(url: str | None) -> bytes:
+    try:
+        return (urlsplit(url or "").hostname or "").encode()
+    except ValueError:  # an address no parser accepts
+        return b""
+
+
+def _evenly(examples: Examples, seed: int) -> Examples:
+    """The examples in an order of chance, those of the smaller class so often that both are about as many."""
+    count = len(examples.positive)
+    positives = int(examples.positive.sum())
+    times_positive = max(1, round((count - positives) / positives))
+    times_negative = max(1, round(positives / (count - positives)))
+    rows, keys = [], []
+    for round_ in range(max(times_positive, times_negative)):
+        among = np.flatnonzero(np.where(examples.positive, round_ < times_positive, round_ < times_negative))
+        rows.append(among)
+        keys.append(draw(examples.ids, seed, "quality/repeat", round_)[among])
+    return examples.take(np.concatenate(rows)[np.argsort(np.concatenate(keys), kind="stable")])
+
+
+def _fingerprint(examples: Examples) -> str:
+    """SHA-256 of the examples' classes, ids and texts, in the order of ids."""
+    digest = hashlib.sha256()
+    rows = zip(examples.ids.to_pylist(), examples.positive.tolist(), examples.texts.to_pylist(), strict=True)
+    for identity, positive, text in sorted(rows):
+        digest.update(identity + bytes([positive]) + hashlib.sha256(text.encode()).digest())
+    return digest.hexdigest()

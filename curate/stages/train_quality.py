@@ -1,0 +1,31 @@
+"""Training the quality classifier of a run on samples of its own documents. Knows samples and classifiers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from curate.batches import read_batches
+from curate.quality.training import Examples, train
+from curate.stages.train_quality_sample import SAMPLE
+from curate.task import Counts, File, Output
+
+
+def train_model(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs `positive...` and `negative...` (SAMPLE). Writes `model`; counts are its card.
+
+    Of each class the `sample` examples with the smallest draws are used.
+    """
+    sides = []
+    for side in ("positive", "negative"):
+        batches = [batch for file in inputs if file.name.startswith(side) for batch in read_batches(file.path)]
+        table = pa.Table.from_batches(batches, SAMPLE).combine_chunks()
+        order = np.argsort(table.column("draw").to_numpy(), kind="stable")[: params["sample"]]
+        sides.append(table.take(pa.array(order)))
+    table = pa.concat_tables(sides).combine_chunks()
+    columns = [table.column(name).combine_chunks() for name in ("id", "url", "text")]
+    positive = np.arange(len(table)) < len(sides[0])
+    return train(output.path("model"), Examples(*columns, positive), params["classifier"], params["seed"])
