@@ -6,6 +6,7 @@ Knows nothing of tasks' meaning. Results come back as they are done; whoever nee
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -88,6 +89,7 @@ def start_engine(kind: str, workers: int | None, address: str | None) -> Iterato
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    logging.getLogger("ray").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import ray
