@@ -89,10 +89,11 @@ def start_engine(kind: str, workers: int | None, address: str | None) -> Iterato
         return
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-    logging.getLogger("ray").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         import ray
+
+        logging.getLogger("ray").setLevel(logging.ERROR)
 
         local = (
             {}
