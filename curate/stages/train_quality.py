@@ -26,6 +26,6 @@ def train_model(params: Mapping[str, Any], inputs: Sequence[File], output: Outpu
         order = np.argsort(table.column("draw").to_numpy(), kind="stable")[: params["sample"]]
         sides.append(table.take(pa.array(order)))
     table = pa.concat_tables(sides).combine_chunks()
-    columns = [table.column(name).combine_chunks() for name in ("id", "url", "text")]
-    positive = np.arange(len(table)) < len(sides[0])
-    return train(output.path("model"), Examples(*columns, positive), params["classifier"], params["seed"])
+    ids, urls, texts = (table.column(name).combine_chunks() for name in ("id", "url", "text"))
+    examples = Examples(ids, urls, texts, np.arange(len(table)) < len(sides[0]))
+    return train(output.path("model"), examples, params["classifier"], params["seed"])
