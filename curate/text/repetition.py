@@ -16,10 +16,12 @@ from curate.text.hashing import slot_of
 
 SHORTEST = 2
 LONGEST = 10
-"""n of the n-grams counted: those of Gopher's table A1 (Rae et al. 2021)."""
+LONGEST_TOP = 4
+"""n of the n-grams counted, and up to which the most frequent matters and not how many repeat: Gopher's table A1 (Rae et
+al. 2021)."""
 _SIZES = LONGEST - SHORTEST + 1
 
-# Columns of `Repetition.grams`.
+# Columns of `Repetition.grams`: the first of n-grams longer than LONGEST_TOP, those of the most frequent of the others.
 COVERED = 0
 """Characters of words that lie in a repeated n-gram, each word counted once (Gopher's text; RedPajama, DCLM)."""
 SUMMED = 1
@@ -103,9 +105,31 @@ def _table_size(offsets: Any) -> Any:
 
 
 @kernel
-def _summarise(size: Scalar, count: Scalar, repeated: Any, number: Scalar, first: Any, times: Any, ends: Any,
-               seen: Any, row: Any) -> None:
-    """The columns of one n: `repeated` are the places of n-grams that repeat; characters by the running sum `ends`."""
+def _top(size: Scalar, count: Scalar, items: Any, number: Scalar, first: Any, times: Any, ends: Any, row: Any) -> None:
+    """The columns of the most frequent n-gram; `items` are the places of n-grams that repeat."""
+    best = best_first = top = top_first = np.int64(0)
+    for item in range(number):
+        index = items[item]
+        occurrences = np.int64(times[index]) * (first[index] == index)
+        if occurrences >= best and occurrences > 0:
+            characters = ends[index + size] - ends[index]
+            if occurrences > best_first:
+                best_first, top_first = occurrences, characters
+            if occurrences > best or characters > top:
+                best, top = occurrences, characters
+    row[TOP] = best * top
+    row[TOP_FIRST_REPEATED] = best_first * top_first
+    if number == 0 and count >= size:
+        best_first, top_first = np.int64(1), ends[size] - ends[0]
+    row[TOP_FIRST] = best_first * top_first
+    row[TOP_FIRST_COUNT] = best_first
+
+
+@kernel
+def _repeated(
+    size: Scalar, count: Scalar, items: Any, number: Scalar, first: Any, ends: Any, seen: Any, row: Any
+) -> None:
+    """The columns of repeated n-grams; `items` are their places, characters come from the running sum `ends`."""
     if count >= size:
         # A word lies in as many n-grams as fit around it: fewer at either end of the document.
         most = min(size, count - size + 1)
@@ -115,34 +139,19 @@ def _summarise(size: Scalar, count: Scalar, repeated: Any, number: Scalar, first
             total = total - missing * (ends[edge + 1] - ends[edge] + ends[count - edge] - ends[count - edge - 1])
         row[GRAM_CHARACTERS] = total
     covered_to = free_from = np.int64(0)
-    best = best_first = np.int64(0)
-    top = top_first = np.int64(0)
     for item in range(number):
-        index = np.int64(repeated[item])
+        index = np.int64(items[item])
         characters = ends[index + size] - ends[index]
         row[SUMMED] += characters
-        begin = max(index, covered_to)
-        row[COVERED] += ends[index + size] - ends[begin]
+        row[COVERED] += ends[index + size] - ends[max(index, covered_to)]
         covered_to = index + size
-        place = first[index]
-        if place == index:
-            occurrences = np.int64(times[index])
-            if occurrences > best_first:
-                best_first, top_first = occurrences, characters
-            if occurrences > best or (occurrences == best and characters > top):
-                best, top = occurrences, characters
         if index >= free_from:
+            place = first[index]
             if seen[place] == size:
                 row[GREEDY] += characters
                 free_from = index + size
             else:
                 seen[place] = size
-    row[TOP] = best * top
-    row[TOP_FIRST_REPEATED] = best_first * top_first
-    if number == 0 and count >= size:
-        best_first, top_first = np.int64(1), ends[size] - ends[0]
-    row[TOP_FIRST] = best_first * top_first
-    row[TOP_FIRST_COUNT] = best_first
 
 
 @kernel
@@ -181,17 +190,22 @@ def _repetition(codes: Any, lengths: Any, offsets: Any, result: Repetition) -> N
             candidates = np.int64(0)
             for item in range(number - 1):
                 index = items[item]
-                if items[item + 1] == index + 1:
-                    keys[index] = np.uint64(first[index]) << np.uint64(32) | np.uint64(words[index + size - 1])
-                    items[candidates] = index
-                    candidates += 1
+                adjacent = items[item + 1] == index + 1
+                last = words[index + size - 1] if adjacent else 0
+                keys[index] = np.uint64(first[index]) << np.uint64(32) | np.uint64(last)
+                items[candidates] = index
+                candidates += adjacent
             _first_places(keys, items, candidates, table, first, times)
             number = np.int64(0)
             for item in range(candidates):
                 index = items[item]
                 items[number] = index
                 number += times[first[index]] > 1
-            _summarise(size, count, items, number, first, times, ends, seen, result.grams[document, size - SHORTEST])
+            row = result.grams[document, size - SHORTEST]
+            if size <= LONGEST_TOP:
+                _top(size, count, items, number, first, times, ends, row)
+            else:
+                _repeated(size, count, items, number, first, ends, seen, row)
 
 
 def repetition(codes: NDArray[np.uint64], lengths: NDArray[np.int32], offsets: Offsets) -> Repetition:

@@ -219,28 +219,42 @@ def _scan(data: Any, bounds: Any, tables: Tables, words: Words, plain: Words, li
                 continue
             if length == 0 and blank:
                 first = point
-            characters += 1
-            length += 1
-            code = add_to_code(code, point)
-            seen |= kind
             if kind & LETTER and point < 0x80:
-                letters += 1
-                uppercase += (kind & UPPER) != 0
                 free = True
                 dots = tail = 0
-                plain_code = add_to_code(plain_code, point | 32)
-                plain_length += 1
                 if run != WORD:
                     if run:
                         runs += 1
                         run_seen = 0
                     run = WORD
                 run_latin = True
-                run_seen |= kind
-                if not in_sentence:
-                    in_sentence = True
-                    sentences += 1
+                sentences += not in_sentence
+                in_sentence = True
+                seen |= LETTER
+                begin = index
+                # Letters a to z come in long runs: nothing but codes and case changes within one.
+                while True:
+                    code = add_to_code(code, point)
+                    plain_code = add_to_code(plain_code, point | 32)
+                    run_seen |= kind
+                    uppercase += point < 97
+                    if index == end:
+                        break
+                    kind = np.int64(flags[data[index]])
+                    if data[index] >= 0x80 or not kind & LETTER:
+                        break
+                    point = np.int64(data[index])
+                    index += 1
+                letters_here = index - begin + 1
+                characters += letters_here
+                letters += letters_here
+                length += letters_here
+                plain_length += letters_here
                 continue
+            characters += 1
+            length += 1
+            code = add_to_code(code, point)
+            seen |= kind
             letters += (kind & LETTER) != 0
             digits += (kind & DIGIT) != 0
             uppercase += (kind & UPPER) != 0

@@ -229,6 +229,18 @@ def _context_divides(data: Any, chunk: Scalar, mark: Scalar, following: Scalar, 
 
 
 @kernel
+def _is_plain_word(data: Any, start: Scalar, end: Scalar, abbreviations: Any, lower: Any) -> Scalar:
+    """Two or more ASCII letters that are no abbreviation: with a period and white space after them, they end a
+    sentence whatever follows."""
+    for index in range(start, end):
+        if not 97 <= data[index] | 32 <= 122:
+            return False
+    return end - start > LONGEST_ABBREVIATION or (
+        end - start > 1 and not _listed(data, start, end, abbreviations, lower)
+    )
+
+
+@kernel
 def count_sentences(data: Any, start: Scalar, end: Scalar, punkt: SentenceTables) -> Scalar:
     """Sentences in data[start:end], as the length of the list that NLTK's `sent_tokenize` returns."""
     flags, roles = punkt.flags, punkt.roles
@@ -241,12 +253,15 @@ def count_sentences(data: Any, start: Scalar, end: Scalar, punkt: SentenceTables
     mark = following = start - 1
     certain = False
     while index <= end:
-        byte = data[index] if index < end else np.uint8(32)
-        if byte > 63:  # the marks and white space of interest all lie below
+        while index < end and data[index] > 63:  # the marks and white space of interest all lie below
             index += 1
-            continue
+        byte = data[index] if index < end else np.uint8(32)
         if _role(byte, SPLITS_CHUNKS, roles):
-            if mark >= chunk and (certain or _context_divides(data, chunk, mark, following, end, punkt)):
+            if mark >= chunk and (
+                certain
+                or (following > mark + 1 and _is_plain_word(data, chunk, mark, punkt.abbreviations, punkt.lower))
+                or _context_divides(data, chunk, mark, following, end, punkt)
+            ):
                 count += 1
                 rest = following
             chunk = index + 1
