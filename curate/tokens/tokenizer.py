@@ -1,4 +1,4 @@
-"""A tokenizer by name: encodes Arrow columns of text, all of it as text. Knows tiktoken; knows no documents."""
+"""A tokenizer by name or file: encodes Arrow columns of text, all of it as text. Knows tiktoken; knows no documents."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import tiktoken
 
+from curate.tokens.encoder import BatchEncoder
 from curate.tokens.vocabulary import FILES, tiktoken_cache
 
 END_OF_TEXT = "<|endoftext|>"
@@ -54,18 +55,24 @@ class Tokenizer:
         digest.update(repr(sorted(self.encoding._special_tokens.items())).encode())
         return digest.hexdigest()
 
+    @functools.cached_property
+    def _encoder(self) -> BatchEncoder | None:
+        """The compiled encoder, where it gives exactly tiktoken's ids."""
+        try:
+            return BatchEncoder(self.encoding, self.dtype)
+        except ValueError:
+            return None
+
     def encode(self, texts: pa.Array) -> pa.ListArray:
         """Token ids per text (string or large_string, no nulls), without end-of-text; special tokens' names are text.
 
         Equals tiktoken's `encode_ordinary` of each text.
         """
-        encoded = [self._encode_one(text) for text in texts.to_pylist()]
+        if self._encoder is not None:
+            return list_array(*self._encoder(texts))
+        encoded = [np.array(self.encoding.encode_ordinary(text), dtype=self.dtype) for text in texts.to_pylist()]
         lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
-        values = np.concatenate([np.empty(0, self.dtype), *encoded]).astype(self.dtype, copy=False)
-        return list_array(values, lengths)
-
-    def _encode_one(self, text: str) -> npt.NDArray[Any]:
-        return np.array(self.encoding.encode_ordinary(text), dtype=self.dtype)
+        return list_array(np.concatenate([np.empty(0, self.dtype), *encoded]), lengths)
 
     def decode(self, ids: npt.ArrayLike) -> str:
         """The text of token ids."""
