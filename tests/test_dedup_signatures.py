@@ -12,6 +12,7 @@ from curate.dedup.normal import find_units
 from curate.dedup.shingles import Shingles, distinct_shingles, hash_shingles, hash_texts, set_jaccard
 from curate.dedup.signatures import EMPTY, sign
 from curate.dedup.sorting import sort_pairs
+from curate.stages.deduplicate_link import component_ranges
 from curate.text.columns import as_column, text_buffers
 
 HASHES = st.lists(st.integers(0, 2**32 - 1), max_size=40)
@@ -145,3 +146,14 @@ def test_documents_that_share_a_key_are_linked() -> None:
     forest = forest_of_keys(np.array([1, 1, 2, 3, 3, 3], np.uint64), np.array([5, 8, 9, 2, 7, 8], np.uint64))
     assert forest.numbers.tolist() == [2, 5, 7, 8]
     assert forest.roots.tolist() == [2, 2, 2, 2]
+
+
+@given(st.lists(st.integers(1, 9), max_size=30), st.integers(1, 20))
+def test_components_are_cut_into_batches_of_whole_ones(sizes: list[int], most: int) -> None:
+    starts = np.cumsum([0, *sizes])[:-1] if sizes else np.empty(0, np.int64)
+    ranges = component_ranges(starts, sum(sizes), most)
+    assert [low for low, _ in ranges] == [0, *(high for _, high in ranges)][: len(ranges)]
+    assert not sizes or ranges[-1][1] == sum(sizes)
+    for low, high in ranges:
+        assert low in starts
+        assert high - low <= most or np.sum((starts >= low) & (starts < high)) == 1

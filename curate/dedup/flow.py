@@ -14,6 +14,7 @@ from curate.batches import read_schema
 from curate.config import ConfigError, Pipeline
 from curate.config.models import Deduplicate, MinHash
 from curate.dedup.banding import choose_banding, describe_banding
+from curate.dedup.earlier import Indexed
 from curate.dedup.safety import check_safety
 from curate.dedup.survivors import BLOCK
 from curate.flow import Flow, Part
@@ -67,10 +68,18 @@ def deduplicate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         for position, part in enumerate(flow.parts)
         if pipeline.sources[part.source].role == "training" or part.source in setting.keep.prefer_source
     ]
-    signed = _sign(setting, cut, [flow.parts[position] for position in members], runner)
-    decisions = _decide(pipeline, setting, cut, [flow.parts[position] for position in members], signed, runner)
-    applied = _apply([flow.parts[position] for position in members], signed, decisions, runner)
-    check_safety(pipeline, setting, [flow.parts[position] for position in members], applied, decisions)
+    parts = [flow.parts[position] for position in members]
+    earlier = Indexed.open(pipeline, setting, cut.permutations, flow, runner)
+    signed = _sign(setting, cut, parts, runner)
+    decisions = _decide(pipeline, setting, cut, earlier, parts, signed, runner)
+    applied = _apply(parts, len(earlier.files), signed, decisions, runner)
+    check_safety(pipeline, setting, parts, applied, decisions)
+    outputs = [
+        (part, result, outcome)
+        for part, result, outcome in zip(parts, signed, applied, strict=True)
+        if pipeline.sources[part.source].role == "training"
+    ]
+    earlier.add(pipeline, outputs, runner)
     parts = list(flow.parts)
     for position, result in zip(members, applied, strict=True):
         part = parts[position]
@@ -126,26 +135,32 @@ def _file_of_column(part: Part, name: str) -> File:
 
 
 def _decide(
-    pipeline: Pipeline, setting: Deduplicate, cut: Banding, parts: Sequence[Part], signed: Sequence[Committed],
-    runner: Runner,
+    pipeline: Pipeline, setting: Deduplicate, cut: Banding, earlier: Indexed, parts: Sequence[Part],
+    signed: Sequence[Committed], runner: Runner,
 ) -> list[Committed]:
     """Decisions on all documents that share a key with another."""
     kinds = {"exact": setting.exact, "addresses": setting.url, "bands": cut.bands, "rows": cut.rows}
-    counts = [result.counts["documents"] for result in signed]
-    files = [result.file("signatures", f"signatures-{number}") for number, result in enumerate(signed)]
+    before = len(earlier.files)
+    counts = [*earlier.documents, *(result.counts["documents"] for result in signed)]
+    files = [
+        *(replace(file, name=f"signatures-{number}") for number, file in enumerate(earlier.files)),
+        *(result.file("signatures", f"signatures-{number}") for number, result in enumerate(signed, before)),
+    ]
     components = _components(_forests(kinds, files, counts, runner), runner)
-    sources = [pipeline.sources[part.source] for part in parts]
+    references = [pipeline.sources[part.source].role == "reference" for part in parts]
     preferred = setting.keep.prefer_source
+    names = [*earlier.sources, *(part.source for part in parts)]
+    last = max(earlier.tiers, default=0) + 1
     params: dict[str, Any] = kinds | {
-        "tiers": [int(source.role == "training") for source in sources],
-        "ranks": [preferred.index(p.source) if p.source in preferred else len(preferred) for p in parts],
-        "fixed": [source.role != "training" for source in sources],
+        "tiers": [*earlier.tiers, *(last + int(not reference) for reference in references)],
+        "ranks": [preferred.index(name) if name in preferred else len(preferred) for name in names],
+        "fixed": [*(True for _ in range(before)), *references],
         "then": setting.keep.then,
         "verify": setting.minhash.verify if setting.minhash else None,
     }
     sets = [
         result.file("shingles", f"shingles-{number}")
-        for number, result in enumerate(signed)
+        for number, result in enumerate(signed, before)
         if "shingles" in result.files
     ]
     inputs = (components.file("components"), *files, *sets)
@@ -232,11 +247,11 @@ def _components(forests: Sequence[Committed], runner: Runner) -> Committed:
 
 
 def _apply(
-    parts: Sequence[Part], signed: Sequence[Committed], decisions: Sequence[Committed], runner: Runner
+    parts: Sequence[Part], first: int, signed: Sequence[Committed], decisions: Sequence[Committed], runner: Runner
 ) -> list[Committed]:
     decided = tuple(result.file("decisions", f"decisions-{index}") for index, result in enumerate(decisions))
     tasks = []
-    for number, (part, result) in enumerate(zip(parts, signed, strict=True)):
+    for number, (part, result) in enumerate(zip(parts, signed, strict=True), first):
         assert part.verdicts is not None
         inputs = (replace(part.verdicts, name="verdicts"), result.file("signatures"), *decided)
         tasks.append(

@@ -57,6 +57,11 @@ def signature_schema(permutations: int) -> pa.Schema:
     )
 
 
+def index_schema(permutations: int) -> pa.Schema:
+    """A signature file of an index: survivors, and the group that their components had."""
+    return pa.schema([*signature_schema(permutations), ("group", ID)])
+
+
 class Rows(NamedTuple):
     """Rows of signature files as arrays: 16-byte columns as (n, 2) little-endian words."""
 
@@ -126,6 +131,16 @@ def gather_rows(paths: Sequence[str], numbers: NDArray[np.uint64], *, signed: bo
                 pieces.append(take_rows(signature_rows(batch, signed=signed), chosen))
     columns: Iterator[Any] = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
     return Rows(*columns)
+
+
+def gather_groups(paths: Sequence[str], numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """(n, 2) words: the group that an index gives each document, or its id; by ascending numbers."""
+    pieces = []
+    for path, positions in _by_part(paths, numbers):
+        with pa.memory_map(path) as file:
+            for batch, chosen in _by_batch(pa.ipc.open_file(file), positions):
+                pieces.append(binary_words(batch.column("group" if "group" in batch.schema.names else "id"))[chosen])
+    return np.concatenate(pieces)
 
 
 def gather_shingles(paths: Sequence[str], numbers: NDArray[np.uint64]) -> Shingles:

@@ -16,7 +16,15 @@ from numpy.typing import NDArray
 from curate.batches import BatchWriter
 from curate.dedup.keys import document_keys
 from curate.dedup.policy import policy_order
-from curate.dedup.records import DECISIONS, PART_BITS, binary_column, gather_rows, gather_shingles, take_rows
+from curate.dedup.records import (
+    DECISIONS,
+    PART_BITS,
+    binary_column,
+    gather_groups,
+    gather_rows,
+    gather_shingles,
+    take_rows,
+)
 from curate.dedup.shingles import Shingles
 from curate.dedup.survivors import BLOCK, KINDS, Criteria, Decisions, Documents, Kept, undecided
 from curate.task import Counts, File, Output
@@ -49,7 +57,7 @@ def decide_components(params: Mapping[str, Any], inputs: Sequence[File], output:
                 "duplicate_kind": pa.array([None, *KINDS.values()], pa.string()).take(pa.array(decisions.kinds)),
                 "jaccard": pa.array(decisions.jaccards, mask=np.isnan(decisions.jaccards)),
                 "cluster_size": pa.array(sizes.astype(np.int32)),
-                "group": binary_column(linked.ids[np.searchsorted(numbers, roots)]),
+                "group": binary_column(linked.groups(roots)),
             }
         )
     histogram = Counter(clusters[~removed].tolist())
@@ -75,6 +83,11 @@ class _Linked:
         self._order = policy_order(
             rows.ids, tiers[self._part], ranks[self._part], rows.chars, rows.dates, params["then"]
         )
+
+    def groups(self, roots: NDArray[np.uint64]) -> NDArray[np.uint64]:
+        """The group of each component, given its root."""
+        distinct, positions = np.unique(roots, return_inverse=True)
+        return gather_groups(self._signatures, distinct)[positions]
 
     def decide(self) -> Decisions:
         """Block after block in policy order: the kept documents of a block are final, and decide on all that follow."""

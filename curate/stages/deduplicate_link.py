@@ -68,7 +68,7 @@ def cut_components(params: Mapping[str, Any], inputs: Sequence[File], output: Ou
     sizes = np.diff(np.append(starts, len(roots)))
     batches = 0
     with BatchWriter(output.path("components"), COMPONENTS, compressed=False) as writer:
-        for low, high in _ranges(starts, len(roots), params["documents"]):
+        for low, high in component_ranges(starts, len(roots), params["documents"]):
             writer.write({"number": pa.array(numbers[low:high]), "root": pa.array(roots[low:high])})
             batches += 1
     return {
@@ -79,17 +79,16 @@ def cut_components(params: Mapping[str, Any], inputs: Sequence[File], output: Ou
     }
 
 
-def _ranges(starts: NDArray[np.int64], end: int, most: int) -> list[tuple[int, int]]:
+def component_ranges(starts: NDArray[np.int64], end: int, most: int) -> list[tuple[int, int]]:
     """Runs of whole components of at most `most` documents, or of one component."""
-    cuts: list[int] = []
+    bounds = np.append(starts, end)
+    ranges: list[tuple[int, int]] = []
     position = 0
     while position < len(starts):
-        first = int(starts[position])
-        cuts.append(first)
-        position = max(int(np.searchsorted(starts, first + most, "right")) - 1, position + 1)
-        if first + most >= end:
-            break
-    return list(zip(cuts, [*cuts[1:], end], strict=True))
+        last = max(int(np.searchsorted(bounds, bounds[position] + most, "right")) - 1, position + 1)
+        ranges.append((int(bounds[position]), int(bounds[last])))
+        position = last
+    return ranges
 
 
 def _read_forest(path: str) -> Forest:
