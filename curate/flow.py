@@ -45,17 +45,30 @@ class Part:
 
 
 @dataclass(frozen=True)
+class Classified:
+    """A source's quality classifier: its model, what the model says of itself, the least score kept of a share."""
+
+    model: File
+    card: Mapping[str, Any]
+    least_score: float | None = None
+
+
+@dataclass(frozen=True)
 class Flow:
     """What a run has made."""
 
     parts: tuple[Part, ...]
     metrics: tuple[tuple[str, str], ...] = ()
-    thresholds: Mapping[str, float] = field(default_factory=dict)
-    """The least quality score kept, by source, where a share of the highest is."""
+    quality: Mapping[str, Classified] = field(default_factory=dict)
+    """What scored the documents, by source."""
     shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
     ledger: tuple[Committed, ...] = ()
     documents: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
     """Documents kept as Parquet, by the step after which they were, a result per part."""
+
+    def least_score(self, source: str) -> float | None:
+        """The least quality score kept, where a share of the highest is."""
+        return self.quality[source].least_score if source in self.quality else None
 
 
 def keep_documents(flow: Flow, step: str, runner: Runner) -> Flow:
@@ -140,7 +153,7 @@ def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         Task(
             f"verdicts-{part.source}",
             "curate.stages.judge:judge_part",
-            {"steps": verdict_steps(pipeline, part.source, flow.thresholds.get(part.source))},
+            {"steps": verdict_steps(pipeline, part.source, flow.least_score(part.source))},
             tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns)),
             part.name,
         )

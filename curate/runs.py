@@ -160,6 +160,7 @@ def publish_run(
     publish(
         folder / "tokens", {f"{part.name}.arrow": part.tokens.files["tokens"] for part in flow.parts if part.tokens}
     )
+    publish(folder / "quality", {f"{name}.arrow": each.model for name, each in flow.quality.items() if each.card})
     shards = {
         f"{split}-{number:05d}.arrow": result.files["shard"]
         for split, results in flow.shards.items()

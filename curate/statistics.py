@@ -30,6 +30,7 @@ def run_statistics(pipeline: Pipeline, flow: Flow) -> Stats:
             "funnel": funnel(pipeline, parts),
             "edited_chars": _total(part.evaluated.counts["edited_chars"] for part in parts if part.evaluated),
             "datatrove": _block_statistics(parts),
+            "quality": _quality_statistics(flow, name, parts),
             "kept": sum(
                 part.decided[-1].counts["kept"] for part in parts if part.decided and is_output(pipeline, part)
             ),
@@ -44,6 +45,21 @@ def run_statistics(pipeline: Pipeline, flow: Flow) -> Stats:
         for split, results in flow.shards.items()
     }
     return {"name": pipeline.name, "sources": sources, "shards": shards}
+
+
+def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> Stats:
+    """Documents per twentieth of the quality score, and what the model says of itself but for its curves."""
+    scored = [part.scored.counts["scores"] for part in parts if part.scored is not None]
+    if not scored:
+        return {}
+    classified = flow.quality[source]
+    card = {key: value for key, value in classified.card.items() if key != "held_out"}
+    held_out = {key: value for key, value in classified.card.get("held_out", {}).items() if key != "points"}
+    return {
+        "scores": [sum(counts) for counts in zip(*scored, strict=True)],
+        "least_score": classified.least_score,
+        "model": card | {"held_out": held_out},
+    }
 
 
 def funnel(pipeline: Pipeline, parts: list[Part]) -> list[Stats]:

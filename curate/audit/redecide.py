@@ -6,10 +6,11 @@ neither the run's size nor its width. Exact up to deduplication. Knows verdicts;
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,8 +22,9 @@ from curate.audit.ledger import BEFORE_DOCUMENTS
 from curate.audit.lineage import verdict_settings
 from curate.audit.opened import OpenedPart, OpenedRun
 from curate.chance import draw
-from curate.config.models import Pipeline
+from curate.config.models import Pipeline, Quality, Source
 from curate.filters.expression import parse
+from curate.quality.keep import threshold_of_share
 from curate.records import ID
 from curate.stages.judge import judge_step
 from curate.steps import verdict_steps
@@ -67,9 +69,31 @@ class Steps:
 def changed_steps(run: OpenedRun, pipeline: Pipeline) -> dict[str, Steps]:
     """Per source the verdict steps that the run applied, and those of a changed pipeline."""
     return {
-        name: Steps(tuple(verdict_settings(run, name)), tuple(verdict_steps(pipeline, name)))
+        name: Steps(
+            tuple(verdict_settings(run, name)),
+            _as_committed(verdict_steps(pipeline, name, _least_score(run, pipeline.sources[name], name))),
+        )
         for name in run.pipeline.sources
     }
+
+
+def _least_score(run: OpenedRun, source: Source, name: str) -> float | None:
+    """The least quality score kept where the source keeps a share of the highest, found over its whole ledger."""
+    setting = source.setting(Quality)
+    if setting is None or setting.keep_share is None:
+        return None
+
+    def chunks() -> Iterator[npt.NDArray[np.float32]]:
+        for part, path in zip(run.parts, run.ledger, strict=True):
+            if part.source == name:
+                yield pq.read_table(path, columns=["quality_score"]).column(0).drop_null().to_numpy()
+
+    return threshold_of_share(chunks, setting.keep_share)
+
+
+def _as_committed(steps: list[dict[str, Any]]) -> tuple[Step, ...]:
+    """Steps as a manifest holds them: as JSON."""
+    return tuple(json.loads(json.dumps(steps)))
 
 
 @dataclass(frozen=True)
@@ -161,23 +185,36 @@ SUMS = (
     "documents", "passed", "passes", "admitted", "removed",
     "kept", "kept_tokens", "staying", "staying_tokens", "admitted_chars",
     "freed_at_most", "displaced_at_most",
-    "text_chars", "tokens_squared", "chars_squared", "chars_tokens",
 )  # fmt: skip
-"""What is added up per source and language. `staying`: kept before and passing still. `freed_at_most`: duplicates whose
-survivor no longer passes; `displaced_at_most`: survivors that those could in turn replace. The last four are of kept
-documents, for tokens per character."""
+"""What is added up per source and language. `staying`: kept before and passing still. `admitted_chars`: of their text
+after edits. `freed_at_most`: duplicates whose survivor no longer passes; `displaced_at_most`: survivors that those could
+in turn replace."""
+
+
+class Flip(NamedTuple):
+    """A document whose verdict changes, drawn for a sample: smallest draws first. `chars`: of its text after edits."""
+
+    draw: int
+    part: str
+    document: int
+    id: bytes
+    source: str
+    language: str | None
+    chars: int
 
 
 @dataclass
 class Sums:
-    """Sums by (source, language), flips by rule, and samples of flips: (draw, part, document, id), smallest draws."""
+    """Sums by (source, language), flips by rule, and samples of the flips of each source."""
 
     groups: dict[tuple[str, str | None], npt.NDArray[np.float64]] = field(default_factory=dict)
     admitted_by: Counter[str] = field(default_factory=Counter)
     removed_by: Counter[str] = field(default_factory=Counter)
-    samples: dict[str, list[tuple[int, str, int, bytes]]] = field(
-        default_factory=lambda: {"admitted": [], "removed": []}
-    )
+    samples: dict[tuple[str, str], list[Flip]] = field(default_factory=dict)
+
+    def sample(self, kind: str) -> list[Flip]:
+        """The sample of documents `admitted` or `removed`, over all sources."""
+        return sorted(flip for (each, _), flips in self.samples.items() if each == kind for flip in flips)
 
     def total(self, name: str, sources: Sequence[str] | None = None) -> int:
         """A sum over all groups, or those of some sources."""
@@ -198,12 +235,10 @@ class Sums:
         kept, tokens, text, size = (_numbers(table, name) for name in ("kept", "tokens", "text_chars", "cluster_size"))
         staying = (kept > 0) & decided.passes
         leaving = (kept > 0) & ~decided.passes & (size > 1)
-        text_kept, tokens_kept = text * kept, tokens * kept
         columns = [
             np.ones(len(kept)), decided.passed, decided.passes, admitted, removed,
-            kept, tokens_kept, staying, tokens * staying, text * admitted,
+            kept, tokens * kept, staying, tokens * staying, text * admitted,
             leaving * (size - 1), leaving * np.maximum(size - 3, 0),
-            text_kept, tokens_kept**2, text_kept**2, text_kept * tokens_kept,
         ]  # fmt: skip
         languages = _one(table, "language").dictionary_encode()
         codes = pc.fill_null(languages.indices, len(languages.dictionary)).to_numpy(zero_copy_only=False)
@@ -218,13 +253,19 @@ class Sums:
         rows = np.flatnonzero(mask)
         if not most or not len(rows):
             return
-        ids = _one(decided.documents, "id").take(pa.array(rows)).cast(ID)
-        draws = draw(ids, seed, "audit")
+        table = decided.documents
+        draws = draw(_one(table, "id").take(pa.array(rows)).cast(ID), seed, "audit")
         least = np.argsort(draws, kind="stable")[:most]
+        taken = table.select(["id", "language", "chars", "edits"]).take(pa.array(rows[least])).combine_chunks()
+        columns = (draws[least].tolist(), rows[least].tolist(), taken.column("id").to_pylist())
+        languages, chars = taken.column("language").to_pylist(), _numbers(taken, "text_chars").tolist()
+        source = decided.part.source
         found = [
-            (int(draws[i]), decided.part.name, decided.first + int(rows[i]), ids[int(i)].as_py()) for i in least
+            Flip(number, decided.part.name, decided.first + row, id, source, language, int(length))
+            for number, row, id, language, length in zip(*columns, languages, chars, strict=True)
         ]
-        self.samples[kind] = sorted([*self.samples[kind], *found])[:most]
+        before = self.samples.get((kind, source), [])
+        self.samples[kind, source] = sorted([*before, *found])[:most]
 
 
 def _numbers(table: pa.Table, name: str) -> npt.NDArray[np.float64]:

@@ -13,8 +13,9 @@ from math import sqrt
 
 from curate.config import ConfigError
 from curate.config.models import Pipeline, Quality
-from curate.flow import Flow, Part
+from curate.flow import Classified, Flow, Part
 from curate.quality import compile_kernels
+from curate.quality.model import read_card
 from curate.runner import Runner, check_balance
 from curate.steps import verdict_steps
 from curate.storage import digest_file
@@ -52,7 +53,9 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             check_balance(f"score {part.name}", into=part.read.counts["documents"], scored=result.counts["documents"])
             part = replace(part, columns=(*part.columns, result.file("columns")), scored=result)
         scored.append(part)
-    return replace(flow, parts=tuple(scored), thresholds=_thresholds(scoring, scored, runner))
+    least = _least_scores(scoring, scored, runner)
+    classified = {name: Classified(model, read_card(model.path), least.get(name)) for name, model in models.items()}
+    return replace(flow, parts=tuple(scored), quality=classified)
 
 
 def _models(
@@ -121,7 +124,7 @@ def _sampling(pipeline: Pipeline, owner: str, side: str, parts: Sequence[Part], 
     return tasks
 
 
-def _thresholds(scoring: dict[str, Quality], parts: Sequence[Part], runner: Runner) -> dict[str, float]:
+def _least_scores(scoring: dict[str, Quality], parts: Sequence[Part], runner: Runner) -> dict[str, float]:
     """The least score kept, by source, where a share is to be kept."""
     shares = {name: setting.keep_share for name, setting in scoring.items() if setting.keep_share is not None}
     tasks = [
