@@ -66,11 +66,12 @@ def _answering(function: Callable[[argparse.Namespace], int]) -> Callable[[argpa
 
     def call(options: argparse.Namespace) -> int:
         from curate.audit.opened import AuditError
+        from curate.filters.errors import PackError
         from curate.shards.reader import ShardError
 
         try:
             return function(options)
-        except (AuditError, ShardError) as error:
+        except (AuditError, PackError, ShardError) as error:
             ERR.print(Text.assemble(("error ", "bold red"), str(error)))
             return 1
 

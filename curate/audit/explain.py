@@ -26,6 +26,7 @@ _MOST_SHOWN = 20_000
 """Characters of a text that are shown; --full shows all."""
 _MOST_BYTES = 1 << 20
 """Bytes of an original record that are read."""
+_GZIP = 31  # zlib's code for a gzip header and the largest window
 _CONTEXT = 2  # unchanged lines around a difference
 
 _ORIGIN = ("source", "file", "offset", "length", "record_id", "url", "date", "chars")
@@ -155,7 +156,8 @@ def _cut(text: str, length: int | None) -> str:
 
 
 def original_bytes(found: Found) -> bytes:
-    """The record as it lies in its input file, decompressed; at most 1 MiB. Raises AuditError where it cannot be read.
+    """The record as it lies in its input file, decompressed where it can be; at most 1 MiB. Raises AuditError where
+    the file cannot be read.
 
     Rows of tables are read again whole: the line of a JSON Lines file.
     """
@@ -166,9 +168,12 @@ def original_bytes(found: Found) -> bytes:
                 return _table_row(path, file, offset)
             file.seek(offset)
             raw = file.read(min(length, _MOST_BYTES) if length else _MOST_BYTES)
-        return zlib.decompressobj(wbits=47).decompress(raw, _MOST_BYTES) if raw[:2] == b"\x1f\x8b" else raw
-    except (OSError, EOFError, zlib.error) as error:
+    except (OSError, EOFError) as error:
         raise AuditError(f"cannot read {path} at {offset:,}: {error}") from None
+    try:
+        return zlib.decompressobj(wbits=_GZIP).decompress(raw, _MOST_BYTES)
+    except zlib.error:
+        return raw  # not compressed, or damaged: as it lies
 
 
 def _table_row(path: str, file: Any, number: int) -> bytes:

@@ -34,7 +34,8 @@ def condition(run: OpenedRun, failed: str | None, kept: bool | None, where: str 
         known = known_rules(run)
         steps = {rule.split("/")[0] for rule in known}
         if failed in steps:
-            conditions.append(f"len(list_filter(failed, rule -> starts_with(rule, '{failed}/'))) > 0")
+            listed = ", ".join(f"'{rule}'" for rule in known if rule.startswith(f"{failed}/"))
+            conditions.append(f"list_has_any(failed, [{listed}])")
         elif failed in known:
             conditions.append(f"list_contains(failed, '{failed}')")
         else:

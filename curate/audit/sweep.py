@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Cell, Table
 from curate.audit.redecide import Sums, changed_steps, redecide_all
-from curate.audit.whatif import Outcome, needs_run
+from curate.audit.whatif import needs_run, outcome_of
 
 _SWEEP = re.compile(r"(?P<key>[^=]+)=(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+)(?::(?P<points>\d+))?")
 _POINTS = 10
 _MOST_POINTS = 50
+_SAMPLE = 200  # documents let in at a point whose tokens are counted
 _BAR = 40  # characters of the longest bar
 
 
@@ -48,21 +49,18 @@ def sweep(run: OpenedRun, sets: Sequence[str], text: str) -> Answer:
     sums = [Sums() for _ in variants]
     for group in redecide_all(run, variants):
         for total, steps, decided in zip(sums, variants, group, strict=True):
-            total.add(decided, steps[decided.part.source], 0, 0)
-    outputs = tuple(name for name, source in run.pipeline.sources.items() if source.role == "training")
-    outcomes = [
-        Outcome(steps, total, outputs, not run.pipeline.combine) for steps, total in zip(variants, sums, strict=True)
-    ]
+            total.add(decided, steps[decided.part.source], run.pipeline.seed, _SAMPLE)
+    outcomes = [outcome_of(run, steps, total) for steps, total in zip(variants, sums, strict=True)]
+    outputs = outcomes[0].outputs
     most = max(outcome.sums.total("passes", outputs) for outcome in outcomes) or 1
     rows: list[tuple[Cell, ...]] = []
     for value, outcome in zip(values, outcomes, strict=True):
         passes = outcome.sums.total("passes", outputs)
-        tokens, _ = outcome.tokens()
-        rows.append((value, passes, str(outcome.documents()), tokens, "█" * round(_BAR * passes / most)))
+        rows.append((value, passes, str(outcome.documents()), str(outcome.tokens()), "█" * round(_BAR * passes / most)))
     now = outcomes[0].before
     table = Table(
         f"Yield as {key} moves",
-        (key, "pass every rule", "kept", "tokens, about", ""),
+        (key, "pass every rule", "kept", "tokens", ""),
         tuple(rows),
         f"the run kept {now[0]:,} documents, {now[1]:,} tokens",
     )
@@ -71,7 +69,8 @@ def sweep(run: OpenedRun, sets: Sequence[str], text: str) -> Answer:
             "value": value,
             "passes": outcome.sums.total("passes", outputs),
             "kept": [outcome.documents().low, outcome.documents().high],
-            "tokens": outcome.tokens()[0],
+            "tokens": outcome.tokens().tokens,
+            "margin": outcome.tokens().margin,
         }
         for value, outcome in zip(values, outcomes, strict=True)
     ]

@@ -6,7 +6,6 @@ near-copy of one kept, and a survivor that goes may free its duplicates. Says so
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,14 +14,14 @@ import yaml
 
 from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Cell, Passage, Table
-from curate.audit.redecide import Steps, Sums, changed_steps, redecide
+from curate.audit.redecide import Flip, Steps, Sums, changed_steps, redecide
 from curate.audit.rules import bounds
 from curate.audit.snippets import snippet
+from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
 from curate.config.models import Deduplicate, Language, Model, Pipeline, Quality, Source
 from curate.flow import read_params
 from curate.steps import evaluation_steps
 
-_TWO_SIDED_95 = 1.959964  # normal quantile
 _SHOWN_GROUPS = 30
 _THRESHOLDS: dict[type[Model], set[str]] = {
     Language: {"keep", "minimum", "most_other"},
@@ -50,6 +49,8 @@ class Outcome:
     sums: Sums
     outputs: tuple[str, ...]
     exact: bool
+    counted: Mapping[bytes, int]
+    """Tokens of the sampled documents that are let in, by id."""
 
     @property
     def before(self) -> tuple[int, int]:
@@ -65,37 +66,12 @@ class Outcome:
         low = staying - self.sums.total("displaced_at_most", chosen)
         return Range(low, staying + admitted + self.sums.total("freed_at_most", chosen))
 
-    def tokens(self, sources: Sequence[str] | None = None) -> tuple[int, int]:
-        """(tokens after the change if all that is let in stays, half the width of the 95 % interval).
-
-        Documents let in have never been tokenized: their tokens are a ratio estimate (Cochran 1977, chapter 6) from the
-        tokens and characters of their source's kept documents.
-        """
-        total, variance = 0.0, 0.0
-        for source in self.outputs if sources is None else sources:
-            sums = {name: self.sums.total(name, [source]) for name in _RATIO_SUMS}
-            estimate, spread = ratio_estimate(**sums)
-            total += self.sums.total("staying_tokens", [source]) + estimate
-            variance += spread
-        return round(total), round(_TWO_SIDED_95 * math.sqrt(variance))
-
-
-_RATIO_SUMS = (
-    "kept", "kept_tokens", "text_chars", "tokens_squared", "chars_squared", "chars_tokens", "admitted", "admitted_chars"
-)  # fmt: skip
-
-
-def ratio_estimate(
-    kept: int, kept_tokens: int, text_chars: int, tokens_squared: int, chars_squared: int, chars_tokens: int,
-    admitted: int, admitted_chars: int,
-) -> tuple[float, float]:  # fmt: skip
-    """(tokens of the documents let in, the estimate's variance), from sums over kept documents and over those let in."""
-    if not kept or not text_chars:
-        return 0.0, 0.0
-    ratio = kept_tokens / text_chars
-    residual = tokens_squared - 2 * ratio * chars_tokens + ratio**2 * chars_squared
-    per_document = max(residual, 0.0) / max(kept - 1, 1)
-    return ratio * admitted_chars, per_document * (admitted + kept * (admitted_chars / text_chars) ** 2)
+    def tokens(self, sources: Sequence[str] | None = None) -> Estimate:
+        """Tokens after the change if all that is let in stays."""
+        chosen = self.outputs if sources is None else sources
+        groups = [key for key in self.sums.groups if key[0] in chosen]
+        let_in = estimate_tokens(self.counted, self.sums, groups)
+        return Estimate(self.sums.total("staying_tokens", chosen) + let_in.tokens, let_in.margin)
 
 
 def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
@@ -125,7 +101,7 @@ def _without_thresholds(source: Source) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
-def decide(run: OpenedRun, pipeline: Pipeline, samples: int = 0) -> Outcome:
+def decide(run: OpenedRun, pipeline: Pipeline) -> Outcome:
     """Decide the whole ledger under a changed pipeline. Raises AuditError where only a run can answer."""
     redo = needs_run(run, pipeline)
     if redo:
@@ -133,19 +109,25 @@ def decide(run: OpenedRun, pipeline: Pipeline, samples: int = 0) -> Outcome:
     steps = changed_steps(run, pipeline)
     sums = Sums()
     for decided in redecide(run, steps):
-        sums.add(decided, steps[decided.part.source], pipeline.seed, samples)
+        sums.add(decided, steps[decided.part.source], pipeline.seed, SAMPLE)
+    return outcome_of(run, steps, sums)
+
+
+def outcome_of(run: OpenedRun, steps: Mapping[str, Steps], sums: Sums) -> Outcome:
+    """What the sums come to, with the tokens of the documents sampled."""
     outputs = tuple(name for name, source in run.pipeline.sources.items() if source.role == "training")
-    return Outcome(steps, sums, outputs, not run.pipeline.combine)
+    counted = count_tokens(run, [flip for flip in sums.sample("admitted") if flip.source in outputs])
+    return Outcome(steps, sums, outputs, not run.pipeline.combine, counted)
 
 
 def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
     """The answer to `curate whatif --set ...`."""
-    outcome = decide(run, run.changed(sets), samples)
+    outcome = decide(run, run.changed(sets))
     changes = list_changes(outcome.steps)
     if not changes:
         raise AuditError("these settings are what the run had already")
     sums, (documents, tokens), after = outcome.sums, outcome.before, outcome.documents()
-    estimate, margin = outcome.tokens()
+    estimate = outcome.tokens()
     blocks: list[Table | Passage] = [
         Table("What changes", ("rule", "was", "becomes"), tuple(changes)),
         Table(
@@ -158,21 +140,21 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
                     sums.total("removed", outcome.outputs),
                 ),
                 ("documents kept", documents, str(after), None, None),
-                ("tokens kept", tokens, _about(estimate, margin), None, None),
+                ("tokens kept", tokens, str(estimate), None, None),
             ),
             _explain_bounds(run, outcome),
         ),
         _groups(outcome),
         _flips(outcome),
     ]  # fmt: skip
-    shown = {kind: _samples(run, sums.samples[kind]) for kind in ("admitted", "removed")}
+    shown = {kind: _samples(run, sums.sample(kind)[:samples]) for kind in ("admitted", "removed")}
     for kind, title in (("admitted", "Let in"), ("removed", "Dropped")):
         blocks += [Passage(f"{title}: {name}", text) for name, text in shown[kind]]
     data = {
         "changes": [dict(zip(("rule", "was", "becomes"), change, strict=True)) for change in changes],
         "passed": {name: sums.total(name, outcome.outputs) for name in ("passed", "passes", "admitted", "removed")},
         "kept": {"before": documents, "after": [after.low, after.high], "exact": outcome.exact},
-        "tokens": {"before": tokens, "after": estimate, "margin": margin},
+        "tokens": {"before": tokens, "after": estimate.tokens, "margin": estimate.margin},
         "by": [dict(zip(_GROUP_COLUMNS, row, strict=True)) for row in _group_rows(outcome)],
         "admitted_by": dict(sums.admitted_by),
         "removed_by": dict(sums.removed_by),
@@ -181,14 +163,10 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
     return Answer(tuple(blocks), data)
 
 
-def _about(estimate: int, margin: int) -> str:
-    return f"{estimate:,} ± {margin:,}" if margin else f"{estimate:,}"
-
-
 def _explain_bounds(run: OpenedRun, outcome: Outcome) -> str:
-    tokens = "Tokens of documents let in are estimated from their characters (95 % interval)."
-    if not outcome.sums.total("admitted"):
-        tokens = "Tokens are counted, not estimated."
+    tokens = "Tokens are counted, not estimated."
+    if outcome.tokens().margin:
+        tokens = "Tokens of documents let in are estimated from a sample of them (95 % interval)."
     if outcome.exact:
         return f"Documents are exact: nothing after the rules drops any. {tokens}"
     why = "Which documents let in are near-copies or contaminated is not known before a run."
@@ -229,11 +207,11 @@ def _group_rows(outcome: Outcome) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
     for source, language in sorted(outcome.sums.groups, key=lambda key: (key[0], key[1] is None, key[1] or "")):
         row = outcome.sums.groups[source, language]
-        one = Outcome(outcome.steps, Sums({(source, language): row}), (source,), outcome.exact)
-        estimate, margin = one.tokens()
+        alone = Sums({(source, language): row}, samples=outcome.sums.samples)
+        one = Outcome(outcome.steps, alone, (source,), outcome.exact, outcome.counted)
         counts = [one.sums.total(name) for name in ("documents", "passed", "passes", "admitted", "removed", "kept")]
         tokens = one.sums.total("kept_tokens")
-        rows.append((source, language or "-", *counts, str(one.documents()), tokens, _about(estimate, margin)))
+        rows.append((source, language or "-", *counts, str(one.documents()), tokens, str(one.tokens())))
     return rows
 
 
@@ -253,11 +231,21 @@ def _flips(outcome: Outcome) -> Table:
     )
 
 
-def _samples(run: OpenedRun, chosen: Sequence[tuple[int, str, int, bytes]]) -> list[tuple[str, str]]:
-    return [(id.hex(), snippet(run, part, document)) for _, part, document, id in chosen]
+def _samples(run: OpenedRun, chosen: Sequence[Flip]) -> list[tuple[str, str]]:
+    return [(flip.id.hex(), snippet(run, flip.part, flip.document)) for flip in chosen]
 
 
 def write_changed(pipeline: Pipeline) -> str:
     """The changed pipeline as YAML, as `--write` saves it."""
     tree = pipeline.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    for name, source in pipeline.sources.items():
+        tree["sources"][name]["steps"] = [_written(step) for step in source.steps]
+    tree |= {"combine": [_written(step) for step in pipeline.combine]} if pipeline.combine else {}
     return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120)
+
+
+def _written(step: Model) -> dict[str, Any]:
+    """A step as a pipeline file has it: its one key, and of its settings those that are no defaults."""
+    kind = next(iter(type(step).model_fields))
+    setting: Model = getattr(step, kind)
+    return {kind: setting.model_dump(mode="json", by_alias=True, exclude_defaults=True)}

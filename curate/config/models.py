@@ -19,6 +19,7 @@ from pydantic import (
     model_validator,
 )
 
+from curate.config.languages import LANGUAGES
 from curate.config.sizes import parse_count
 
 
@@ -98,6 +99,9 @@ class Language(Model):
             raise ValueError("most_other needs paragraphs: true")
         if self.model is not None and "://" in self.model and self.sha256 is None:
             raise ValueError("a model that is downloaded needs its sha256")
+        unknown = [] if self.model or self.keep == "all" else [code for code in self.keep if code not in LANGUAGES]
+        if unknown:
+            raise ValueError(f"the built-in model knows no language {unknown[0]!r}; it knows {', '.join(sorted(LANGUAGES))}")
         return self
 
 

@@ -1,0 +1,88 @@
+"""Tokens of documents that were never tokenized, counted on a sample. Knows texts and tokenizers; decides nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate import tokens
+from curate.audit.lineage import lineage
+from curate.audit.opened import OpenedRun
+from curate.audit.redecide import Flip, Sums
+
+SAMPLE = 1000
+"""Documents of each source that are tokenized; where no more are let in, nothing is estimated."""
+
+_TWO_SIDED_95 = 1.959964  # normal quantile
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number of tokens, and half the width of its 95 % interval: 0 where they were counted."""
+
+    tokens: int
+    margin: int
+
+    def __str__(self) -> str:
+        return f"{self.tokens:,} ± {self.margin:,}" if self.margin else f"{self.tokens:,}"
+
+
+def count_tokens(run: OpenedRun, flips: Sequence[Flip]) -> dict[bytes, int]:
+    """Tokens of these documents' texts as they were after edits, end-of-text not counted, by id."""
+    tokenizer = tokens.load(run.pipeline.tokens.tokenizer)
+    counted: dict[bytes, int] = {}
+    for part in run.parts:
+        wanted = sorted((flip.document, flip.id) for flip in flips if flip.part == part.name)
+        if not wanted:
+            continue
+        texts = _texts(run, part.name, np.array([document for document, _ in wanted]))
+        lengths = pc.list_value_length(tokenizer.encode(texts)).to_pylist()
+        counted |= {id: length for (_, id), length in zip(wanted, lengths, strict=True)}
+    return counted
+
+
+def _texts(run: OpenedRun, part: str, documents: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
+    """The texts of documents, by ascending number, as verdicts found them."""
+    stages = ("read", "evaluate")
+    made = [each for each in lineage(run.part(part)) if each.stage.startswith(stages) and "documents" in each.files]
+    pieces, first = [], 0
+    with pa.memory_map(str(made[-1].path("documents"))) as file:
+        reader = pa.ipc.open_file(file)
+        for index in range(reader.num_record_batches):
+            batch = reader.get_batch(index)
+            low, high = np.searchsorted(documents, [first, first + batch.num_rows])
+            if low < high:
+                pieces.append(batch.column("text").take(pa.array(documents[low:high] - first)))
+            first += batch.num_rows
+    return pa.concat_arrays(pieces)
+
+
+def estimate_tokens(counted: Mapping[bytes, int], sums: Sums, groups: Sequence[tuple[str, str | None]]) -> Estimate:
+    """Tokens of all documents let in of these (source, language) groups, from those counted.
+
+    Where not all of a source's were counted: the ratio estimate, tokens per character times characters (Cochran 1977,
+    Sampling Techniques, chapter 6), with its 95 % interval.
+    """
+    total, variance = 0.0, 0.0
+    for source in dict.fromkeys(source for source, _ in groups):
+        mine = [group for group in groups if group[0] == source]
+        flips = [flip for flip in sums.samples.get(("admitted", source), []) if flip.id in counted]
+        part = Sums({group: sums.groups[group] for group in mine})
+        chars, documents = part.total("admitted_chars"), part.total("admitted")
+        sampled = [flip for flip in flips if (source, flip.language) in mine]
+        if len(sampled) == documents:
+            total += sum(counted[flip.id] for flip in sampled)
+        elif len(flips) > 1 and chars:
+            x = np.array([flip.chars for flip in flips], np.float64)
+            y = np.array([counted[flip.id] for flip in flips], np.float64)
+            ratio = y.sum() / max(x.sum(), 1.0)
+            per_document = float(((y - ratio * x) ** 2).sum() / (len(flips) - 1))
+            total += ratio * chars
+            unseen = 1 - len(sampled) / documents
+            variance += per_document * documents**2 / len(flips) * unseen
+    return Estimate(round(total), round(_TWO_SIDED_95 * math.sqrt(variance)))
