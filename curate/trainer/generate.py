@@ -145,6 +145,14 @@ def beam_search(
     return sorted([*done, *alive], key=rank, reverse=True)[:beams]
 
 
+def cache_bytes(model: GPT, prompts: Sequence[Sequence[int]], tokens: int) -> int:
+    """Memory of the keys and values when `tokens` have been added to the prompts."""
+    shape = model.shape
+    columns = min(shape.context, max(map(len, prompts)) + tokens)
+    each = model.embedding.weight.element_size()
+    return 2 * shape.layers * len(prompts) * shape.groups * shape.head_width * columns * each
+
+
 def _start(model: GPT, prompts: Sequence[Sequence[int]], tokens: int) -> tuple[Tensor, KeyValueCache]:
     """The prompts padded on the left, and an empty cache with room for them and `tokens` more."""
     context = model.shape.context

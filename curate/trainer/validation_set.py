@@ -39,7 +39,8 @@ def choose_texts(
     domains = []
     for name, path in texts.items():
         rows = [row["text"] for row in read_lines(path)]
-        kept, copies = [], 0
+        kept: list[int] = []
+        copies = 0
         for line, text in enumerate(rows):
             if limit is not None and len(kept) == limit:
                 break

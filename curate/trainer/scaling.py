@@ -1,0 +1,171 @@
+"""Scaling laws fitted to runs, and what they advise. Knows parameters, tokens and losses; knows no model.
+
+Chinchilla (Hoffmann et al. 2022, §3.3): L(N, D) = E + A / N^a + B / D^b, the sum of Huber losses (delta 1e-3) of the
+errors of log L minimised from a grid of starts. Kaplan et al. 2020, equation 1.5, fitted in the same way:
+L(N, D) = ((Nc / N)^(aN / aD) + Dc / D)^aD. Training compute is C = 6 N D.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from scipy import optimize, special  # type: ignore[import-untyped,unused-ignore]
+
+Floats = npt.NDArray[np.float64]
+
+FLOPS_PER_PARAMETER_AND_TOKEN = 6
+_DELTA = 1e-3  # Hoffmann et al. 2022, §3.3
+_NOWHERE = 1e12  # the objective where the law is not finite
+# The grid of starts, of (log A, log B, log E, a, b); a coarser one than theirs (appendix D.3) that brackets the same range.
+_CHINCHILLA_STARTS = (
+    (0.0, 5.0, 10.0, 20.0),
+    (0.0, 5.0, 10.0, 20.0),
+    (-1.0, 0.0, 1.0),
+    (0.2, 0.5, 1.0),
+    (0.2, 0.5, 1.0),
+)
+# log Nc, log Dc, aN, aD
+_KAPLAN_STARTS = ((15.0, 25.0, 35.0), (15.0, 25.0, 35.0), (0.05, 0.1, 0.3), (0.05, 0.1, 0.3))
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model: parameters (the same kind for all), tokens, and its last loss in nats per token."""
+
+    parameters: float
+    tokens: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Chinchilla:
+    """L(N, D) = E + A / N^a + B / D^b."""
+
+    E: float
+    A: float
+    B: float
+    a: float
+    b: float
+    error: float
+    """Root mean square of the errors of log L."""
+
+    def loss(self, parameters: float, tokens: float) -> float:
+        """Nats per token."""
+        return float(self.E + self.A / parameters**self.a + self.B / tokens**self.b)
+
+    def best(self, flops: float) -> tuple[float, float]:
+        """(parameters, tokens) of the least loss for this compute (Hoffmann et al. 2022, equation 4)."""
+        half = flops / FLOPS_PER_PARAMETER_AND_TOKEN
+        ratio = (self.a * self.A / (self.b * self.B)) ** (1 / (self.a + self.b))
+        parameters = ratio * half ** (self.b / (self.a + self.b))
+        return parameters, half / parameters
+
+
+@dataclass(frozen=True)
+class Kaplan:
+    """L(N, D) = ((Nc / N)^(aN / aD) + Dc / D)^aD."""
+
+    Nc: float
+    Dc: float
+    aN: float
+    aD: float
+    error: float
+
+    def loss(self, parameters: float, tokens: float) -> float:
+        """Nats per token."""
+        return float(((self.Nc / parameters) ** (self.aN / self.aD) + self.Dc / tokens) ** self.aD)
+
+
+def read_runs(rows: Iterable[Mapping[str, Any]]) -> list[Run]:
+    """Rows with `parameters`, `tokens` and `loss`. Raises ValueError for a row without them, or with none positive."""
+    runs = []
+    for number, row in enumerate(rows, 1):
+        try:
+            run = Run(float(row["parameters"]), float(row["tokens"]), float(row["loss"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"row {number}: needs the numbers parameters, tokens and loss ({error!r})") from None
+        if min(run.parameters, run.tokens, run.loss) <= 0:
+            raise ValueError(f"row {number}: parameters, tokens and loss must be positive")
+        runs.append(run)
+    return runs
+
+
+def fit_chinchilla(runs: Sequence[Run]) -> Chinchilla:
+    """The law that fits best. Raises ValueError for fewer than five runs: it has five numbers."""
+    _enough(runs, 5)
+    parameters, tokens, losses = _logs(runs)
+
+    def predicted(x: Floats) -> tuple[Floats, Floats]:
+        log_a, log_b, log_e, a, b = x
+        terms = np.stack([log_a - a * parameters, log_b - b * tokens, np.full_like(losses, log_e)])
+        total = special.logsumexp(terms, axis=0)
+        of_n, of_d, rest = np.exp(terms - total)
+        return total, np.stack([of_n, of_d, rest, -parameters * of_n, -tokens * of_d])
+
+    (log_a, log_b, log_e, a, b), error = _fit(predicted, losses, _CHINCHILLA_STARTS)
+    return Chinchilla(math.exp(log_e), math.exp(log_a), math.exp(log_b), a, b, error)
+
+
+def fit_kaplan(runs: Sequence[Run]) -> Kaplan:
+    """The law that fits best. Raises ValueError for fewer than four runs: it has four numbers."""
+    _enough(runs, 4)
+    parameters, tokens, losses = _logs(runs)
+
+    def predicted(x: Floats) -> tuple[Floats, Floats]:
+        log_n, log_d, of_n, of_d = x
+        size, data = of_n / of_d * (log_n - parameters), log_d - tokens
+        total, share = np.logaddexp(size, data), special.expit(size - data)
+        slopes = [share * of_n, of_d * (1 - share), share * (log_n - parameters), total - share * size]
+        return of_d * total, np.stack(slopes)
+
+    (log_n, log_d, of_n, of_d), error = _fit(predicted, losses, _KAPLAN_STARTS)
+    return Kaplan(math.exp(log_n), math.exp(log_d), of_n, of_d, error)
+
+
+def _enough(runs: Sequence[Run], least: int) -> None:
+    if len(runs) < least:
+        raise ValueError(
+            f"{len(runs)} runs: a fit of {least} numbers needs at least as many, and should have many more"
+        )
+
+
+def _logs(runs: Sequence[Run]) -> tuple[Floats, Floats, Floats]:
+    values = np.log(np.array([(run.parameters, run.tokens, run.loss) for run in runs], dtype=np.float64))
+    return values[:, 0], values[:, 1], values[:, 2]
+
+
+def _fit(
+    predicted: Callable[[Floats], tuple[Floats, Floats]], losses: Floats, starts: Sequence[Sequence[float]]
+) -> tuple[list[float], float]:
+    """The numbers of the least Huber loss over all starts, and the root mean square error of log L.
+
+    `predicted` gives log L of each run, and its derivative by each number: (numbers, runs).
+    """
+
+    def objective(x: Floats) -> tuple[float, Floats]:
+        with np.errstate(all="ignore"):
+            logs, slopes = predicted(x)
+            errors = logs - losses
+            value = float(special.huber(_DELTA, errors).sum()) / _DELTA
+        if not math.isfinite(value):
+            return _NOWHERE, np.zeros_like(x)
+        return value, slopes @ np.clip(errors, -_DELTA, _DELTA) / _DELTA
+
+    found = [
+        optimize.minimize(objective, np.array(start), jac=True, method="L-BFGS-B", options={"maxiter": 500})
+        for start in itertools.product(*starts)
+    ]
+    few = sorted(found, key=lambda each: float(each.fun))[:3]
+    # L-BFGS stops early where the Huber loss turns: the best few are finished without gradients
+    options = {"maxiter": 4_000, "maxfev": 4_000, "xatol": 1e-9, "fatol": 1e-12, "adaptive": True}
+    finished = [
+        optimize.minimize(lambda x: objective(x)[0], each.x, method="Nelder-Mead", options=options) for each in few
+    ]
+    numbers = min(finished, key=lambda each: float(each.fun)).x
+    return numbers.tolist(), float(np.sqrt(np.mean((predicted(numbers)[0] - losses) ** 2)))
