@@ -9,12 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import fasttext
-import fsspec
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.storage import atomic_path, digest_file, is_remote
+from curate.storage import atomic_path, digest_file, is_remote, open_binary
 from curate.text.characters import Bytes, Offsets
 
 _LABEL = "__label__"  # fastText's default prefix of labels
@@ -42,7 +41,7 @@ def local_model(address: str, sha256: str | None = None) -> str:
     if not kept.is_file():
         digest = hashlib.sha256()
         with atomic_path(kept) as temporary:
-            with fsspec.open(address, "rb") as source, open(temporary, "wb") as target:
+            with open_binary(address) as source, open(temporary, "wb") as target:
                 while chunk := source.read(_CHUNK):
                     digest.update(chunk)
                     target.write(chunk)
