@@ -15,8 +15,8 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from curate.audit.find import Found, find_ids
-from curate.audit.ledger import BEFORE_DOCUMENTS
 from curate.audit.lineage import text_versions, verdict_settings
+from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Cell, Passage, Table
 from curate.audit.rules import Judged, judged_rules

@@ -1,6 +1,6 @@
 """The ledger as a table for SQL, through DuckDB: memory bounded, spilling beside the run's temporary files.
 
-Knows Parquet files; knows what a document is: a record that was read and extracted.
+Knows Parquet files; knows no rule.
 """
 
 from __future__ import annotations
@@ -17,9 +17,6 @@ from curate.audit.present import Answer, Cell, Table
 
 MEMORY = "2GB"
 """What DuckDB may hold; beyond it, it spills to disk."""
-
-BEFORE_DOCUMENTS = ("read", "url", "extract")
-"""Steps at which a record is dropped before it is a document: no metric was computed for it."""
 
 PLAIN = "* replace (lower(hex(id)) as id, lower(hex(duplicate_of)) as duplicate_of)"
 """A select list in which ids are hexadecimal."""

@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.audit.ledger import BEFORE_DOCUMENTS
 from curate.audit.lineage import verdict_settings
+from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.opened import OpenedPart, OpenedRun
 from curate.chance import draw
 from curate.config.models import Pipeline, Quality, Source

@@ -1,0 +1,251 @@
+"""Counts over ledger rows that merge by addition: what the report shows of a run of any size.
+
+Each part's counts are made once, beside its ledger, and a report only merges them. Bounded: histograms have fixed edges,
+domains are the most frequent of each part, samples and nearest documents are so many. Knows ledger columns; knows no page.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.audit.edges import bins, edges
+from curate.audit.measures import BEFORE_DOCUMENTS, Measure, measures
+from curate.chance import draw
+from curate.records import ID
+
+Aggregate = dict[str, Any]
+Mask = npt.NDArray[np.bool_]
+
+DOMAINS = 2000
+"""Domains kept of a part and of a merger: the most frequent."""
+SAMPLE = 2000
+"""Documents of the sample on which several thresholds are moved together."""
+NEAREST = 3
+"""Documents kept on each side of each rule's bound."""
+_HUNDREDTHS = 100
+_OCTAVE = 2  # bins per doubling of lengths in tokens
+
+_HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?(?P<host>[^/?#:]+)"
+
+
+def needed_columns(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The ledger columns that `aggregate` looks at."""
+    always = [
+        "id", "source", "url", "chars", "language", "quality_score", "failed", "duplicate_kind", "duplicate_of",
+        "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens",
+    ]  # fmt: skip
+    return list(dict.fromkeys([*always, *(name for each in measures(steps) for name in each.columns)]))
+
+
+def aggregate(table: pa.Table, steps: Sequence[Mapping[str, Any]], first: int) -> tuple[Aggregate, pa.Table]:
+    """(counts, sample) of ledger rows of one source. `first` is the number of the first document in its part."""
+    early = pc.is_in(table.column("dropped_at"), value_set=pa.array(BEFORE_DOCUMENTS))
+    table = table.filter(pc.invert(pc.fill_null(early, False))).combine_chunks()
+    columns = {name: pa.concat_arrays([*table.column(name).chunks, pa.nulls(0, table.schema.field(name).type)])
+               for name in table.column_names}  # fmt: skip
+    judged = frozenset(step["name"] for step in steps)
+    failures = Failures(columns["failed"], judged)
+    kept = np.asarray(columns["kept"], bool)
+    tokens = np.asarray(pc.fill_null(columns["tokens"], 0), np.int64)
+    draws = draw(columns["id"].cast(ID), 0, "audit") if len(kept) else np.empty(0, np.uint64)
+    listed = [each for each in measures(steps) if each.bounds]
+    values = {each.name: each.values(columns) for each in listed}
+    counts: Aggregate = {
+        "documents": len(kept),
+        "passed": int((failures.total == 0).sum()),
+        "languages": _languages(columns["language"], kept, tokens),
+        "domains": _domains(columns["url"], kept, failures.total == 0, tokens),
+        "overlap": failures.overlap(),
+        "rules": {each.name: _histograms(each, values[each.name], failures, columns["chars"]) for each in listed},
+        "quality": _quality(columns["quality_score"], kept),
+        "duplicates": _duplicates(columns),
+        "pii": _pii(columns["pii"]),
+        "contamination": _listed(columns["contamination"]),
+        "lengths": _lengths(tokens[kept]),
+        "nearest": {each.name: _nearest(each, values[each.name], failures, draws, columns["id"], first) for each in listed},
+    }
+    return counts, _sample(columns["id"], draws, values, listed, failures, tokens, kept)
+
+
+class Failures:
+    """Which rules of the verdict steps each row failed."""
+
+    def __init__(self, failed: pa.Array, judged: frozenset[str]) -> None:
+        entries = failed.flatten().dictionary_encode()
+        names = [str(name) for name in entries.dictionary.to_pylist()]
+        wanted = np.array([name.split("/")[0] in judged for name in names], bool)
+        codes = entries.indices.to_numpy(zero_copy_only=False)
+        rows = pc.list_parent_indices(failed).to_numpy(zero_copy_only=False)
+        chosen = wanted[codes] if len(names) else np.zeros(0, bool)
+        self.names = [name for name, want in zip(names, wanted, strict=True) if want]
+        place = np.cumsum(wanted) - 1
+        self.matrix = np.zeros((len(self.names), len(failed)), bool)
+        self.matrix[place[codes[chosen]], rows[chosen]] = True
+        self.total = self.matrix.sum(axis=0)
+
+    def of(self, rule: str) -> Mask:
+        """Who failed a rule."""
+        if rule not in self.names:
+            return np.zeros(self.matrix.shape[1], bool)
+        row: Mask = self.matrix[self.names.index(rule)]
+        return row
+
+    def overlap(self) -> dict[str, dict[str, int]]:
+        """How many failed both of two rules."""
+        wide = self.matrix.astype(np.float32)  # exact up to 2^24 rows at once; row groups have 2^16
+        both = (wide @ wide.T).astype(np.int64)
+        return {
+            first: {second: int(both[i, j]) for j, second in enumerate(self.names) if both[i, j]}
+            for i, first in enumerate(self.names)
+        }
+
+
+def _grouped(keys: pa.Array, weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, dict[str, int]]:
+    """Sums of weights by key; null is the key ''."""
+    coded = pc.fill_null(keys, "").dictionary_encode()
+    codes, names = coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
+    sums = {name: np.bincount(codes, weights=weight, minlength=len(names)) for name, weight in weights.items()}
+    return {key: {name: int(column[i]) for name, column in sums.items()} for i, key in enumerate(names)}
+
+
+def _languages(languages: pa.Array, kept: Mask, tokens: npt.NDArray[np.int64]) -> Aggregate:
+    return _grouped(languages, {"documents": np.ones(len(kept)), "kept": kept, "tokens": tokens})
+
+
+def _domains(urls: pa.Array, kept: Mask, passed: Mask, tokens: npt.NDArray[np.int64]) -> Aggregate:
+    hosts = pc.struct_field(pc.extract_regex(urls, _HOST), "host")
+    weights = {"documents": np.ones(len(kept)), "passed": passed, "kept": kept, "tokens": tokens}
+    return _most(_grouped(pc.utf8_lower(hosts), weights))
+
+
+def _most(domains: Aggregate) -> Aggregate:
+    """The most frequent domains; '' stays."""
+    if len(domains) <= DOMAINS:
+        return domains
+    order = sorted(domains, key=lambda name: (name != "", -domains[name]["documents"], name))
+    return {name: domains[name] for name in order[:DOMAINS]}
+
+
+def _histograms(measure: Measure, values: Any, failures: Failures, chars: pa.Array) -> Aggregate:
+    """Values of all documents; and of those that no other rule drops, their number and characters: sparse, by bin."""
+    at = edges(measure.bounds)
+    known = ~np.isnan(values)
+    others_pass = (failures.total == failures.of(measure.name)) & known
+    number = bins(values[known], at)
+    lengths = np.asarray(pc.fill_null(chars, 0), np.float64)
+    return {
+        "low": measure.low, "high": measure.high, "exclusive": measure.exclusive, "metric": measure.metric,
+        "key": measure.key, "whole_key": measure.whole_key,
+        "values": _sparse(number),
+        "others_pass": _sparse(number[others_pass[known]]),
+        "others_pass_chars": _sparse(number[others_pass[known]], lengths[others_pass]),
+    }  # fmt: skip
+
+
+def _sparse(numbers: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None = None) -> dict[str, int]:
+    """{bin: count}."""
+    if not len(numbers):
+        return {}
+    sums = np.bincount(numbers, weights=weights)
+    return {str(i): int(sums[i]) for i in np.flatnonzero(sums)}
+
+
+def _quality(scores: pa.Array, kept: Mask) -> Aggregate:
+    known = np.asarray(pc.is_valid(scores), bool)
+    percent = np.floor(np.asarray(pc.fill_null(scores, 0), np.float64) * _HUNDREDTHS).astype(np.int64)
+    return {"all": _sparse(percent[known]), "kept": _sparse(percent[known & kept])}
+
+
+def _duplicates(columns: Mapping[str, pa.Array]) -> Aggregate:
+    size = np.asarray(pc.fill_null(columns["cluster_size"], 0), np.int64)
+    survives = (size > 1) & np.asarray(pc.is_null(columns["duplicate_of"]), bool)
+    kinds = Counter(kind for kind in columns["duplicate_kind"].drop_null().to_pylist())
+    similarity = columns["jaccard"].filter(pc.is_valid(columns["duplicate_of"])).drop_null()
+    percent = np.floor(np.nan_to_num(np.asarray(similarity, np.float64)) * _HUNDREDTHS + 1e-4).astype(np.int64)
+    return {"kinds": dict(sorted(kinds.items())), "clusters": _sparse(size[survives]), "jaccard": _sparse(percent)}
+
+
+def _pii(found: pa.Array) -> Aggregate:
+    counts = np.asarray(found.items, np.int64)
+    return _grouped(found.keys.cast(pa.string()), {"documents": np.ones(len(counts)), "found": counts})
+
+
+def _listed(found: pa.Array) -> dict[str, int]:
+    names = Counter(str(name).rpartition("#")[0] or str(name) for name in found.flatten().to_pylist())
+    return dict(sorted(names.items()))
+
+
+def _lengths(tokens: npt.NDArray[np.int64]) -> dict[str, int]:
+    """Documents by half-octave of their tokens: bin k holds lengths from 2^(k/2)."""
+    return _sparse(np.floor(np.log2(np.maximum(tokens, 1)) * _OCTAVE + 1e-9).astype(np.int64))
+
+
+def _nearest(measure: Measure, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:
+    """Documents nearest to the bound, on either side; first those that no other rule drops."""
+    distance = np.min([np.abs(values - bound) for bound in measure.bounds], axis=0)
+    fails = measure.fails(values)
+    disturbed = failures.total != failures.of(measure.name)
+    sides = {}
+    for side, mask in (("fails", fails), ("passes", ~fails)):
+        rows = np.flatnonzero(mask & ~np.isnan(values))
+        order = rows[np.lexsort((draws[rows], distance[rows], disturbed[rows]))][:NEAREST]
+        sides[side] = [
+            [bool(disturbed[i]), float(distance[i]), int(draws[i]), float(values[i]), id.hex(), first + int(i)]
+            for i, id in zip(order, ids.take(pa.array(order)).to_pylist(), strict=True)
+        ]
+    return sides
+
+
+def _sample(
+    ids: pa.Array, draws: Any, values: Mapping[str, Any], listed: Sequence[Measure], failures: Failures, tokens: Any,
+    kept: Mask,
+) -> pa.Table:  # fmt: skip
+    """The documents with the smallest draws: each rule's value, and whether a rule without a bound drops it."""
+    rows = np.argsort(draws, kind="stable")[:SAMPLE]
+    movable = {each.name for each in listed}
+    fixed = np.zeros(len(kept), bool)
+    for name in failures.names:
+        if name not in movable:
+            fixed |= failures.of(name)
+    columns = {
+        "draw": pa.array(draws[rows], pa.uint64()),
+        "fixed": pa.array(fixed[rows], pa.bool_()),
+        "kept": pa.array(kept[rows], pa.bool_()),
+        **{each.name: pa.array(values[each.name][rows], pa.float64()) for each in listed},
+    }
+    return pa.table(columns)
+
+
+def merge(aggregates: Sequence[Aggregate]) -> Aggregate:
+    """The sum of several."""
+    total: Aggregate = {}
+    for each in aggregates:
+        _add(total, each)
+    if "domains" in total:
+        total["domains"] = _most(total["domains"])
+    return total
+
+
+def _add(total: Aggregate, other: Aggregate) -> None:
+    for key, value in other.items():
+        if isinstance(value, dict):
+            _add(total.setdefault(key, {}), value)
+        elif isinstance(value, list):
+            total[key] = sorted([*total.get(key, []), *value])[:NEAREST]
+        elif isinstance(value, bool | str | None) or key in ("low", "high"):
+            total[key] = value
+        else:
+            total[key] = total.get(key, 0) + value
+
+
+def merge_samples(samples: Sequence[pa.Table]) -> pa.Table:
+    """The documents with the smallest draws of several samples; a rule that a source lacks is null."""
+    table = pa.concat_tables(samples, promote_options="default")
+    return table.take(pc.sort_indices(table, sort_keys=[("draw", "ascending")])[:SAMPLE]).combine_chunks()

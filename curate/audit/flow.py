@@ -1,0 +1,46 @@
+"""The stages that count for reports: per ledger part, then merged group by group until one remains. Executes nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from curate.flow import Flow, Part
+from curate.runner import Runner
+from curate.task import Committed, Task
+
+_MERGED_AT_ONCE = 64
+"""Parts whose counts one task merges: its memory is bounded, and the driver reads one file whatever the run's size."""
+
+
+def aggregate(flow: Flow, runner: Runner) -> Committed | None:
+    """The counts of the whole run (files `aggregate` and `sample`), or None for a run without parts."""
+    results = runner.stage(
+        "aggregate",
+        [
+            Task(
+                "aggregate",
+                "curate.stages.aggregate:aggregate_part",
+                {"source": part.source, "part": part.name, "steps": _verdict_steps(part)},
+                (result.file("ledger"),),
+                part.name,
+            )
+            for part, result in zip(flow.parts, flow.ledger, strict=True)
+        ],
+    )
+    while len(results) > 1:
+        groups = [results[i : i + _MERGED_AT_ONCE] for i in range(0, len(results), _MERGED_AT_ONCE)]
+        results = runner.stage("merge-aggregates", [_merge(group) for group in groups])
+    return results[0] if results else None
+
+
+def _verdict_steps(part: Part) -> list[dict[str, Any]]:
+    """The verdict steps that the part was judged by."""
+    steps: list[dict[str, Any]] = part.decided[0].task.params["steps"] if part.decided else []
+    return steps
+
+
+def _merge(group: list[Committed]) -> Task:
+    files = tuple(
+        result.file(name, f"{name}-{i}") for i, result in enumerate(group) for name in ("aggregate", "sample")
+    )
+    return Task("aggregate-merge", "curate.stages.aggregate:merge_parts", {}, files, f"{len(group)} parts")
