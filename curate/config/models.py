@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import (
     AfterValidator,
@@ -213,15 +213,32 @@ class Decontaminate(Model):
     fields: Strings | None = Field(None, description="fields of an item to match; default: every text field")
 
 
+PersonalType = Literal[
+    "EMAIL", "PHONE", "IP_ADDRESS", "MAC_ADDRESS", "CREDIT_CARD", "IBAN", "SSN", "API_KEY", "CRYPTO"
+]
+PERSONAL_TYPES: tuple[PersonalType, ...] = get_args(PersonalType)
+PersonalTypes = Annotated[tuple[PersonalType, ...], BeforeValidator(_as_list), Field(min_length=1)]
+LooserOption = Literal["reserved_ip", "ssn_9xx", "card_without_luhn", "versions"]
+
+
 class Scrub(Model):
     """Replacement of personal data by typed placeholders."""
 
-    types: Strings
-    regions: Strings = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU", "CA", "BR", "JP")
-    options: dict[str, bool] = Field({}, description="looser or stricter validation, by name")
-    placeholders: dict[str, str] = Field({}, description="placeholder by type; default: [TYPE]")
+    types: PersonalTypes = PERSONAL_TYPES
+    regions: Strings = Field(
+        ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU", "CA", "BR", "JP"),
+        description="regions (ISO 3166) whose national phone numbers count",
+    )
+    options: dict[LooserOption, bool] = Field({}, description="looser validation, by name")
+    placeholders: dict[PersonalType, str] = Field({}, description="placeholder by type; default: [TYPE]")
     key: str | None = Field(None, description="replace by a hash keyed with this instead of a constant")
     drop_above: Annotated[int, Field(ge=0)] | None = Field(None, description="drop a document with more findings")
+
+    @model_validator(mode="after")
+    def _together(self) -> Scrub:
+        if self.key is not None and self.placeholders:
+            raise ValueError("give either a key or placeholders")
+        return self
 
 
 class ExtractStep(Model):
@@ -337,18 +354,31 @@ class MixtureShare(Model):
 
     @model_validator(mode="after")
     def _one(self) -> MixtureShare:
-        if (self.weight is None) == (self.epochs is None):
+        if self.weight is not None and self.epochs is not None:
             raise ValueError("give either a weight or epochs")
+        if self.epochs is not None and self.max_epochs is not None:
+            raise ValueError("epochs are exact: max_epochs goes with a weight")
         return self
 
 
 class Mixture(Model):
     """How much of each group the shards hold, in tokens."""
 
-    tokens: Count | Literal["all"] = "all"
-    by: str = Field("source", description="source, or a ledger column")
-    sources: dict[str, MixtureShare] = {}
-    temperature: Annotated[float, Field(gt=0)] | None = None
+    tokens: Count | Literal["all"] = Field("all", description="tokens of the mixture; all: as many as there are")
+    by: str = Field("source", description="source, domain, or a ledger column")
+    sources: dict[str, MixtureShare] = Field({}, description="each group's share; a group not named is left out")
+    temperature: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="weights by size to the power 1/temperature, instead of given ones"
+    )
+
+    @model_validator(mode="after")
+    def _weighted_or_tempered(self) -> Mixture:
+        for name, share in self.sources.items():
+            if self.temperature is None and share.weight is None and share.epochs is None:
+                raise ValueError(f"{name}: give either a weight or epochs")
+            if self.temperature is not None and share.weight is not None:
+                raise ValueError(f"{name}: with a temperature the weights come from the sizes; leave out the weight")
+        return self
 
     @field_validator("tokens", mode="before")
     @classmethod

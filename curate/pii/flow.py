@@ -1,0 +1,65 @@
+"""Scrubbing as tasks, one for each part that goes into the shards. Says what runs; executes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from curate.config import Pipeline
+from curate.config.models import Scrub
+from curate.flow import Flow, is_output
+from curate.pii.phones import check_regions
+from curate.pii.scrubbing import Replacement, check_replacement
+from curate.pii.spans import Detection
+from curate.runner import Runner, check_balance
+from curate.task import Task
+
+
+def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """The flow with personal data replaced in its documents, where the pipeline has the step."""
+    setting = pipeline.combined(Scrub)
+    if setting is None:
+        return flow
+    params = {
+        "types": list(setting.types),
+        "regions": list(setting.regions),
+        "options": sorted(name for name, wanted in setting.options.items() if wanted),
+        "placeholders": dict(setting.placeholders),
+        "key": setting.key,
+        "drop_above": setting.drop_above,
+    }
+    members = [position for position, part in enumerate(flow.parts) if is_output(pipeline, part)]
+    tasks = []
+    for position in members:
+        part = flow.parts[position]
+        assert part.verdicts is not None, "scrubbing comes after the verdicts"
+        inputs = (replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts"))
+        tasks.append(Task("scrub", "curate.stages.scrub:scrub_part", params, inputs, part.name))
+    parts = list(flow.parts)
+    for position, result in zip(members, runner.stage("scrub", tasks), strict=True):
+        part = parts[position]
+        counts = result.counts
+        check_balance(
+            f"scrub {part.name}",
+            into=part.decided[-1].counts["kept"],
+            kept=counts["kept"],
+            dropped=sum(counts["dropped"].values()),
+        )
+        parts[position] = replace(
+            part,
+            documents=result.file("documents"),
+            verdicts=result.file("verdicts"),
+            columns=(*part.columns, result.file("columns")),
+            decided=(*part.decided, result),
+        )
+    return replace(flow, parts=tuple(parts))
+
+
+def check_scrub(pipeline: Pipeline) -> None:
+    """Raise ValueError for a region without phone numbers, or a placeholder that would itself be replaced."""
+    setting = pipeline.combined(Scrub)
+    if setting is None:
+        return
+    options = frozenset(name for name, wanted in setting.options.items() if wanted)
+    check_regions(setting.regions)
+    placeholders = {str(name): text for name, text in setting.placeholders.items()}
+    check_replacement(Detection(setting.types, setting.regions, options), Replacement(placeholders))
