@@ -5,27 +5,25 @@ Every document in a component with another goes through `decide`; the rest are k
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from curate.batches import read_schema
-from curate.config import ConfigError, Pipeline
+from curate.config import Pipeline
 from curate.config.models import Deduplicate, MinHash
 from curate.dedup.banding import choose_banding, describe_banding
+from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
 from curate.dedup.earlier import Indexed
+from curate.dedup.line_flow import remove_lines
 from curate.dedup.safety import check_safety
+from curate.dedup.scoped import kept_documents
 from curate.dedup.survivors import BLOCK
 from curate.flow import Flow, Part
-from curate.records import ORIGIN
 from curate.runner import Runner, check_balance
 from curate.task import Committed, File, Task
 
 GROUP_DOCUMENTS = 1 << 19
 """Documents whose keys are sorted at once by one task."""
-BUCKET_KEYS = 1 << 22
-"""Keys of a bucket, on average: what one task links."""
 FAN_IN = 16
 """Forests joined by one task."""
 
@@ -90,22 +88,17 @@ def deduplicate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             group=result.file("groups"),
             decided=(*part.decided, result),
         )
-    return replace(flow, parts=tuple(parts))
+    flow = replace(flow, parts=tuple(parts))
+    return flow if setting.lines is None else remove_lines(pipeline, setting, setting.lines, flow, runner)
 
 
 def _sign(setting: Deduplicate, cut: Banding, parts: Sequence[Part], runner: Runner) -> list[Committed]:
     tasks = []
     dates = setting.keep.then in ("newest", "oldest")
     for part in parts:
-        assert part.verdicts is not None, "deduplication comes after the verdicts"
-        inputs = [replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts")]
-        scope = {"constant": {"all": "", "source": part.source}.get(setting.scope)}
-        if setting.scope not in ("all", "source"):
-            scope = {"column": setting.scope}
-        if dates or setting.scope in ORIGIN.names:
-            inputs.append(part.read.file("records"))
-        if setting.scope not in ("all", "source", *ORIGIN.names):
-            inputs.append(replace(_file_of_column(part, setting.scope), name="scope"))
+        scope, inputs = kept_documents(setting, part)
+        if dates and not any(file.name == "records" for file in inputs):
+            inputs = (*inputs, part.read.file("records"))
         params = {
             "ngram": setting.minhash.ngram if setting.minhash else 1,
             "permutations": cut.permutations,
@@ -114,24 +107,13 @@ def _sign(setting: Deduplicate, cut: Banding, parts: Sequence[Part], runner: Run
             "dates": dates,
             "scope": scope,
         }
-        tasks.append(Task("signatures", "curate.stages.deduplicate_sign:sign_part", params, tuple(inputs), part.name))
+        tasks.append(Task("signatures", "curate.stages.deduplicate_sign:sign_part", params, inputs, part.name))
     results = runner.stage("signatures", tasks)
     for part, result in zip(parts, results, strict=True):
         check_balance(
             f"signatures {part.name}", into=part.decided[-1].counts["kept"], signed=result.counts["documents"]
         )
     return results
-
-
-def _file_of_column(part: Part, name: str) -> File:
-    """The part's file that holds a ledger column. Raises ConfigError where there is none."""
-    for file in part.columns:
-        if name in read_schema(file.path).names:
-            return file
-    raise ConfigError(
-        f"combine.deduplicate.scope: the source {part.source!r} has no column {name!r} before this step; "
-        f"use all, source, or one of {', '.join(ORIGIN.names)}"
-    )
 
 
 def _decide(
@@ -183,7 +165,7 @@ def _decide(
 def _forests(kinds: Mapping[str, Any], files: Sequence[File], counts: Sequence[int], runner: Runner) -> list[Committed]:
     """The components that each bucket of keys connects."""
     keys_of_one = int(kinds["exact"]) + int(kinds["addresses"]) + kinds["bands"]
-    bits = max(0, math.ceil(math.log2(max(1, sum(counts) * keys_of_one) / BUCKET_KEYS)))
+    bits = bucket_bits(sum(counts) * keys_of_one)
     groups = _groups(counts)
     tasks = [
         Task(

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 
 from curate.batches import BatchWriter, read_batches
 from curate.dedup.records import DECISIONS, PART_BITS
-from curate.records import FAILED, ID, VERDICTS
+from curate.dedup.survivors import KINDS
+from curate.records import ID, VERDICTS
+from curate.stages.judge import verdict_columns
 from curate.task import Counts, File, Output
 
 STEP = "deduplicate"
@@ -35,7 +37,7 @@ def apply_decisions(params: Mapping[str, Any], inputs: Sequence[File], output: O
     ids = _ids(files["signatures"])
     outcome = _outcome_of_kept(ids, [file.path for file in inputs if file.name.startswith("decisions")], params["part"])
     failed: Counter[str] = Counter()
-    position = removed = 0
+    position = 0
     with (
         BatchWriter(output.path("verdicts"), VERDICTS) as verdicts,
         BatchWriter(output.path("columns"), OUTCOME) as columns,
@@ -46,15 +48,14 @@ def apply_decisions(params: Mapping[str, Any], inputs: Sequence[File], output: O
             rows = pa.array(position + np.cumsum(alive) - 1, mask=~alive)
             position += int(alive.sum())
             mine = outcome.take(rows).combine_chunks()
-            gone = np.asarray(pc.is_valid(mine["duplicate_of"]))
-            gone_kinds = mine["duplicate_kind"].filter(pa.array(gone)).combine_chunks()
-            kinds = pc.binary_join_element_wise(STEP, gone_kinds, "/")
-            verdicts.write(_dropped(verdict, gone, kinds))
+            kinds = {kind: pc.equal(mine["duplicate_kind"], kind) for kind in KINDS.values()}
+            failures = {f"{STEP}/{kind}": np.asarray(pc.fill_null(mask, False)) for kind, mask in kinds.items()}
+            verdicts.write(dropped(verdict, failures))
             columns.write({name: mine[name].combine_chunks() for name in OUTCOME.names})
             groups.write({"group": mine["group"].combine_chunks()})
-            failed.update(kinds.to_pylist())
-            removed += int(gone.sum())
-    counted = dict(sorted(failed.items()))
+            failed.update({rule: int(mask.sum()) for rule, mask in failures.items()})
+    removed = failed.total()
+    counted = {rule: count for rule, count in sorted(failed.items()) if count}
     return {
         "documents": position,
         "kept": position - removed,
@@ -90,13 +91,12 @@ def _outcome_of_kept(ids: pa.Array, decisions: Sequence[str], part: int) -> pa.T
     )
 
 
-def _dropped(verdict: pa.RecordBatch, gone: NDArray[np.bool_], rules: pa.Array) -> dict[str, pa.Array]:
-    """The verdicts, the documents that are gone failing one rule each; they had failed nothing before."""
-    mask = pa.array(gone)
-    lists = pa.ListArray.from_arrays(pa.array(np.arange(len(rules) + 1, dtype=np.int32)), rules).cast(FAILED)
-    where = pa.array(np.cumsum(gone) - 1, mask=~gone)
+def dropped(verdict: pa.RecordBatch, failures: Mapping[str, NDArray[np.bool_]]) -> dict[str, pa.Array]:
+    """The verdicts with new failures, by `step/rule`, of documents that had failed nothing before."""
+    added = verdict_columns(dict(failures), len(verdict))
+    gone = pc.invert(added["kept"])
     return {
-        "kept": pc.and_(verdict.column("kept"), pc.invert(mask)),
-        "failed": pc.if_else(mask, lists.take(where), verdict.column("failed")),
-        "dropped_at": pc.if_else(mask, STEP, verdict.column("dropped_at")),
+        "kept": pc.and_(verdict.column("kept"), added["kept"]),
+        "failed": pc.if_else(gone, added["failed"], verdict.column("failed")),
+        "dropped_at": pc.if_else(gone, added["dropped_at"], verdict.column("dropped_at")),
     }

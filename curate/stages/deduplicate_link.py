@@ -5,7 +5,6 @@ Knows keys and numbers; knows neither text nor policy.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,9 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.batches import BatchWriter, read_batches
+from curate.dedup.buckets import read_bucket, write_buckets
 from curate.dedup.components import Forest, forest_of_keys, merge_forests
 from curate.dedup.keys import document_keys
-from curate.dedup.records import COMPONENTS, FOREST, KEYS, PART_BITS, signature_rows
+from curate.dedup.records import COMPONENTS, FOREST, PART_BITS, signature_rows
 from curate.dedup.sorting import Numbers, sort_pairs
 from curate.task import Counts, File, Output
 
@@ -32,25 +32,14 @@ def sort_keys(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
             keys.append(found[present])
             numbers.append(np.repeat(np.arange(first, first + len(found), dtype=np.uint64), present.sum(axis=1)))
             first += len(found)
-    ordered, owners = sort_pairs(np.concatenate(keys), np.concatenate(numbers))
-    shift = 64 - params["bits"]
-    edges = [np.uint64(bucket << shift) for bucket in range(1, 1 << params["bits"])]
-    cuts = [0, *np.searchsorted(ordered, np.array(edges, np.uint64)).tolist(), len(ordered)]
-    with BatchWriter(output.path("keys"), KEYS, compressed=False) as writer:
-        for low, high in itertools.pairwise(cuts):
-            writer.write({"key": pa.array(ordered[low:high]), "number": pa.array(owners[low:high])})
-    return {"keys": len(ordered)}
+    found_keys = np.concatenate(keys)
+    write_buckets(output.path("keys"), found_keys, np.concatenate(numbers), params["bits"])
+    return {"keys": len(found_keys)}
 
 
 def link_bucket(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
     """Inputs: `keys` of every group. Writes `forest` (FOREST) of the documents that share a key of bucket `bucket`."""
-    keys, numbers = [], []
-    for file in inputs:
-        with pa.memory_map(file.path) as mapped:
-            batch = pa.ipc.open_file(mapped).get_batch(params["bucket"])
-            keys.append(batch.column("key").to_numpy())
-            numbers.append(batch.column("number").to_numpy())
-    forest = forest_of_keys(*sort_pairs(np.concatenate(keys), np.concatenate(numbers)))
+    forest = forest_of_keys(*read_bucket([file.path for file in inputs], params["bucket"]))
     return _write_forest(forest, output)
 
 

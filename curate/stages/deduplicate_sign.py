@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
@@ -16,6 +15,7 @@ from curate.batches import BatchWriter, read_batches
 from curate.dedup.addresses import hash_addresses
 from curate.dedup.normal import find_units
 from curate.dedup.records import NO_DATE, SHINGLES, Rows, binary_words, signature_columns, signature_schema
+from curate.dedup.scope import columns_of_documents, document_scopes
 from curate.dedup.shingles import distinct_shingles, hash_shingles, hash_texts
 from curate.dedup.signatures import sign_shingles
 from curate.task import Counts, File, Output
@@ -40,7 +40,7 @@ def sign_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
             sets = stack.enter_context(BatchWriter(output.path("shingles"), SHINGLES, compressed=False))
         beside = [read_batches(files[name]) for name in ("records", "scope") if name in files]
         for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
-            known = _documents_of([next(each) for each in beside], batch.num_rows)
+            known = columns_of_documents([next(each) for each in beside], batch.num_rows)
             kept = verdict.column("kept")
             chosen = batch.filter(kept)
             dates = _seconds(known["date"].filter(kept)) if params["dates"] else np.full(len(chosen), NO_DATE, np.int64)
@@ -54,7 +54,7 @@ def sign_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
                 binary_words(chosen.column("id")),
                 hash_texts(data, bounds, units),
                 addresses,
-                _scopes(params["scope"], known, kept, len(chosen)),
+                document_scopes(params["scope"], known, kept),
                 pc.utf8_length(chosen.column("text")).to_numpy().astype(np.int64),
                 dates,
                 np.diff(shingles.offsets).astype(np.int32) if width else np.zeros(len(chosen), np.int32),
@@ -68,31 +68,6 @@ def sign_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
     return {"documents": documents}
 
 
-def _documents_of(batches: Sequence[pa.RecordBatch], documents: int) -> dict[str, pa.Array]:
-    """Columns of batches aligned with documents, or with records, of which documents are those that go on."""
-    columns: dict[str, pa.Array] = {}
-    for batch in batches:
-        if "record_id" in batch.schema.names:
-            batch = batch.filter(pc.is_null(batch.column("dropped_at")))
-        if len(batch) != documents:
-            raise ValueError(f"{len(batch)} rows beside {documents} documents")
-        columns |= {name: batch.column(name) for name in batch.schema.names}
-    return columns
-
-
 def _seconds(dates: pa.Array) -> NDArray[np.int64]:
     filled = pc.fill_null(dates.cast(pa.int64()), NO_DATE)
     return np.asarray(filled, np.int64)
-
-
-def _scopes(scope: Mapping[str, str], known: Mapping[str, pa.Array], kept: pa.Array, documents: int) -> NDArray[np.uint64]:
-    """A 64-bit hash of each document's scope; 0 for the scope of all."""
-    if "constant" in scope:
-        return np.full(documents, _hash_name(scope["constant"]), np.uint64)
-    values = known[scope["column"]].filter(kept).cast(pa.string()).dictionary_encode()
-    hashes = np.array([*map(_hash_name, values.dictionary.to_pylist()), _hash_name("")], np.uint64)
-    return hashes[np.asarray(pc.fill_null(values.indices, len(hashes) - 1), np.int64)]
-
-
-def _hash_name(name: str) -> int:
-    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") if name else 0

@@ -1,0 +1,32 @@
+"""The inputs of a task that looks at a part's kept documents within a scope. Knows parts and columns; reads no data."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from curate.batches import read_schema
+from curate.config import ConfigError
+from curate.config.models import Deduplicate
+from curate.flow import Part
+from curate.records import ORIGIN
+from curate.task import File
+
+
+def kept_documents(setting: Deduplicate, part: Part) -> tuple[dict[str, str], tuple[File, ...]]:
+    """(what `document_scopes` takes, the files `documents`, `verdicts` and that of the scope's column, if it is one).
+
+    Raises ConfigError where the part has no such column.
+    """
+    assert part.verdicts is not None, "deduplication comes after the verdicts"
+    inputs = (replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts"))
+    if setting.scope in ("all", "source"):
+        return {"constant": "" if setting.scope == "all" else part.source}, inputs
+    if setting.scope in ORIGIN.names:
+        return {"column": setting.scope}, (*inputs, part.read.file("records"))
+    for file in part.columns:
+        if setting.scope in read_schema(file.path).names:
+            return {"column": setting.scope}, (*inputs, replace(file, name="scope"))
+    raise ConfigError(
+        f"combine.deduplicate.scope: the source {part.source!r} has no column {setting.scope!r} before this step; "
+        f"use all, source, or one of {', '.join(ORIGIN.names)}"
+    )
