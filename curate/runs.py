@@ -23,6 +23,7 @@ from curate.fingerprint import canonical, fingerprint
 from curate.flow import Flow
 from curate.lock import hold
 from curate.manifest import shard_manifest
+from curate.pii.flow import check_scrub, scrub
 from curate.progress import ProgressDisplay
 from curate.publish import publish
 from curate.quality.flow import score as score_quality
@@ -104,6 +105,10 @@ def check_steps(file: PipelineFile) -> None:
             stages.read_params(name, source)
         except (PackError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
+    try:
+        check_scrub(file.pipeline)
+    except ValueError as error:
+        raise file.error(("combine",), f"scrub: {error}") from None
 
 
 def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
@@ -133,6 +138,9 @@ def execute(
     flow = deduplicate(pipeline, flow, runner)
     if "deduplicate" in pipeline.keep:
         flow = stages.keep_documents(flow, "deduplicate", runner)
+    flow = scrub(pipeline, flow, runner)
+    if "scrub" in pipeline.keep:
+        flow = stages.keep_documents(flow, "scrub", runner)
     if until is None or until in LAST_STEPS:
         flow = stages.tokenize(pipeline, flow, runner)
     else:
