@@ -106,9 +106,7 @@ def separation(scores: NDArray[np.float32], positive: Positive, texts: pa.Array)
     }
 
 
-def baselines(
-    training: pa.Array, of_training: Positive, texts: pa.Array, positive: Positive
-) -> dict[str, dict[str, float | None]]:
+def baselines(training: pa.Array, of_training: Positive, texts: pa.Array, positive: Positive) -> dict[str, Any]:
     """What length alone, register alone and both explain: areas under ROC of logistic regressions on nothing else."""
     before, after = _style(training), _style(texts)
     center, scale = before.mean(axis=0), before.std(axis=0) + 1e-12  # a constant column stays constant
