@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import functools
 import hashlib
 from dataclasses import dataclass
@@ -11,11 +12,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import tiktoken
+from tiktoken_ext.openai_public import r50k_pat_str  # type: ignore[import-untyped]
 
+from curate.storage import open_binary
 from curate.tokens.encoder import BatchEncoder
 from curate.tokens.vocabulary import FILES, tiktoken_cache
 
 END_OF_TEXT = "<|endoftext|>"
+FILE_SUFFIX = ".tiktoken"
 _UINT16_IDS = 1 << 16
 
 
@@ -97,8 +101,22 @@ def append_to_rows(rows: pa.ListArray, value: int) -> pa.ListArray:
 
 @functools.cache
 def load(name: str) -> Tokenizer:
-    """The tokenizer of this name. Raises ValueError for a name nobody knows, VocabularyError where its files are missing."""
+    """The tokenizer of this name, or of a `.tiktoken` file: GPT-2's pattern, end-of-text after the file's last token.
+
+    Raises ValueError for a name nobody knows, VocabularyError where its files are missing, OSError for a file that is.
+    """
+    if name.endswith(FILE_SUFFIX):
+        return Tokenizer(name, _read_file(name))
     if name not in FILES:
         raise ValueError(f"unknown tokenizer {name!r}; known: {', '.join(sorted(FILES))}")
     with tiktoken_cache(name):
         return Tokenizer(name, tiktoken.get_encoding(name))
+
+
+def _read_file(path: str) -> tiktoken.Encoding:
+    """An encoding from lines of a token in base64 and its rank."""
+    with open_binary(path) as file:
+        pairs = [line.split() for line in file.read().splitlines() if line]
+    ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
+    special = {END_OF_TEXT: max(ranks.values()) + 1}
+    return tiktoken.Encoding(path, pat_str=r50k_pat_str, mergeable_ranks=ranks, special_tokens=special)
