@@ -104,7 +104,8 @@ def start_engine(kind: str, workers: int | None, address: str | None) -> Iterato
                 "include_dashboard": False,
             }
         )
-        ray.init(address=address, log_to_driver=False, logging_level="error", configure_logging=False, **local)
+        # "local" never joins a cluster that happens to run on this machine
+        ray.init(address=address or "local", log_to_driver=False, logging_level="error", configure_logging=False, **local)
     try:
         total = int(ray.cluster_resources().get("CPU", 1))
         yield RayEngine(min(workers or total, total))
