@@ -6,6 +6,7 @@ Knows settings and packs; runs nothing.
 from __future__ import annotations
 
 import hashlib
+import os
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +30,8 @@ def evaluation_steps(source: Source) -> list[Step]:
             steps.append(_evaluate_language(name, setting))
         elif isinstance(setting, Datatrove):
             steps.append(_evaluate_datatrove(name, setting))
+        elif isinstance(setting, Quality) and setting.model and not os.path.isfile(setting.model):
+            raise FileNotFoundError(f"no quality model at {setting.model}")
     return steps
 
 
@@ -113,3 +116,8 @@ def _judge_filter(pipeline: Pipeline, name: str, setting: Filter) -> Step:
 def dtype_name(tokenizer: str) -> str:
     """NumPy's name for the type of a tokenizer's ids."""
     return str(tokens.load(tokenizer).arrow_type)
+
+
+def vocabulary_hash(tokenizer: str) -> str:
+    """What names a tokenizer's vocabulary: a file of the same name may change."""
+    return tokens.load(tokenizer).vocabulary_hash

@@ -67,10 +67,8 @@ def _models(
     for name, setting in scoring.items():
         if setting.model is None:
             training[name] = setting
-        elif os.path.isfile(setting.model):
-            models[name] = File("model", setting.model, digest_file(setting.model), os.path.getsize(setting.model))
         else:
-            raise ConfigError(f"sources.{name}.steps: no quality model at {setting.model}")
+            models[name] = File("model", setting.model, digest_file(setting.model), os.path.getsize(setting.model))
     samples = [
         (name, side, task)
         for name, setting in training.items()
