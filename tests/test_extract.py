@@ -185,7 +185,7 @@ def test_the_child_inherits_nothing_and_starts_light() -> None:
             (files,) = outcome(made.extract(pages("FILES")))
     finally:
         os.close(opened)
-    assert len(files.split()) <= 5, "standard streams, the pipe for results, and the listing itself"
+    assert len(files.split()) <= 7, "standard streams, the pipe, bodies, replies, and the listing itself"
     heavy = "import sys, curate.extract.child as _; print({'pyarrow', 'numpy', 'numba', 'ray'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", heavy], capture_output=True, text=True).stdout == "set()\n"
 

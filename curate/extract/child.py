@@ -1,7 +1,8 @@
-"""The process that runs an extraction engine: `python -m curate.extract.child ENGINE LIMITS`.
+"""The process that runs an extraction engine: `python -m curate.extract.child ENGINE LIMITS BODIES REPLIES`.
 
 It may be killed at any time and holds nothing that matters. Reads requests from standard input until its end (the
-parent is gone), answers on what was standard output. Imports little, so that it starts quickly.
+parent is gone), bodies from and answers to the files of those descriptors, and says on what was standard output that a
+batch is done. Imports little, so that it starts quickly.
 """
 
 import contextlib
@@ -17,7 +18,7 @@ from resiliparse.parse.html.exception import HTMLParserException
 
 from curate.extract.charset import decode
 from curate.extract.engines import Engine, load
-from curate.extract.frames import MEMORY_STATUS, READY, REPLY, REQUEST, Outcome
+from curate.extract.frames import DONE, MEMORY_STATUS, READY, REPLY, REQUEST, Outcome
 from curate.extract.limits import ERROR, NO_TEXT, TOO_DEEP, TOO_MANY_NODES, Limits
 
 
@@ -49,7 +50,7 @@ class _Page:
     def read(self, body: bytes, content_type: str | None) -> tuple[Outcome, str, str]:
         """The outcome, the charset, and the text or the reason."""
         html, charset = decode(body, content_type)
-        if html.count("<") > self.limits.nodes:
+        if len(html) > self.limits.nodes and html.count("<") > self.limits.nodes:
             return Outcome.REASON, charset, TOO_MANY_NODES
         try:
             tree = HTMLTree.parse(html)
@@ -77,44 +78,54 @@ def tidy(text: str) -> str:
     return text.replace("\0", "").replace("\r\n", "\n").replace("\r", "\n").strip()
 
 
-def serve(engine: Engine, limits: Limits, requests: BinaryIO, replies: BinaryIO) -> None:
-    """Answer requests until there are no more."""
-    page = _Page(engine, limits)
-    while len(head := requests.read(REQUEST.size)) == REQUEST.size:
-        body_bytes, type_bytes = REQUEST.unpack(head)
-        content_type = requests.read(type_bytes).decode() or None
-        body = requests.read(body_bytes)
-        if len(body) < body_bytes:
-            return
-        signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds)
-        try:
-            outcome, charset, text = page.read(body, content_type)
-            name, data = charset.encode(), text.encode("utf-8", "replace")
-        except MemoryError:
-            os._exit(MEMORY_STATUS)  # a fresh process decides whether the page alone is to blame
+def _receive(requests: BinaryIO) -> list[tuple[int, str]] | None:
+    """The next batch: per page the bytes of its body and its Content-Type. None if there are no more."""
+    head = requests.read(REQUEST.size)
+    if len(head) < REQUEST.size:
+        return None
+    (size,) = REQUEST.unpack(head)
+    table = requests.read(size)
+    return json.loads(table) if len(table) == size else None
+
+
+def serve(page: _Page, bodies: int, replies: int, requests: BinaryIO, pipe: int) -> None:
+    """Answer requests until there are no more, or nobody who asks."""
+    parent = os.getppid()
+    while (batch := _receive(requests)) is not None:
+        offset = 0
+        for size, content_type in batch:
+            if os.getppid() != parent:
+                return
+            signal.setitimer(signal.ITIMER_PROF, page.limits.cpu_seconds)
+            try:
+                body = os.pread(bodies, size, offset)
+                outcome, charset, text = page.read(body, content_type or None)
+                name, data = charset.encode(), text.encode("utf-8", "replace")
+            except MemoryError:
+                os._exit(MEMORY_STATUS)  # a fresh process decides whether the page alone is to blame
+            reply = REPLY.pack(outcome, len(name), len(data)) + name
+            if os.writev(replies, [reply, data]) < len(reply) + len(data):
+                os._exit(MEMORY_STATUS)
+            offset += size
         signal.setitimer(signal.ITIMER_PROF, 0)
-        replies.write(REPLY.pack(outcome, len(name), len(data)) + name)
-        replies.write(data)
-        replies.flush()
+        os.write(pipe, DONE)
 
 
-def main(engine: str, limits: str) -> None:
+def main(engine: str, limits: str, bodies: str, replies: str) -> None:
     """Load the engine, say that it is ready or why not, and serve."""
     frozen = Limits(**json.loads(limits))
-    replies = os.fdopen(os.dup(1), "wb")
+    pipe = os.dup(1)
     os.dup2(2, 1)  # nobody but `serve` writes to the pipe
     try:
         loaded = load(engine)
     except Exception as error:
-        replies.write(f"{type(error).__name__}: {error}".encode())
-        replies.flush()
+        os.write(pipe, f"{type(error).__name__}: {error}".encode())
         return
     _confine(frozen)
     _silence()
     with contextlib.suppress(BrokenPipeError):
-        replies.write(READY)
-        replies.flush()
-        serve(loaded, frozen, sys.stdin.buffer, replies)
+        os.write(pipe, READY)
+        serve(_Page(loaded, frozen), int(bodies), int(replies), sys.stdin.buffer, pipe)
 
 
 if __name__ == "__main__":

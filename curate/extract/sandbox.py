@@ -1,6 +1,6 @@
 """Extraction in a process that can be killed: batches of pages in, texts or reasons out.
 
-Knows Arrow batches, pipes and exit statuses; nothing of how text is found.
+Knows Arrow batches, files in memory and exit statuses; nothing of how text is found.
 """
 
 import contextlib
@@ -14,12 +14,13 @@ import subprocess
 import sys
 import time
 import weakref
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from types import TracebackType
 
 import pyarrow as pa
 
-from curate.extract.frames import MEMORY_STATUS, PIPE_BYTES, READY, REPLY, REQUEST, Outcome
+from curate.extract.frames import DONE, MEMORY_STATUS, READY, REPLY, REQUEST, Outcome
 from curate.extract.limits import CRASH, MEMORY, TIMEOUT, TOO_LARGE, Limits
 
 EXTRACTED = pa.schema([("text", pa.large_string()), ("charset", pa.string()), ("reason", pa.string())])
@@ -30,6 +31,9 @@ START_SECONDS = 120.0
 
 EXIT_SECONDS = 10.0
 """Most wall time between the end of a child's output and its exit: writing no core, it needs milliseconds."""
+
+LOOKS = 8
+"""How often within the limit on wall time to look whether the child gets on: a page may overrun it by an eighth."""
 
 _REASONS = {-signal.SIGPROF: TIMEOUT, -signal.SIGXCPU: TIMEOUT, -signal.SIGKILL: MEMORY, MEMORY_STATUS: MEMORY}
 """By exit status, as subprocess gives it; any other is a crash."""
@@ -48,8 +52,8 @@ class _Answer:
     reason: str | None
 
 
-class _Died(Exception):
-    """The child ended before it answered; the argument is the reason."""
+_Page = tuple[memoryview, str]
+"""A body and its Content-Type."""
 
 
 class _Child:
@@ -57,43 +61,36 @@ class _Child:
 
     def __init__(self, engine: str, limits: Limits) -> None:
         self.limits = limits
+        self.bodies, self.replies = os.memfd_create("bodies"), os.memfd_create("replies")
+        fcntl.fcntl(self.replies, fcntl.F_SETFL, os.O_APPEND)
+        files = (self.bodies, self.replies)
         command = [sys.executable, "-P", "-m", "curate.extract.child", engine, json.dumps(asdict(limits))]
-        environment = os.environ | {"PYTHONPATH": os.pathsep.join(folder or os.getcwd() for folder in sys.path)}
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment)
+        self.process = subprocess.Popen(
+            [*command, *map(str, files)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            pass_fds=files,
+            env=os.environ | {"PYTHONPATH": os.pathsep.join(folder or os.getcwd() for folder in sys.path)},
+        )
         assert self.process.stdin is not None and self.process.stdout is not None
-        self.requests, self.replies = self.process.stdin, self.process.stdout.fileno()
-        self.stop = weakref.finalize(self, _stop, self.process)
-        for pipe in (self.requests.fileno(), self.replies):
-            with contextlib.suppress(OSError):  # the user's quota of pipe pages may be used up: smaller ones serve too
-                fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self.requests, self.pipe = self.process.stdin, self.process.stdout.fileno()
+        self.stop = weakref.finalize(self, _stop, self.process, files)
         self.poll = select.poll()
-        self.poll.register(self.replies, select.POLLIN)
+        self.poll.register(self.pipe, select.POLLIN)
         self._await_ready(engine)
 
     def _await_ready(self, engine: str) -> None:
         deadline = time.monotonic() + START_SECONDS
         said = b""
-        with contextlib.suppress(_Died):
-            while said != READY:
-                said += self._receive(1, deadline)
+        while said != READY and self.poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+            more = os.read(self.pipe, select.PIPE_BUF)
+            if not more:
+                break
+            said += more
         if said != READY:
+            said = said or f"it ended or hung before it was ready ({self._reason()})".encode()
             self.stop()
-            said = said or f"its process ended with status {self.process.returncode} before it was ready".encode()
             raise EngineUnavailable(f"extraction engine {engine!r} cannot be used: {said.decode(errors='replace')}")
-
-    def _receive(self, size: int, deadline: float) -> bytes:
-        data = bytearray(size)
-        view, got = memoryview(data), 0
-        while got < size:
-            if not self.poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
-                self.process.kill()
-                self.process.wait()
-                raise _Died(TIMEOUT)
-            count = os.readv(self.replies, [view[got:]])
-            if count == 0:
-                raise _Died(self._reason())
-            got += count
-        return bytes(data)
 
     def _reason(self) -> str:
         try:
@@ -102,28 +99,65 @@ class _Child:
             self.process.kill()
             return CRASH
 
-    def ask(self, body: memoryview, content_type: str) -> _Answer:
-        """The answer on one page. Raises _Died."""
-        deadline = time.monotonic() + self.limits.wall_seconds
-        named = content_type.encode("utf-8", "replace")
+    def ask(self, pages: Sequence[_Page]) -> tuple[list[_Answer], str | None]:
+        """The answers on the first of these pages, and the reason why the child died of the next one, if it did."""
+        os.ftruncate(self.replies, 0)
+        self._write_bodies(body for body, _ in pages)
+        table = json.dumps([(len(body), kind) for body, kind in pages]).encode()
         try:
-            self.requests.write(REQUEST.pack(len(body), len(named)) + named)
-            self.requests.write(body)
+            self.requests.write(REQUEST.pack(len(table)) + table)
             self.requests.flush()
         except BrokenPipeError:
-            raise _Died(self._reason()) from None
-        outcome, charset_bytes, text_bytes = REPLY.unpack(self._receive(REPLY.size, deadline))
-        data = self._receive(charset_bytes + text_bytes, deadline)
-        charset, text = data[:charset_bytes].decode(), data[charset_bytes:].decode()
-        if outcome == Outcome.TEXT:
-            return _Answer(text, charset, None)
-        return _Answer(None, charset, text)
+            return [], self._reason()
+        died = self._await_done()
+        return self._read_replies(), died
+
+    def _write_bodies(self, bodies: Iterable[memoryview]) -> None:
+        offset = 0
+        for body in bodies:
+            written = 0
+            while written < len(body):  # the kernel writes at most 2 GiB a call
+                written += os.pwrite(self.bodies, body[written:], offset + written)
+            offset += written
+
+    def _await_done(self) -> str | None:
+        """Wait for the batch's end; the reason if the child died or had to be killed before it."""
+        limit = self.limits.wall_seconds
+        size, since = 0, time.monotonic()
+        while not self.poll.poll(limit / LOOKS * 1000):
+            now, before = time.monotonic(), size
+            size = os.fstat(self.replies).st_size
+            if size > before:
+                since = now
+            elif now - since >= limit:
+                self.process.kill()
+                self.process.wait()
+                return TIMEOUT
+        return None if os.read(self.pipe, len(DONE)) else self._reason()
+
+    def _read_replies(self) -> list[_Answer]:
+        """Every whole reply."""
+        data = os.pread(self.replies, os.fstat(self.replies).st_size, 0)
+        answers = []
+        at = 0
+        while at + REPLY.size <= len(data):
+            outcome, charset_bytes, text_bytes = REPLY.unpack_from(data, at)
+            name = at + REPLY.size
+            text, at = name + charset_bytes, name + charset_bytes + text_bytes
+            if at > len(data):
+                break
+            charset, said = data[name:text].decode(), data[text:at].decode()
+            found = outcome == Outcome.TEXT
+            answers.append(_Answer(said, charset, None) if found else _Answer(None, charset, said))
+        return answers
 
 
-def _stop(process: "subprocess.Popen[bytes]") -> None:
-    """End a child that holds nothing worth saving, and leave no zombie and no open pipe."""
+def _stop(process: "subprocess.Popen[bytes]", files: Sequence[int]) -> None:
+    """End a child that holds nothing worth saving, and leave no zombie and nothing open."""
     process.kill()
     process.wait()
+    for file in files:
+        os.close(file)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(BrokenPipeError):
@@ -157,36 +191,39 @@ class Extractor:
             self._child.stop()
             self._child = None
 
-    def _ask(self, body: memoryview, content_type: str) -> _Answer:
+    def _ask(self, pages: Sequence[_Page]) -> tuple[list[_Answer], str | None]:
         if self._child is None:
             self._child = _Child(self.engine, self.limits)
         try:
-            return self._child.ask(body, content_type)
+            answers, died = self._child.ask(pages)
         except BaseException:
-            self.close()  # dead, or in the middle of a page
+            self.close()  # in the middle of a page
             raise
-
-    def page(self, body: memoryview, content_type: str) -> _Answer:
-        """The text of one page, or the reason why there is none."""
-        if len(body) > self.limits.body_bytes:
-            return _Answer(None, None, TOO_LARGE)
-        with contextlib.suppress(_Died):
-            return self._ask(body, content_type)
-        try:
-            return self._ask(body, content_type)
-        except _Died as died:
-            return _Answer(None, None, str(died))
+        if died is not None:
+            self.close()
+        return answers, died
 
     def extract(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of EXTRACTED, one per row of `batch`, in its order.
 
         `batch` has `body: large_binary`, the page's bytes, and `content_type: string`, the HTTP header's value or null.
         """
-        types = batch.column("content_type").to_pylist()
-        answers = [
-            self.page(memoryview(body.as_buffer()), kind or "") if body.is_valid else _Answer(None, None, None)
-            for body, kind in zip(batch.column("body"), types, strict=True)
-        ]
+        bodies, types = batch.column("body"), batch.column("content_type").to_pylist()
+        answers = [_Answer(None, None, TOO_LARGE if body.is_valid else None) for body in bodies]
+        rows, pages = [], []
+        for row, (body, kind) in enumerate(zip(bodies, types, strict=True)):
+            if body.is_valid and len(data := memoryview(body.as_buffer())) <= self.limits.body_bytes:
+                rows.append(row)
+                pages.append((data, kind or ""))
+        done = 0
+        while done < len(pages):
+            found, died = self._ask(pages[done:])
+            if died is not None and len(found) < len(pages) - done:
+                alone, died = self._ask(pages[done + len(found) :][:1])
+                found += alone or [_Answer(None, None, died)]
+            for row, answer in zip(rows[done:], found, strict=False):
+                answers[row] = answer
+            done += len(found)
         columns = [
             pa.array([answer.text for answer in answers], pa.large_string()),
             pa.array([answer.charset for answer in answers], pa.string()),
