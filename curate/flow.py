@@ -10,14 +10,12 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.config.models import Extract, Pipeline, Source, Url
+from curate.mixture.plan import MixturePlan
 from curate.runner import Runner, check_balance
-from curate.shards.order import SPLITS, bucket_bits, windows
-from curate.stages.shuffle import bucket_tokens
-from curate.steps import dtype_name, evaluation_steps, url_step, verdict_steps
+from curate.shards.order import SPLITS
+from curate.steps import evaluation_steps, url_step, verdict_steps, vocabulary_hash
 from curate.storage import SourceFile
 from curate.task import Committed, File, Task
-
-_GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,7 @@ class Flow:
     quality: Mapping[str, Classified] = field(default_factory=dict)
     """What scored the documents, by source."""
     shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
+    mixture: MixturePlan | None = None
     ledger: tuple[Committed, ...] = ()
     documents: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
     """Documents kept as Parquet, by the step after which they were, a result per part."""
@@ -186,7 +185,11 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         inputs = [replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts")]
         if part.group is not None:
             inputs.append(replace(part.group, name="groups"))
-        params = {"tokenizer": pipeline.tokens.tokenizer, "source": part.source}
+        params = {
+            "tokenizer": pipeline.tokens.tokenizer,
+            "vocabulary": vocabulary_hash(pipeline.tokens.tokenizer),
+            "source": part.source,
+        }
         tasks.append(Task("tokens", "curate.stages.tokenize:tokenize_part", params, tuple(inputs), part.name))
         positions.append(position)
     parts = list(flow.parts)
@@ -195,80 +198,6 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         check_balance(f"tokens {part.name}", into=part.decided[-1].counts["kept"], tokenized=result.counts["documents"])
         parts[position] = replace(part, tokens=result, columns=(*part.columns, result.file("counts")))
     return replace(flow, parts=tuple(parts))
-
-
-def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
-    """Documents in their global order, cut into shards."""
-    store = [(number, part.tokens) for number, part in enumerate(flow.parts) if part.tokens is not None]
-    total = sum(result.counts["documents"] + result.counts["tokens"] for _, result in store)
-    validation = pipeline.shards.validation
-    expected = {"train": total, "validation": int(total * validation)}
-    settings = {
-        "seed": pipeline.seed,
-        "tokens_per_shard": pipeline.shards.tokens_per_shard,
-        "validation": validation,
-        "tokens": expected,
-    }
-    tasks = [
-        Task(
-            "sort",
-            "curate.stages.shuffle:sort_group",
-            settings | {"parts": [number for number, _ in group]},
-            tuple(result.file("tokens", f"tokens-{number}") for number, result in group),
-            f"group {index}",
-        )
-        for index, group in enumerate(_groups(store))
-    ]
-    groups = runner.stage("sort", tasks)
-    check_balance(
-        "shuffle",
-        into=sum(result.counts["documents"] for _, result in store),
-        **{split: sum(group.counts[split] for group in groups) for split in SPLITS},
-    )
-    shards = {}
-    inputs = tuple(file for group in groups for file in (group.file("sorted"), group.file("index")))
-    for split in SPLITS:
-        bits = bucket_bits(expected[split], pipeline.shards.tokens_per_shard)
-        filled = bucket_tokens([group.files["index"].path for group in groups], split, 1 << bits)
-        merges = [
-            Task(
-                "shards",
-                "curate.stages.shuffle:merge_shard",
-                {
-                    "split": split,
-                    "first": window.first,
-                    "last": window.last,
-                    "start": window.start,
-                    "buckets": list(window.buckets),
-                    "dtype": dtype_name(pipeline.tokens.tokenizer),
-                },
-                inputs,
-                f"{split} {number}",
-            )
-            for number, window in enumerate(windows(filled, pipeline.shards.tokens_per_shard))
-        ]
-        results = runner.stage(f"shards-{split}", merges)
-        check_balance(
-            f"shards {split}",
-            into=sum(group.counts[split] for group in groups),
-            written=sum(result.counts["documents"] for result in results),
-        )
-        shards[split] = tuple(result for result in results if result.counts["documents"])
-    return replace(flow, shards=shards)
-
-
-def _groups(store: Sequence[tuple[int, Committed]]) -> list[list[tuple[int, Committed]]]:
-    """Token-store parts in runs of about _GROUP_BYTES."""
-    groups: list[list[tuple[int, Committed]]] = []
-    held = _GROUP_BYTES
-    for number, result in store:
-        size = result.files["tokens"].bytes
-        if held + size > _GROUP_BYTES:
-            groups.append([])
-            held = 0
-        groups[-1].append((number, result))
-        held += size
-    return groups
 
 
 def write_ledger(flow: Flow, runner: Runner) -> Flow:

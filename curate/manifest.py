@@ -12,6 +12,13 @@ from curate.tokens import load
 FORMAT = "curate-shards/1"
 
 
+def mixture_statement(pipeline: Pipeline, flow: Flow) -> dict[str, Any] | None:
+    """What the mixture asked for and got; null where every document is in once."""
+    if flow.mixture is None or pipeline.mixture is None:
+        return None
+    return {"by": pipeline.mixture.by} | flow.mixture.statement()
+
+
 def shard_manifest(pipeline: Pipeline, flow: Flow) -> dict[str, Any]:
     """Rows, tokens and SHA-256 per shard; the tokenizer; a fingerprint of the content. `shard` in the ledger counts in
     this list's order."""
@@ -41,6 +48,7 @@ def shard_manifest(pipeline: Pipeline, flow: Flow) -> dict[str, Any]:
         },
         "documents": sum(shard["rows"] for shard in shards),
         "tokens": sum(shard["tokens"] for shard in shards),
+        "mixture": mixture_statement(pipeline, flow),
         "shards": shards,
         "fingerprint": fingerprint(tokenizer.vocabulary_hash, shards),
     }

@@ -15,6 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from curate import flow as stages
+from curate.audit.flow import aggregate
 from curate.config.reading import PipelineFile, read_pipeline
 from curate.dedup.flow import deduplicate
 from curate.engine import Engine, start_engine
@@ -23,6 +24,8 @@ from curate.fingerprint import canonical, fingerprint
 from curate.flow import Flow
 from curate.lock import hold
 from curate.manifest import shard_manifest
+from curate.mixture.flow import shuffle
+from curate.mixture.plan import MixtureError
 from curate.pii.flow import check_scrub, scrub
 from curate.progress import ProgressDisplay
 from curate.publish import publish
@@ -31,6 +34,7 @@ from curate.runner import Runner
 from curate.statistics import Stats, run_statistics
 from curate.steps import evaluation_steps, verdict_steps
 from curate.storage import SourceFile, list_files, write_atomically
+from curate.task import Committed
 from curate.until import LAST_STEPS, truncated
 
 
@@ -146,15 +150,18 @@ def execute(
     else:
         flow = stages.keep_documents(flow, until, runner)
     if until in (None, "shards"):
-        flow = stages.shuffle(pipeline, flow, runner)
+        try:
+            flow = shuffle(pipeline, flow, runner)
+        except MixtureError as error:
+            raise file.error(("mixture",), str(error)) from None
     flow = stages.write_ledger(flow, runner)
-    return publish_run(file, inputs, flow, runner, folder)
+    return publish_run(file, inputs, flow, aggregate(flow, runner), folder)
 
 
 def publish_run(
-    file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], flow: Flow, runner: Runner, folder: Path
+    file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], flow: Flow, counted: Committed | None, folder: Path
 ) -> Stats:
-    """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers."""
+    """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers, report."""
     pipeline = file.pipeline
     publish(
         folder / "ledger",
@@ -177,7 +184,7 @@ def publish_run(
     publish(folder / "shards", shards)
     if flow.shards:
         write_atomically(folder / "shards" / "manifest.json", _json(shard_manifest(pipeline, flow)))
-    stats = run_statistics(pipeline, flow)
+    stats = run_statistics(pipeline, flow, counted)
     write_atomically(folder / "stats.json", _json(stats))
     write_atomically(
         folder / "run.json",
@@ -190,6 +197,7 @@ def publish_run(
                     name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
                     for name, files in inputs.items()
                 },
+                "aggregate": f"{counted.task.folder}/{counted.task.key}.json" if counted else None,
                 "parts": [
                     {
                         "name": part.name,

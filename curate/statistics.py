@@ -1,21 +1,24 @@
 """The numbers of a run, from the counts its tasks committed: the funnel by source and step, rules, tokens, damage.
 
-Knows counts; opens no data.
+Knows counts; opens no rows.
 """
 
 from __future__ import annotations
 
+import json
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 from curate.config.models import Pipeline
 from curate.flow import Flow, Part, is_output
+from curate.task import Committed
 
 Stats = dict[str, Any]
 
 
-def run_statistics(pipeline: Pipeline, flow: Flow) -> Stats:
-    """Every number of a run that a person is shown."""
+def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed | None) -> Stats:
+    """Every number of a run that a person is shown. `counted` holds what was counted of the ledger, by source."""
     sources: Stats = {}
     for name, source in pipeline.sources.items():
         parts = [part for part in flow.parts if part.source == name]
@@ -44,7 +47,9 @@ def run_statistics(pipeline: Pipeline, flow: Flow) -> Stats:
         }
         for split, results in flow.shards.items()
     }
-    return {"name": pipeline.name, "sources": sources, "shards": shards}
+    mixture = flow.mixture.statement() if flow.mixture else None
+    audit = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
+    return {"name": pipeline.name, "sources": sources, "shards": shards, "mixture": mixture, "audit": audit}
 
 
 def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> Stats:

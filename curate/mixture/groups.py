@@ -1,0 +1,29 @@
+"""The groups a mixture is made of, from a column of the ledger. Knows columns; knows no weights."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+NONE = "none"
+"""The group of documents without a value."""
+DOMAIN = "domain"
+"""Not a column itself: the host of the column `url`."""
+_BUCKETS = 10  # a number between 0 and 1, such as a quality score, falls into one of ten
+
+
+def group_names(column: pa.Array) -> pa.Array:
+    """A group's name per row: strings as they are, whole numbers in digits, fractions as tenths (`0.3` is 0.3 to 0.4)."""
+    if pa.types.is_floating(column.type):
+        tenths = np.floor(column.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False) * _BUCKETS)
+        names = [NONE if np.isnan(tenth) else f"{tenth / _BUCKETS:.1f}" for tenth in tenths]
+        return pa.array(names, pa.string())
+    return pc.fill_null(column.cast(pa.string()), NONE)
+
+
+def domains(urls: pa.Array) -> pa.Array:
+    """The host of each address in lower case, without port and a leading `www.`."""
+    parts = pc.extract_regex(urls, r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?P<host>[^/?#:]+)")
+    hosts = pc.utf8_lower(parts.field("host")) if len(parts) else pa.array([], pa.string())
+    return pc.fill_null(pc.replace_substring_regex(hosts, r"^www\.", ""), NONE)
