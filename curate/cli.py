@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from curate import cli_audit, cli_quality
+from curate import cli_audit, cli_duplicates, cli_quality
 
 OUT = Console(soft_wrap=True)
 ERR = Console(stderr=True, soft_wrap=True)
@@ -83,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     schema.set_defaults(call=_schema)
 
     cli_audit.add_commands(commands)
+    cli_duplicates.add_commands(commands)
     cli_quality.add_commands(commands)
     return parser
 

@@ -15,6 +15,9 @@ import pyarrow as pa
 
 from curate.audit.opened import AuditError, OpenedPart, OpenedRun
 
+_OF_ALL_PARTS = (".places", ".decisions", ".frequent")
+"""Files that speak of every part: what they were made of is not this part's way."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -57,7 +60,7 @@ def lineage(part: OpenedPart) -> list[Made]:
             origin = Path(file["path"])
             if origin.parent.parent.name == ".work" and manifest["stage"] != "shards":
                 before = work / origin.parent.name / f"{origin.name.split('.')[0]}.json"
-                if before.with_suffix("") not in done and not origin.name.endswith(".places"):
+                if before.with_suffix("") not in done and not origin.name.endswith(_OF_ALL_PARTS):
                     visit(before)
         done[stem] = Made(
             manifest["stage"],

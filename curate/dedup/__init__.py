@@ -1,5 +1,5 @@
 """Deduplication: signatures, bands, components, survivors, lines, the index of earlier runs."""
 
-from curate.dedup.api import Signed, signatures
+from curate.dedup.api import Signed, open_signatures, signatures
 
-__all__ = ["Signed", "signatures"]
+__all__ = ["Signed", "open_signatures", "signatures"]

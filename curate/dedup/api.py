@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.batches import read_batches
 from curate.dedup.normal import find_units
+from curate.dedup.records import signature_rows
 from curate.dedup.shingles import hash_shingles, hash_texts
 from curate.dedup.signatures import SEED, Signatures, sign_shingles
 from curate.text.columns import as_column, text_buffers
@@ -46,3 +48,15 @@ def signatures(texts: Sequence[str] | pa.Array, ngram: int = 5, permutations: in
     return Signed(
         sign_shingles(shingles, permutations), np.diff(shingles.offsets).astype(np.int32), hash_texts(data, bounds, units)
     )
+
+
+def open_signatures(path: str) -> Iterator[tuple[bytes, MinHash]]:
+    """(record id, datasketch's MinHash) of every document of a signature file: one of an index's, or of a run's `.work`.
+
+    Documents shorter than a shingle have no signature and are left out.
+    """
+    for batch in read_batches(path):
+        rows = signature_rows(batch)
+        ids = batch.column("id").to_pylist()
+        for row in np.flatnonzero(rows.sizes):
+            yield ids[row], minhash(rows.signatures[row])
