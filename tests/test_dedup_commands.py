@@ -20,7 +20,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     rng = random.Random(31)
     words = page(rng, 200)
     rows: list[Row] = [
-        {"id": f"big{i:02d}", "text": " ".join(changed(words, rng, 2)) + " endlessly ended" * (i == 3), "url": None, "date": None}
+        {"id": f"big{i:02d}", "text": " ".join(changed(words, rng, 1)) + " endlessly ended" * (i == 3), "url": None, "date": None}
         for i in range(12)
     ]
     file = pipeline(folder, {"web": [*rows, *crawl(32)]}, {"minhash": {}, "index": str(folder / "index")})
