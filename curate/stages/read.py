@@ -46,7 +46,7 @@ def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
                 {name: pages.column(name) for name in ORIGIN.names}
                 | {"chars": chars, "failed": pa.array(failed, pa.list_(pa.string())), "dropped_at": dropped_at}
             )
-            kept = pages.filter(going)
+            kept = pages.select(["id", "url"]).filter(going)
             documents.write({"id": kept.column("id"), "url": kept.column("url"), "text": texts.filter(going)})
             counts["records"] += pages.num_rows
             counts["documents"] += kept.num_rows
