@@ -25,5 +25,5 @@ def group_names(column: pa.Array) -> pa.Array:
 def domains(urls: pa.Array) -> pa.Array:
     """The host of each address in lower case, without port and a leading `www.`."""
     parts = pc.extract_regex(urls, r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?P<host>[^/?#:]+)")
-    hosts = pc.utf8_lower(parts.field("host")) if len(parts) else pa.array([], pa.string())
-    return pc.fill_null(pc.replace_substring_regex(hosts, r"^www\.", ""), NONE)
+    hosts = pc.replace_substring_regex(pc.utf8_lower(parts.field("host")), r"^www\.", "")
+    return pc.if_else(pc.is_in(hosts, pa.array(["", None], pa.string())), NONE, hosts)
