@@ -41,6 +41,7 @@ _ASSIGNED = (range(0x0, 0x32400), range(0xE0000, 0xE0200))
 # and its neighbours in plane 1.
 _LAST_SPACE = 0x3000
 _LAST_CASED = 0x1F1FF
+_LAST_DECOMPOSED = 0x2FA1D  # CJK compatibility ideographs, the last characters with a canonical decomposition
 DOTTED_CAPITAL_I = 0x130  # the only character whose lower case is two: i and the combining dot above
 COMBINING_DOT = 0x307
 FINAL_SIGMA = 0x3C2
@@ -52,11 +53,14 @@ Offsets = NDArray[np.int64]
 
 class Tables(NamedTuple):
     """`flags`: uint16 per code point, the bits above. `lower`: int32 per code point, its simple lower case.
-    `decomposed`: uint8 per code point, the characters of the canonical decomposition (NFD) of its lower case."""
+    `decomposed`: uint8 per code point, the characters of the canonical decomposition (NFD) of its lower case, which
+    are `parts` from `parts_at` on, or where that is 0 the lower case itself."""
 
     flags: NDArray[np.uint16]
     lower: NDArray[np.int32]
     decomposed: NDArray[np.uint8]
+    parts: NDArray[np.int32]
+    parts_at: NDArray[np.int32]
 
 
 @lru_cache(maxsize=1)
@@ -65,12 +69,17 @@ def tables() -> Tables:
     flags = np.zeros(_CODE_POINTS, np.uint16)
     lower = np.arange(_CODE_POINTS, dtype=np.int32)
     decomposed = np.ones(_CODE_POINTS, np.uint8)
+    parts = [0]
+    parts_at = np.zeros(_LAST_DECOMPOSED + 1, np.int32)
     for block in _ASSIGNED:
         for code in block:
             category = unicodedata.category(chr(code))
             kind = category[0]
-            if kind in "LM":
-                decomposed[code] = len(unicodedata.normalize("NFD", chr(code).lower()))
+            decomposition = unicodedata.normalize("NFD", chr(code).lower())
+            if decomposition != chr(code).lower() or len(decomposition) > 1:
+                decomposed[code] = len(decomposition)
+                parts_at[code] = len(parts)
+                parts += map(ord, decomposition)
             if kind == "L":
                 flags[code] = LETTER | WORD
             elif kind == "P":
@@ -94,7 +103,7 @@ def tables() -> Tables:
         lower[code] = ord(character.lower()[0])
     for flag, marks in ((TERMINAL_MARK, TERMINAL), (SYMBOL, SYMBOLS), (BULLET, BULLETS)):
         flags[sorted(marks)] |= flag
-    return Tables(flags, lower, decomposed)
+    return Tables(flags, lower, decomposed, np.array(parts, np.int32), parts_at)
 
 
 @kernel

@@ -1,8 +1,8 @@
 """One pass over the bytes of documents that finds words, lines and counts of characters.
 
 A word is what `str.split()` gives. Its plain form is lower-cased and without ASCII punctuation (RedPajama-Data,
-utilities/text/normalization.py); a word of ASCII punctuation alone has none. Its length is that of its canonical
-decomposition, its code that of the characters as they stand.
+utilities/text/normalization.py) and canonically decomposed, short of the reordering of combining marks; a word of ASCII
+punctuation alone has none.
 A line is what `text.split("\\n")` gives. Knows text; knows no metric.
 """
 
@@ -13,9 +13,7 @@ from numpy.typing import NDArray
 
 from curate.text.characters import (
     BULLET,
-    COMBINING_DOT,
     DIGIT,
-    DOTTED_CAPITAL_I,
     LETTER,
     LINE_BREAK,
     LOWER,
@@ -274,10 +272,14 @@ def _scan(data: Any, bounds: Any, tables: Tables, words: Words, plain: Words, li
                 hashes += point == 35
                 curly += point == 123 or point == 125
             if point >= 0x80 or not kind & SYMBOL or point < 33 or point == 127:
-                plain_code = add_to_code(plain_code, lower[point])
-                plain_length += np.int64(tables.decomposed[point])
-                if point == DOTTED_CAPITAL_I:
-                    plain_code = add_to_code(plain_code, COMBINING_DOT)
+                pieces = np.int64(tables.decomposed[point])
+                plain_length += pieces
+                place = tables.parts_at[point] if point < len(tables.parts_at) else 0
+                if place:
+                    for piece in range(place, place + pieces):
+                        plain_code = add_to_code(plain_code, tables.parts[piece])
+                else:
+                    plain_code = add_to_code(plain_code, lower[point])
             now = WORD if kind & WORD else SYMBOL
             if run != now:
                 if run:

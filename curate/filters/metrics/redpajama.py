@@ -3,7 +3,7 @@
 Names and definitions are those of togethercomputer/RedPajama-Data, app/src/core/quality_signals. Words there are either
 plain (lower case, without ASCII punctuation, split at white space; lengths after canonical decomposition) or raw (runs
 of word characters, and of other characters but white space). Signals that RedPajama leaves null are 0 here; none is
-rounded. Of two words that differ only in their canonical composition, the two count as different here.
+rounded. Combining marks are not brought into canonical order.
 """
 
 import numpy as np
