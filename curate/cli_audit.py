@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import webbrowser
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,12 @@ ERR = Console(stderr=True, soft_wrap=True)
 def add_commands(commands: Any) -> None:
     """Add the audit's commands to the command line's subparsers."""
     from curate.audit.present import FORMATS
+
+    report = commands.add_parser("report", help="the run's report: a page, or its numbers as tables")
+    _run_argument(report)
+    report.add_argument("--open", action="store_true", help="show the page in a browser")
+    report.add_argument("--format", choices=("html", *FORMATS), default="html", help="how to show it (default: html)")
+    report.set_defaults(call=_answering(_report))
 
     explain = commands.add_parser("explain", help="one record's whole way through a run")
     _run_argument(explain)
@@ -86,6 +93,20 @@ def _show(options: argparse.Namespace, answer: Any) -> int:
     from curate.audit.present import show
 
     show(answer, options.format, OUT)
+    return 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from curate.audit.numbers import report_numbers
+    from curate.audit.opened import open_finished
+    from curate.audit.report import write_report
+
+    if options.format != "html":
+        return _show(options, report_numbers(open_finished(options.run)))
+    path = write_report(options.run)
+    OUT.print(str(path), highlight=False, markup=False)
+    if options.open:
+        webbrowser.open(path.resolve().as_uri())
     return 0
 
 

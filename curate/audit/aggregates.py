@@ -63,7 +63,7 @@ def aggregate(table: pa.Table, steps: Sequence[Mapping[str, Any]], first: int) -
         "languages": _languages(columns["language"], kept, tokens),
         "domains": _domains(columns["url"], kept, failures.total == 0, tokens),
         "overlap": failures.overlap(),
-        "rules": {each.name: _histograms(each, values[each.name], failures, columns["chars"]) for each in listed},
+        "rules": {each.name: _histograms(each, values[each.name], failures) for each in listed},
         "quality": _quality(columns["quality_score"], kept),
         "duplicates": _duplicates(columns),
         "pii": _pii(columns["pii"]),
@@ -133,27 +133,23 @@ def _most(domains: Aggregate) -> Aggregate:
     return {name: domains[name] for name in order[:DOMAINS]}
 
 
-def _histograms(measure: Measure, values: Any, failures: Failures, chars: pa.Array) -> Aggregate:
-    """Values of all documents; and of those that no other rule drops, their number and characters: sparse, by bin."""
+def _histograms(measure: Measure, values: Any, failures: Failures) -> Aggregate:
+    """Values of all documents, and of those that no other rule drops: sparse, by bin."""
     at = edges(measure.bounds)
     known = ~np.isnan(values)
     others_pass = (failures.total == failures.of(measure.name)) & known
     number = bins(values[known], at)
-    lengths = np.asarray(pc.fill_null(chars, 0), np.float64)
     return {
         "low": measure.low, "high": measure.high, "exclusive": measure.exclusive, "metric": measure.metric,
         "key": measure.key, "whole_key": measure.whole_key,
         "values": _sparse(number),
         "others_pass": _sparse(number[others_pass[known]]),
-        "others_pass_chars": _sparse(number[others_pass[known]], lengths[others_pass]),
     }  # fmt: skip
 
 
-def _sparse(numbers: npt.NDArray[np.int64], weights: npt.NDArray[np.float64] | None = None) -> dict[str, int]:
+def _sparse(numbers: npt.NDArray[np.int64]) -> dict[str, int]:
     """{bin: count}."""
-    if not len(numbers):
-        return {}
-    sums = np.bincount(numbers, weights=weights)
+    sums = np.bincount(numbers) if len(numbers) else np.empty(0, np.int64)
     return {str(i): int(sums[i]) for i in np.flatnonzero(sums)}
 
 

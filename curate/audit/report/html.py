@@ -1,0 +1,120 @@
+"""HTML and SVG elements whose text is always escaped. Knows markup; knows no run."""
+
+from __future__ import annotations
+
+import html as escaping
+from collections.abc import Iterable, Sequence
+
+Attribute = str | int | float | bool | None
+
+
+class Html(str):
+    """Markup made by this module; any other string is text, and is escaped where it is put in."""
+
+    __slots__ = ()
+
+
+_VOID = frozenset({"meta", "input"})
+_SHAPES = frozenset({"rect", "line", "path", "circle"})
+"""Elements of SVG that hold nothing; unlike those of HTML they have to be closed."""
+
+
+def clean(text: str) -> str:
+    """Text that HTML can hold: no lone surrogates, no control characters but tab and line feed, no direction overrides."""
+    whole = text.encode("utf-8", "replace").decode("utf-8")
+    return "".join(char if _can_be_shown(char) else "\N{REPLACEMENT CHARACTER}" for char in whole)
+
+
+def _can_be_shown(char: str) -> bool:
+    return char in "\n\t" or (char >= " " and not "\x7f" <= char < "\xa0" and char not in _DIRECTIONS)
+
+
+_DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+"""Characters that reorder what follows them: they could turn a line of the page around."""
+
+
+def escape(text: str) -> Html:
+    """Text as markup."""
+    return text if isinstance(text, Html) else Html(escaping.escape(clean(text), quote=True))
+
+
+def join(children: Iterable[str | None]) -> Html:
+    """Children one after another; None is nothing."""
+    return Html("".join(escape(child) for child in children if child is not None))
+
+
+def tag(name: str, /, *children: str | None, **attributes: Attribute) -> Html:
+    """An element. In attribute names `_` stands for `-` and a trailing `_` for nothing; False and None leave one out."""
+    written = []
+    for key, value in attributes.items():
+        if value is None or value is False:
+            continue
+        key = key.rstrip("_").replace("_", "-")
+        written.append(f" {key}" if value is True else f' {key}="{escape(_number(value))}"')
+    opened = f"<{name}{''.join(written)}"
+    if name in _VOID or (name in _SHAPES and not children):
+        return Html(f"{opened}{'/' if name in _SHAPES else ''}>")
+    return Html(f"{opened}>{join(children)}</{name}>")
+
+
+def _number(value: str | int | float) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def svg(width: float, height: float, /, *children: str | None, **attributes: Attribute) -> Html:
+    """A picture of this size in its own units."""
+    return tag("svg", *children, viewBox=f"0 0 {width:.6g} {height:.6g}", **attributes)
+
+
+def table(heads: Sequence[str], rows: Iterable[Sequence[str]], **attributes: Attribute) -> Html:
+    """A table; a column whose cells begin with digits holds numbers."""
+    listed = list(rows)
+    numbers = [all(_is_number(row[i]) for row in listed) and i > 0 for i in range(len(heads))]
+    kinds = ["n" if number else None for number in numbers]
+    head = [tag("th", each, scope="col", class_=kind) for each, kind in zip(heads, kinds, strict=True)]
+    body = [
+        tag(
+            "tr",
+            tag("th", row[0], scope="row"),
+            *(tag("td", cell, class_=kind) for cell, kind in zip(row[1:], kinds[1:], strict=True)),
+        )
+        for row in listed
+    ]
+    whole = tag("table", tag("thead", tag("tr", *head)), tag("tbody", *body), **attributes)
+    return tag("div", whole, class_="scroll", tabindex="0")
+
+
+def _is_number(cell: str) -> bool:
+    return not isinstance(cell, Html) and (not cell or cell[0].isdigit())
+
+
+def bar(share: float, second: float = 0.0) -> Html:
+    """A bar of a share from 0 to 1, and of a part of it, solid."""
+    return tag(
+        "svg",
+        tag("rect", class_="soft", width=f"{100 * max(0.0, min(1.0, share)):.2f}%", height="100%"),
+        tag("rect", class_="solid", width=f"{100 * max(0.0, min(1.0, second)):.2f}%", height="100%"),
+        class_="bar",
+        aria_hidden="true",
+    )
+
+
+def count(number: float) -> str:
+    """A number with its thousands apart."""
+    return f"{number:,.0f}"
+
+
+def percent(part: float, whole: float) -> str:
+    """A share in per cent; empty where there is no whole."""
+    if not whole:
+        return ""
+    share = 100 * part / whole
+    return f"{share:.1f} %" if share < 99.95 or part == whole else "99.9 %"
+
+
+def short(number: float) -> str:
+    """A number as an axis has it."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if abs(number) >= size * (10 if unit == "k" else 1):
+            return f"{number / size:.4g}{unit}"
+    return f"{number:.4g}"
