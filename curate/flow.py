@@ -59,6 +59,8 @@ class Flow:
     metrics: tuple[tuple[str, str], ...] = ()
     quality: Mapping[str, Classified] = field(default_factory=dict)
     """What scored the documents, by source."""
+    contamination: Committed | None = None
+    """The report on evaluation items that were found."""
     shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
     mixture: MixturePlan | None = None
     ledger: tuple[Committed, ...] = ()

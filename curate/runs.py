@@ -16,7 +16,9 @@ from rich.console import Console
 
 from curate import flow as stages
 from curate.audit.flow import aggregate
+from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
+from curate.decontaminate.flow import check_decontaminate, decontaminate
 from curate.dedup.flow import deduplicate
 from curate.engine import Engine, start_engine
 from curate.filters import PackError
@@ -110,9 +112,10 @@ def check_steps(file: PipelineFile) -> None:
         except (PackError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
     try:
+        check_decontaminate(file.pipeline)
         check_scrub(file.pipeline)
-    except ValueError as error:
-        raise file.error(("combine",), f"scrub: {error}") from None
+    except (ValueError, OSError) as error:
+        raise file.error(("combine",), str(error)) from None
 
 
 def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
@@ -142,6 +145,9 @@ def execute(
     flow = deduplicate(pipeline, flow, runner)
     if "deduplicate" in pipeline.keep:
         flow = stages.keep_documents(flow, "deduplicate", runner)
+    flow = decontaminate(pipeline, flow, runner)
+    if "decontaminate" in pipeline.keep:
+        flow = stages.keep_documents(flow, "decontaminate", runner)
     flow = scrub(pipeline, flow, runner)
     if "scrub" in pipeline.keep:
         flow = stages.keep_documents(flow, "scrub", runner)
@@ -175,6 +181,10 @@ def publish_run(
     publish(
         folder / "tokens", {f"{part.name}.arrow": part.tokens.files["tokens"] for part in flow.parts if part.tokens}
     )
+    if flow.contamination is not None:
+        write_atomically(folder / "contamination.json", Path(flow.contamination.files["report"].path).read_bytes())
+    else:
+        (folder / "contamination.json").unlink(missing_ok=True)
     publish(folder / "quality", {f"{name}.arrow": each.model for name, each in flow.quality.items() if each.card})
     shards = {
         f"{split}-{number:05d}.arrow": result.files["shard"]
@@ -211,6 +221,7 @@ def publish_run(
             }
         ),
     )
+    write_report(folder)
     return stats
 
 

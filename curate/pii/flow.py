@@ -60,6 +60,9 @@ def check_scrub(pipeline: Pipeline) -> None:
     if setting is None:
         return
     options = frozenset(name for name, wanted in setting.options.items() if wanted)
-    check_regions(setting.regions)
     placeholders = {str(name): text for name, text in setting.placeholders.items()}
-    check_replacement(Detection(setting.types, setting.regions, options), Replacement(placeholders))
+    try:
+        check_regions(setting.regions)
+        check_replacement(Detection(setting.types, setting.regions, options), Replacement(placeholders))
+    except ValueError as error:
+        raise ValueError(f"scrub: {error}") from None

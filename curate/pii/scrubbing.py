@@ -13,6 +13,7 @@ import pyarrow as pa
 from curate.pii.find import find_matches
 from curate.pii.spans import TYPES, Detection, Match, check_names
 from curate.text.columns import as_column
+from curate.text.rows import replace_rows
 
 _MOST_ROUNDS = 16
 """A replacement can lay open what it overlapped; each round with constant placeholders leaves fewer digits and letters."""
@@ -75,7 +76,7 @@ def scrub(
         if not again:
             break
         rows, waiting = again, pa.array([changed[row].decode() for row in again], pa.large_string())
-    return Scrubbed(_with_changes(column, changed), [_ordered(each) for each in counts])
+    return Scrubbed(replace_rows(column, {row: text.decode() for row, text in changed.items()}), [_ordered(each) for each in counts])
 
 
 def check_replacement(detection: Detection, replacement: Replacement) -> None:
@@ -98,16 +99,6 @@ def _replaced(document: bytes, matches: Sequence[Match], replacement: Replacemen
             replaced[match.type] += 1
             at = match.end
     return b"".join((*pieces, document[at:])), replaced
-
-
-def _with_changes(column: pa.Array, changed: dict[int, bytes]) -> pa.Array:
-    if not changed:
-        return column
-    pieces, at = [], 0
-    for row in sorted(changed):
-        pieces += [column.slice(at, row - at), pa.array([changed[row].decode()], column.type)]
-        at = row + 1
-    return pa.concat_arrays([*pieces, column.slice(at)])
 
 
 def _ordered(counts: Counter[str]) -> dict[str, int]:
