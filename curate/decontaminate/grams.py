@@ -33,7 +33,7 @@ class Grams(NamedTuple):
 
 
 class Matches(NamedTuple):
-    """N-grams of items that stand in texts, in order: the text's row, first byte and byte after in it, the n-gram's number."""
+    """N-grams of items that stand in texts, in order: row, first byte and byte after in its text, the n-gram's number."""
 
     rows: NDArray[np.int64]
     starts: NDArray[np.int64]
@@ -56,8 +56,8 @@ class Table(NamedTuple):
 def grams_of(texts: Sequence[str], items: Sequence[int], ngram: int) -> Grams:
     """The n-grams of texts, each with the number of the item that it is of.
 
-    An item's n-grams are those of its texts of `ngram` words or more. Where it has none, its longest texts are matched whole,
-    if they have `FEWEST_WORDS`: its answers alone would be found everywhere.
+    An item's n-grams are those of its texts of `ngram` words or more. Where it has none, its longest texts are matched
+    whole, if they have `FEWEST_WORDS`: its answers alone would be found everywhere.
     """
     column = as_column(texts)
     data, bounds = text_buffers(column)
@@ -74,15 +74,24 @@ def grams_of(texts: Sequence[str], items: Sequence[int], ngram: int) -> Grams:
     fewest = np.full(len(of_short), FEWEST_WORDS)
     heads = _item_keys(data, bounds, folding(), chosen[of_short], fewest, int((words[chosen[of_short]] - fewest + 1).sum()))
     starts = np.cumsum(words[chosen[of_short]] - fewest + 1) - (words[chosen[of_short]] - fewest + 1)
-    pairs = np.unique(np.rec.fromarrays([keys, np.repeat(owners[chosen], firsts)], names="key,owner"))
-    unique, first = np.unique(pairs.key, return_index=True)
+    keys, of_items = distinct_pairs(keys, np.repeat(owners[chosen], firsts))
+    unique, first = np.unique(keys, return_index=True)
     return Grams(
         unique,
         np.unique(lengths)[::-1].copy(),
         np.unique(heads[starts]),
-        np.append(first, len(pairs)),
-        np.ascontiguousarray(pairs.owner),
+        np.append(first, len(keys)),
+        of_items,
     )
+
+
+def distinct_pairs(left: NDArray[Any], right: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The pairs (left[i], right[i]), ascending, each once."""
+    order = np.lexsort((right, left))
+    left, right = left[order], right[order]
+    new = np.ones(len(left), bool)
+    new[1:] = (left[1:] != left[:-1]) | (right[1:] != right[:-1])
+    return left[new], right[new]
 
 
 @kernel

@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -55,7 +55,7 @@ def read_items(path: str, fields: Sequence[str] | None) -> Iterator[Item]:
 
 def _decoded(file: IO[bytes], magic: bytes) -> IO[bytes]:
     if magic.startswith(_GZIP):
-        return gzip.open(file)
+        return cast("IO[bytes]", gzip.open(file))
     if magic == _ZSTD:
         return io.BufferedReader(zstandard.ZstdDecompressor().stream_reader(file, read_across_frames=True))
     return file

@@ -1,4 +1,4 @@
-"""Personal data in text: found by form and check digits, replaced by placeholders. Names and street addresses are not found."""
+"""Personal data in text: found by form and check digits, replaced by placeholders. Names and street addresses are not."""
 
 from curate.pii.find import find
 from curate.pii.scrubbing import Replacement, Scrubbed, scrub

@@ -1,8 +1,8 @@
 """The prefilter: one pass over UTF-8 bytes that marks the stretches where personal data can be.
 
-Nearly all of a page has no digit, no `@` and no spelled-out "dot": those bytes cost one table look-up each. What is marked is
-looked at again by the detector of its kind, in Python. Linear: a stretch ends before the next of its kind begins. Knows the
-looks of things; decides nothing.
+Nearly all of a page has no digit, no `@` and no spelled-out "dot": those bytes cost one table look-up each. What is marked
+is looked at again by the detector of its kind, in Python. Linear: a stretch ends before the next of its kind begins, or its
+length is bounded. Knows the looks of things; decides nothing.
 """
 
 from __future__ import annotations
@@ -255,9 +255,7 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                 if at + 10 < end and data[at + 4] == 45 and data[at + 5] == 66 and data[at + 6] == 69 and data[at + 7] == 71:
                     kind = KEY_BLOCK
                 at += 1
-            elif byte == 37:  # %
-                at += 1
-            elif at < done:
+            elif byte == 37 or at < done:  # %, or the rest of a word
                 at += 1
             else:  # a digit or an underscore: the word around it
                 while start > done and classes[data[start - 1]] & _ALPHANUMERIC:
@@ -303,7 +301,7 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                         kind = DOTTED
                     elif digits >= _LEAST_NUMBER:
                         kind = NUMBER
-                at = max(at, stop) if kind == TOKEN or kind == NUMBER or kind == DOTTED else word_end
+                at = max(at, stop) if kind in (TOKEN, NUMBER, DOTTED) else word_end
                 done = at
             if kind >= 0:
                 count = _put(found, count, document, kind, start, stop)

@@ -1,6 +1,6 @@
 """E-mail addresses: as they are written, with %40, and spelled out against collectors. Knows addresses' forms only.
 
-Letters of any script are accepted in either part (RFC 6531), so an address disguised by letters that look alike is found too.
+Letters of any script are accepted in either part (RFC 6531), so an address disguised by letters that look alike is found.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ _LONGEST_LOCAL = 64  # RFC 5321, 4.5.3.1.1
 _SIGN = re.compile(r"@|%40")
 _LOCAL = re.compile(r"\w[\w.+'\-]*$")
 _DOMAIN = re.compile(r"(?:\w(?:[\w\-]{0,61}\w)?\.)+(?:xn--[a-zA-Z0-9\-]{2,59}|[^\W\d_]{2,24})")
-_FILES = frozenset("css gif htm html jpeg jpg js json pdf php png svg txt webp xml".split())
+_FILES = frozenset(("css", "gif", "htm", "html", "jpeg", "jpg", "js", "json", "pdf", "php", "png", "svg", "webp", "xml"))
 """Last labels that are no top-level domain: `icon@2x.png` is a file."""
 
 # Scripts written without spaces: what stands next to an address is not part of it.
@@ -38,18 +38,19 @@ _WORDS = re.compile(
     rf"({_NAME}(?:{_WORD_DOT}{_NAME}){{0,3}}{_WORD_DOT}([a-z]{{2,6}}))(?!\w)",
     re.IGNORECASE,
 )
-_SPOKEN_ENDINGS = frozenset(
-    """ai app ar au biz br ca ch cl cn co com cz de dev dk edu es eu fi fr gov gr hk hu ie info int io jp kr mil mx net nl
-    nz org pl pt ro ru se sg tr tv tw uk za""".split()
-)
+_ENDINGS = """
+ai app ar au biz br ca ch cl cn co com cz de dev dk edu es eu fi fr gov gr hk hu ie info int io jp kr mil mx net
+nl nz org pl pt ro ru se sg tr tv tw uk za"""
+_SPOKEN_ENDINGS = frozenset(_ENDINGS.split())
 """Top-level domains that follow a spoken "dot"; those that are English words are left out."""
-_NO_NAMES = frozenset(
-    """a about all also am an and anything are available be been blog book books buy by check click come comes contact details
-    do episode find for found free from get go going had has have he her here him his i in info information is it just
-    know learn listen live look looked looking looks me meet more my now of off on one online only or order out over page
-    podcast read see she shop show site so something start that the their them then there these they this those to tickets
-    today up us visit was watch we website were what when where with work works you your yourself""".split()
-)
+_WORDS_BEFORE_AT = """
+a about all also am an and anything are available be been blog book books buy by check click come comes contact
+details do episode find for found free from get go going had has have he her here him his i in info information
+is it just know learn listen live look looked looking looks me meet more my now of off on one online only or
+order out over page podcast read see she shop show site so something start that the their them then there these
+they this those to tickets today up us visit was watch we website were what when where with work works you your
+yourself"""
+_NO_NAMES = frozenset(_WORDS_BEFORE_AT.split())
 """Words before "at example dot com" that are no one's name."""
 
 

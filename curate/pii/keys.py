@@ -23,7 +23,7 @@ _FORMS = (
     rb"[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",  # Stripe
     rb"whsec_[A-Za-z0-9+/]{24,}",
     rb"sk-ant-[a-z0-9]+-[A-Za-z0-9_\-]{24,}",  # Anthropic
-    rb"sk-(?:(?:proj|svcacct|admin|or-v1|None)-)?(?=[A-Za-z0-9_\-]*[A-Za-z0-9]{20})[A-Za-z0-9_\-]{32,}",  # OpenAI, OpenRouter
+    rb"sk-(?:(?:proj|svcacct|admin|or-v1)-)?(?=[A-Za-z0-9_\-]*[A-Za-z0-9]{20})[A-Za-z0-9_\-]{32,}",  # OpenAI
     rb"SG\.[A-Za-z0-9_\-]{22}\.[A-Za-z0-9_\-]{43}",  # SendGrid
     rb"(?:SK|AC)[0-9a-f]{32}",  # Twilio
     rb"key-[0-9a-z]{32}",  # Mailgun

@@ -22,9 +22,8 @@ _AFTER = rb"(?:(?: ?(?:x|ext\.?|extension) ?\d{1,6})(?!\w)|(?![\w]|[.\-/,]\d))"
 
 _PLUS = re.compile(rb"(?<![\w+])\(?\+ ?\(?\d(?:(?:" + _GAP + rb"|[()]){0,4}\d){6,17}(?:" + _AFTER + rb")?")
 _DOUBLE_ZERO = re.compile(_BEFORE + rb"\(?00" + _GAP + rb"?[1-9](?:(?:" + _GAP + rb"|[()]){0,3}\d){7,14}" + _AFTER)
-_NORTH_AMERICA = re.compile(
-    _BEFORE + rb"(?:1" + _GAP + rb"{0,2})?(?:\([2-9]\d\d\)" + _GAP + rb"{0,2}|[2-9]\d\d" + _GAP + rb")[2-9]\d\d" + _GAP + rb"\d{4}" + _AFTER
-)
+_AREA = rb"(?:\([2-9]\d\d\)" + _GAP + rb"{0,2}|[2-9]\d\d" + _GAP + rb")"
+_NORTH_AMERICA = re.compile(_BEFORE + rb"(?:1" + _GAP + rb"{0,2})?" + _AREA + rb"[2-9]\d\d" + _GAP + rb"\d{4}" + _AFTER)
 _AREA_IN_BRACKETS = re.compile(
     _BEFORE + rb"\(\d{2,5}\)" + _GAP + rb"{0,2}\d{2,8}(?:" + _GAP + rb"\d{2,5}){0,3}" + _AFTER
 )
@@ -172,7 +171,7 @@ def is_national(digits: str, regions: tuple[str, ...], as_written: bool) -> bool
 def _national_form(region: str) -> tuple[str, re.Pattern[str]]:
     """(national prefix, a necessary condition on the digits) of a region. Raises ValueError for an unknown region."""
     metadata = PhoneMetadata.metadata_for_region(region)
-    if metadata is None:
+    if metadata is None or metadata.general_desc is None:
         raise ValueError(f"{region!r} is no region that has phone numbers: use ISO 3166 codes such as US, GB, DE")
     prefix = metadata.national_prefix_for_parsing or ""
     number = metadata.general_desc.national_number_pattern

@@ -76,7 +76,8 @@ def scrub(
         if not again:
             break
         rows, waiting = again, pa.array([changed[row].decode() for row in again], pa.large_string())
-    return Scrubbed(replace_rows(column, {row: text.decode() for row, text in changed.items()}), [_ordered(each) for each in counts])
+    texts = replace_rows(column, {row: text.decode() for row, text in changed.items()})
+    return Scrubbed(texts, [_ordered(each) for each in counts])
 
 
 def check_replacement(detection: Detection, replacement: Replacement) -> None:

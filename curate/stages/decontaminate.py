@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from curate.batches import BatchWriter, read_batches
 from curate.decontaminate.cutting import LEAST_PIECE, MOST_PIECES, Span, in_characters, merged, pieces_without
-from curate.decontaminate.grams import Grams, find_grams, grams_of, table_of
+from curate.decontaminate.grams import Grams, distinct_pairs, find_grams, grams_of, table_of
 from curate.decontaminate.items import read_items
 from curate.decontaminate.records import COUNTS, FOUND, ITEMS, MATCHES, OUTCOME, read_grams, write_grams
 from curate.records import DOCUMENTS, VERDICTS
@@ -53,8 +53,8 @@ def index_items(params: Mapping[str, Any], inputs: Sequence[File], output: Outpu
     matched = np.zeros(len(names), bool)
     matched[grams.items] = True
     with BatchWriter(output.path("items"), ITEMS) as writer:
-        sets, items = ([pair[side] for pair in names] for side in (0, 1))
-        writer.write({"set": pa.array(sets, pa.string()), "item": pa.array(items, pa.string()), "matched": pa.array(matched)})
+        sets, items = (pa.array([pair[side] for pair in names], pa.string()) for side in (0, 1))
+        writer.write({"set": sets, "item": items, "matched": pa.array(matched)})
     return {"items": len(names), "ngrams": len(grams.keys), "lengths": grams.lengths.tolist()}
 
 
@@ -75,8 +75,7 @@ def match_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
             found = find_grams(batch.column("text").filter(kept), grams, table)
             columns = (rows[found.rows], found.starts, found.ends, found.grams)
             writer.write({name: pa.array(column) for name, column in zip(MATCHES.names, columns, strict=True)})
-            once = np.unique(np.rec.fromarrays([found.rows, found.grams], names="row,gram"))
-            counts += np.bincount(once.gram, minlength=len(counts))
+            counts += np.bincount(distinct_pairs(found.rows, found.grams)[1], minlength=len(counts))
             documents += len(rows)
     seen = np.flatnonzero(counts)
     with BatchWriter(output.path("counts"), COUNTS) as writer:
@@ -85,13 +84,14 @@ def match_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
 
 
 def count_frequent(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs: every part's `counts`. Writes `frequent` (COUNTS): the n-grams in more than FREQUENT documents of all parts."""
+    """Inputs: every part's `counts`. Writes `frequent` (COUNTS): n-grams in more than FREQUENT documents of all parts."""
     pieces = [batch for file in inputs for batch in read_batches(file.path)]
     table = pa.Table.from_batches(pieces, COUNTS).group_by("gram").aggregate([("documents", "sum")]).sort_by("gram")
     table = table.filter(pc.greater(table["documents_sum"], FREQUENT)).combine_chunks()
     with BatchWriter(output.path("frequent"), COUNTS) as writer:
-        gram, documents = (pa.concat_arrays([pa.array([], pa.int64()), *table[name].chunks]) for name in ("gram", "documents_sum"))
-        writer.write({"gram": gram, "documents": documents})
+        none = pa.array([], pa.int64())
+        columns = (pa.concat_arrays([none, *table[name].chunks]) for name in ("gram", "documents_sum"))
+        writer.write(dict(zip(COUNTS.names, columns, strict=True)))
     return {"frequent": len(table)}
 
 
@@ -127,7 +127,7 @@ def cut_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) 
             text = replace_rows(batch.column("text"), {row: cut.text for row, cut in cuts.items()})
             documents.write({"id": batch.column("id"), "url": batch.column("url"), "text": text})
             verdicts.write(drop_documents(verdict, gone, STEP, pa.array([*rules.values()], pa.string())))
-            listed = [[] if lives else None for lives in alive.tolist()]
+            listed: list[list[str] | None] = [[] if lives else None for lives in alive.tolist()]
             for row, cut in cuts.items():
                 listed[row] = [names[item] for item in cut.overlaps]
             columns.write({"contamination": pa.array(listed, OUTCOME.field("contamination").type)})

@@ -1,4 +1,4 @@
-"""Verdicts after one more step: what it drops fails a rule of its own, and had failed nothing before. Knows verdicts only."""
+"""Verdicts after one more step: what it drops fails a rule of its own, and had failed nothing before. Knows verdicts."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from curate.records import FAILED
 
 
 def drop_documents(verdict: pa.RecordBatch, gone: NDArray[np.bool_], step: str, rules: pa.Array) -> dict[str, pa.Array]:
-    """VERDICTS with the documents `gone` dropped at a step. `rules` (string): `step/rule`, one for each of those, in order."""
+    """VERDICTS with the documents `gone` dropped at a step. `rules` (string): `step/rule` for each of those, in order."""
     mask = pa.array(gone)
     lists = pa.ListArray.from_arrays(pa.array(np.arange(len(rules) + 1, dtype=np.int32)), rules).cast(FAILED)
     where = pa.array(np.cumsum(gone) - 1, mask=~gone)

@@ -20,13 +20,13 @@ STEP = "scrub"
 _FINDINGS = f"{STEP}/findings"
 
 OUTCOME = pa.schema([("pii", pa.map_(pa.string(), pa.int32()))])
-"""The ledger's column: findings by type, an empty map where there were none, null where an earlier step dropped the document."""
+"""The ledger's column: findings by type, an empty map where there were none, null where the document was dropped before."""
 
 
 def scrub_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
     """Inputs `documents` and `verdicts`. Params `types`, `regions`, `options`, `placeholders`, `key`, `drop_above`.
 
-    Writes `documents` with placeholders (no text where a document is not alive), `verdicts` and `columns` (OUTCOME), aligned.
+    Writes `documents` with placeholders (no text where a document is dropped), `verdicts`, `columns` (OUTCOME), aligned.
     """
     files = {file.name: file.path for file in inputs}
     detection = Detection(tuple(params["types"]), tuple(params["regions"]), frozenset(params["options"]))
