@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,15 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curate.batches import read_batches
+from curate.shards.store import gather
 from curate.storage import is_remote, open_binary
 
 MANIFEST = "manifest.json"
-FORMATS = ("curate-shards/1",)
+SHARDS_FORMAT = "curate-shards/1"
+MIX_FORMAT = "curate-mix/1"
+"""Of a manifest whose shards are indexes: `part` and `row` of each document in the files of its `store`."""
+FORMATS = (SHARDS_FORMAT, MIX_FORMAT)
 _OPEN_SHARDS = 8  # mapped at once by one reader: the order has one or two in use at a time
 
 
@@ -86,7 +91,11 @@ class ShardReader:
         if entry.file in self._open:
             self._open.move_to_end(entry.file)
             return self._open[entry.file]
-        view = open_shard(f"{self.folder}/{entry.file}", entry)
+        path = f"{self.folder}/{entry.file}"
+        if self.manifest["format"] == MIX_FORMAT:
+            view = _gathered(path, [f"{self.folder}/{file}" for file in self.manifest["store"]])
+        else:
+            view = open_shard(path, entry)
         self._open[entry.file] = view
         if len(self._open) > _OPEN_SHARDS:
             self._open.popitem(last=False)
@@ -109,6 +118,14 @@ def open_shard(path: str, entry: ShardEntry) -> ShardView:
             f"{entry.tokens}: the folder holds files of two runs"
         )
     return view
+
+
+def _gathered(path: str, store: Sequence[str]) -> ShardView:
+    """A shard of a mix that is an index, in memory."""
+    (index,) = read_batches(path)
+    batch = gather(store, index.column("part").to_numpy().astype(np.int64), index.column("row").to_numpy())
+    tokens = batch.column("tokens")
+    return ShardView(tokens.values.to_numpy(), tokens.offsets.to_numpy(), batch)
 
 
 def _find_manifest(path: str) -> tuple[str, dict[str, Any]]:

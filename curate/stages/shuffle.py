@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 from curate.batches import BatchWriter, read_batches, read_schema
 from curate.chance import Words
 from curate.mixture.copies import copies
-from curate.records import ID, PLACES, shard
+from curate.records import ID, PLACES
 from curate.shards.order import SPLITS, bucket_bits, buckets, in_validation, keys, sort_order
+from curate.shards.store import write_shard
 from curate.task import Counts, File, Output
 
 INDEX = pa.schema([("split", pa.int8()), ("bucket", pa.int64()), ("documents", pa.int64()), ("tokens", pa.int64())])
@@ -139,7 +140,8 @@ def merge_shard(params: Mapping[str, Any], inputs: Sequence[File], output: Outpu
     table = pa.concat_tables(pieces).combine_chunks()
     if table.num_rows == 0:
         return {"documents": 0, "tokens": 0}
-    _write_shard(output.path("shard"), table)
+    (batch,) = table.select(["id", "source", "tokens"]).to_batches()
+    write_shard(output.path("shard"), batch)
     order = np.lexsort((table.column("row").to_numpy(), table.column("part").to_numpy()))
     with BatchWriter(output.path("places"), PLACES, compressed=False) as places:
         places.write(
@@ -160,18 +162,6 @@ def _bucket(groups: Sequence[tuple[File, File]], split: str, bucket: int) -> Ite
         for position in np.flatnonzero((splits == SPLITS.index(split)) & (numbers == bucket)):
             with pa.memory_map(data.path) as file:
                 yield pa.ipc.open_file(file).get_batch(int(position))
-
-
-def _write_shard(path: str, table: pa.Table) -> None:
-    """One uncompressed batch in an IPC stream: the token column's value buffer is the flat stream of tokens."""
-    schema = shard(table.schema.field("tokens").type.value_type)
-    batch = table.select(schema.names).combine_chunks().to_batches()[0]
-    tokens = batch.column("tokens")
-    compact = pa.ListArray.from_arrays(tokens.offsets, tokens.values)
-    if tokens.offsets[0].as_py() != 0 or len(compact.values) != tokens.offsets[-1].as_py():
-        compact = pa.concat_arrays([tokens])
-    with pa.ipc.new_stream(path, schema) as writer:
-        writer.write_batch(pa.record_batch([batch.column("id"), batch.column("source"), compact], schema=schema))
 
 
 def bucket_tokens(indexes: Sequence[str], split: str, buckets: int) -> list[int]:
