@@ -243,7 +243,9 @@ def duplicates(found: Mapping[str, Mapping[str, int]]) -> Html:
 def personal_data(found: Mapping[str, Mapping[str, int]]) -> Html:
     """Counts by type; never a value."""
     rows = [(kind, count(each["found"]), count(each["documents"])) for kind, each in sorted(found.items())]
-    return table(("type", "found", "documents"), rows, class_="slim") if rows else _none("No personal data was looked for or found.")
+    if not rows:
+        return _none("No personal data was looked for or found.")
+    return table(("type", "found", "documents"), rows, class_="slim")
 
 
 def contamination(found: Mapping[str, int]) -> Html:

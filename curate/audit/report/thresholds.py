@@ -63,8 +63,8 @@ def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
     found = []
     for (rule, low, high), numbers in merged.items():
         at = edges([bound for bound in (low, high) if bound is not None])
-        if numbers["values"] and _whole(at, numbers["values"]):
-            keep = (at == np.floor(at)) | np.isin(at, [bound for bound in (low, high) if bound is not None])
+        if all(bound is None or bound == int(bound) for bound in (low, high)) and _whole(at, numbers["values"]):
+            keep = at == np.floor(at)
             numbers = numbers | {name: _thinned(at, keep, numbers[name]) for name in ("values", "others_pass")}
             at = at[keep]
         for side, bound in (("min", low), ("max", high)):
