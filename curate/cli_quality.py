@@ -31,10 +31,9 @@ def add_commands(commands: Any) -> None:
     train.add_argument("--out", required=True, metavar="FILE", help="the model file to write")
     train.set_defaults(call=_answering(_train))
 
-    evaluate = actions.add_parser(
-        "evaluate", help="what a model file says of itself, or how it does on other documents"
-    )
-    evaluate.add_argument("model", metavar="MODEL", help="model file")
+    evaluate = actions.add_parser("evaluate", help="how well a model separates: by its card, on documents, or in a run")
+    evaluate.add_argument("model", metavar="MODEL", help="model file; or a run, for its models and marginal documents")
+    evaluate.add_argument("-n", type=int, default=3, metavar="N", help="marginal documents on each side (default: 3)")
     _classes(evaluate, required=False)
     evaluate.add_argument("--label", metavar="LABEL", help="of good documents, in a file of fastText")
     evaluate.add_argument("--json", action="store_true", help="every number, with the curves, as JSON")
@@ -86,6 +85,8 @@ def _evaluate(options: argparse.Namespace) -> int:
     from curate.quality.measures import separation
     from curate.quality.model import load, read_card
 
+    if Path(options.model).is_dir():
+        return _evaluate_run(options)
     if (options.positives is None) != (options.negatives is None):
         raise ValueError("give --positives and --negatives, or neither")
     if options.positives is None:
@@ -104,6 +105,24 @@ def _evaluate(options: argparse.Namespace) -> int:
         OUT.print_json(json.dumps(measured))
     else:
         _show_separation(measured)
+    return 0
+
+
+def _evaluate_run(options: argparse.Namespace) -> int:
+    from curate.audit.marginal import marginal
+    from curate.audit.opened import open_finished
+    from curate.audit.present import show
+
+    run = open_finished(options.model)
+    answer = marginal(run, options.n)
+    if not options.json:
+        for name, source in run.stats["sources"].items():
+            if source["quality"]:
+                OUT.print(f"{name}: {sum(source['quality']['scores']):,} documents", style="bold", highlight=False)
+                _show_histogram({"documents": source["quality"]["scores"]})
+                if source["quality"]["model"].get("trained_on"):
+                    _show_card(source["quality"]["model"])
+    show(answer, "json" if options.json else "table", OUT)
     return 0
 
 

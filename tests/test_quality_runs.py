@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 import curate
+from curate.cli import main
 from curate.config import ConfigError
 from curate.quality import keep
 from curate.quality.model import load, read_card
@@ -135,6 +136,28 @@ def test_positives_that_fail_their_own_rules_teach_nothing(tmp_path: Path) -> No
     model = made.stats["sources"]["web"]["quality"]["model"]
     assert 0 < passing < 100
     assert model["trained_on"]["positive"] + model["held_out"]["documents"]["positive"] == passing
+
+
+@pytest.mark.parametrize("rule", [{"alpha": 3}, {"minimum": 0.4}, {"keep_share": 0.3}])
+def test_the_documents_where_a_rule_decides_can_be_read(
+    rule: dict[str, float], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = run(pipeline(tmp_path, {"positives": ["reference"]} | rule), tmp_path / "run")
+    assert main(["quality", "evaluate", str(made.path), "-n", "4", "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)["web"]
+    found = rows(made)
+    scores = [document["score"] for document in answer["documents"]]
+    nearest = sorted((row["quality_score"] for row in found), key=lambda score: abs(score - answer["score"]))
+    assert scores == sorted(scores)
+    assert nearest[0] in scores
+    assert sum(score < np.float32(answer["score"]) for score in scores) == 4
+    if "alpha" in rule:
+        assert keep.keep_probability(np.array([answer["score"]], np.float32), 3)[0] == pytest.approx(0.5, abs=1e-6)
+    else:
+        assert [document["kept"] for document in answer["documents"]] == [False] * 4 + [True] * 4
+    by_score = {round(row["quality_score"], 9): row["chars"] for row in found}
+    for document in answer["documents"]:
+        assert len(document["text"].removesuffix(" …")) <= by_score[round(document["score"], 9)]
 
 
 def test_mistakes_are_named_before_anything_runs(tmp_path: Path) -> None:

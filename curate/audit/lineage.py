@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from curate.audit.opened import AuditError, OpenedPart, OpenedRun
 
-_OF_ALL_PARTS = (".places", ".decisions", ".frequent")
+_OF_ALL_PARTS = (".places", ".decisions", ".frequent", ".model")
 """Files that speak of every part: what they were made of is not this part's way."""
 
 

@@ -5,6 +5,7 @@ Knows the ledger and the keep rules; judges nothing.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,7 +38,7 @@ def deciding_score(run: OpenedRun, source: str) -> float | None:
     for step in verdict_settings(run, source):
         if step["kind"] == "quality":
             if "draw" in step:
-                return max(0.0, 2.0 - 2.0 ** (1.0 / float(step["draw"])))  # (2 - score)^-alpha = 1/2
+                return max(0.0, 2.0 - math.pow(2.0, 1.0 / step["draw"]))  # (2 - score)^-alpha = 1/2
             return float(step["minimum" if "minimum" in step else "keep_share"])
     return None
 

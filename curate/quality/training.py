@@ -22,7 +22,7 @@ from curate.records import ID
 HELD_OUT = 0.2
 """Share of the groups that measures a model and does not train it."""
 
-_VARIANCE = 10.0  # of the prior on a weight: best area under ROC of 0.1 to 100 on held-out domains, docs/quality.md
+_VARIANCE = 100.0  # of the prior on a weight: of 0.1 to 1,000 the likeliest on held-out hosts, docs/quality.md
 
 Classifier = Literal["gpt3", "fasttext"]
 

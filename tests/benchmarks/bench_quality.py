@@ -154,7 +154,7 @@ def main() -> None:
         separate("all pages", examples(good, web), place)
         separate("English pages", examples(good, english), place)
         separate(f"English, first {SAME_LENGTH} characters", examples(good, english, SAME_LENGTH), place)
-        for name in GOOD:
+        for name in GOOD[:2]:  # there are too few books to hold some out
             separate(f"English, {name} only", examples(sets[name], english), place)
         transfer(sets, english, place)
         separate("all pages again", examples(good, web), place)
