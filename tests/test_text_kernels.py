@@ -28,10 +28,9 @@ from curate.text.needles import (
 from curate.text.view import TextView
 from tests import filter_oracles as oracles
 
-pieces = st.sampled_from(
-    [*"aAbB.,!?-#{}()\"'•…*0٣ _\r\t\x0b\x1c\x85\u2028\xa0\u3000\x00ǅⅧİßΩ\u2126é\u0344\uf900", "\n", "\n\n", "\r\n", "..."]
-    + ["ab ab ", "word", "e\u0301", "中文", "שלום", "कि", "한", "👩‍👩‍👧"]  # noqa: RUF005
-)
+CHARACTERS = "aAbB.,!?-#{}()\"'•…*0٣ _\r\t\x0b\x1c\x85\u2028\xa0\u3000\x00ǅⅧİßΩ\u2126é\u0344\uf900"
+PIECES = ("\n", "\n\n", "\r\n", "...", "ab ab ", "word", "e\u0301", "中文", "שלום", "कि", "한", "👩‍👩‍👧")
+pieces = st.sampled_from([*CHARACTERS, *PIECES])
 texts = st.one_of(st.text(), st.lists(pieces).map("".join))
 columns = st.lists(texts, max_size=6)
 

@@ -163,33 +163,41 @@ def _delete_citations(data: Any, start: Scalar, end: Scalar, words: Any, flags: 
 
 
 @kernel
-def _fold_matches(data: Any, at: Scalar, end: Scalar, program: LineProgram, string: Scalar) -> Scalar:
-    """The end of the characters at `at` whose lower case is the string, or -1."""
-    index = program.string_ends[string]
-    stop = program.string_ends[string + 1]
-    while index < stop:
+def _fold_matches(
+    data: Any, at: Scalar, end: Scalar, strings: Any, begin: Scalar, stop: Scalar, lower: Any
+) -> Scalar:
+    """The end of the characters at `at` whose lower case is strings[begin:stop], or -1."""
+    while begin < stop:
         if at >= end:
             return np.int64(-1)
-        wanted, wanted_size = decode(program.strings, index, stop)
+        wanted, wanted_size = decode(strings, begin, stop)
         code, size = decode(data, at, end)
-        if program.lower[code] != wanted:
+        if lower[code] != wanted:
             return np.int64(-1)
         at += size
-        index += wanted_size
+        begin += wanted_size
     return at
 
 
 @kernel
 def _delete_phrases(data: Any, start: Scalar, end: Scalar, program: LineProgram, group: Scalar, action: Scalar) -> Scalar:
     """Delete each place where a phrase stands (at the start, the end, or anywhere), leftmost first, once through."""
+    strings, string_ends, lower = program.strings, program.string_ends, program.lower
+    first, last = program.groups[group], program.groups[group + 1]
     at = start
     while at < end:
         stop = np.int64(-1)
-        for string in range(program.groups[group], program.groups[group + 1]):
-            stop = _fold_matches(data, at, end, program, string)
-            if stop >= 0 and (action != DELETE_AT_END or stop == end):
-                break
-            stop = np.int64(-1)
+        if data[at] & 0xC0 != 0x80:
+            byte = np.int64(data[at])
+            folded = lower[byte] if byte < 0x80 else np.int32(-1)
+            for string in range(first, last):
+                begin = string_ends[string]
+                if folded >= 0 and strings[begin] < 0x80 and strings[begin] != folded:
+                    continue
+                stop = _fold_matches(data, at, end, strings, begin, string_ends[string + 1], lower)
+                if stop >= 0 and (action != DELETE_AT_END or stop == end):
+                    break
+                stop = np.int64(-1)
         if stop >= 0:
             end = _delete(data, at, stop, end)
             if action != DELETE_ANYWHERE:
@@ -197,8 +205,7 @@ def _delete_phrases(data: Any, start: Scalar, end: Scalar, program: LineProgram,
         elif action == DELETE_AT_START:
             break
         else:
-            _, size = decode(data, at, end)
-            at += size
+            at += 1
     return end
 
 
@@ -223,12 +230,13 @@ def _ends_in(data: Any, start: Scalar, end: Scalar, strings: Any, ends: Any, fir
 @kernel
 def _is_counter(data: Any, start: Scalar, end: Scalar, program: LineProgram, group: Scalar) -> Scalar:
     """A number (digits and . , + % with an optional letter, as 1.2K), white space, and one of the words."""
+    flags = program.flags
     index = start
     digits = False
     letters = np.int64(0)
     while index < end:
         code, size = decode(data, index, end)
-        kind = program.flags[code]
+        kind = flags[code]
         if kind & SPACE:
             break
         if kind & DIGIT:
@@ -242,11 +250,12 @@ def _is_counter(data: Any, start: Scalar, end: Scalar, program: LineProgram, gro
         return False
     while index < end:
         code, size = decode(data, index, end)
-        if not program.flags[code] & SPACE:
+        if not flags[code] & SPACE:
             break
         index += size
+    ends = program.string_ends
     for string in range(program.groups[group], program.groups[group + 1]):
-        if _fold_matches(data, index, end, program, string) == end:
+        if _fold_matches(data, index, end, program.strings, ends[string], ends[string + 1], program.lower) == end:
             return True
     return False
 

@@ -39,7 +39,7 @@ def sentences(view: TextView) -> Counts:
 
 def mean_word_length(view: TextView) -> Ratios:
     """Code points of all words per word (Rae et al. 2021, appendix A1)."""
-    return ratio(view.repetition.characters, words(view))
+    return ratio(view.total(scan.CHARACTERS) - view.total(scan.SPACES), words(view))
 
 
 def hashes_per_word(view: TextView) -> Ratios:
