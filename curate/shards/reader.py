@@ -6,6 +6,7 @@ Knows the files of the product and where they lie; knows no sequences and no tra
 from __future__ import annotations
 
 import json
+import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class ShardReader:
         self.folder, self.manifest = _find_manifest(str(path))
         self.entries = tuple(ShardEntry(**entry) for entry in self.manifest["shards"])
         self._open: OrderedDict[str, ShardView] = OrderedDict()
+        self._lock = threading.Lock()
 
     @property
     def fingerprint(self) -> str:
@@ -88,17 +90,19 @@ class ShardReader:
 
     def open(self, entry: ShardEntry) -> ShardView:
         """The shard, mapped. Raises ShardError where the file is not the one that the manifest lists."""
-        if entry.file in self._open:
-            self._open.move_to_end(entry.file)
-            return self._open[entry.file]
+        with self._lock:
+            if entry.file in self._open:
+                self._open.move_to_end(entry.file)
+                return self._open[entry.file]
         path = f"{self.folder}/{entry.file}"
         if self.manifest["format"] == MIX_FORMAT:
             view = _gathered(path, [f"{self.folder}/{file}" for file in self.manifest["store"]])
         else:
             view = open_shard(path, entry)
-        self._open[entry.file] = view
-        if len(self._open) > _OPEN_SHARDS:
-            self._open.popitem(last=False)
+        with self._lock:
+            self._open[entry.file] = view
+            if len(self._open) > _OPEN_SHARDS:
+                self._open.popitem(last=False)
         return view
 
 

@@ -1,0 +1,205 @@
+"""The card of an export: `README.md` with the Hub's front matter, and Croissant metadata. Knows manifests and numbers only.
+
+Croissant: MLCommons, format specification 1.0. What a run's own files do not say (a licence, a contact) the card says is
+not known rather than guess.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from curate.shards.export.formats import ExportFile, Source
+
+CARD = ("README.md", "croissant.json")
+"""The card's files."""
+_CONTEXT = {
+    "@language": "en",
+    "@vocab": "https://schema.org/",
+    "citeAs": "cr:citeAs",
+    "column": "cr:column",
+    "conformsTo": "dct:conformsTo",
+    "cr": "http://mlcommons.org/croissant/",
+    "data": {"@id": "cr:data", "@type": "@json"},
+    "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
+    "dct": "http://purl.org/dc/terms/",
+    "extract": "cr:extract",
+    "field": "cr:field",
+    "fileObject": "cr:fileObject",
+    "fileProperty": "cr:fileProperty",
+    "fileSet": "cr:fileSet",
+    "includes": "cr:includes",
+    "recordSet": "cr:recordSet",
+    "repeated": "cr:repeated",
+    "sc": "https://schema.org/",
+    "source": "cr:source",
+}
+_ENCODINGS = {".parquet": "application/x-parquet", ".gz": "application/gzip", ".json": "application/json"}
+_SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
+_LARGER = "n>10M"
+_READERS = {
+    "nanogpt": "`np.memmap('train.bin', dtype=np.uint16, mode='r')`",
+    "megatron": "`IndexedDataset('train')` of megatron.core.datasets.indexed_dataset",
+    "mds": "`streaming.StreamingDataset(local='train', batch_size=1)`; tokens are bytes of little-endian ids",
+    "hf": "`datasets.load_from_disk('.')`",
+    "parquet": "`datasets.load_dataset('parquet', data_files='train-*.parquet')`",
+    "text": "`datasets.load_dataset('json', data_files='train-*.jsonl.gz')`",
+}
+
+
+def card_files(source: Source, to: str, written: Mapping[str, Mapping[str, Any]]) -> list[ExportFile]:
+    """The card's files, given the export's files with their sizes and hashes."""
+    run = _run_of(source)
+    return [
+        ExportFile("README.md", functools.partial(_write, _readme(source, to, run))),
+        ExportFile("croissant.json", functools.partial(_write, _croissant(source, to, run, written))),
+    ]
+
+
+def _write(content: str, path: Path) -> None:
+    path.write_text(content, encoding="utf-8")
+
+
+def _run_of(source: Source) -> dict[str, Any]:
+    """`stats` and `pipeline` of the run that the shards or the mix belong to; empty where they lie alone."""
+    for folder in Path(source.reader.folder).parents[:2]:
+        if (folder / "run.json").exists() and (folder / "stats.json").exists():
+            pipeline = json.loads((folder / "run.json").read_bytes())["pipeline"]
+            return {"stats": json.loads((folder / "stats.json").read_bytes()), "pipeline": pipeline}
+    return {}
+
+
+def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
+    manifest = source.reader.manifest
+    name, documents, tokens = manifest["name"], manifest["documents"], manifest["tokens"]
+    size = next((label for limit, label in _SIZES if documents < limit), _LARGER)
+    parts = [
+        "---",
+        f"pretty_name: {json.dumps(name)}",
+        "license: other",
+        "license_name: see-sources",
+        "task_categories:\n- text-generation",
+        f"size_categories:\n- {size}",
+        "---",
+        f"\n# {name}\n",
+        str(run.get("pipeline", {}).get("about", "")),
+        f"\n{documents:,} documents, {tokens:,} tokens (end-of-text included) of the tokenizer "
+        f"`{source.tokenizer.name}` (vocabulary {source.tokenizer.vocabulary_size:,}, SHA-256 "
+        f"`{source.tokenizer.vocabulary_hash}`), in the format `{to}`.\n",
+        f"Read it with {_READERS[to]}.\n",
+        f"Dataset fingerprint: `{source.reader.fingerprint}`. `export.json` lists every file with its SHA-256.\n",
+        "## Splits\n",
+        "| split | documents | tokens |\n| --- | ---: | ---: |",
+        *(
+            f"| {split} | {sum(e.rows for e in source.reader.split(split)):,} | "
+            f"{sum(e.tokens for e in source.reader.split(split)):,} |"
+            for split in source.splits
+        ),
+        *_sources(run),
+        *_mixture(manifest.get("mixture")),
+        *_personal_data(run),
+        "\n## Licence\n",
+        "The documents belong to their publishers, each under its own terms; the pipeline records no licence of theirs. "
+        "Whoever passes this dataset on decides whether they may.",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _sources(run: Mapping[str, Any]) -> list[str]:
+    if not run:
+        return []
+    rows = [
+        "\n## Sources and filters\n",
+        "What each step dropped, in order; a document counts where it was dropped first.\n",
+    ]
+    for name, source in run["stats"]["sources"].items():
+        rows.append(f"### {name} ({source['role']})\n")
+        rows.append("| step | in | dropped | kept |\n| --- | ---: | ---: | ---: |")
+        rows += [f"| {s['step']} | {s['in']:,} | {s['dropped']:,} | {s['kept']:,} |" for s in source["funnel"]]
+        rows.append("")
+    return rows
+
+
+def _mixture(mixture: Mapping[str, Any] | None) -> list[str]:
+    if not mixture:
+        return []
+    rows = ["\n## Mixture\n", f"By {mixture['by']}; {mixture['missing_tokens']:,} tokens are missing.\n"]
+    rows.append("| group | target tokens | tokens | share | epochs |\n| --- | ---: | ---: | ---: | ---: |")
+    return rows + [
+        f"| {name} | {group['target_tokens']:,} | {group['tokens']:,} | {group['share']:.2%} | {group['epochs']:.2f} |"
+        for name, group in mixture["groups"].items()
+    ]
+
+
+def _personal_data(run: Mapping[str, Any]) -> list[str]:
+    steps = [step["scrub"] for step in run.get("pipeline", {}).get("combine", []) if "scrub" in step]
+    if steps:
+        types = ", ".join(steps[0]["types"])
+        text = (
+            f"These types were searched for and replaced: {types}. What the detectors miss is still there; names are."
+        )
+    elif run:
+        text = "Nothing was searched for or replaced: what the sources hold of personal data is here."
+    else:
+        text = "Whether personal data was replaced is not known: the run's own files are not beside the shards."
+    return ["\n## Personal data\n", text]
+
+
+def _croissant(source: Source, to: str, run: Mapping[str, Any], written: Mapping[str, Mapping[str, Any]]) -> str:
+    manifest = source.reader.manifest
+    about = run.get("pipeline", {}).get("about") or f"Documents of the run {manifest['name']}."
+    objects = [
+        {
+            "@type": "cr:FileObject",
+            "@id": name,
+            "name": name,
+            "contentUrl": name,
+            "contentSize": f"{entry['bytes']} B",
+            "encodingFormat": _ENCODINGS.get(Path(name).suffix, "application/octet-stream"),
+            "sha256": entry["sha256"],
+        }
+        for name, entry in sorted(written.items())
+    ]
+    content: dict[str, Any] = {
+        "@context": _CONTEXT,
+        "@type": "sc:Dataset",
+        "name": manifest["name"],
+        "description": about,
+        "conformsTo": "http://mlcommons.org/croissant/1.0",
+        "version": "1.0.0",
+        "identifier": source.reader.fingerprint,
+        "license": "Each document's own, see README.md",
+        "distribution": objects,
+    }
+    if to == "parquet":
+        content["recordSet"] = [_records(split, written) for split in source.splits]
+    return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
+
+
+def _records(split: str, written: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """A split's rows, as the first of its files has them."""
+    file = next(name for name in sorted(written) if name.startswith(f"{split}-"))
+    return {
+        "@type": "cr:RecordSet",
+        "@id": split,
+        "name": split,
+        "field": [
+            {
+                "@type": "cr:Field",
+                "@id": f"{split}/{column}",
+                "name": column,
+                "dataType": kind,
+                **({"repeated": True} if column == "tokens" else {}),
+                "source": {"fileObject": {"@id": file}, "extract": {"column": column}},
+            }
+            for column, kind in (
+                ("id", "sc:Text"),
+                ("source", "sc:Text"),
+                ("text", "sc:Text"),
+                ("tokens", "sc:Integer"),
+            )
+        ],
+    }
