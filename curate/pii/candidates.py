@@ -42,8 +42,10 @@ _LONGEST_ACCOUNT = 34  # ISO 13616
 _LONGEST_LOCAL = 64  # characters before the @ of an address (RFC 5321, 4.5.3.1)
 _LONGEST_DOMAIN = 255  # the same, 4.5.3.1.2
 _LONGEST_CREDENTIALS = 256
-_SPELLED_BEFORE = 100  # bytes around a spelled-out "dot" in which an address is looked for
-_SPELLED_AFTER = 40
+_LEAST_IPV6 = 6  # characters of the shortest address that a machine on the public internet has, as in 2a00::
+_DOTTED_MAC = 14  # characters of 0000.5e00.5301
+_SPELLED_AROUND = 100  # bytes before and after a spelled-out "at" or "dot" in which an address is looked for
+_SPELLED_STEP = 50  # such words this close to the last are in what was marked there
 
 _DIGIT = 1
 _ALPHANUMERIC = 2
@@ -130,7 +132,9 @@ def _hexadecimal(data: Any, at: Scalar, low: Scalar, end: Scalar, classes: Any) 
         colons += byte == 58
         hyphens += byte == 45
         double |= byte == 58 and index + 1 < stop and data[index + 1] == 58
-    return start, stop, colons >= 5 or (colons >= 2 and double) or hyphens >= 5 or (dots >= 2 and stop - start >= 14)
+    length = stop - start
+    marked = colons >= 5 or (colons >= 2 and double) or hyphens >= 5 or (dots >= 2 and length >= _DOTTED_MAC)
+    return start, stop, marked and length >= _LEAST_IPV6
 
 
 @kernel
@@ -196,6 +200,7 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
         at = low
         done = low  # digits and letters before this were looked at
         hex_done = low
+        spelled = low - _SPELLED_STEP
         while at < end:
             byte = data[at]
             if not classes[byte] & _START:
@@ -222,19 +227,23 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                     and _edge(data, at - 1, low, end)
                     and _edge(data, at + 3, low, end)
                 ):
-                    start = max(low, at - _SPELLED_BEFORE)
-                    stop = min(end, at + _SPELLED_AFTER)
-                    if _says_at(data, start, at, end):
+                    start = max(low, at - _SPELLED_AROUND)
+                    stop = min(end, at + _SPELLED_AROUND)
+                    if at >= spelled + _SPELLED_STEP and _says_at(data, start, at, end):
                         kind = SPELLED
+                        spelled = at
                 at += 1
             elif byte == 40 or byte == 91 or byte == 123 or byte == 60:  # ( [ { <
                 inner = at + 1
                 while inner < end and inner < at + 3 and data[inner] == 32:
                     inner += 1
-                if _word_at(data, inner, end, 97, 116) and _edge(data, inner + 2, low, end):
+                if at >= spelled + _SPELLED_STEP and (
+                    _word_at(data, inner, end, 97, 116) and _edge(data, inner + 2, low, end)
+                ):
                     kind = SPELLED
-                    start = max(low, at - _SPELLED_BEFORE)
-                    stop = min(end, at + _SPELLED_BEFORE)
+                    start = max(low, at - _SPELLED_AROUND)
+                    stop = min(end, at + _SPELLED_AROUND)
+                    spelled = at
                 at += 1
             elif byte == 58:  # :
                 if at + 2 < end and data[at + 1] == 47 and data[at + 2] == 47:

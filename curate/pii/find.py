@@ -52,6 +52,7 @@ def find_matches(texts: pa.Array, detection: Detection) -> Iterator[tuple[int, b
 def _matches(
     document: bytes, stretches: NDArray[np.int64], offset: int, detection: Detection
 ) -> Iterator[Match]:
+    blocks_end = 0
     for kind, absolute_start, absolute_end in stretches.T.tolist():
         start, end = absolute_start - offset, absolute_end - offset
         if kind in (kinds.NUMBER, kinds.DOTTED):
@@ -73,8 +74,10 @@ def _matches(
             yield from find_spelled(document, start, end)
         elif kind == kinds.CREDENTIALS:
             yield from find_credentials(document, start, end)
-        elif kind == kinds.KEY_BLOCK:
-            yield from find_blocks(document, start)
+        elif kind == kinds.KEY_BLOCK and start >= blocks_end:
+            for match in find_blocks(document, start):
+                blocks_end = match.end
+                yield match
 
 
 def resolved(matches: Iterator[Match]) -> list[Match]:
