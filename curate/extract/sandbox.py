@@ -217,10 +217,10 @@ class Extractor:
                 pages.append((data, kind or ""))
         done = 0
         while done < len(pages):
-            found, died = self._ask(pages[done:])
-            if died is not None and len(found) < len(pages) - done:
+            found, _ = self._ask(pages[done:])
+            if len(found) < len(pages) - done:
                 alone, died = self._ask(pages[done + len(found) :][:1])
-                found += alone or [_Answer(None, None, died)]
+                found += alone or [_Answer(None, None, died or CRASH)]
             for row, answer in zip(rows[done:], found, strict=False):
                 answers[row] = answer
             done += len(found)
