@@ -287,7 +287,7 @@ def cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
         losses = [checkpoint(_chunk_loss, rows, weight, wanted, use_reentrant=False) for rows, wanted in chunks]
     else:
         losses = [_chunk_loss(rows, weight, wanted) for rows, wanted in chunks]
-    return torch.cat(losses).view(targets.shape)
+    return torch.cat(losses).view(targets.shape).clone()  # FSDP wants its hooks on a tensor of its own
 
 
 def _chunk_loss(rows: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
