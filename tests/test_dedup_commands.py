@@ -19,10 +19,10 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("commands")
     rng = random.Random(31)
     words = page(rng, 200)
-    rows: list[Row] = [
-        {"id": f"big{i:02d}", "text": " ".join(changed(words, rng, 1)) + " endlessly ended" * (i == 3), "url": None, "date": None}
-        for i in range(12)
-    ]
+    rows: list[Row] = []
+    for i in range(12):
+        text = " ".join(changed(words, rng, 1)) + " endlessly ended" * (i == 3)
+        rows.append({"id": f"big{i:02d}", "text": text, "url": None, "date": None})
     file = pipeline(folder, {"web": [*rows, *crawl(32)]}, {"minhash": {}, "index": str(folder / "index")})
     curate("run", file, "--out", folder / "run", "--engine", "serial", "--until", "deduplicate")
     return folder / "run"

@@ -104,7 +104,7 @@ def _similar_pairs(hashes: NDArray[np.uint32], offsets: NDArray[np.int64], least
 def similar_pairs(texts: list[str], least: float) -> list[tuple[int, int]]:
     """Every pair of texts of at least this exact similarity of their sets of shingles."""
     sets = sets_of(texts)
-    out = np.empty((200_000, 2), np.int64)
+    out = np.empty((5_000_000, 2), np.int64)
     return [(int(i), int(j)) for i, j in out[: _similar_pairs(sets.hashes, sets.offsets, least, out)]]
 
 
