@@ -17,7 +17,7 @@ from phonenumbers import PhoneMetadata, PhoneNumberFormat, ValidationResult
 from curate.pii.spans import Match
 
 _GAP = rb"(?:[ .\-/]|\xc2\xa0|\xe2\x80[\x80-\x8a\x90-\x95\xaf])"
-_BEFORE = rb"(?<![\w])(?<!\d[.\-/,])"
+_BEFORE = rb"(?<![\w])(?<!\d[.\-/,])(?<![A-Za-z]-)"
 _AFTER = rb"(?:(?: ?(?:x|ext\.?|extension) ?\d{1,6})(?!\w)|(?![\w]|[.\-/,]\d))"
 
 _PLUS = re.compile(rb"(?<![\w+])\(?\+ ?\(?\d(?:(?:" + _GAP + rb"|[()]){0,4}\d){6,17}(?:" + _AFTER + rb")?")
@@ -49,8 +49,9 @@ _WORD_BEFORE = 40  # bytes before a number in which such words are looked for
 
 _DATE = re.compile(
     rb"\(?(?:\d{1,2}[.\-/ ]{1,2}\d{1,2}[.\-/ ]{1,2}(?:19|20)\d\d|(?:19|20)\d\d[.\-/ ][01]\d[.\-/ ][0-3]\d|"
-    rb"[01]\d[.\-/] ?(?:19|20)\d\d)(?!\d)"
+    rb"[01]\d[.\-/] ?(?:19|20)\d\d|[0-2]\d[0-5]\d ?(?:-|\xe2\x80\x93) ?[0-2]\d[0-5]\d)(?!\d)"
 )
+"""A date, a month of a year, a range of hours."""
 _YEAR_IN_BRACKETS = re.compile(rb"\((?:19|20)\d\d\)")
 _DECIMAL = re.compile(rb"\+\d{1,3}\.\d{4,}\Z|.*000\Z", re.DOTALL)
 """A coordinate, or a round number, with a sign: a phone number only where it is a valid one."""
