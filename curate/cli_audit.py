@@ -64,7 +64,17 @@ def add_commands(commands: Any) -> None:
     query.add_argument("--limit", type=int, default=1000, metavar="N", help="most rows to show (default: 1000)")
     query.set_defaults(call=_answering(_query))
 
-    for command in (explain, whatif, diff, sample, query):
+    remove = commands.add_parser("remove", help="take records out of a run, and keep them out of later ones")
+    _run_argument(remove)
+    what = remove.add_mutually_exclusive_group(required=True)
+    kinds = {"urls": "an address", "domains": "a domain", "records": "a record id or id", "texts": "a passage"}
+    for name, value in kinds.items():
+        what.add_argument(f"--{name}", metavar="FILE", help=f"a file with {value} on each line")
+    remove.add_argument("--why", default="", metavar="WORDS", help="why, for the list")
+    remove.add_argument("--purge", action="store_true", help="remove .work too, where texts remain")
+    remove.set_defaults(call=_answering(_remove))
+
+    for command in (remove, explain, whatif, diff, sample, query):
         command.add_argument("--format", choices=FORMATS, default="table", help="how to show it (default: table)")
 
 
@@ -157,6 +167,26 @@ def _sample(options: argparse.Namespace) -> int:
     run = open_finished(options.run)
     sql = condition(run, options.failed, options.kept, options.where)
     return _show(options, sample(run, sql, options.n, options.seed))
+
+
+def _remove(options: argparse.Namespace) -> int:
+    import shutil
+    from datetime import UTC, datetime
+
+    from curate.audit.opened import open_finished
+    from curate.audit.removals import By
+    from curate.audit.remove import remove
+    from curate.lock import hold
+
+    kinds: dict[str, By] = {"urls": "url", "domains": "domain", "records": "record", "texts": "text"}
+    given, by = next((getattr(options, name), by) for name, by in kinds.items() if getattr(options, name))
+    values = [line for line in Path(given).read_text("utf-8").splitlines() if line.strip()]
+    run = open_finished(options.run)
+    with hold(run.folder):
+        answer = remove(run, by, values, datetime.now(UTC).isoformat(timespec="seconds"), options.why)
+        if options.purge:
+            shutil.rmtree(run.folder / ".work", ignore_errors=True)
+    return _show(options, answer)
 
 
 def _query(options: argparse.Namespace) -> int:

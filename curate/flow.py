@@ -61,6 +61,8 @@ class Flow:
     """What scored the documents, by source."""
     contamination: Committed | None = None
     """The report on evaluation items that were found."""
+    removals: bool = False
+    """Whether documents on lists of removals were marked."""
     shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
     mixture: MixturePlan | None = None
     ledger: tuple[Committed, ...] = ()
@@ -150,11 +152,12 @@ def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
 
 def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """A verdict on every document, from what was evaluated."""
+    removal = [{"kind": "removed", "name": "removed"}] if flow.removals else []
     tasks = [
         Task(
             f"verdicts-{part.source}",
             "curate.stages.judge:judge_part",
-            {"steps": verdict_steps(pipeline, part.source, flow.least_score(part.source))},
+            {"steps": [*removal, *verdict_steps(pipeline, part.source, flow.least_score(part.source))]},
             tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns)),
             part.name,
         )

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from curate import flow as stages
-from curate.audit.flow import aggregate
+from curate.audit.flow import aggregate, mark_removed
 from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
 from curate.decontaminate.flow import check_decontaminate, decontaminate
@@ -139,6 +139,7 @@ def execute(
         flow = stages.keep_documents(flow, "extract", runner)
     flow = stages.evaluate(pipeline, flow, runner)
     flow = score_quality(pipeline, flow, runner)
+    flow = mark_removed(pipeline, flow, folder, runner)
     flow = stages.judge(pipeline, flow, runner)
     if "verdicts" in pipeline.keep:
         flow = stages.keep_documents(flow, "verdicts", runner)

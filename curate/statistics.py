@@ -88,6 +88,9 @@ def funnel(pipeline: Pipeline, parts: list[Part]) -> list[Stats]:
     steps = ["read", *(name for name, _ in source.named_steps())]
     if source.role == "training":
         steps += [next(iter(type(step).model_fields)) for step in pipeline.combine]
+    if dropped["removed"]:
+        early = [step for step in steps if step in ("read", "url", "extract")]
+        steps = [*early, "removed", *(step for step in steps if step not in early)]
     for step in _in_order_of_work(steps):
         rules = {
             rule: {"failed": count, "alone": alone[rule]}

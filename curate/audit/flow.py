@@ -1,12 +1,18 @@
-"""The stages that count for reports: per ledger part, then merged group by group until one remains. Executes nothing."""
+"""The stages of auditing: marking what lists of removals name, and counting the ledger for reports, part by part and then
+merged group by group until one remains. Executes nothing itself."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
+from curate.audit.removals import LIST
+from curate.config.models import Pipeline
 from curate.flow import Flow, Part
 from curate.runner import Runner
-from curate.task import Committed, Task
+from curate.storage import digest_file
+from curate.task import Committed, File, Task
 
 _MERGED_AT_ONCE = 64
 """Parts whose counts one task merges: its memory is bounded, and the driver reads one file whatever the run's size."""
@@ -37,6 +43,34 @@ def _verdict_steps(part: Part) -> list[dict[str, Any]]:
     """The verdict steps that the part was judged by."""
     steps: list[dict[str, Any]] = part.decided[0].task.params["steps"] if part.decided else []
     return steps
+
+
+def mark_removed(pipeline: Pipeline, flow: Flow, folder: Path, runner: Runner) -> Flow:
+    """Documents on the lists that the pipeline names or the run directory holds, marked for the verdicts."""
+    lists = [Path(path) for path in pipeline.removals] + [folder.resolve() / LIST]
+    files = tuple(
+        File(f"list-{i}", str(path), digest_file(path), path.stat().st_size)
+        for i, path in enumerate(lists)
+        if path.exists() or str(path) in pipeline.removals
+    )
+    if not files:
+        return flow
+    tasks = [
+        Task(
+            "remove",
+            "curate.stages.remove:mark_removed",
+            {},
+            (part.read.file("documents"), part.read.file("records"), *files),
+            part.name,
+        )
+        for part in flow.parts
+    ]
+    results = runner.stage("remove", tasks)
+    parts = [
+        replace(part, columns=(*part.columns, result.file("removed")))
+        for part, result in zip(flow.parts, results, strict=True)
+    ]
+    return replace(flow, parts=tuple(parts), removals=True)
 
 
 def _merge(group: list[Committed]) -> Task:

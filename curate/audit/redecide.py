@@ -68,13 +68,13 @@ class Steps:
 
 def changed_steps(run: OpenedRun, pipeline: Pipeline) -> dict[str, Steps]:
     """Per source the verdict steps that the run applied, and those of a changed pipeline."""
-    return {
-        name: Steps(
-            tuple(verdict_settings(run, name)),
-            _as_committed(verdict_steps(pipeline, name, _least_score(run, pipeline.sources[name], name))),
-        )
-        for name in run.pipeline.sources
-    }
+    found = {}
+    for name in run.pipeline.sources:
+        old = tuple(verdict_settings(run, name))
+        removals = tuple(step for step in old if step["kind"] == "removed")
+        new = verdict_steps(pipeline, name, _least_score(run, pipeline.sources[name], name))
+        found[name] = Steps(old, (*removals, *_as_committed(new)))
+    return found
 
 
 def _least_score(run: OpenedRun, source: Source, name: str) -> float | None:

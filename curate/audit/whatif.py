@@ -87,7 +87,7 @@ def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
             return [f"evaluate {name} (its edits, metrics or models change)", "verdicts", "and all that follows"]
         if _without_thresholds(source) != _without_thresholds(before):
             return [f"the steps of {name}", "verdicts", "and all that follows"]
-    for setting in ("seed", "combine", "tokens"):
+    for setting in ("seed", "removals", "combine", "tokens"):
         if getattr(pipeline, setting) != getattr(old, setting):
             return [f"{setting}", "and all that follows"]
     return []

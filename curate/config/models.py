@@ -418,6 +418,7 @@ class Pipeline(Model):
     tokens: Tokens = Tokens()
     mixture: Mixture | None = None
     shards: Shards = Shards()
+    removals: Strings = Field((), description="lists of removals of earlier runs, whose entries no run may use")
     keep: Strings = Field((), description="steps after which the documents are kept as Parquet")
 
     def combined(self, kind: type[Setting]) -> Setting | None:

@@ -64,8 +64,13 @@ def judge_step(step: Mapping[str, Any], columns: Columns) -> Failures:
         "language": _judge_language,
         "quality": _judge_quality,
         "datatrove": _judge_datatrove,
+        "removed": _judge_removed,
     }
     return judges[step["kind"]](step, columns)
+
+
+def _judge_removed(step: Mapping[str, Any], columns: Columns) -> Failures:
+    return {"listed": np.asarray(columns["removed"], bool)}
 
 
 def _judge_filter(step: Mapping[str, Any], columns: Columns) -> Failures:
