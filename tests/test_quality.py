@@ -162,7 +162,7 @@ def test_a_score_does_not_follow_from_the_length(tmp_path: Path) -> None:
 def test_a_fasttext_classifier_scores_as_the_library(tmp_path: Path) -> None:
     data = examples(GOOD, OTHER)
     path = tmp_path / "model.bin"
-    path.write_bytes(fasttext_classifier.train(data.texts, data.positive, seed=1))
+    path.write_bytes(fasttext_classifier.train(data.texts, data.positive, np.arange(len(data.positive)), seed=1))
     texts = ["evidence for the theory", "click to buy\nwith free shipping", ""]
     library = fasttext.load_model(str(path))
     for label in ("__label__hq", "__label__cc"):

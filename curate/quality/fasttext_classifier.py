@@ -27,16 +27,20 @@ _LEAST_COUNT = 2  # a word seen once teaches nothing
 
 def as_lines(texts: pa.Array) -> list[str]:
     """Texts as the library wants them: one line each."""
-    return [text.replace("\n", " ") for text in texts.to_pylist()]
+    return [_line(text) for text in texts.to_pylist()]
 
 
-def train(texts: pa.Array, positive: NDArray[np.bool_], seed: int) -> bytes:
-    """The model file fastText writes after learning from texts in the order given."""
+def _line(text: str) -> str:
+    return text.replace("\n", " ")
+
+
+def train(texts: pa.Array, positive: NDArray[np.bool_], order: NDArray[np.int64], seed: int) -> bytes:
+    """The model file fastText writes after learning from these rows of texts, in this order."""
     with tempfile.TemporaryDirectory() as folder:
         examples = os.path.join(folder, "examples.txt")
         with open(examples, "w", encoding="utf-8") as file:
-            for line, high in zip(as_lines(texts), positive.tolist(), strict=True):
-                file.write(f"{HIGH if high else LOW} {line}\n")
+            for row in order.tolist():
+                file.write(f"{HIGH if positive[row] else LOW} {_line(texts[row].as_py())}\n")
         model = fasttext.train_supervised(
             input=examples,
             lr=_RATE,

@@ -24,6 +24,8 @@ HELD_OUT = 0.2
 
 _VARIANCE = 100.0  # of the prior on a weight: of 0.1 to 1,000 the likeliest on held-out hosts, docs/quality.md
 
+_MOST_REPEATS = 10  # of an example of the smaller class, for fastText, which knows no weights
+
 Classifier = Literal["gpt3", "fasttext"]
 
 
@@ -70,8 +72,7 @@ def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> d
         card |= {"features": {"buckets": BUCKETS, "hash": "murmur3_x86_32, seed 42"}, "intercept": intercept}
         scores = probability(margins(measuring.texts, content, intercept))
     else:
-        even = _evenly(teaching, seed)
-        content = fasttext_classifier.train(even.texts, even.positive, seed)
+        content = fasttext_classifier.train(teaching.texts, teaching.positive, _evenly(teaching, seed), seed)
         scores = fasttext_classifier.scorer(content)(measuring.texts)
     card["held_out"] = {"roc_auc": None}
     if held.any():
@@ -97,24 +98,26 @@ def _host(url: str | None) -> bytes:
         return b""
 
 
-def _evenly(examples: Examples, seed: int) -> Examples:
-    """The examples in an order of chance, those of the smaller class so often that both are about as many."""
-    count = len(examples.positive)
+def _evenly(examples: Examples, seed: int) -> NDArray[np.int64]:
+    """Rows in an order of chance, those of the smaller class so often that both are about as many."""
     positives = int(examples.positive.sum())
-    times_positive = max(1, round((count - positives) / positives))
-    times_negative = max(1, round(positives / (count - positives)))
+    negatives = len(examples.positive) - positives
+    times = np.where(examples.positive, round(negatives / positives), round(positives / negatives))
+    times = np.clip(times, 1, _MOST_REPEATS)
     rows, keys = [], []
-    for round_ in range(max(times_positive, times_negative)):
-        among = np.flatnonzero(np.where(examples.positive, round_ < times_positive, round_ < times_negative))
+    for turn in range(int(times.max())):
+        among = np.flatnonzero(times > turn)
         rows.append(among)
-        keys.append(draw(examples.ids, seed, "quality/repeat", round_)[among])
-    return examples.take(np.concatenate(rows)[np.argsort(np.concatenate(keys), kind="stable")])
+        keys.append(draw(examples.ids, seed, "quality/repeat", turn)[among])
+    order: NDArray[np.int64] = np.concatenate(rows)[np.argsort(np.concatenate(keys), kind="stable")]
+    return order
 
 
 def _fingerprint(examples: Examples) -> str:
     """SHA-256 of the examples' classes, ids and texts, in the order of ids."""
     digest = hashlib.sha256()
-    rows = zip(examples.ids.to_pylist(), examples.positive.tolist(), examples.texts.to_pylist(), strict=True)
-    for identity, positive, text in sorted(rows):
-        digest.update(identity + bytes([positive]) + hashlib.sha256(text.encode()).digest())
+    ids = examples.ids.to_pylist()
+    for row in sorted(range(len(ids)), key=ids.__getitem__):
+        text = hashlib.sha256(examples.texts[row].as_buffer()).digest()
+        digest.update(ids[row] + bytes([int(examples.positive[row])]) + text)
     return digest.hexdigest()
