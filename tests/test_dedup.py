@@ -96,6 +96,27 @@ def test_a_document_goes_if_and_only_if_it_is_like_one_that_stays(url: bool, tmp
         assert row["cluster_size"] == 1 + sum(other == survivor for other in expected.values())
 
 
+def test_the_division_into_groups_buckets_and_blocks_makes_no_difference(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Components larger than what is in memory at once are decided as if all were."""
+    sources = {"web": crawl(3, 50), "forum": crawl(5, 40, "f")}
+    setting = {"url": True, "minhash": {"bands": 30, "rows": 3}, "lines": {"min_count": 4}}
+    whole = deduplicate(tmp_path / "whole", sources, setting)
+    for name, value in {
+        "curate.dedup.flow.GROUP_DOCUMENTS": 50,
+        "curate.dedup.flow.FAN_IN": 3,
+        "curate.dedup.flow.BLOCK": 7,
+        "curate.stages.deduplicate_decide.BLOCK": 7,
+        "curate.dedup.buckets.BUCKET_KEYS": 500,
+    }.items():
+        monkeypatch.setattr(name, value)
+    assert deduplicate(tmp_path / "divided", sources, setting) == whole
+    work = tmp_path / "divided" / "run" / ".work"
+    tasks = {stage: len(list(work.glob(f"{stage}.*/*.json"))) for stage in ("keys", "links", "components", "survivors")}
+    assert all(count > 4 for count in tasks.values()), tasks
+
+
 def test_every_cluster_keeps_its_survivor_whatever_the_copies(tmp_path: Path) -> None:
     rng = random.Random(1)
     words = page(rng)
