@@ -1,4 +1,4 @@
-"""A tokenizer by name or file: encodes Arrow columns of text, all of it as text. Knows tiktoken; knows no documents."""
+"""A tokenizer by name or file: encodes Arrow columns of text, all of it as text. Knows encodings; knows no documents."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from tiktoken_ext.openai_public import r50k_pat_str  # type: ignore[import-untyp
 
 from curate.storage import open_binary
 from curate.tokens.encoder import BatchEncoder
+from curate.tokens.huggingface import SUFFIX, HuggingFaceEncoding, read_tokenizer
 from curate.tokens.vocabulary import FILES, tiktoken_cache
 
 END_OF_TEXT = "<|endoftext|>"
@@ -28,7 +29,7 @@ class Tokenizer:
     """An encoding and what a reader of its ids must know."""
 
     name: str
-    encoding: tiktoken.Encoding
+    encoding: tiktoken.Encoding | HuggingFaceEncoding
 
     @property
     def end_of_text(self) -> int:
@@ -52,7 +53,9 @@ class Tokenizer:
 
     @functools.cached_property
     def vocabulary_hash(self) -> str:
-        """SHA-256 over every token's bytes in order of rank, the pattern and the special tokens."""
+        """SHA-256 over every token's bytes in order of rank, the pattern and the special tokens; or of `tokenizer.json`."""
+        if isinstance(self.encoding, HuggingFaceEncoding):
+            return self.encoding.digest
         digest = hashlib.sha256(self.encoding._pat_str.encode())
         for token, rank in sorted(self.encoding._mergeable_ranks.items(), key=lambda item: item[1]):
             digest.update(b"%d %d " % (rank, len(token)) + token)
@@ -62,6 +65,8 @@ class Tokenizer:
     @functools.cached_property
     def _encoder(self) -> BatchEncoder | None:
         """The compiled encoder, where it gives exactly tiktoken's ids."""
+        if isinstance(self.encoding, HuggingFaceEncoding):
+            return None
         try:
             return BatchEncoder(self.encoding, self.dtype)
         except ValueError:
@@ -70,8 +75,10 @@ class Tokenizer:
     def encode(self, texts: pa.Array) -> pa.ListArray:
         """Token ids per text (string or large_string, no nulls), without end-of-text; special tokens' names are text.
 
-        Equals tiktoken's `encode_ordinary` of each text.
+        Equals tiktoken's `encode_ordinary` of each text, or the encoding of Hugging Face's library without special tokens.
         """
+        if isinstance(self.encoding, HuggingFaceEncoding):
+            return list_array(*self.encoding.encode_batch(texts, self.dtype))
         if self._encoder is not None:
             return list_array(*self._encoder(texts))
         encoded = [np.array(self.encoding.encode_ordinary(text), dtype=self.dtype) for text in texts.to_pylist()]
@@ -101,12 +108,15 @@ def append_to_rows(rows: pa.ListArray, value: int) -> pa.ListArray:
 
 @functools.cache
 def load(name: str) -> Tokenizer:
-    """The tokenizer of this name, or of a `.tiktoken` file: GPT-2's pattern, end-of-text after the file's last token.
+    """The tokenizer of this name, of a `tokenizer.json`, or of a `.tiktoken` file: GPT-2's pattern, end-of-text after the
+    file's last token.
 
     Raises ValueError for a name nobody knows, VocabularyError where its files are missing, OSError for a file that is.
     """
     if name.endswith(FILE_SUFFIX):
         return Tokenizer(name, _read_file(name))
+    if name.endswith(SUFFIX):
+        return Tokenizer(name, read_tokenizer(name))
     if name not in FILES:
         raise ValueError(f"unknown tokenizer {name!r}; known: {', '.join(sorted(FILES))}")
     with tiktoken_cache(name):
