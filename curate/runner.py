@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import json
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Protocol
 
 from curate.engine import Engine
+from curate.fingerprint import canonical
 from curate.task import Committed, Task, Timing, committed, execute
 
 
@@ -51,6 +53,7 @@ class Runner:
         missing = [index for index, result in enumerate(results) if result is None]
         self.watcher.stage(name, len(tasks), len(tasks) - len(missing))
         if missing:
+            compile_kernels([tasks[index] for index in missing])
             run_one = functools.partial(execute, self.work)
             self.timings.mkdir(parents=True, exist_ok=True)
             with open(self.timings / f"{name}.jsonl", "a", encoding="utf-8") as log:
@@ -61,6 +64,18 @@ class Runner:
                     log.flush()
                     self.watcher.finished(result, timing)
         return [result for result in results if result is not None]
+
+
+def compile_kernels(tasks: Sequence[Task]) -> None:
+    """Let the modules of task functions compile here, once, what every worker would compile at its first task.
+
+    A module that has kernels says so by a function `compile_kernels(params)`, which uses them on a sample.
+    """
+    distinct = {(task.function.partition(":")[0], canonical(dict(task.params))): task.params for task in tasks}
+    for (name, _), params in distinct.items():
+        module = importlib.import_module(name)
+        if hasattr(module, "compile_kernels"):
+            module.compile_kernels(params)
 
 
 def check_balance(stage: str, **sides: int) -> None:

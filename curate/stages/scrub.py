@@ -23,6 +23,16 @@ OUTCOME = pa.schema([("pii", pa.map_(pa.string(), pa.int32()))])
 """The ledger's column: findings by type, an empty map where there were none, null where the document was dropped before."""
 
 
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile the scan, once per machine."""
+    detection = Detection(tuple(params["types"]), tuple(params["regions"]), frozenset(params["options"]))
+    scrub(
+        pa.array(["Kernels are compiled here."], pa.large_string()),
+        detection,
+        Replacement(params["placeholders"], params["key"]),
+    )
+
+
 def scrub_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
     """Inputs `documents` and `verdicts`. Params `types`, `regions`, `options`, `placeholders`, `key`, `drop_above`.
 

@@ -15,6 +15,11 @@ from curate.task import Counts, File, Output
 from curate.tokens.tokenizer import append_to_rows
 
 
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile the encoder, once per machine."""
+    tokens.load(params["tokenizer"]).encode(pa.array(["Kernels are compiled here."], pa.large_string()))
+
+
 def tokenize_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
     """Inputs `documents` and `verdicts`, and `groups` where deduplication made them.
 
