@@ -163,6 +163,7 @@ def _repetition(codes: Any, lengths: Any, offsets: Any, result: Repetition) -> N
     times = np.empty(most, np.int32)
     seen = np.empty(most, np.int8)
     items = np.empty(most, np.int32)
+    apart = np.empty(most, np.int32)
     keys = np.empty(most, np.uint64)
     ends = np.zeros(most + 1, np.int64)
     for document in range(len(offsets) - 1):
@@ -188,14 +189,23 @@ def _repetition(codes: Any, lengths: Any, offsets: Any, result: Repetition) -> N
         for size in range(SHORTEST, LONGEST + 1):
             # An n-gram can repeat only where the (n-1)-grams at its place and at the next both do.
             candidates = np.int64(0)
+            others = np.int64(0)
             for item in range(number - 1):
                 index = items[item]
-                adjacent = items[item + 1] == index + 1
-                last = words[index + size - 1] if adjacent else 0
-                keys[index] = np.uint64(first[index]) << np.uint64(32) | np.uint64(last)
+                if items[item + 1] != index + 1:
+                    continue
                 items[candidates] = index
-                candidates += adjacent
-            _first_places(keys, items, candidates, table, first, times)
+                candidates += 1
+                place = first[index]
+                if place == index:
+                    times[index] = 1
+                elif words[place + size - 1] == words[index + size - 1]:
+                    times[place] += 1
+                else:  # it goes on as the first occurrence of its first n-1 words does not
+                    keys[index] = np.uint64(place) << np.uint64(32) | np.uint64(words[index + size - 1])
+                    apart[others] = index
+                    others += 1
+            _first_places(keys, apart, others, table, first, times)
             number = np.int64(0)
             for item in range(candidates):
                 index = items[item]
