@@ -173,6 +173,11 @@ def test_the_preferred_source_survives_and_then_the_stated_order(tmp_path: Path)
         assert [name for name, row in found.items() if row["kept"]] == [survivor], keep
 
 
+def test_a_preferred_source_that_is_not_there_is_an_error_with_its_place(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"prefer_source: no source 'wbe'; did you mean 'web'"):
+        deduplicate(tmp_path, {"web": crawl(1, 2)}, {"keep": {"prefer_source": ["wbe"]}})
+
+
 def test_scope_divides_what_is_compared(tmp_path: Path) -> None:
     days = ["2024-01-01", "2024-02-01", "2024-03-01"]
     rows = [{"id": f"c{i}", "text": "the very same few words", "url": "u", "date": days[i % 3]} for i in range(80)]

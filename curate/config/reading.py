@@ -17,7 +17,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from curate.config.models import COMBINE_STEPS, SOURCE_STEPS, Filter, Pipeline
+from curate.config.models import COMBINE_STEPS, SOURCE_STEPS, Deduplicate, Filter, Pipeline
 from curate.storage import is_remote, resolve
 
 KeyPath = tuple[str | int, ...]
@@ -337,6 +337,12 @@ def _check_meaning(file: PipelineFile) -> None:
             problems.append(
                 file.error(("keep", index), f"documents cannot be kept after {step!r}{_near(step, keepable)}")
             )
+    deduplicate = pipeline.combined(Deduplicate)
+    closed = deduplicate is not None and deduplicate.index is None  # an index may hold sources of other runs
+    for preferred in deduplicate.keep.prefer_source if deduplicate and closed else ():
+        if preferred not in pipeline.sources:
+            place = ("combine", combined.index("deduplicate"), "deduplicate", "keep", "prefer_source")
+            problems.append(file.error(place, f"no source {preferred!r}{_near(preferred, list(pipeline.sources))}"))
     for name in pipeline.filters:
         if name not in filters:
             problems.append(file.error(("filters", name), f"no filter step {name!r}{_near(name, sorted(filters))}"))

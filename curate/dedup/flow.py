@@ -15,7 +15,7 @@ from curate.dedup.banding import choose_banding, describe_banding
 from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
 from curate.dedup.earlier import Indexed
 from curate.dedup.line_flow import remove_lines
-from curate.dedup.safety import check_safety
+from curate.dedup.safety import check_safety, describe_clusters
 from curate.dedup.scoped import kept_documents
 from curate.dedup.survivors import BLOCK
 from curate.flow import Flow, Part
@@ -71,6 +71,7 @@ def deduplicate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     signed = _sign(setting, cut, parts, runner)
     decisions = _decide(pipeline, setting, cut, earlier, parts, signed, runner)
     applied = _apply(parts, len(earlier.files), signed, decisions, runner)
+    runner.watcher.note(describe_clusters(decisions))
     check_safety(pipeline, setting, parts, applied, decisions)
     outputs = [
         (part, result, outcome)

@@ -21,6 +21,16 @@ def cluster_histogram(decisions: Sequence[Committed]) -> dict[int, int]:
     return dict(sorted(sizes.items()))
 
 
+def describe_clusters(decisions: Sequence[Committed]) -> str:
+    """The histogram in a line: clusters by powers of two of their sizes."""
+    counts: Counter[int] = Counter()
+    for size, clusters in cluster_histogram(decisions).items():
+        if size > 1:
+            counts[1 << (size - 1).bit_length()] += clusters
+    listed = ", ".join(f"{counts[most]:,} of up to {most:,}" for most in sorted(counts))
+    return f"clusters of copies: {listed or 'none'} documents"
+
+
 def check_safety(
     pipeline: Pipeline, setting: Deduplicate, parts: Sequence[Part], applied: Sequence[Committed],
     decisions: Sequence[Committed],
