@@ -85,7 +85,6 @@ def _evaluate_filter(name: str, setting: Filter) -> Step:
 
 
 def _evaluate_language(name: str, setting: Language) -> Step:
-    language.compile_kernels()
     paragraphs = [[f"{name}.paragraphs", "int64"], [f"{name}.other_share", "float64"]]
     return {
         "kind": "language",

@@ -14,7 +14,6 @@ from math import sqrt
 from curate.config import ConfigError
 from curate.config.models import Pipeline, Quality
 from curate.flow import Classified, Flow, Part
-from curate.quality import compile_kernels
 from curate.quality.model import read_card
 from curate.runner import Runner, check_balance
 from curate.steps import verdict_steps
@@ -32,7 +31,6 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     scoring = {name: setting for name, setting in settings.items() if setting is not None and parts[name]}
     if not scoring:
         return flow
-    compile_kernels()
     models = _models(pipeline, scoring, parts, runner)
     tasks = [
         Task(

@@ -26,6 +26,12 @@ Applied = tuple[TextView, dict[str, pa.Array], Mapping[str, Any]]
 EditsByStep = list[tuple[str, Mapping[str, Any]]]
 
 
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile the language model's kernels, once per machine; a pack's are compiled when its columns are asked for."""
+    if any(step["kind"] == "language" for step in params["steps"]):
+        language.compile_kernels()
+
+
 def evaluate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
     """Input `documents`. Writes `columns` (metrics, `edits`), aligned, and, where a step may edit, `documents` again.
 

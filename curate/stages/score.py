@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from curate import quality
 from curate.batches import BatchWriter, read_batches
 from curate.chance import draw, unit
 from curate.quality.keep import Scores, as_draw, histogram, threshold_of_share
@@ -16,6 +17,11 @@ from curate.task import Counts, File, Output
 
 QUALITY = pa.schema([("quality_score", pa.float32()), ("quality_draw", pa.float32())])
 """The ledger's columns of this step. `quality_draw` is uniform in [0, 1)."""
+
+
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile what scores, once per machine."""
+    quality.compile_kernels()
 
 
 def score_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:

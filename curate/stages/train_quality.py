@@ -8,10 +8,16 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from curate import quality
 from curate.batches import read_batches
 from curate.quality.training import Examples, train
 from curate.stages.train_quality_sample import SAMPLE
 from curate.task import Counts, File, Output
+
+
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile what trains, once per machine."""
+    quality.compile_kernels()
 
 
 def train_model(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
