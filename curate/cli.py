@@ -70,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
 
     status = commands.add_parser("status", help="how far a run is")
     status.add_argument("run", metavar="RUN", help="run directory")
+    status.add_argument("--watch", action="store_true", help="go on showing it until the run ends")
     status.set_defaults(call=_status)
 
     packs = commands.add_parser("filters", help="the packs of published rules")
@@ -129,9 +130,12 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from curate.progress import describe_progress
+    from curate.progress import describe_progress, watch_progress
 
-    OUT.print(describe_progress(Path(options.run)), highlight=False, markup=False)
+    if options.watch:
+        watch_progress(Path(options.run), OUT)
+    else:
+        OUT.print(describe_progress(Path(options.run)), highlight=False, markup=False)
     return 0
 
 

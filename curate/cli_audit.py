@@ -74,7 +74,17 @@ def add_commands(commands: Any) -> None:
     remove.add_argument("--purge", action="store_true", help="remove .work too, where texts remain")
     remove.set_defaults(call=_answering(_remove))
 
-    for command in (remove, explain, whatif, diff, sample, query):
+    plan = commands.add_parser("plan", help="what a run will give and cost, from a dry run of a sample of its files")
+    plan.add_argument("pipeline", metavar="FILE", help="pipeline file, or the name of a bundled recipe")
+    plan.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the file")
+    files = "files that a source (default: the first) will have"
+    plan.add_argument("--files", action="append", default=[], metavar="[SOURCE=]N", help=files)
+    plan.add_argument("--workers", type=int, default=1, metavar="N", help="cores (default: 1)")
+    plan.add_argument("--price", type=float, default=0.04, metavar="MONEY", help="of an hour of one core (default: 0.04)")
+    plan.add_argument("--against", metavar="RUN", help="a finished run to compare with")
+    plan.set_defaults(call=_answering(_plan))
+
+    for command in (plan, remove, explain, whatif, diff, sample, query):
         command.add_argument("--format", choices=FORMATS, default="table", help="how to show it (default: table)")
 
 
@@ -187,6 +197,26 @@ def _remove(options: argparse.Namespace) -> int:
         if options.purge:
             shutil.rmtree(run.folder / ".work", ignore_errors=True)
     return _show(options, answer)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from curate.audit.opened import AuditError, open_finished
+    from curate.config import read_pipeline
+    from curate.forecast import forecast, forecast_answer
+    from curate.recipes import find_recipe
+    from curate.runs import find_inputs
+
+    file = read_pipeline(find_recipe(options.pipeline), options.set)
+    inputs = find_inputs(file)
+    files: dict[str, int] = {}
+    for given in options.files:
+        source, _, number = given.rpartition("=")
+        source = source or next(iter(inputs))
+        if source not in inputs or not number.isdigit():
+            raise AuditError(f"--files {given}: write N or SOURCE=N; sources: {', '.join(inputs)}")
+        files[source] = int(number)
+    actual = open_finished(options.against) if options.against else None
+    return _show(options, forecast_answer(forecast(file, inputs, files), options.workers, options.price, actual))
 
 
 def _query(options: argparse.Namespace) -> int:

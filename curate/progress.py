@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.live import Live
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -21,6 +23,7 @@ from rich.progress import (
     TextColumn,
     TimeRemainingColumn,
 )
+from rich.text import Text
 
 from curate.lock import is_held
 from curate.storage import write_atomically
@@ -28,6 +31,7 @@ from curate.task import Committed, Timing
 
 _SECONDS_BETWEEN_LINES = 20.0
 _SECONDS_BETWEEN_SAVES = 0.5
+_SECONDS_BETWEEN_LOOKS = 1.0
 
 
 @dataclass
@@ -40,6 +44,7 @@ class StageState:
     reused: int
     documents: int = 0
     kept: int = 0
+    dropped: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     seconds: float = 0.0
 
@@ -85,6 +90,8 @@ class ProgressDisplay:
         state.done += 1
         state.documents += int(result.counts.get("documents", 0))
         state.kept += int(result.counts.get("kept", 0))
+        for step, number in result.counts.get("dropped", {}).items():
+            state.dropped[step] = state.dropped.get(step, 0) + int(number)
         state.seconds = time.time() - state.started
         self._save("running")
         if self._bar is not None and self._bar_task is not None:
@@ -130,16 +137,43 @@ def _rate(state: StageState) -> str:
     return f"{state.documents / state.seconds:,.0f} documents/s{kept}"
 
 
-def describe_progress(folder: Path) -> str:
-    """How far a run is, a line per stage. Raises FileNotFoundError where no run was ever started."""
+def read_progress(folder: Path) -> dict[str, Any]:
+    """How far a run is: `outcome` and `stages`. Raises FileNotFoundError where no run was ever started."""
     try:
-        state = json.loads((folder / "timings" / "progress.json").read_bytes())
+        state: dict[str, Any] = json.loads((folder / "timings" / "progress.json").read_bytes())
     except FileNotFoundError:
         raise FileNotFoundError(f"{folder} is no run directory") from None
-    outcome = state["outcome"]
-    if outcome == "running" and not is_held(folder):
-        outcome = "killed; run the same command again to go on"
-    lines = [f"{folder}: {outcome}"]
+    if state["outcome"] == "running" and not is_held(folder):
+        state["outcome"] = "killed; run the same command again to go on"
+    return state
+
+
+def describe_progress(folder: Path) -> str:
+    """How far a run is: a line per stage, and what each step of those at work has dropped so far."""
+    state = read_progress(folder)
+    lines = [f"{folder}: {state['outcome']}"]
     for stage in state["stages"]:
-        lines.append(f"  {stage['name']:<18} {stage['done']} of {stage['tasks']} parts")
+        line = f"  {stage['name']:<22} {stage['done']:>7,} of {stage['tasks']:,} parts"
+        if stage["documents"]:
+            line += f"{stage['documents']:>14,} documents"
+        lines.append(line)
+        lines += [f"      {step:<18} {-number:>+14,}" for step, number in stage.get("dropped", {}).items()]
     return "\n".join(lines)
+
+
+def watch_progress(folder: Path, console: Console) -> None:
+    """Show how far a run is until it ends, again and again in place; where this is no terminal, a block at each change."""
+    with Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else nullcontext() as live:
+        shown = ""
+        while True:
+            text = describe_progress(folder)
+            if live is not None:
+                live.update(Text(text), refresh=True)
+            elif text != shown:
+                console.print(Text(text))
+            shown = text
+            if read_progress(folder)["outcome"] != "running":
+                break
+            time.sleep(_SECONDS_BETWEEN_LOOKS)
+    if console.is_terminal:
+        console.print(Text(shown))
