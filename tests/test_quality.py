@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from curate.cli import main
 from curate.quality import fasttext_classifier, keep, logistic, measures
 from curate.quality.features import BUCKETS, Features, extract, murmur3
-from curate.quality.model import load, probability, read_card
+from curate.quality.model import load, probability, read_card, write_model
 from curate.quality.training import Examples, held_out, train
 from curate.records import ID
 
@@ -295,6 +295,13 @@ def test_a_model_is_shared_between_runs_by_the_command_line(
     table = pq.read_table(scored)
     assert table.column_names == ["id", "url", "score"]
     assert table.column("score").to_pylist() == load(model)(pa.array([*GOOD, *OTHER])).tolist()
+
+
+def test_a_model_of_other_features_is_refused(tmp_path: Path) -> None:
+    path = str(tmp_path / "model")
+    write_model(path, {"intercept": 0.0}, np.zeros(16, np.float32))
+    with pytest.raises(ValueError, match="16 weights"):
+        load(path)
 
 
 def test_a_file_that_is_no_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -135,6 +135,8 @@ def test_positives_that_fail_their_own_rules_teach_nothing(tmp_path: Path) -> No
     passing = sum(row["dropped_at"] is None for row in rows(made, "reference"))
     model = made.stats["sources"]["web"]["quality"]["model"]
     assert 0 < passing < 100
+    with pytest.raises(ConfigError, match="no positive documents"):
+        run(path, tmp_path / "none", {"filters.long.long.min": 10_000})
     assert model["trained_on"]["positive"] + model["held_out"]["documents"]["positive"] == passing
 
 

@@ -7,6 +7,7 @@ sources named as positives. Every document is scored, whatever earlier rules say
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from math import sqrt
@@ -67,6 +68,8 @@ def _models(
             training[name] = setting
         else:
             models[name] = File("model", setting.model, digest_file(setting.model), os.path.getsize(setting.model))
+    if not training:
+        return models
     samples = [
         (name, side, task)
         for name, setting in training.items()
@@ -74,6 +77,12 @@ def _models(
         for task in _sampling(pipeline, name, side, [part for source in sources for part in parts[source]], setting)
     ]
     sampled = runner.stage("sample", [task for _, _, task in samples])
+    chosen: Counter[tuple[str, str]] = Counter()
+    for (name, side, _), result in zip(samples, sampled, strict=True):
+        chosen[name, side] += result.counts["documents"]
+    for (name, side), documents in chosen.items():
+        if not documents:
+            raise ConfigError(f"sources.{name}.steps: quality has no {side} documents to learn from")
     trained = [
         Task(
             f"quality-{name}",
@@ -96,9 +105,7 @@ def _models(
 def _sampling(pipeline: Pipeline, owner: str, side: str, parts: Sequence[Part], setting: Quality) -> list[Task]:
     """Tasks that leave a few more documents than the sample wants, each with the same chance."""
     documents = sum(part.read.counts["documents"] for part in parts)
-    if not documents:
-        raise ConfigError(f"sources.{owner}.steps: quality has no {side} documents to learn from")
-    share = min(1.0, (setting.sample + _SPARE * sqrt(setting.sample)) / documents)
+    share = min(1.0, (setting.sample + _SPARE * sqrt(setting.sample)) / max(documents, 1))
     limit = str(min(_DRAWS - 1, int(share * _DRAWS)))
     tasks = []
     for part in parts:

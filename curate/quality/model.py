@@ -51,6 +51,10 @@ def load(path: str, label: str | None = None) -> Scorer:
     table = _read(path)
     if table is not None and table.column_names == ["weights"]:
         weights = table.column("weights").to_numpy()
+        if len(weights) != features.BUCKETS:
+            raise ValueError(
+                f"{path} holds {len(weights):,} weights; this version hashes into {features.BUCKETS:,} buckets"
+            )
         intercept = float(read_card(path)["intercept"])
 
         def score(texts: pa.Array) -> NDArray[np.float32]:
