@@ -231,7 +231,9 @@ class Scrub(Model):
     )
     options: dict[LooserOption, bool] = Field({}, description="looser validation, by name")
     placeholders: dict[PersonalType, str] = Field({}, description="placeholder by type; default: [TYPE]")
-    key: str | None = Field(None, description="replace by a hash keyed with this instead of a constant")
+    key: str | None = Field(
+        None, description="a file that holds a secret: replace by a hash keyed with it instead of a constant"
+    )
     drop_above: Annotated[int, Field(ge=0)] | None = Field(None, description="drop a document with more findings")
 
     @model_validator(mode="after")

@@ -22,7 +22,7 @@ from curate.storage import is_remote, resolve
 
 KeyPath = tuple[str | int, ...]
 
-_PATH_KEYS = frozenset({"paths", "root", "against", "index", "model", "lists", "removals"})
+_PATH_KEYS = frozenset({"paths", "root", "against", "index", "model", "lists", "removals", "key"})
 _PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "filter"})
 _ORDER = {"extract": 0, "url": 1, "language": 2, "filter": 2, "datatrove": 2, "quality": 3}
 _MARKUP_FORMATS = frozenset({"warc"})

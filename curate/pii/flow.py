@@ -11,7 +11,8 @@ from curate.pii.phones import check_regions
 from curate.pii.scrubbing import Replacement, check_replacement
 from curate.pii.spans import Detection
 from curate.runner import Runner, check_balance
-from curate.task import Task
+from curate.storage import list_files
+from curate.task import File, Task
 
 
 def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
@@ -24,15 +25,15 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         "regions": list(setting.regions),
         "options": sorted(name for name, wanted in setting.options.items() if wanted),
         "placeholders": dict(setting.placeholders),
-        "key": setting.key,
         "drop_above": setting.drop_above,
     }
+    key = [File("key", file.path, file.stamp, file.size) for file in list_files([setting.key])] if setting.key else []
     members = [position for position, part in enumerate(flow.parts) if is_output(pipeline, part)]
     tasks = []
     for position in members:
         part = flow.parts[position]
         assert part.verdicts is not None, "scrubbing comes after the verdicts"
-        inputs = (replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts"))
+        inputs = (replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts"), *key)
         tasks.append(Task("scrub", "curate.stages.scrub:scrub_part", params, inputs, part.name))
     parts = list(flow.parts)
     for position, result in zip(members, runner.stage("scrub", tasks), strict=True):
@@ -55,12 +56,15 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
 
 
 def check_scrub(pipeline: Pipeline) -> None:
-    """Raise ValueError for a region without phone numbers, or a placeholder that would itself be replaced."""
+    """Raise ValueError for a region without phone numbers, or a placeholder that would itself be replaced; OSError where
+    there is no key file."""
     setting = pipeline.combined(Scrub)
     if setting is None:
         return
     options = frozenset(name for name, wanted in setting.options.items() if wanted)
     placeholders = {str(name): text for name, text in setting.placeholders.items()}
+    if setting.key is not None:
+        list_files([setting.key])
     try:
         check_regions(setting.regions)
         check_replacement(Detection(setting.types, setting.regions, options), Replacement(placeholders))

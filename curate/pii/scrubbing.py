@@ -27,7 +27,7 @@ class Replacement:
     type and a hash of the value, so that equal values stay equal. Raises ValueError for an unknown type."""
 
     placeholders: dict[str, str] = field(default_factory=dict)
-    key: str | None = None
+    key: bytes | None = None
 
     def __post_init__(self) -> None:
         check_names("type", sorted(self.placeholders), TYPES)
@@ -37,13 +37,12 @@ class Replacement:
         if self.key is None:
             return self.placeholders.get(type_, f"[{type_}]").encode()
         plain = "".join(character for character in value.decode().casefold() if character.isalnum())
-        digest = hashlib.blake2b(f"{type_}/{plain}".encode(), key=_key(self.key), digest_size=_HASH_BYTES).digest()
+        digest = hashlib.blake2b(f"{type_}/{plain}".encode(), key=self._hash_key(), digest_size=_HASH_BYTES).digest()
         letters = "".join(_HASH_LETTERS[byte >> 4] + _HASH_LETTERS[byte & 15] for byte in digest)
-        return f"[{type_}:{letters}]".encode()
+        return f"[{type_}_{letters}]".encode()
 
-
-def _key(key: str) -> bytes:
-    return hashlib.blake2b(key.encode(), digest_size=hashlib.blake2b.MAX_KEY_SIZE).digest()
+    def _hash_key(self) -> bytes:
+        return hashlib.blake2b(self.key or b"").digest()
 
 
 class Scrubbed(NamedTuple):

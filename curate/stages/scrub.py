@@ -14,6 +14,7 @@ from curate.batches import BatchWriter, read_batches
 from curate.pii import Detection, Replacement, scrub
 from curate.records import DOCUMENTS, VERDICTS
 from curate.stages.dropping import drop_documents
+from curate.storage import open_binary
 from curate.task import Counts, File, Output
 
 STEP = "scrub"
@@ -25,22 +26,30 @@ OUTCOME = pa.schema([("pii", pa.map_(pa.string(), pa.int32()))])
 
 def compile_kernels(params: Mapping[str, Any]) -> None:
     """Compile the scan, once per machine."""
-    detection = Detection(tuple(params["types"]), tuple(params["regions"]), frozenset(params["options"]))
-    scrub(
-        pa.array(["Kernels are compiled here."], pa.large_string()),
-        detection,
-        Replacement(params["placeholders"], params["key"]),
-    )
+    scrub(["Kernels are compiled here."], _detection(params))
+
+
+def _detection(params: Mapping[str, Any]) -> Detection:
+    return Detection(tuple(params["types"]), tuple(params["regions"]), frozenset(params["options"]))
+
+
+def _key(files: Mapping[str, str]) -> bytes | None:
+    if "key" not in files:
+        return None
+    with open_binary(files["key"]) as file:
+        return file.read()
 
 
 def scrub_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `documents` and `verdicts`. Params `types`, `regions`, `options`, `placeholders`, `key`, `drop_above`.
+    """Inputs `documents`, `verdicts`, and the file `key` where values are hashed with it.
+
+    Params `types`, `regions`, `options`, `placeholders`, `drop_above`.
 
     Writes `documents` with placeholders (no text where a document is dropped), `verdicts`, `columns` (OUTCOME), aligned.
     """
     files = {file.name: file.path for file in inputs}
-    detection = Detection(tuple(params["types"]), tuple(params["regions"]), frozenset(params["options"]))
-    replacement = Replacement(params["placeholders"], params["key"])
+    detection = _detection(params)
+    replacement = Replacement(params["placeholders"], _key(files))
     most = params["drop_above"]
     findings: Counter[str] = Counter()
     alive_documents = removed = with_findings = 0
