@@ -25,6 +25,8 @@ _MODEL = Path(py3langid.__file__).parent / "data" / "model.npz.xz"
 _COLUMNS = 144  # languages, filled up to whole vectors: a trip count the compiler knows
 _STEPS = 2048.0  # half precision is a multiple of 2^-11 from 1 up; every n-gram's log-probability is beyond 1
 _LOWEST = -16.0  # the least log-probability the whole numbers hold
+_MOST_WEIGHT = 1 << 15
+_MOST_NGRAMS = 1 << 17  # so many weights fit into a sum of 32 bits
 _GROUPS = 16  # n-grams that occur less often than this are summed by their count as whole numbers
 _SHORT = 64  # a document of fewer bytes is read from one place; longer ones from four at once, to hide memory's latency
 
@@ -51,8 +53,8 @@ def model() -> Model:
     table, prior, languages, nextmove, row, output = load_model(_MODEL)
     ngrams, columns = table.shape
     whole = (np.asarray(table, np.float64) - _LOWEST) * _STEPS
-    exact = np.array_equal(whole, np.clip(np.rint(whole), 0, np.iinfo(np.uint16).max))
-    if not exact or columns > _COLUMNS or max(row) > np.iinfo(np.uint16).max:
+    exact = np.array_equal(whole, np.clip(np.rint(whole), 0, _MOST_WEIGHT - 1))
+    if not exact or ngrams >= _MOST_NGRAMS or columns > _COLUMNS or max(row) > np.iinfo(np.uint16).max:
         raise RuntimeError(f"py3langid's model ({_MODEL}) has another shape than known; install a release curate names")
     weights = np.zeros((ngrams, _COLUMNS), np.uint16)
     weights[:, :columns] = whole
@@ -129,7 +131,6 @@ def _score(
     counts = np.zeros(none + 1, np.int32)
     seen = np.empty(none + 2, np.int32)
     repeated = np.empty(none + 2, np.int32)
-    # Fewer than 2^17 n-grams with weights below 2^15: a sum never overflows.
     sums = np.zeros((_GROUPS, _COLUMNS), np.uint32)
     members = np.zeros(_GROUPS, np.int64)
     for document in range(len(bounds) - 1):
