@@ -35,28 +35,24 @@ CHARACTERS = 0
 SPACES = 1
 OTHER_BREAKS = 2
 """Characters other than the line feed at which `str.splitlines` ends a line."""
-LETTERS = 3
-DIGITS = 4
-UPPERCASE = 5
-SYMBOL_CHARACTERS = 6
-HASHES = 7
-ELLIPSES = 8
+HASHES = 3
+ELLIPSES = 4
 """Non-overlapping `...`, and U+2026."""
-CURLY_BRACKETS = 9
-ALPHABETIC_WORDS = 10
+CURLY_BRACKETS = 5
+ALPHABETIC_WORDS = 6
 """Words with a character for which `str.isalpha`."""
-SYMBOL_FREE_WORDS = 11
+SYMBOL_FREE_WORDS = 7
 """Words with a character that is no SYMBOL, and the characters of those words."""
-SYMBOL_FREE_CHARACTERS = 12
-RUNS = 13
+SYMBOL_FREE_CHARACTERS = 8
+RUNS = 9
 """Tokens of the regular expression `\\w+|[^\\w\\s]+` (NLTK's WordPunctTokenizer)."""
-LATIN_RUNS = 14
+LATIN_RUNS = 10
 """Those with a letter a to z, in either case."""
-CAPITAL_RUNS = 15
+CAPITAL_RUNS = 11
 """Those for which `str.isupper`."""
-REGEX_SENTENCES = 16
+REGEX_SENTENCES = 12
 """Matches of `\\b[^.!?]+[.!?]*` (RedPajama-Data, quality_signals/natural_language.py)."""
-_TOTALS = 17
+_TOTALS = 13
 
 # Marks of a line.
 BLANK = 1
@@ -134,7 +130,7 @@ def _scan(data: Any, bounds: Any, tables: Tables, words: Words, plain: Words, li
     for document in range(len(bounds) - 1):
         index = bounds[document]
         end = bounds[document + 1]
-        characters = spaces = breaks = letters = digits = uppercase = symbols = hashes = ellipses = curly = 0
+        characters = spaces = breaks = digits = uppercase = hashes = ellipses = curly = 0
         alphabetic = free_words = free_characters = runs = latin_runs = capital_runs = sentences = 0
         code = plain_code = line_code = FNV_OFFSET
         length = 0
@@ -245,7 +241,6 @@ def _scan(data: Any, bounds: Any, tables: Tables, words: Words, plain: Words, li
                     index += 1
                 letters_here = index - begin + 1
                 characters += letters_here
-                letters += letters_here
                 length += letters_here
                 plain_length += letters_here
                 continue
@@ -253,13 +248,9 @@ def _scan(data: Any, bounds: Any, tables: Tables, words: Words, plain: Words, li
             length += 1
             code = add_to_code(code, point)
             seen |= kind
-            letters += (kind & LETTER) != 0
             digits += (kind & DIGIT) != 0
             uppercase += (kind & UPPER) != 0
-            if kind & SYMBOL:
-                symbols += 1
-            else:
-                free = True
+            free |= not kind & SYMBOL
             if point == _DOT:
                 dots += 1
                 tail += 1
@@ -302,10 +293,6 @@ def _scan(data: Any, bounds: Any, tables: Tables, words: Words, plain: Words, li
         totals[CHARACTERS, document] = characters - 1
         totals[SPACES, document] = spaces - 1
         totals[OTHER_BREAKS, document] = breaks
-        totals[LETTERS, document] = letters
-        totals[DIGITS, document] = digits
-        totals[UPPERCASE, document] = uppercase
-        totals[SYMBOL_CHARACTERS, document] = symbols
         totals[HASHES, document] = hashes
         totals[ELLIPSES, document] = ellipses
         totals[CURLY_BRACKETS, document] = curly
