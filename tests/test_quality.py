@@ -183,6 +183,18 @@ def test_hosts_are_held_out_whole() -> None:
     assert not set(hosts[held]) & set(hosts[~held])
 
 
+def test_references_of_one_host_are_held_out_one_by_one() -> None:
+    """An encyclopaedia is one host; a model that saw none of it, or all, could not be measured."""
+    urls = ["https://encyclopaedia.example/a"] * len(GOOD) + [
+        f"https://site{n % 50}.example/" for n in range(len(OTHER))
+    ]
+    data = examples(GOOD, OTHER, list(urls))
+    held = held_out(data, seed=0)
+    assert 0.1 < held[data.positive].mean() < 0.3
+    hosts = np.array(urls)[~data.positive]
+    assert not set(hosts[held[~data.positive]]) & set(hosts[~held[~data.positive]])
+
+
 def test_a_class_without_examples_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="negative examples"):
         train(str(tmp_path / "model"), examples(GOOD, []), "gpt3", seed=0)

@@ -1,7 +1,7 @@
 """Training a quality classifier: which examples teach and which are held out, the model, its card.
 
-Everything follows from the examples and a seed: their order does not matter, nor the machine. Examples of one group (a
-web host, else the document itself) are held out together. Knows examples; knows no pipeline.
+Everything follows from the examples and a seed: their order does not matter, nor the machine. Examples of one web
+host are held out together, so that a model cannot do well by knowing a site. Knows examples; knows no pipeline.
 """
 
 import hashlib
@@ -22,6 +22,7 @@ from curate.records import ID
 HELD_OUT = 0.2
 """Share of the groups that measures a model and does not train it."""
 
+_FEW_HOSTS = 20  # an encyclopaedia is one host: holding it out, or not, would leave nothing to measure
 _VARIANCE = 100.0  # of the prior on a weight: of 0.1 to 1,000 the likeliest on held-out hosts, docs/quality.md
 
 _MOST_REPEATS = 10  # of an example of the smaller class, for fastText, which knows no weights
@@ -83,10 +84,16 @@ def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> d
 
 
 def held_out(examples: Examples, seed: int) -> NDArray[np.bool_]:
-    """Which examples are held out: all of a group or none."""
+    """Which examples are held out: all of a host or none, and single documents of a class that has few hosts."""
+    ids = examples.ids.to_pylist()
+    hosts = [_host(url) for url in examples.urls.to_pylist()]
+    few = [
+        len({host for host, each in zip(hosts, examples.positive, strict=True) if each == side}) < _FEW_HOSTS
+        for side in (False, True)
+    ]
     groups = [
-        hashlib.blake2b(_host(url) or identity, digest_size=16).digest()
-        for identity, url in zip(examples.ids.to_pylist(), examples.urls.to_pylist(), strict=True)
+        hashlib.blake2b(identity if few[positive] else host or identity, digest_size=16).digest()
+        for identity, host, positive in zip(ids, hosts, examples.positive.tolist(), strict=True)
     ]
     return unit(draw(pa.array(groups, ID), seed, "quality/held-out")) < HELD_OUT
 
