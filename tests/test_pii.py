@@ -100,7 +100,8 @@ def test_the_settings_name_the_types_and_options_that_the_detectors_know() -> No
     "pattern",
     [
         *("1", "@", ".", "a@", "a@a.", "1.", "1 ", "+1 ", "(at", "dot ", "at dot ", "://a:", "://a:b@"),
-        *("-----BEGIN ", "::", "1:", "AB12 ", "4111 1111 1111 1111 ", "1.1.1.1.", "_", "0-", "(1", "a%40b.c", "é@é.é", "212-555-0142 "),
+        *("-----BEGIN ", "::", "1:", "AB12 "),
+        *("4111 1111 1111 1111 ", "1.1.1.1.", "_", "0-", "(1", "a%40b.c", "é@é.é", "212-555-0142 "),
     ],
 )
 def test_hostile_input_costs_no_more_than_a_constant_per_byte(pattern: str) -> None:

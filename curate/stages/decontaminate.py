@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from curate.batches import BatchWriter, read_batches
 from curate.decontaminate.cutting import LEAST_PIECE, MOST_PIECES, Span, in_characters, merged, pieces_without
-from curate.decontaminate.grams import Grams, distinct_pairs, find_grams, grams_of, table_of
+from curate.decontaminate.grams import FEWEST_WORDS, Grams, distinct_pairs, find_grams, grams_of, table_of
 from curate.decontaminate.items import read_items
 from curate.decontaminate.records import COUNTS, FOUND, ITEMS, MATCHES, OUTCOME, read_grams, write_grams
 from curate.records import DOCUMENTS, VERDICTS
 from curate.stages.dropping import drop_documents
 from curate.task import Counts, File, Output
+from curate.text.columns import as_column
 from curate.text.rows import replace_rows
 
 STEP = "decontaminate"
@@ -33,6 +34,13 @@ FREQUENT = 10
 _BETWEEN_PIECES = "\n\n"
 _LONGEST_OVERLAP = 600  # characters of overlapping text that the report quotes of an item in a document
 _BETWEEN_OVERLAPS = " […] "
+
+
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile the search, once per machine."""
+    sample = as_column(["Kernels are compiled here."])
+    grams = grams_of(sample.to_pylist(), [0], FEWEST_WORDS)
+    find_grams(sample, grams, table_of(grams))
 
 
 def index_items(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
