@@ -38,11 +38,16 @@ class BatchWriter:
 
 
 def read_batches(path: str) -> Iterator[pa.RecordBatch]:
-    """The batches of an Arrow IPC file in order, under a memory map."""
+    """The batches of an Arrow IPC file in order, each under a memory map of its own.
+
+    One map for all would keep every page read of it in this process's memory: a whole part.
+    """
     with pa.memory_map(path) as file:
-        reader = pa.ipc.open_file(file)
-        for index in range(reader.num_record_batches):
-            yield reader.get_batch(index)
+        count = pa.ipc.open_file(file).num_record_batches
+    for index in range(count):
+        with pa.memory_map(path) as file:
+            batch = pa.ipc.open_file(file).get_batch(index)
+        yield batch
 
 
 def read_schema(path: str) -> pa.Schema:
