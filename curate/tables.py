@@ -1,46 +1,54 @@
-"""A run's numbers as terminal tables. Knows numbers and columns; computes nothing."""
+"""A run's numbers on the terminal. Knows numbers and columns; computes nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.text import Text
+
+_BAR = 24
+"""Characters of a bar as long as all records."""
+_MOST_RULES = 6
+"""Rules shown of a step: those that failed most; `curate report` shows all."""
 
 
 def print_funnel(console: Console, stats: Mapping[str, Any]) -> None:
-    """One table per source: per step in, kept, dropped, and the rules that dropped."""
+    """Per source a bar that shortens step by step, and below a step the rules that failed most documents."""
     for name, source in stats["sources"].items():
-        table = Table(
-            title=f"{name}: {source['records']:,} records of {source['files']:,} files",
-            title_justify="left",
-            box=None,
-            pad_edge=False,
-            header_style="bold",
-        )
-        table.add_column("step / rule")
-        for heading in ("in", "kept", "dropped", "failed", "only this"):
-            table.add_column(heading, justify="right")
+        heading = f"{name}  {source['records']:,} records of {source['files']:,} files"
+        console.print(Text(heading, style="bold"), soft_wrap=True)
         for row in source["funnel"]:
-            table.add_row(row["step"], f"{row['in']:,}", f"{row['kept']:,}", f"{row['dropped']:,}", "", "")
-            for rule, count in sorted(row["rules"].items(), key=lambda item: (-item[1]["failed"], item[0])):
-                if count["failed"]:
-                    table.add_row(
-                        f"  {rule.partition('/')[2]}",
-                        "",
-                        "",
-                        "",
-                        f"{count['failed']:,}",
-                        f"{count['alone']:,}",
-                        style="dim",
-                    )
-        console.print(table)
+            _print_step(console, row, source["records"])
         if source["role"] == "reference":
-            console.print("no output: this source only trains the classifier", highlight=False)
+            console.print(Text("  no output: this source only trains the classifier", style="dim"), soft_wrap=True)
+        else:
+            console.print(Text(f"  kept {source['kept']:,} documents, {source['tokens']:,} tokens"), soft_wrap=True)
         console.print()
     for split, shard in stats.get("shards", {}).items():
-        console.print(
-            f"{split}: {shard['tokens']:,} tokens of {shard['documents']:,} documents in {shard['shards']:,} shards",
-            highlight=False,
-        )
+        line = f"{split}: {shard['tokens']:,} tokens of {shard['documents']:,} documents in {shard['shards']:,} shards"
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def _print_step(console: Console, row: Mapping[str, Any], records: int) -> None:
+    share = row["kept"] / records if records else 0.0
+    bar = "█" * round(_BAR * share)
+    dropped = f"−{row['dropped']:,}" if row["dropped"] else ""
+    line = Text.assemble(
+        f"  {row['step']:<20}",
+        (f"{bar:<{_BAR}}", "cyan"),
+        f"{row['kept']:>13,}",
+        (f"{dropped:>13}", "red"),
+    )
+    console.print(line, soft_wrap=True)
+    rules: Sequence[tuple[str, Mapping[str, int]]] = sorted(
+        ((rule, count) for rule, count in row["rules"].items() if count["failed"]),
+        key=lambda item: (-item[1]["failed"], item[0]),
+    )
+    for rule, count in rules[:_MOST_RULES]:
+        alone = f"  {count['alone']:,} failed only this" if 0 < count["alone"] < count["failed"] else ""
+        text = f"      {rule.partition('/')[2]:<{_BAR + 16}}{count['failed']:>13,} failed{alone}"
+        console.print(Text(text, style="dim"), soft_wrap=True)
+    if len(rules) > _MOST_RULES:
+        console.print(Text(f"      and {len(rules) - _MOST_RULES} more rules", style="dim"), soft_wrap=True)

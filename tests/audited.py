@@ -52,9 +52,10 @@ def audited_run(*sets: str) -> OpenedRun:
 
 @functools.cache
 def _audited(sets: tuple[str, ...]) -> OpenedRun:
+    base = audited_run() if sets else None
     out = _folder() / f"run-{len(list(_folder().iterdir()))}"
-    if sets:
-        shutil.copytree(audited_run().folder / ".work", out / ".work", copy_function=os.link)
+    if base is not None:
+        shutil.copytree(base.folder / ".work", out / ".work", copy_function=os.link)
     run(pipeline_file(), list(sets), out, engine="serial")
     return open_finished(out)
 
