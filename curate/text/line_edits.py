@@ -24,12 +24,10 @@ from curate.text.characters import (
     strip,
 )
 from curate.text.compiled import Scalar, kernel
+from curate.text.deletions import CITATION_WORDS, delete_citations, delete_phrases, folded_end
 from curate.text.line_program import (
     CONTAINS,
     COUNT,
-    DELETE_ANYWHERE,
-    DELETE_AT_END,
-    DELETE_AT_START,
     DELETE_CITATIONS,
     DROP,
     ENDS_IN,
@@ -44,8 +42,6 @@ from curate.text.line_program import (
 from curate.text.needles import find_groups
 
 _LOWER_CASE_GROWTH = 2  # `lower_into` writes at most twice the bytes it reads
-
-_CITATION_WORDS = (b"edit]", b"citation needed]")  # Raffel et al. 2020: after the bracket, with `\[\d*\]`
 
 
 class EditedLines(NamedTuple):
@@ -113,103 +109,6 @@ def _read_line(data: Any, start: Scalar, end: Scalar, flags: Any) -> _Line:
 
 
 @kernel
-def _delete(data: Any, start: Scalar, stop: Scalar, end: Scalar) -> Scalar:
-    """Close the gap data[start:stop]; returns the new end."""
-    for index in range(stop, end):
-        data[start + index - stop] = data[index]
-    return end - (stop - start)
-
-
-@kernel
-def _after_citation(data: Any, at: Scalar, end: Scalar, words: Any, flags: Any) -> Scalar:
-    """The end of the citation mark that begins at `at`, or `at` where there is none."""
-    index = at + 1
-    while index < end:
-        code, size = decode(data, index, end)
-        if not flags[code] & DIGIT:
-            break
-        index += size
-    if index < end and data[index] == 93:
-        return index + 1
-    for word in words:
-        stop = at + 1 + len(word)
-        if stop <= end:
-            same = True
-            for step in range(len(word)):
-                if data[at + 1 + step] != word[step]:
-                    same = False
-                    break
-            if same:
-                return stop
-    return at
-
-
-@kernel
-def _delete_citations(data: Any, start: Scalar, end: Scalar, words: Any, flags: Any) -> Scalar:
-    index = start
-    while index < end and data[index] != 91:
-        index += 1
-    out = index
-    while index < end:
-        if data[index] == 91:
-            stop = _after_citation(data, index, end, words, flags)
-            if stop > index:
-                index = stop
-                continue
-        data[out] = data[index]
-        out += 1
-        index += 1
-    return out
-
-
-@kernel
-def _fold_matches(
-    data: Any, at: Scalar, end: Scalar, strings: Any, begin: Scalar, stop: Scalar, lower: Any
-) -> Scalar:
-    """The end of the characters at `at` whose lower case is strings[begin:stop], or -1."""
-    while begin < stop:
-        if at >= end:
-            return np.int64(-1)
-        wanted, wanted_size = decode(strings, begin, stop)
-        code, size = decode(data, at, end)
-        if lower[code] != wanted:
-            return np.int64(-1)
-        at += size
-        begin += wanted_size
-    return at
-
-
-@kernel
-def _delete_phrases(data: Any, start: Scalar, end: Scalar, program: LineProgram, group: Scalar, action: Scalar) -> Scalar:
-    """Delete each place where a phrase stands (at the start, the end, or anywhere), leftmost first, once through."""
-    strings, string_ends, lower = program.strings, program.string_ends, program.lower
-    first, last = program.groups[group], program.groups[group + 1]
-    at = start
-    while at < end:
-        stop = np.int64(-1)
-        if data[at] & 0xC0 != 0x80:
-            byte = np.int64(data[at])
-            folded = lower[byte] if byte < 0x80 else np.int32(-1)
-            for string in range(first, last):
-                begin = string_ends[string]
-                if folded >= 0 and strings[begin] < 0x80 and strings[begin] != folded:
-                    continue
-                stop = _fold_matches(data, at, end, strings, begin, string_ends[string + 1], lower)
-                if stop >= 0 and (action != DELETE_AT_END or stop == end):
-                    break
-                stop = np.int64(-1)
-        if stop >= 0:
-            end = _delete(data, at, stop, end)
-            if action != DELETE_ANYWHERE:
-                break
-        elif action == DELETE_AT_START:
-            break
-        else:
-            at += 1
-    return end
-
-
-@kernel
 def _ends_in(data: Any, start: Scalar, end: Scalar, strings: Any, ends: Any, first: Scalar, last: Scalar) -> Scalar:
     """Whether the line ends in any of the strings from `first` up to `last`."""
     for string in range(first, last):
@@ -255,7 +154,7 @@ def _is_counter(data: Any, start: Scalar, end: Scalar, program: LineProgram, gro
         index += size
     ends = program.string_ends
     for string in range(program.groups[group], program.groups[group + 1]):
-        if _fold_matches(data, index, end, program.strings, ends[string], ends[string + 1], program.lower) == end:
+        if folded_end(data, index, end, program.strings, ends[string], ends[string + 1], program.lower) == end:
             return True
     return False
 
@@ -358,9 +257,9 @@ def _edit_documents(
                     result.counts[document, step] += 1
                 else:
                     if action == DELETE_CITATIONS:
-                        new_end = _delete_citations(out, start, end, citations, flags)
+                        new_end = delete_citations(out, start, end, citations, flags)
                     else:
-                        new_end = _delete_phrases(out, start, end, program, program.steps[step, 3], action)
+                        new_end = delete_phrases(out, start, end, program, program.steps[step, 3], action)
                     if new_end < end:
                         end = new_end
                         result.counts[document, step] += 1
@@ -404,6 +303,5 @@ def edit_lines(data: Bytes, offsets: Offsets, program: LineProgram) -> EditedLin
         np.zeros((documents, steps), np.int64),
         *(zeros() for _ in range(6)),
     )
-    citations = tuple(np.frombuffer(word, np.uint8) for word in _CITATION_WORDS)
-    size = _edit_documents(data, offsets, program, citations, out, result)
+    size = _edit_documents(data, offsets, program, CITATION_WORDS, out, result)
     return result._replace(data=out[:size])
