@@ -109,8 +109,8 @@ def test_items_are_read_from_every_format(tmp_path: Path, ending: str) -> None:
     if ending == "parquet":
         pq.write_table(pa.Table.from_pylist(ROWS), path)
     else:
-        pack = {"jsonl": bytes, "jsonl.gz": gzip.compress, "jsonl.zst": zstandard.ZstdCompressor().compress}[ending]
-        path.write_bytes(pack(lines))
+        packed = {"jsonl": lines, "jsonl.gz": gzip.compress(lines), "jsonl.zst": zstandard.ZstdCompressor().compress(lines)}
+        path.write_bytes(packed[ending])
     assert next(read_items(str(path), None)) == Item("one", ("one", "What is it?", "this", "that"))
     assert [item.texts for item in read_items(str(path), ["question"])] == [("What is it?",), ("Who was it?",)]
     assert set_name(path.name) == "quiz"

@@ -17,7 +17,7 @@ from phonenumbers import PhoneMetadata, PhoneNumberFormat, ValidationResult
 from curate.pii.spans import Match
 
 _GAP = rb"(?:[ .\-/]|\xc2\xa0|\xe2\x80[\x80-\x8a\x90-\x95\xaf])"
-_BEFORE = rb"(?<![\w])(?<!\d[.\-/,])(?<![A-Za-z]-)"
+_BEFORE = rb"(?<![\w])(?<!\d[.\-/,])(?<![A-Za-z][\-/])"
 _AFTER = rb"(?:(?: ?(?:x|ext\.?|extension) ?\d{1,6})(?!\w)|(?![\w]|[.\-/,]\d))"
 
 _PLUS = re.compile(rb"(?<![\w+])\(?\+ ?\(?\d(?:(?:" + _GAP + rb"|[()]){0,4}\d){6,17}(?:" + _AFTER + rb")?")
