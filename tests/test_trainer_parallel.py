@@ -36,7 +36,7 @@ LLAMA = {
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_shards(tmp_path_factory.mktemp("shards"))
+    return make_shards(tmp_path_factory.getbasetemp() / "trainer")
 
 
 def launch(files: list[Path], processes: int) -> None:

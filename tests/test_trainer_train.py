@@ -32,7 +32,7 @@ EXAMPLES = Path(__file__).parent.parent / "examples"
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_shards(tmp_path_factory.mktemp("shards"))
+    return make_shards(tmp_path_factory.getbasetemp() / "trainer")
 
 
 def quiet(_: str) -> None:

@@ -30,7 +30,10 @@ def make_tokenizer(folder: Path) -> Path:
 
 
 def make_shards(folder: Path) -> Path:
-    """A run directory with a train and a validation split."""
+    """A run directory with a train and a validation split; made once in a folder."""
+    if (folder / "run" / "shards" / "manifest.json").exists():
+        return folder / "run"
+    folder.mkdir(exist_ok=True)
     tokenizer = make_tokenizer(folder)
     pipeline = folder / "reference.yaml"
     pipeline.write_text(

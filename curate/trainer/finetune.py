@@ -129,7 +129,7 @@ def finetune(
     model: GPT,
     examples: Sequence[Example],
     classes: int,
-    settings: FineTuning = FineTuning(),  # noqa: B008
+    settings: FineTuning = FineTuning(),
     say: Callable[[str], None] = print,
 ) -> Classifier:
     """Train a classifier, and the model under it, for a few epochs; each in an order drawn from (seed, epoch, index)."""

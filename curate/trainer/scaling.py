@@ -22,16 +22,11 @@ Floats = npt.NDArray[np.float64]
 FLOPS_PER_PARAMETER_AND_TOKEN = 6
 _DELTA = 1e-3  # Hoffmann et al. 2022, §3.3
 _NOWHERE = 1e12  # the objective where the law is not finite
+_FIRST_CALLS, _LAST_CALLS, _FOLLOWED = 300, 2000, 4
 # The grid of starts, of (log A, log B, log E, a, b); a coarser one than theirs (appendix D.3) that brackets the same range.
-_CHINCHILLA_STARTS = (
-    (0.0, 5.0, 10.0, 20.0),
-    (0.0, 5.0, 10.0, 20.0),
-    (-1.0, 0.0, 1.0),
-    (0.2, 0.5, 1.0),
-    (0.2, 0.5, 1.0),
-)
+_CHINCHILLA_STARTS = ((0.0, 10.0, 20.0), (0.0, 10.0, 20.0), (-1.0, 1.0), (0.3, 0.8), (0.3, 0.8))
 # log Nc, log Dc, aN, aD
-_KAPLAN_STARTS = ((15.0, 25.0, 35.0), (15.0, 25.0, 35.0), (0.05, 0.1, 0.3), (0.05, 0.1, 0.3))
+_KAPLAN_STARTS = ((15.0, 25.0, 35.0), (15.0, 25.0, 35.0), (0.05, 0.2), (0.05, 0.2))
 
 
 @dataclass(frozen=True)
@@ -101,12 +96,10 @@ def fit_chinchilla(runs: Sequence[Run]) -> Chinchilla:
     _enough(runs, 5)
     parameters, tokens, losses = _logs(runs)
 
-    def predicted(x: Floats) -> tuple[Floats, Floats]:
+    def predicted(x: Floats) -> Floats:
         log_a, log_b, log_e, a, b = x
-        terms = np.stack([log_a - a * parameters, log_b - b * tokens, np.full_like(losses, log_e)])
-        total = special.logsumexp(terms, axis=0)
-        of_n, of_d, rest = np.exp(terms - total)
-        return total, np.stack([of_n, of_d, rest, -parameters * of_n, -tokens * of_d])
+        total: Floats = np.logaddexp(np.logaddexp(log_a - a * parameters, log_b - b * tokens), log_e)
+        return total
 
     (log_a, log_b, log_e, a, b), error = _fit(predicted, losses, _CHINCHILLA_STARTS)
     return Chinchilla(math.exp(log_e), math.exp(log_a), math.exp(log_b), a, b, error)
@@ -117,12 +110,10 @@ def fit_kaplan(runs: Sequence[Run]) -> Kaplan:
     _enough(runs, 4)
     parameters, tokens, losses = _logs(runs)
 
-    def predicted(x: Floats) -> tuple[Floats, Floats]:
+    def predicted(x: Floats) -> Floats:
         log_n, log_d, of_n, of_d = x
-        size, data = of_n / of_d * (log_n - parameters), log_d - tokens
-        total, share = np.logaddexp(size, data), special.expit(size - data)
-        slopes = [share * of_n, of_d * (1 - share), share * (log_n - parameters), total - share * size]
-        return of_d * total, np.stack(slopes)
+        total: Floats = of_d * np.logaddexp(of_n / of_d * (log_n - parameters), log_d - tokens)
+        return total
 
     (log_n, log_d, of_n, of_d), error = _fit(predicted, losses, _KAPLAN_STARTS)
     return Kaplan(math.exp(log_n), math.exp(log_d), of_n, of_d, error)
@@ -141,31 +132,28 @@ def _logs(runs: Sequence[Run]) -> tuple[Floats, Floats, Floats]:
 
 
 def _fit(
-    predicted: Callable[[Floats], tuple[Floats, Floats]], losses: Floats, starts: Sequence[Sequence[float]]
+    predicted: Callable[[Floats], Floats], losses: Floats, starts: Sequence[Sequence[float]]
 ) -> tuple[list[float], float]:
     """The numbers of the least Huber loss over all starts, and the root mean square error of log L.
 
-    `predicted` gives log L of each run, and its derivative by each number: (numbers, runs).
+    `predicted` gives log L of each run. Every start is followed a little way, the best of them to the end, by Nelder and
+    Mead's simplex, which does not mind that the Huber loss has corners at this scale.
     """
 
-    def objective(x: Floats) -> tuple[float, Floats]:
+    def objective(x: Floats) -> float:
         with np.errstate(all="ignore"):
-            logs, slopes = predicted(x)
-            errors = logs - losses
-            value = float(special.huber(_DELTA, errors).sum()) / _DELTA
-        if not math.isfinite(value):
-            return _NOWHERE, np.zeros_like(x)
-        return value, slopes @ np.clip(errors, -_DELTA, _DELTA) / _DELTA
+            value = float(special.huber(_DELTA, predicted(x) - losses).sum()) / _DELTA
+        return value if math.isfinite(value) else _NOWHERE
 
-    found = [
-        optimize.minimize(objective, np.array(start), jac=True, method="L-BFGS-B", options={"maxiter": 500})
-        for start in itertools.product(*starts)
-    ]
-    few = sorted(found, key=lambda each: float(each.fun))[:3]
-    # L-BFGS stops early where the Huber loss turns: the best few are finished without gradients
-    options = {"maxiter": 4_000, "maxfev": 4_000, "xatol": 1e-9, "fatol": 1e-12, "adaptive": True}
-    finished = [
-        optimize.minimize(lambda x: objective(x)[0], each.x, method="Nelder-Mead", options=options) for each in few
-    ]
-    numbers = min(finished, key=lambda each: float(each.fun)).x
-    return numbers.tolist(), float(np.sqrt(np.mean((predicted(numbers)[0] - losses) ** 2)))
+    def follow(x: Floats, calls: int) -> tuple[float, Floats]:
+        options = {"maxfev": calls, "xatol": 1e-10, "fatol": 1e-13, "adaptive": True}
+        found = optimize.minimize(objective, x, method="Nelder-Mead", options=options)
+        return float(found.fun), found.x
+
+    ways = sorted(
+        (follow(np.array(start), _FIRST_CALLS) for start in itertools.product(*starts)), key=lambda way: way[0]
+    )
+    for calls in (_LAST_CALLS, _LAST_CALLS):  # begun anew, the simplex leaves the corner it may be stuck in
+        ways = sorted((follow(x, calls) for _, x in ways[:_FOLLOWED]), key=lambda way: way[0])
+    numbers = ways[0][1]
+    return numbers.tolist(), float(np.sqrt(np.mean((predicted(numbers) - losses) ** 2)))

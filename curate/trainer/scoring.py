@@ -31,16 +31,17 @@ class Likelihood:
 def continuation_likelihoods(model: GPT, pairs: Sequence[tuple[list[int], list[int]]]) -> list[Likelihood]:
     """For each (prompt, continuation), neither empty. A prompt too long for the context loses its beginning.
 
-    Raises ValueError for a continuation longer than the context.
+    A continuation longer than the context is cut into windows, each seen alone.
     """
     room = model.shape.context
-    sequences, starts = [], []
-    for prompt, continuation in pairs:
-        if len(continuation) > room:
-            raise ValueError(f"a continuation of {len(continuation)} tokens is longer than the context of {room}")
-        whole = (prompt + continuation)[-(room + 1) :]
-        sequences.append(whole)
-        starts.append(len(whole) - len(continuation) - 1)
+    sequences, starts, owners = [], [], []
+    for index, (prompt, continuation) in enumerate(pairs):
+        whole = (prompt + continuation)[-max(room + 1, len(continuation) + 1) :]
+        for begin in range(0, len(whole) - 1, room):
+            window = whole[begin : begin + room + 1]
+            sequences.append(window)
+            starts.append(max(0, len(whole) - len(continuation) - 1 - begin))
+            owners.append(index)
     nats = np.zeros(len(pairs))
     greedy = np.ones(len(pairs), dtype=bool)
     for rows in batches([len(sequence) for sequence in sequences]):
@@ -49,10 +50,11 @@ def continuation_likelihoods(model: GPT, pairs: Sequence[tuple[list[int], list[i
         wanted = real[:, 1:] & (torch.arange(tokens.shape[1] - 1, device=tokens.device) >= begins[:, None])
         hidden = model.hidden(tokens[:, :-1])[wanted]
         targets = tokens[:, 1:][wanted]
-        owner = torch.arange(len(rows), device=tokens.device)[:, None].expand_as(wanted)[wanted].cpu().numpy()
+        row_of = torch.arange(len(rows), device=tokens.device)[:, None].expand_as(wanted)[wanted].cpu().numpy()
+        owner = np.array([owners[row] for row in rows])[row_of]
         losses, best = _rows(model, hidden, targets)
-        np.subtract.at(nats, np.asarray(rows)[owner], losses.double().cpu().numpy())
-        np.logical_and.at(greedy, np.asarray(rows)[owner], best.cpu().numpy())
+        np.subtract.at(nats, owner, losses.double().cpu().numpy())
+        np.logical_and.at(greedy, owner, best.cpu().numpy())
     return [Likelihood(nat, bool(most)) for nat, most in zip(nats.tolist(), greedy, strict=True)]
 
 
