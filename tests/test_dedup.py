@@ -34,7 +34,7 @@ def crawl(seed: int, families: int = 40, name: str = "d") -> list[Row]:
     rng = random.Random(seed)
     rows: list[Row] = []
     for family in range(families):
-        words = page(rng, rng.choice([3, 80, 150]))
+        words = page(rng, rng.choice([3, 80, 150, 300]))
         for member in range(rng.choice([1, 1, 2, 3, 9])):
             if member and len(words) > 3:
                 words = changed(words, rng, rng.choice([0, 1, 1, 2, 3, 6]))
@@ -61,7 +61,12 @@ class Oracle:
 
     def similarity(self, left: str, right: str) -> float:
         first, second = self.minhash[left], self.minhash[right]
-        return first.jaccard(second) if first is not None and second is not None else 0.0
+        if first is None or second is None:
+            return 0.0
+        sets = [{self.words[name][i : i + 5] for i in range(len(self.words[name]) - 4)} for name in (left, right)]
+        if max(len(self.words[name]) - 4 for name in (left, right)) <= len(first):  # as short as a signature: exact
+            return len(sets[0] & sets[1]) / len(sets[0] | sets[1])
+        return first.jaccard(second)
 
     def shares_band(self, left: str, right: str) -> bool:
         return bool(self.bands.get(left, set()) & self.bands.get(right, set()))

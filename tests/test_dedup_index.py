@@ -62,10 +62,10 @@ def test_a_repeated_run_is_not_its_own_copy(tmp_path: Path) -> None:
 
 def test_a_record_that_is_read_again_with_more_beside_it_is_not_a_copy_of_itself(tmp_path: Path) -> None:
     old, new = two_crawls()
-    index = str(tmp_path / "index")
-    deduplicate(tmp_path / "run", {"old": old[:40]}, {"minhash": {}, "index": index})
-    found = deduplicate(tmp_path / "run", {"old": old[:40], "new": new[:5]}, {"minhash": {}, "index": index})
-    alone = deduplicate(tmp_path / "alone", {"old": old[:40], "new": new[:5]}, {"minhash": {}})
+    setting = {"minhash": {}, "keep": {"prefer_source": ["old"]}, "index": str(tmp_path / "index")}
+    deduplicate(tmp_path / "run", {"old": old[:40]}, setting)
+    found = deduplicate(tmp_path / "run", {"old": old[:40], "new": new[:5]}, setting)
+    alone = deduplicate(tmp_path / "alone", {"old": old[:40], "new": new[:5]}, setting | {"index": None})
     assert {name for name, row in found.items() if row["kept"]} == {name for name, row in alone.items() if row["kept"]}
 
 

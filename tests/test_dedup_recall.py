@@ -24,7 +24,7 @@ SIGMAS = 4  # a wrong alarm once in 16,000 levels
 
 
 def sets_of(texts: list[str], ngram: int = 5) -> Shingles:
-    return distinct_shingles(hash_shingles(find_units(*text_buffers(as_column(texts))), ngram))
+    return distinct_shingles(hash_shingles(find_units(*text_buffers(as_column(texts))), ngram), 1 << 40)
 
 
 def jaccard(sets: Shingles, left: int, right: int) -> float:

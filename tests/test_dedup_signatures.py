@@ -96,7 +96,7 @@ def test_documents_without_a_word_are_equal_only_where_their_bytes_are() -> None
 @settings(deadline=None)
 def test_exact_jaccard_is_that_of_the_sets(pair: list[list[int]]) -> None:
     offsets = np.cumsum([0, *map(len, pair)])
-    sets = distinct_shingles(Shingles(np.array([*pair[0], *pair[1]], np.uint32), offsets))
+    sets = distinct_shingles(Shingles(np.array([*pair[0], *pair[1]], np.uint32), offsets), 40)
     left, right = (sets.hashes[a:b] for a, b in zip(sets.offsets[:-1], sets.offsets[1:], strict=True))
     union = set(pair[0]) | set(pair[1])
     expected = len(set(pair[0]) & set(pair[1])) / len(union) if union else 1.0

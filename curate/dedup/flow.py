@@ -29,6 +29,7 @@ FAN_IN = 16
 
 _DEFAULT_BANDING = (14, 8)  # FineWeb (Penedo et al. 2024, section 3.4 of the appendix and the code)
 _DEFAULT_PERMUTATIONS = 256  # an estimate's standard deviation is then at most 0.5 / 16 = 0.03
+_EVERY_SET = 1 << 40  # more shingles than a document has
 _KEY_BYTES = 16  # a key and a number
 _ESTIMATE_SLACK = 64 << 20  # what a task needs beside its arrays
 
@@ -104,7 +105,7 @@ def _sign(setting: Deduplicate, cut: Banding, parts: Sequence[Part], runner: Run
             "ngram": setting.minhash.ngram if setting.minhash else 1,
             "permutations": cut.permutations,
             "addresses": setting.url,
-            "shingles": setting.minhash is not None and setting.minhash.exact,
+            "sets": _EVERY_SET if setting.minhash and setting.minhash.exact else cut.permutations,
             "dates": dates,
             "scope": scope,
         }
@@ -141,12 +142,7 @@ def _decide(
         "then": setting.keep.then,
         "verify": setting.minhash.verify if setting.minhash else None,
     }
-    sets = [
-        result.file("shingles", f"shingles-{number}")
-        for number, result in enumerate(signed, before)
-        if "shingles" in result.files
-    ]
-    inputs = (components.file("components"), *files, *sets)
+    inputs = (components.file("components"), *files)
     batches = components.counts["batches"]
     tasks = [
         Task(
@@ -193,7 +189,7 @@ def _groups(counts: Sequence[int]) -> list[list[int]]:
     groups: list[list[int]] = []
     held = GROUP_DOCUMENTS
     for number, count in enumerate(counts):
-        if held + count > GROUP_DOCUMENTS:
+        if not groups or held + count > GROUP_DOCUMENTS:
             groups.append([])
             held = 0
         groups[-1].append(number)

@@ -20,8 +20,6 @@ from curate.records import ID
 PART_BITS = 32
 NO_DATE = np.iinfo(np.int64).min
 
-SHINGLES = pa.schema([("shingles", pa.large_list(pa.uint32()))])
-"""Per signed document its set of shingles, ascending; written where edges are verified exactly."""
 KEYS = pa.schema([("key", pa.uint64()), ("number", pa.uint64())])
 """A batch per bucket of keys, ascending."""
 FOREST = pa.schema([("number", pa.uint64()), ("root", pa.uint64())])
@@ -42,7 +40,8 @@ DECISIONS = pa.schema(
 
 def signature_schema(permutations: int) -> pa.Schema:
     """A kept document a row. `text`, `address`: 128-bit hashes, zeros where there is no address; `date`: seconds or
-    NO_DATE; `size`: shingles, 0 where it has no signature. Arrow has no lists of fixed size 0: then it is one zero."""
+    NO_DATE; `size`: shingles, 0 where it has no signature; `shingles`: their set, ascending, empty where it is not kept.
+    Arrow has no lists of fixed size 0: where there are no signatures, each is one zero."""
     return pa.schema(
         [
             ("id", ID),
@@ -53,6 +52,7 @@ def signature_schema(permutations: int) -> pa.Schema:
             ("date", pa.int64()),
             ("size", pa.int32()),
             ("signature", pa.list_(pa.uint32(), max(1, permutations))),
+            ("shingles", pa.list_(pa.uint32())),
         ]
     )
 
@@ -63,7 +63,7 @@ def index_schema(permutations: int) -> pa.Schema:
 
 
 class Rows(NamedTuple):
-    """Rows of signature files as arrays: 16-byte columns as (n, 2) little-endian words."""
+    """Rows of signature files as arrays, but for the shingles: 16-byte columns as (n, 2) little-endian words."""
 
     ids: NDArray[np.uint64]
     texts: NDArray[np.uint64]
@@ -106,8 +106,8 @@ def take_rows(rows: Rows, positions: NDArray[np.int64]) -> Rows:
     return Rows(*columns)
 
 
-def signature_columns(rows: Rows) -> dict[str, pa.Array]:
-    """Rows as the columns of a signature file."""
+def signature_columns(rows: Rows, shingles: Shingles) -> dict[str, pa.Array]:
+    """Rows and their documents' sets of shingles as the columns of a signature file."""
     documents, width = rows.signatures.shape
     values = rows.signatures.ravel() if width else np.zeros(documents, np.uint32)
     return {
@@ -119,6 +119,7 @@ def signature_columns(rows: Rows) -> dict[str, pa.Array]:
         "date": pa.array(rows.dates),
         "size": pa.array(rows.sizes),
         "signature": pa.FixedSizeListArray.from_arrays(pa.array(values), max(1, width)),
+        "shingles": pa.ListArray.from_arrays(shingles.offsets.astype(np.int32), shingles.hashes),
     }
 
 
@@ -144,12 +145,9 @@ def gather_groups(paths: Sequence[str], numbers: NDArray[np.uint64]) -> NDArray[
 
 
 def gather_shingles(paths: Sequence[str], numbers: NDArray[np.uint64]) -> Shingles:
-    """The shingle sets of documents by ascending numbers; an empty path stands for a part whose sets are not at hand."""
+    """The shingle sets of documents by ascending numbers."""
     hashes, lengths = [np.empty(0, np.uint32)], []
     for path, positions in _by_part(paths, numbers):
-        if not path:
-            lengths.append(np.zeros(len(positions), np.int64))
-            continue
         with pa.memory_map(path) as file:
             for batch, chosen in _by_batch(pa.ipc.open_file(file), positions):
                 taken = batch.column("shingles").take(pa.array(chosen))

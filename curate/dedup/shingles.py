@@ -102,10 +102,12 @@ def hash_texts(data: Bytes, bounds: Offsets, units: Units) -> NDArray[np.uint64]
 
 
 @kernel
-def _distinct(hashes: Any, offsets: Any, out: Any, out_offsets: Any) -> None:
+def _distinct(hashes: Any, offsets: Any, most: Scalar, out: Any, out_offsets: Any) -> None:
     count = np.int64(0)
     for document in range(len(offsets) - 1):
         out_offsets[document] = count
+        if offsets[document + 1] - offsets[document] > most:
+            continue
         ordered = np.sort(hashes[offsets[document] : offsets[document + 1]])
         for index in range(len(ordered)):
             if index == 0 or ordered[index] != ordered[index - 1]:
@@ -114,11 +116,11 @@ def _distinct(hashes: Any, offsets: Any, out: Any, out_offsets: Any) -> None:
     out_offsets[len(offsets) - 1] = count
 
 
-def distinct_shingles(shingles: Shingles) -> Shingles:
-    """Each document's set of shingles: its distinct hashes, ascending."""
+def distinct_shingles(shingles: Shingles, most: int) -> Shingles:
+    """Each document's set of shingles: its distinct hashes, ascending; empty for a document with more than `most`."""
     out = np.empty_like(shingles.hashes)
     offsets = np.zeros_like(shingles.offsets)
-    _distinct(shingles.hashes, shingles.offsets, out, offsets)
+    _distinct(shingles.hashes, shingles.offsets, most, out, offsets)
     return Shingles(out[: offsets[-1]], offsets)
 
 

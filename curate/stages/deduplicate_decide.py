@@ -33,7 +33,7 @@ Positions = NDArray[np.int64]
 
 
 def decide_components(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs: `components`; per part `signatures-N`, and `shingles-N` where edges are verified exactly and its sets exist.
+    """Inputs: `components`; per part `signatures-N`.
 
     Params: `batch` of the components; by part `tiers`, `ranks`, `fixed`; `then`, `verify`, `exact`, `addresses`, `bands`,
     `rows`. Writes `decisions` (DECISIONS). Counts clusters by size.
@@ -75,7 +75,6 @@ class _Linked:
         parts = len(params["tiers"])
         self._params, self._numbers = params, numbers
         self._signatures = [paths[f"signatures-{part}"] for part in range(parts)]
-        self._shingles = [paths.get(f"shingles-{part}", "") for part in range(parts)]
         self._part = (numbers >> np.uint64(PART_BITS)).astype(np.int64)
         rows = gather_rows(self._signatures, numbers, signed=False)
         self.ids = rows.ids
@@ -121,7 +120,7 @@ class _Linked:
             document_keys(rows, self._params),
             rows.sizes,
             rows.signatures,
-            _reordered(gather_shingles(self._shingles, numbers), back),
+            _reordered(gather_shingles(self._signatures, numbers), back),
         )
 
 

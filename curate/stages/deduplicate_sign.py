@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from curate.batches import BatchWriter, read_batches
 from curate.dedup.addresses import hash_addresses
 from curate.dedup.normal import find_units
-from curate.dedup.records import NO_DATE, SHINGLES, Rows, binary_words, signature_columns, signature_schema
+from curate.dedup.records import NO_DATE, Rows, binary_words, signature_columns, signature_schema
 from curate.dedup.scope import columns_of_documents, document_scopes
 from curate.dedup.shingles import distinct_shingles, hash_shingles, hash_texts
 from curate.dedup.signatures import sign_shingles
@@ -25,19 +24,13 @@ from curate.text.columns import text_buffers
 def sign_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
     """Inputs `documents`, `verdicts`; `records` where dates are wanted; `scope`, a file with the column named so.
 
-    Params: `ngram`, `permutations` (0: no signatures), `addresses`, `shingles`, `dates`, and `scope`: {"column": name} or
-    {"constant": text}. Writes `signatures` (signature_schema, kept documents only) and, where asked, `shingles`.
+    Params: `ngram`, `permutations` (0: no signatures), `addresses`, `dates`, `scope` (see `document_scopes`), and
+    `sets`: documents of at most so many shingles have their set kept. Writes `signatures` (signature_schema).
     """
     files = {file.name: file.path for file in inputs}
     width = params["permutations"]
     documents = 0
-    with ExitStack() as stack:
-        writer = stack.enter_context(
-            BatchWriter(output.path("signatures"), signature_schema(width), compressed=False)
-        )
-        sets = None
-        if params["shingles"]:
-            sets = stack.enter_context(BatchWriter(output.path("shingles"), SHINGLES, compressed=False))
+    with BatchWriter(output.path("signatures"), signature_schema(width), compressed=False) as writer:
         beside = [read_batches(files[name]) for name in ("records", "scope") if name in files]
         for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
             known = columns_of_documents([next(each) for each in beside], batch.num_rows)
@@ -60,10 +53,7 @@ def sign_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
                 np.diff(shingles.offsets).astype(np.int32) if width else np.zeros(len(chosen), np.int32),
                 sign_shingles(shingles, width),
             )
-            writer.write(signature_columns(rows))
-            if sets is not None:
-                distinct = distinct_shingles(shingles)
-                sets.write({"shingles": pa.LargeListArray.from_arrays(distinct.offsets, distinct.hashes)})
+            writer.write(signature_columns(rows, distinct_shingles(shingles, params["sets"])))
             documents += len(chosen)
     return {"documents": documents}
 

@@ -30,6 +30,7 @@ from curate.config.sizes import parse_count
 from curate.dedup.earlier import Indexed
 from curate.dedup.flow import _apply, _decide, banding
 from curate.dedup.records import NO_DATE, Rows, signature_columns, signature_schema
+from curate.dedup.shingles import Shingles
 from curate.engine import start_engine
 from curate.flow import Part
 from curate.records import VERDICTS
@@ -101,7 +102,7 @@ def write_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
                 np.full(len(mine), 500, np.int32),
                 values,
             )
-            writer.write(signature_columns(rows))
+            writer.write(signature_columns(rows, Shingles(np.empty(0, np.uint32), np.zeros(len(mine) + 1, np.int64))))
             nothing = pa.array([[]] * len(mine), pa.list_(pa.string()))
             names = pa.nulls(len(mine), pa.string())
             verdicts.write({"kept": pa.array(np.ones(len(mine), bool)), "failed": nothing, "dropped_at": names})
