@@ -67,7 +67,7 @@ def aggregate(table: pa.Table, steps: Sequence[Mapping[str, Any]], first: int) -
         "quality": _quality(columns["quality_score"], kept),
         "duplicates": _duplicates(columns),
         "pii": _pii(columns["pii"]),
-        "contamination": _listed(columns["contamination"]),
+        "contamination": _items(columns["contamination"]),
         "lengths": _lengths(tokens[kept]),
         "nearest": {each.name: _nearest(each, values[each.name], failures, draws, columns["id"], first) for each in listed},
     }
@@ -173,9 +173,10 @@ def _pii(found: pa.Array) -> Aggregate:
     return _grouped(found.keys.cast(pa.string()), {"documents": np.ones(len(counts)), "found": counts})
 
 
-def _listed(found: pa.Array) -> dict[str, int]:
-    names = Counter(str(name).rpartition("#")[0] or str(name) for name in found.flatten().to_pylist())
-    return dict(sorted(names.items()))
+def _items(found: pa.Array) -> dict[str, int]:
+    """Matches by set of evaluation items; an entry is `set:item`."""
+    sets = Counter(str(name).partition(":")[0] for name in found.flatten().to_pylist())
+    return dict(sorted(sets.items()))
 
 
 def _lengths(tokens: npt.NDArray[np.int64]) -> dict[str, int]:

@@ -117,6 +117,12 @@ class Scale:
         return _WIDE * (edge - self.first + 0.5) / (self.last - self.first + 1)
 
 
+    def border(self, edge: float, slider: Slider) -> float:
+        """Where what a bound at this edge keeps ends: an edge is a bin of its own, and is kept or not."""
+        right = (slider.side == "max") != bool(slider.numbers["exclusive"])
+        return self.x(edge + (0.5 if right else -0.5))
+
+
 def scale(slider: Slider) -> Scale:
     """From the least value to the greatest, both bounds included, one edge to spare on either side."""
     at = slider.at
@@ -167,7 +173,7 @@ def _picture(slider: Slider, spread: Scale) -> Html:
                 bars.append(
                     tag("rect", x=place * width + 0.5, y=_HIGH - tall, width=max(width - 1, 0.5), height=tall, class_=kind)
                 )
-    x = spread.x(int(np.searchsorted(spread.at, slider.bound)))
+    x = spread.border(int(np.searchsorted(spread.at, slider.bound)), slider)
     return tag(
         "div",
         svg(
@@ -231,7 +237,7 @@ def script_data(audit: Mapping[str, Any], outputs: tuple[str, ...], found: list[
                 "name": slider.name, "rule": slider.rule, "side": slider.side, "key": slider.key,
                 "exclusive": slider.numbers["exclusive"], "bound": slider.bound,
                 "values": [float(value) for value in spread.at[spread.places]],
-                "x": [round(spread.x(int(place)), 2) for place in spread.places],
+                "x": [round(spread.border(int(place), slider), 2) for place in spread.places],
                 "keeps": [_keeps(inside, int(place), slider) for place in spread.places],
             }
         )  # fmt: skip
