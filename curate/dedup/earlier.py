@@ -49,7 +49,7 @@ class Indexed:
             Entry(identity, pipeline.name, number, made, ()),
         )
 
-    def add(self, pipeline: Pipeline, outputs: Sequence[tuple[Part, Committed, Committed]], runner: Runner) -> None:
+    def add(self, outputs: Sequence[tuple[Part, Committed, Committed]], runner: Runner) -> None:
         """Add what was kept of (part, what was signed, what was decided) to the index."""
         if self.folder is None or self.entry is None:
             return

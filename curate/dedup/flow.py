@@ -79,7 +79,7 @@ def deduplicate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         for part, result, outcome in zip(parts, signed, applied, strict=True)
         if pipeline.sources[part.source].role == "training"
     ]
-    earlier.add(pipeline, outputs, runner)
+    earlier.add(outputs, runner)
     parts = list(flow.parts)
     for position, result in zip(members, applied, strict=True):
         part = parts[position]
