@@ -28,8 +28,10 @@ def kill_driver(folder: Path, expected: dict[str, str], kills: int, rng: random.
     while killed < kills:
         before = manifests(run)
         process = subprocess.Popen(
-            command("run", pipeline, "--out", run, *engine), start_new_session=True,
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            command("run", pipeline, "--out", run, *engine),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
         )
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(rng.uniform(_LEAST_SECONDS, _MOST_SECONDS))
@@ -54,8 +56,12 @@ def kill_workers(folder: Path, expected: dict[str, str], kills: int, rng: random
     pipeline, killed = small_pipeline(folder), 0
     while killed < kills:
         run = folder / f"run-{killed}"
-        process = subprocess.Popen(command("run", pipeline, "--out", run, "--workers", 2), start_new_session=True,
-                                   stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+        process = subprocess.Popen(
+            command("run", pipeline, "--out", run, "--workers", 2),
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
         died = 0
         while process.poll() is None:
             time.sleep(rng.uniform(0.05, 0.3))
@@ -110,13 +116,18 @@ def main() -> None:
         folder = Path(name)
         curate("run", small_pipeline(folder), "--out", folder / "whole", "--engine", "serial")
         expected = product(folder / "whole")
-        shares = {"serial": options.kills // 2, "ray": options.kills // 4, "workers": options.kills - options.kills * 3 // 4}
+        shares = {
+            "serial": options.kills // 2,
+            "ray": options.kills // 4,
+            "workers": options.kills - options.kills * 3 // 4,
+        }
         for kind in shares:
             (folder / kind).mkdir()
         finished = kill_driver(folder / "serial", expected, shares["serial"], rng, "--engine", "serial")
         finished += kill_driver(folder / "ray", expected, shares["ray"], rng, "--workers", 2)
         workers = kill_workers(folder / "workers", expected, shares["workers"], rng)
-    print(f"{shares['serial'] + shares['ray']} kills of the driver ({finished} runs finished between), {workers} of workers: same bytes")
+    drivers = shares["serial"] + shares["ray"]
+    print(f"{drivers} kills of the driver ({finished} runs finished between), {workers} of workers: same bytes")
 
 
 if __name__ == "__main__":

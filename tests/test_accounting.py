@@ -59,7 +59,9 @@ def test_real_pages_are_all_accounted_for_and_the_shards_are_exactly_the_kept_te
         gold = {json.loads(line)["record_id"] for line in lines}
     assert set(ledger["record_id"].to_pylist()) == gold
     assert len(ledger) == len(gold)
-    for failed, kept, dropped_at in zip(*(ledger[name].to_pylist() for name in ("failed", "kept", "dropped_at")), strict=True):
+    for failed, kept, dropped_at in zip(
+        *(ledger[name].to_pylist() for name in ("failed", "kept", "dropped_at")), strict=True
+    ):
         assert kept == (not failed) == (dropped_at is None)
         assert kept or failed[0].split("/")[0] == dropped_at
     kept_ids = set(ledger.filter(ledger["kept"])["id"].to_pylist())
@@ -80,13 +82,17 @@ def test_the_ledger_says_where_in_the_shards_a_document_is(tmp_path: Path) -> No
         found = opened[row["shard"]].slice(row["shard_row"], 1).to_pylist()[0]
         assert found["id"] == row["id"]
         assert len(found["tokens"]) == row["tokens"] + 1
-    assert sum(entry["rows"] for entry in manifest["shards"]) == manifest["documents"] == sum(ledger["kept"].to_pylist())
+    assert (
+        sum(entry["rows"] for entry in manifest["shards"]) == manifest["documents"] == sum(ledger["kept"].to_pylist())
+    )
 
 
 def test_awkward_files_of_others_are_read_or_quarantined(shared_data: Path, tmp_path: Path) -> None:
     _, ledger = run(tmp_path, f"{shared_data}/warc-edge/*")
     only_requests = {"example-digest.warc"}
-    assert set(ledger["file"].to_pylist()) == {path.name for path in (shared_data / "warc-edge").iterdir()} - only_requests
+    assert (
+        set(ledger["file"].to_pylist()) == {path.name for path in (shared_data / "warc-edge").iterdir()} - only_requests
+    )
     reasons = Counter(name for failed in ledger["failed"].to_pylist() for name in failed)
     assert all(name.startswith(("read/", "extract/")) for name in reasons)
     assert reasons["read/revisit"] >= 1
@@ -125,7 +131,11 @@ def test_a_damaged_file_loses_what_was_damaged_and_nothing_else(name: str, tmp_p
     rows = {file: ledger.filter(pa.compute.equal(ledger["file"], file)) for file in ("a.warc.gz", "b.warc.gz")}
     urls = {file: set(table["url"].to_pylist()) - {None} for file, table in rows.items()}
     lost = urls["b.warc.gz"] - urls["a.warc.gz"]
-    spans = [failed for failed in rows["a.warc.gz"]["failed"].to_pylist() if {"read/damaged", "read/truncated-file"} & set(failed)]
+    spans = [
+        failed
+        for failed in rows["a.warc.gz"]["failed"].to_pylist()
+        if {"read/damaged", "read/truncated-file"} & set(failed)
+    ]
     if name == "empty":
         assert len(rows["a.warc.gz"]) == 0
     elif name == "truncated":
@@ -147,7 +157,13 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_nul_bytes_and_invalid_utf8_in_tables_are_counted_or_kept(tmp_path: Path) -> None:
-    lines = [b'{"text": "a\\u0000b is here"}', b'{"text": "ok \xff\xfe"}', b"{not json", b'{"text": null}', b'{"text": "fine"}']
+    lines = [
+        b'{"text": "a\\u0000b is here"}',
+        b'{"text": "ok \xff\xfe"}',
+        b"{not json",
+        b'{"text": null}',
+        b'{"text": "fine"}',
+    ]
     (tmp_path / "a.jsonl").write_bytes(b"\n".join(lines))
     _, ledger = run(tmp_path, f"{tmp_path}/a.jsonl", "[]", "jsonl")
     assert len(ledger) == len(lines)

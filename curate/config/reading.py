@@ -332,10 +332,10 @@ def _check_meaning(file: PipelineFile) -> None:
                 file.error(("combine", index), f"step out of order: {kind} comes before {combined[index - 1]}")
             )
     keepable = ["extract", "verdicts", *combined]
-    for index, step in enumerate(pipeline.keep):
-        if step not in keepable:
+    for index, kept in enumerate(pipeline.keep):
+        if kept not in keepable:
             problems.append(
-                file.error(("keep", index), f"documents cannot be kept after {step!r}{_near(step, keepable)}")
+                file.error(("keep", index), f"documents cannot be kept after {kept!r}{_near(kept, keepable)}")
             )
     deduplicate = pipeline.combined(Deduplicate)
     closed = deduplicate is not None and deduplicate.index is None  # an index may hold sources of other runs

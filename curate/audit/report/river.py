@@ -25,7 +25,8 @@ def river(name: str, source: Mapping[str, Any]) -> Html:
         tag("h3", name),
         tag(
             "p",
-            f"{count(source['files'])} files, {_bytes(source['bytes'])}, {count(records)} records",
+            f"{count(source['files'])} {'file' if source['files'] == 1 else 'files'}, "
+            f"{_bytes(source['bytes'])}, {count(records)} records",
             " — trains the classifier only" if source["role"] == "reference" else None,
             class_="quiet",
         ),
