@@ -175,3 +175,73 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:200])
     with pytest.raises(ShardError, match="train-00000"):
         next(Loader(tmp_path, 32, 1))
+
+
+@pytest.mark.parametrize("length", [16, 64, 500])
+def test_best_fit_packs_every_token_once_and_documents_side_by_side(folder: Path, length: int) -> None:
+    loader = Loader(folder, length, 4, epochs=1, packing="best_fit")
+    seen = np.zeros(len(STREAM), int)
+    numbers = [len(each) for each in itertools.chain.from_iterable(SHARDS)]
+    begins = np.cumsum(numbers) - numbers
+    padding = 0
+    for batch in loader:
+        stretches = loader.packing.stretches(batch.sequences)
+        for row, at, begin, size in zip(stretches.row, stretches.at, stretches.begin, stretches.length, strict=True):
+            assert np.array_equal(batch.tokens[row, at : at + size], STREAM[begin : begin + size])
+            seen[begin : begin + size] += 1
+            document = int(np.searchsorted(begins, begin, side="right")) - 1
+            assert begin + size <= begins[document] + numbers[document], "a stretch is of one document"
+            assert size == length + 1 or size <= numbers[document]
+            assert (batch.documents[row, at : min(at + size, length)] == document).all()
+        padding += batch.tokens.size - int(stretches.length.sum())
+        assert not (batch.valid & (batch.documents == -1)).any()
+    assert (seen == 1).all()
+    assert loader.packing.discarded == 0 and loader.packing.padding == padding
+
+
+def test_best_fit_wastes_little_where_documents_are_short(tmp_path: Path) -> None:
+    write_shards(tmp_path, [documents(2_000, 5, mean=30)])
+    loader = Loader(tmp_path, 255, 4, packing="best_fit")
+    assert loader.packing.padding < 0.01 * loader.tokens
+
+
+def test_a_plan_of_packing_is_kept_beside_the_shards_and_never_used_for_others(tmp_path: Path) -> None:
+    write_shards(tmp_path, [documents(50, 1)])
+    first = Loader(tmp_path, 64, 2, packing="best_fit", epochs=1)
+    (plan,) = tmp_path.glob("*.plan")
+    again = Loader(tmp_path, 64, 2, packing="best_fit", epochs=1)
+    assert all(np.array_equal(a.tokens, b.tokens) for a, b in zip(first, again, strict=True))
+    stamp = plan.stat().st_mtime_ns
+    write_shards(tmp_path, [documents(60, 2)])
+    other = Loader(tmp_path, 64, 2, packing="best_fit")
+    assert plan.stat().st_mtime_ns != stamp
+    assert other.packing.owned[-1] != first.packing.owned[-1]
+    with pytest.raises(StateError, match="fingerprint"):
+        other.load_state_dict(first.state_dict())
+
+
+def test_shards_at_an_address_read_as_local_ones(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`memory://` stands for `s3://`: the same library opens both."""
+    import fsspec
+
+    monkeypatch.setenv("CURATE_CACHE_DIR", str(tmp_path))
+    remote = fsspec.filesystem("memory")
+    for path in folder.iterdir():
+        if path.suffix != ".plan":
+            remote.pipe_file(f"/bucket/run/shards/{path.name}", path.read_bytes())
+    for packing in ("concat", "best_fit"):
+        local = Loader(folder, 32, 4, epochs=2, packing=packing)
+        far = Loader("memory://bucket/run", 32, 4, epochs=2, packing=packing)
+        assert all(np.array_equal(a.tokens, b.tokens) for a, b in zip(local, far, strict=True))
+
+
+def test_a_shard_that_arrives_changed_is_refused(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import fsspec
+
+    monkeypatch.setenv("CURATE_CACHE_DIR", str(tmp_path))
+    remote = fsspec.filesystem("memory")
+    for path in folder.iterdir():
+        content = path.read_bytes()
+        remote.pipe_file(f"/bad/{path.name}", content if path.suffix == ".json" else content[:-8] + b"damaged!")
+    with pytest.raises(ShardError, match="SHA-256"):
+        next(Loader("memory://bad", 32, 4))

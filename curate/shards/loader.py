@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curate.shards.best_fit import BestFit, read_or_plan
 from curate.shards.packing import Concat, Packing
 from curate.shards.permutation import KeyedPermutation
 from curate.shards.reader import ShardReader, ShardView
@@ -100,9 +101,10 @@ class Batch:
 class Loader:
     """Iterates over batches; endless unless `epochs` is given, and then begins anew when iterated again.
 
-    `path`: a run directory, its `shards/`, or a mix. `batch_size`: sequences per rank and step. `packing`: concat.
-    `shuffle=False` gives the shards' own order. The last step of the last epoch may be short, on some ranks empty.
-    Raises ShardError or FileNotFoundError where there are no shards, ValueError where a split holds no whole sequence.
+    `path`: a run directory, its `shards/`, or a mix; an address too. `batch_size`: sequences per rank and step. `packing`:
+    concat or best_fit. `shuffle=False` gives the shards' own order. The last step of the last epoch may be short, on some
+    ranks empty. Raises ShardError or FileNotFoundError where there are no shards, ValueError where a split holds no whole
+    sequence.
     """
 
     def __init__(
@@ -133,7 +135,7 @@ class Loader:
         self._entries = self.reader.split(split)
         self._starts = np.cumsum([0, *(entry.tokens for entry in self._entries)])
         self._first_documents = np.cumsum([0, *(entry.rows for entry in self._entries)])
-        self.packing = _packing(packing, [entry.tokens for entry in self._entries], sequence_length)
+        self.packing = self._packing(packing)
         if self.sequences_per_epoch == 0:
             raise ValueError(
                 f"the {split} split of {self.reader.folder} has {self._starts[-1]} tokens, fewer than one sequence of "
@@ -142,6 +144,14 @@ class Loader:
         self._consumed = 0
         self._ahead: deque[tuple[int, Batch]] = deque()
         self._order: tuple[int, Numbers, Numbers] | None = None
+
+    def _packing(self, name: str) -> Packing:
+        if name == Concat.name:
+            return Concat([entry.tokens for entry in self._entries], self.sequence_length)
+        if name == BestFit.name:
+            lengths = [np.diff(self.reader.open(entry).offsets) for entry in self._entries]
+            return read_or_plan(self.reader.folder, self.split, self.reader.fingerprint, lengths, self.sequence_length)
+        raise ValueError(f"unknown packing {name!r}; known: {Concat.name}, {BestFit.name}")
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -232,6 +242,8 @@ class Loader:
             chosen = turn == each
             shard = int(shards[each])
             first, last = int(owned[shard]), int(owned[shard + 1])
+            if each + 1 < len(shards):
+                self.reader.fetch_ahead(self._entries[shards[each + 1]])
             permute = KeyedPermutation(last - first, self._seed, "sequences", epoch, shard)
             sequences[chosen] = first + permute(positions[chosen] - begins[each])
         return sequences
@@ -269,12 +281,6 @@ class Loader:
             rest = length > taken
             row, at = row[rest], (at + taken)[rest]
             begin, length = (begin + taken)[rest], (length - taken)[rest]
-
-
-def _packing(name: str, tokens_by_shard: list[int], sequence_length: int) -> Packing:
-    if name != "concat":
-        raise ValueError(f"unknown packing {name!r}; known: concat")
-    return Concat(tokens_by_shard, sequence_length)
 
 
 @kernel

@@ -18,6 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.batches import read_batches
+from curate.shards.entry import ShardEntry, ShardError
+from curate.shards.remote import RemoteShards
 from curate.shards.store import gather
 from curate.storage import is_remote, open_binary
 
@@ -27,22 +29,6 @@ MIX_FORMAT = "curate-mix/1"
 """Of a manifest whose shards are indexes: `part` and `row` of each document in the files of its `store`."""
 FORMATS = (SHARDS_FORMAT, MIX_FORMAT)
 _OPEN_SHARDS = 8  # mapped at once by one reader: the order has one or two in use at a time
-
-
-class ShardError(ValueError):
-    """A folder that holds no readable shards; the message says what is wrong with which file."""
-
-
-@dataclass(frozen=True)
-class ShardEntry:
-    """A shard as the manifest lists it."""
-
-    file: str
-    split: str
-    rows: int
-    tokens: int
-    bytes: int
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -63,6 +49,7 @@ class ShardReader:
         self.entries = tuple(ShardEntry(**entry) for entry in self.manifest["shards"])
         self._open: OrderedDict[str, ShardView] = OrderedDict()
         self._lock = threading.Lock()
+        self._remote = RemoteShards(self.folder, self.fingerprint) if is_remote(self.folder) else None
 
     @property
     def fingerprint(self) -> str:
@@ -88,13 +75,18 @@ class ShardReader:
             raise ShardError(f"{self.folder} has no {name!r} shards; it has {there}")
         return chosen
 
+    def fetch_ahead(self, entry: ShardEntry) -> None:
+        """Begin to bring a remote shard here, for a later `open`; nothing to do for a local one."""
+        if self._remote is not None and entry.file not in self._open:
+            self._remote.fetch_ahead(entry)
+
     def open(self, entry: ShardEntry) -> ShardView:
         """The shard, mapped. Raises ShardError where the file is not the one that the manifest lists."""
         with self._lock:
             if entry.file in self._open:
                 self._open.move_to_end(entry.file)
                 return self._open[entry.file]
-        path = f"{self.folder}/{entry.file}"
+        path = self._remote.path(entry) if self._remote else f"{self.folder}/{entry.file}"
         if self.manifest["format"] == MIX_FORMAT:
             view = _gathered(path, [f"{self.folder}/{file}" for file in self.manifest["store"]])
         else:
@@ -141,6 +133,8 @@ def _find_manifest(path: str) -> tuple[str, dict[str, Any]]:
                 manifest: dict[str, Any] = json.load(file)
         except (FileNotFoundError, NotADirectoryError):
             continue
+        if manifest.get("format") == MIX_FORMAT and is_remote(folder):
+            raise ShardError(f"{folder} is an index over a token store: materialise it to read it from an address")
         if manifest.get("format") not in FORMATS:
             raise ShardError(
                 f"{folder}/{MANIFEST} has format {manifest.get('format')!r}; this version reads {' and '.join(FORMATS)}"

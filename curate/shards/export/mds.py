@@ -14,8 +14,8 @@ from typing import Any
 
 import numpy as np
 
+from curate.shards.entry import ShardEntry
 from curate.shards.export.formats import ExportError, ExportFile, Source
-from curate.shards.reader import ShardEntry
 
 _COLUMNS = {"id": "bytes", "source": "str", "tokens": "bytes"}
 _VERSION = 2

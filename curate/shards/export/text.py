@@ -16,8 +16,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.shards.entry import ShardEntry
 from curate.shards.export.formats import ExportFile, Source
-from curate.shards.reader import ShardEntry, ShardView
+from curate.shards.reader import ShardView
 
 _ROW_GROUP = 1 << 14
 _LEVEL = 6  # of gzip: its own default
