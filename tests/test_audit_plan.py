@@ -1,0 +1,57 @@
+"""Plan and status: what a run will be before it is, beside what it was, and how far it is meanwhile."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from curate.audit.opened import open_finished
+from curate.config import read_pipeline
+from curate.forecast import forecast, forecast_answer
+from curate.progress import describe_progress, watch_progress
+from curate.runs import find_inputs, run
+from tests.audited import audited_run
+from tests.running import EXAMPLE, curate, small_pipeline
+
+
+def test_a_forecast_is_near_what_the_run_takes(tmp_path: Path) -> None:
+    """Documents, tokens and disk of a run foreseen from its own files; more files, more of everything."""
+    pipeline = small_pipeline(tmp_path, [str(EXAMPLE / "web" / "web-0000[01].warc.gz")])
+    run(pipeline, (), tmp_path / "run", engine="serial")
+    file = read_pipeline(pipeline)
+    inputs = find_inputs(file)
+    expected = forecast(file, inputs, {})
+    answer = forecast_answer(expected, 8, 0.05, open_finished(tmp_path / "run")).data
+    assert isinstance(answer, dict)
+    actual = answer["actual"]
+    assert expected.parts == actual["parts"] == 3
+    for name, number in (("records", expected.records), ("documents kept", expected.kept), ("tokens", expected.tokens)):
+        assert number == pytest.approx(actual[name], rel=0.1)
+    assert 0.5 < expected.disk / actual["disk"] < 2
+    assert answer["money"] == expected.worker_hours * 0.05 > 0
+    many = forecast(file, inputs, {"web": 2000})
+    assert many.parts == 2001
+    assert many.tokens == pytest.approx(1000 * expected.tokens, rel=0.5)
+    assert many.network_bytes == 0 and many.spread is not None
+
+
+def test_a_wrong_number_of_files_is_an_error(tmp_path: Path) -> None:
+    """The sources there are, are named."""
+    failed = curate("plan", small_pipeline(tmp_path), "--files", "wbe=9", check=False)
+    assert failed.returncode == 1 and "sources: web, reference" in failed.stderr
+
+
+def test_status_tells_what_each_step_dropped() -> None:
+    """Of a run that ended, watching shows the same and ends."""
+    folder = audited_run().folder
+    text = describe_progress(folder)
+    assert "done" in text.splitlines()[0] and "verdicts" in text and "c4" in text
+    console = Console(file=io.StringIO(), width=200)
+    watch_progress(folder, console)
+    shown = console.file.getvalue()  # type: ignore[attr-defined]
+    assert [line.rstrip() for line in shown.splitlines()] == text.splitlines()
+    with pytest.raises(FileNotFoundError, match="no run directory"):
+        describe_progress(folder / "nothing")
