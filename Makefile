@@ -1,6 +1,7 @@
 # make run: set up, and run the bundled example. make test: set up, and pass every test. Nothing else is needed but Python and make.
 
 VENV ?= .venv
+JOBS ?= 2
 PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
@@ -11,7 +12,7 @@ run: $(VENV)/.installed
 	$(VENV)/bin/curate run pipelines/webtext.yaml
 
 test: $(VENV)/.installed-test
-	$(VENV)/bin/python -m pytest $(TESTS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) $(TESTS)
 
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff check .
