@@ -94,7 +94,7 @@ def _answering(function: Callable[[argparse.Namespace], int]) -> Callable[[argpa
     def call(options: argparse.Namespace) -> int:
         from curate.audit.opened import AuditError
         from curate.filters.errors import PackError
-        from curate.shards.reader import ShardError
+        from curate.shards.entry import ShardError
 
         try:
             return function(options)
