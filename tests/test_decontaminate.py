@@ -77,7 +77,9 @@ def test_every_ngram_of_an_item_is_found_wherever_it_stands_and_nothing_else(
 
 def test_answers_to_choose_from_are_not_searched_alone() -> None:
     """Of an item without a text of n words, the longest is matched whole; the short choices beside it are not."""
-    grams = grams_of(["What do plants take in through their leaves?", "a gas of the air", "the light of day"], [0, 0, 0], 13)
+    grams = grams_of(
+        ["What do plants take in through their leaves?", "a gas of the air", "the light of day"], [0, 0, 0], 13
+    )
     assert grams.lengths.tolist() == [8]
     assert grams.items.tolist() == [0]
 
@@ -109,7 +111,11 @@ def test_items_are_read_from_every_format(tmp_path: Path, ending: str) -> None:
     if ending == "parquet":
         pq.write_table(pa.Table.from_pylist(ROWS), path)
     else:
-        packed = {"jsonl": lines, "jsonl.gz": gzip.compress(lines), "jsonl.zst": zstandard.ZstdCompressor().compress(lines)}
+        packed = {
+            "jsonl": lines,
+            "jsonl.gz": gzip.compress(lines),
+            "jsonl.zst": zstandard.ZstdCompressor().compress(lines),
+        }
         path.write_bytes(packed[ending])
     assert next(read_items(str(path), None)) == Item("one", ("one", "What is it?", "this", "that"))
     assert [item.texts for item in read_items(str(path), ["question"])] == [("What is it?",), ("Who was it?",)]

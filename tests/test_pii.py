@@ -24,9 +24,7 @@ PIECES = """clara@example.com %40 @ at dot com [at] (dot) +1 (315) 773-4209 0049
 2001:4860::8888 :: : 00:00:5e:00:53:2b 4111 1111 4111111111111111 GB29 NWBK 6016 1331 9268 19 219-09-9999 SSN phone: _ sk-
 AKIAIOSFODNN7EXAMPLE ghp_ https://bob:pw@host.example -----BEGIN RSA PRIVATE KEY----- -----END 0x é 请联系 ９ \u202f x135 0 1
 1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa [EMAIL] [PHONE] - . / ( ) + ,"""
-FRAGMENTS = st.sampled_from(
-    PIECES.split()
-)
+FRAGMENTS = st.sampled_from(PIECES.split())
 TEXTS = st.lists(st.tuples(FRAGMENTS, st.sampled_from(["", " ", "\n", "-"])), max_size=14).map(
     lambda pairs: "".join(fragment + gap for fragment, gap in pairs)
 )
@@ -161,7 +159,11 @@ keep: [scrub]
 
 
 def test_a_run_scrubs_counts_by_type_and_drops_above_a_count(tmp_path: Path) -> None:
-    texts = ["Nothing here.", "Write to clara@example.com or editor@example.com.", "From 8.8.8.8 to 9.9.9.9 and 1.1.1.1"]
+    texts = [
+        "Nothing here.",
+        "Write to clara@example.com or editor@example.com.",
+        "From 8.8.8.8 to 9.9.9.9 and 1.1.1.1",
+    ]
     file = write_pipeline(tmp_path, texts, "{types: [EMAIL, IP_ADDRESS], drop_above: 2}")
     result = run(file, out=tmp_path / "run", engine="serial")
     ledger = pq.read_table(tmp_path / "run" / "ledger").to_pylist()
@@ -192,7 +194,11 @@ def test_the_secret_of_keyed_hashes_is_named_by_its_file_and_written_nowhere(tmp
     run(file, out=tmp_path / "run", engine="serial")
     (text,) = pq.read_table(tmp_path / "run" / "documents" / "scrub")["text"].to_pylist()
     first, second = text.split(" and ")
-    assert first == second == pii.scrub(["a@example.com"], replacement=pii.Replacement(key=b"xyzzy-plugh")).texts[0].as_py()
+    assert (
+        first
+        == second
+        == pii.scrub(["a@example.com"], replacement=pii.Replacement(key=b"xyzzy-plugh")).texts[0].as_py()
+    )
     assert not [path for path in (tmp_path / "run").rglob("*.json") if "xyzzy" in path.read_text()]
 
 

@@ -92,7 +92,11 @@ def _match(parts: Sequence[Part], index: Committed, runner: Runner) -> list[Comm
 
 
 def _cut(
-    setting: Decontaminate, parts: Sequence[Part], index: Committed, matched: Sequence[Committed], frequent: Committed,
+    setting: Decontaminate,
+    parts: Sequence[Part],
+    index: Committed,
+    matched: Sequence[Committed],
+    frequent: Committed,
     runner: Runner,
 ) -> list[Committed]:
     shared = (*(index.file(name) for name in ("grams", "heads", "items")), frequent.file("frequent"))

@@ -72,7 +72,9 @@ def grams_of(texts: Sequence[str], items: Sequence[int], ngram: int) -> Grams:
     keys = _item_keys(data, bounds, folding(), chosen, lengths, int(firsts.sum()))
     of_short = np.flatnonzero(lengths < ngram)
     fewest = np.full(len(of_short), FEWEST_WORDS)
-    heads = _item_keys(data, bounds, folding(), chosen[of_short], fewest, int((words[chosen[of_short]] - fewest + 1).sum()))
+    heads = _item_keys(
+        data, bounds, folding(), chosen[of_short], fewest, int((words[chosen[of_short]] - fewest + 1).sum())
+    )
     starts = np.cumsum(words[chosen[of_short]] - fewest + 1) - (words[chosen[of_short]] - fewest + 1)
     keys, of_items = distinct_pairs(keys, np.repeat(owners[chosen], firsts))
     unique, first = np.unique(keys, return_index=True)

@@ -49,7 +49,9 @@ def read_items(path: str, fields: Sequence[str] | None) -> Iterator[Item]:
         for number, row in enumerate(rows):
             wanted = row if fields is None else {name: row[name] for name in fields if name in row}
             if fields is not None and not wanted:
-                raise ValueError(f"{path}, row {number}: none of the fields {', '.join(fields)}; it has {', '.join(row)}")
+                raise ValueError(
+                    f"{path}, row {number}: none of the fields {', '.join(fields)}; it has {', '.join(row)}"
+                )
             yield Item(_name(row, number), tuple(text for value in wanted.values() for text in _texts(value)))
 
 

@@ -37,7 +37,9 @@ _ISSUERS = (
 )
 """First digits from, to, and lengths of the networks' numbers (ISO/IEC 7812; the networks' published ranges)."""
 _SHORT_CARD = 13  # so short are article numbers (EAN-13) too: a word must say that it is a card
-_CARD_WORD = re.compile(rb"(?i)(?<![a-z])(?:cards?|cc|credit|debit|visa|maestro|mastercard|payment)(?![a-z])[^\n]{0,24}$")
+_CARD_WORD = re.compile(
+    rb"(?i)(?<![a-z])(?:cards?|cc|credit|debit|visa|maestro|mastercard|payment)(?![a-z])[^\n]{0,24}$"
+)
 _WORD_BEFORE = 48  # bytes before a number in which such a word is looked for
 
 _IBAN = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ \-]?[A-Za-z0-9]){11,30}")
@@ -50,7 +52,9 @@ _IBAN_LENGTHS = {code[:2]: int(code[2:]) for code in _LENGTHS.split()}
 """Characters of a country's IBAN (SWIFT, IBAN Registry)."""
 
 _SSN = re.compile(_BEFORE + rb"(\d{3})([\- ]?)(\d{2})\2(\d{4})" + _AFTER)
-_SSN_WORD = re.compile(rb"(?i)(?<![a-z])(?:ssn|ssns|itin|social[ \-]security|taxpayer[ \-]id[a-z]*)(?![a-z])[^\n]{0,32}$")
+_SSN_WORD = re.compile(
+    rb"(?i)(?<![a-z])(?:ssn|ssns|itin|social[ \-]security|taxpayer[ \-]id[a-z]*)(?![a-z])[^\n]{0,32}$"
+)
 _ITIN_GROUPS = (range(50, 66), range(70, 89), range(90, 93), range(94, 100))  # IRS, Internal Revenue Manual 3.21.263
 
 

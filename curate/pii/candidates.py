@@ -98,7 +98,9 @@ def _number_end(data: Any, at: Scalar, end: Scalar, classes: Any) -> tuple[Scala
         while at < end and classes[data[at]] & _DIGIT:
             at += 1
             digits += 1
-        if at < end and classes[data[at]] & _ALPHANUMERIC and data[at] | 32 != 120:  # 2019 in "1 2019a"; x: an extension
+        if (
+            at < end and classes[data[at]] & _ALPHANUMERIC and data[at] | 32 != 120
+        ):  # 2019 in "1 2019a"; x: an extension
             return before, digits, dots
         before = gap = at
         for _ in range(3):
@@ -178,7 +180,11 @@ def _says_at(data: Any, low: Scalar, high: Scalar, end: Scalar) -> Scalar:
     for index in range(low, high):
         if data[index] == 64:
             return True
-        if _word_at(data, index, end, 97, 116) and _edge(data, index - 1, low, end) and _edge(data, index + 2, low, end):
+        if (
+            _word_at(data, index, end, 97, 116)
+            and _edge(data, index - 1, low, end)
+            and _edge(data, index + 2, low, end)
+        ):
             return True
     return False
 
@@ -261,7 +267,13 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                         kind = HEXADECIMAL
                 at += 1
             elif byte == 45:  # -
-                if at + 10 < end and data[at + 4] == 45 and data[at + 5] == 66 and data[at + 6] == 69 and data[at + 7] == 71:
+                if (
+                    at + 10 < end
+                    and data[at + 4] == 45
+                    and data[at + 5] == 66
+                    and data[at + 6] == 69
+                    and data[at + 7] == 71
+                ):
                     kind = KEY_BLOCK
                 at += 1
             elif byte == 37 or at < done:  # %, or the rest of a word
@@ -286,8 +298,11 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                     if likely:
                         count = _put(found, count, document, HEXADECIMAL, first, last)
                 if letters:
-                    if length >= 4 and _is_letter(data[start]) and _is_letter(data[start + 1]) and (
-                        classes[data[start + 2]] & classes[data[start + 3]] & _DIGIT
+                    if (
+                        length >= 4
+                        and _is_letter(data[start])
+                        and _is_letter(data[start + 1])
+                        and (classes[data[start + 2]] & classes[data[start + 3]] & _DIGIT)
                     ):
                         last, characters = _account_end(data, start, end, classes)
                         if characters >= _LEAST_ACCOUNT:

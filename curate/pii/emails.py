@@ -14,7 +14,9 @@ _LONGEST_LOCAL = 64  # RFC 5321, 4.5.3.1.1
 _SIGN = re.compile(r"@|%40")
 _LOCAL = re.compile(r"\w[\w.+'\-]*$")
 _DOMAIN = re.compile(r"(?:\w(?:[\w\-]{0,61}\w)?\.)+(?:xn--[a-zA-Z0-9\-]{2,59}|[^\W\d_]{2,24})")
-_FILES = frozenset(("css", "gif", "htm", "html", "jpeg", "jpg", "js", "json", "pdf", "php", "png", "svg", "webp", "xml"))
+_FILES = frozenset(
+    ("css", "gif", "htm", "html", "jpeg", "jpg", "js", "json", "pdf", "php", "png", "svg", "webp", "xml")
+)
 """Last labels that are no top-level domain: `icon@2x.png` is a file."""
 
 # Scripts written without spaces: what stands next to an address is not part of it.
@@ -64,7 +66,7 @@ def find_at(document: bytes, start: int, end: int) -> Iterator[Match]:
             continue
         first = _first_of_local(text, local.start(), sign.start())
         last = _last_of_domain(text, domain.end())
-        if last - first and sign.start() - first <= _LONGEST_LOCAL and _ending(text[:last]) not in _FILES:
+        if 0 < sign.start() - first <= _LONGEST_LOCAL and _ending(text[:last]) not in _FILES:
             yield _match(text, start, first, last)
 
 

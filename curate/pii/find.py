@@ -17,7 +17,7 @@ from curate.pii.candidates import candidates
 from curate.pii.emails import find_at, find_spelled
 from curate.pii.keys import find_blocks, find_credentials, find_keys
 from curate.pii.network import find_hexadecimal, find_ipv4
-from curate.pii.phones import find_phones
+from curate.pii.phones import check_regions, find_phones
 from curate.pii.spans import Detection, Match, Span
 from curate.pii.wallets import find_wallets
 from curate.text.columns import as_column, text_buffers
@@ -36,7 +36,11 @@ def find(texts: Sequence[str] | pa.Array, detection: Detection | None = None) ->
 
 
 def find_matches(texts: pa.Array, detection: Detection) -> Iterator[tuple[int, bytes, list[Match]]]:
-    """(row, UTF-8 bytes, findings in order, none overlapping) of each text that has findings."""
+    """(row, UTF-8 bytes, findings in order, none overlapping) of each text that has findings.
+
+    Raises ValueError for a region without phone numbers.
+    """
+    check_regions(detection.regions)
     data, bounds = text_buffers(texts)
     stretches = candidates(texts)
     rows, starts = np.unique(stretches[0], return_index=True)
@@ -49,9 +53,8 @@ def find_matches(texts: pa.Array, detection: Detection) -> Iterator[tuple[int, b
             yield row, document, wanted
 
 
-def _matches(
-    document: bytes, stretches: NDArray[np.int64], offset: int, detection: Detection
-) -> Iterator[Match]:
+def _matches(document: bytes, stretches: NDArray[np.int64], offset: int, detection: Detection) -> Iterator[Match]:
+    """All findings in a document; `offset`: where it begins in the bytes that the stretches count."""
     blocks_end = 0
     for kind, absolute_start, absolute_end in stretches.T.tolist():
         start, end = absolute_start - offset, absolute_end - offset

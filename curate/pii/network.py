@@ -67,7 +67,9 @@ def find_hexadecimal(document: bytes, start: int, end: int, detection: Detection
         address = ipaddress_of(match.group())
         if not isinstance(address, ipaddress.IPv6Address):
             continue
-        if (address.is_global and address in _UNICAST) or ("reserved_ip" in detection.options and _is_long(match.group())):
+        if (address.is_global and address in _UNICAST) or (
+            "reserved_ip" in detection.options and _is_long(match.group())
+        ):
             yield Match(match.start(), match.end(), "IP_ADDRESS")
 
 

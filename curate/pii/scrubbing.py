@@ -32,14 +32,14 @@ class Replacement:
     def __post_init__(self) -> None:
         check_names("type", sorted(self.placeholders), TYPES)
 
-    def of(self, type_: str, value: bytes) -> bytes:
+    def of(self, kind: str, value: bytes) -> bytes:
         """The bytes that replace a value."""
         if self.key is None:
-            return self.placeholders.get(type_, f"[{type_}]").encode()
+            return self.placeholders.get(kind, f"[{kind}]").encode()
         plain = "".join(character for character in value.decode().casefold() if character.isalnum())
-        digest = hashlib.blake2b(f"{type_}/{plain}".encode(), key=self._hash_key(), digest_size=_HASH_BYTES).digest()
+        digest = hashlib.blake2b(f"{kind}/{plain}".encode(), key=self._hash_key(), digest_size=_HASH_BYTES).digest()
         letters = "".join(_HASH_LETTERS[byte >> 4] + _HASH_LETTERS[byte & 15] for byte in digest)
-        return f"[{type_}_{letters}]".encode()
+        return f"[{kind}_{letters}]".encode()
 
     def _hash_key(self) -> bytes:
         return hashlib.blake2b(self.key or b"").digest()

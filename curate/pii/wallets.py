@@ -35,7 +35,10 @@ def is_wallet(word: str) -> bool:
     """Whether a word is an address or a private key of a wallet."""
     if word.startswith("0x"):
         return len(word) == 42 and _ethereum(word[2:])
-    if word.lower().startswith(tuple(f"{prefix}1" for prefix in _BECH32_PREFIXES)) and word in (word.lower(), word.upper()):
+    if word.lower().startswith(tuple(f"{prefix}1" for prefix in _BECH32_PREFIXES)) and word in (
+        word.lower(),
+        word.upper(),
+    ):
         return bech32_checks(word.lower())
     if word[0] == "r":
         payload = base58check(word, _RIPPLE)

@@ -217,7 +217,9 @@ def report_contamination(params: Mapping[str, Any], inputs: Sequence[File], outp
     names: list[tuple[str, str]] = []
     for batch in read_batches(items.path):
         for row in batch.to_pylist():
-            counted = sets.setdefault(row["set"], {"items": 0, "too_short": 0, "found": 0, "documents": 0, "overlaps": []})
+            counted = sets.setdefault(
+                row["set"], {"items": 0, "too_short": 0, "found": 0, "documents": 0, "overlaps": []}
+            )
             counted["items"] += 1
             counted["too_short"] += not row["matched"]
             names.append((row["set"], row["item"]))
