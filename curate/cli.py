@@ -10,7 +10,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from curate import cli_audit, cli_duplicates, cli_quality, cli_train
+from curate import cli_audit, cli_build, cli_duplicates, cli_quality, cli_train
 
 OUT = Console(soft_wrap=True)
 ERR = Console(stderr=True, soft_wrap=True)
@@ -85,6 +85,7 @@ def _parser() -> argparse.ArgumentParser:
 
     cli_audit.add_commands(commands)
     cli_duplicates.add_commands(commands)
+    cli_build.add_commands(commands)
     cli_quality.add_commands(commands)
     cli_train.add_commands(commands)
     return parser
