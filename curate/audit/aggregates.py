@@ -192,6 +192,10 @@ def _nearest(measure: Measure, values: Any, failures: Failures, draws: Any, ids:
     sides = {}
     for side, mask in (("fails", fails), ("passes", ~fails)):
         rows = np.flatnonzero(mask & ~np.isnan(values))
+        clear = rows[~disturbed[rows]]
+        rows = clear if len(clear) >= NEAREST else rows
+        if len(rows) > NEAREST and rows is clear:  # what is further than the nearest few need not be sorted
+            rows = rows[distance[rows] <= np.partition(distance[rows], NEAREST)[NEAREST]]
         order = rows[np.lexsort((draws[rows], distance[rows], disturbed[rows]))][:NEAREST]
         sides[side] = [
             [bool(disturbed[i]), float(distance[i]), int(draws[i]), float(values[i]), id.hex(), first + int(i)]

@@ -26,8 +26,8 @@ def aggregate(flow: Flow, runner: Runner) -> Committed | None:
             Task(
                 "aggregate",
                 "curate.stages.aggregate:aggregate_part",
-                {"source": part.source, "part": part.name, "steps": _verdict_steps(part)},
-                (result.file("ledger"),),
+                {"source": part.source, "steps": _verdict_steps(part)},
+                (result.file("ledger", part.name),),
                 part.name,
             )
             for part, result in zip(flow.parts, flow.ledger, strict=True)

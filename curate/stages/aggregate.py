@@ -17,7 +17,8 @@ from curate.task import Counts, File, Output
 
 
 def aggregate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Input `ledger`. Params: `source`, `part` (its name), `steps` (verdict steps). Writes `aggregate` and `sample`."""
+    """One input, a part's ledger under the part's name. Params: `source`, `steps` (verdict steps). Writes `aggregate` and
+    `sample`."""
     (file,) = inputs
     ledger = pq.ParquetFile(file.path)
     columns = needed_columns(params["steps"])
@@ -31,7 +32,7 @@ def aggregate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Ou
         for sides in found["nearest"].values():
             for nearest in sides.values():
                 for each in nearest:
-                    each.append(params["part"])
+                    each.append(file.name)
         counts.append(found)
         samples.append(sample)
     return _write({params["source"]: merge(counts)}, samples, output)
