@@ -245,7 +245,7 @@ def test_fine_tuning_learns_classes(model: GPT, tokenizer: Tokenizer) -> None:
     examples, labels = read_examples(rows, tokenizer)
     assert labels == ["metal", "rock"]
     tuned = GPT(model.shape)
-    tuned.load_state_dict(model.state_dict())
+    tuned.initialise(0)
     quick = FineTuning(learning_rate=3e-3, batch=8, epochs=10)
     classifier = finetune(tuned, examples[:48], 2, quick, lambda _: None)
     assert measure(classifier, examples[48:]).mean >= 0.9

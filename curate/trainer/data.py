@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+import tiktoken
 import torch
 from torch import Tensor
 
@@ -107,9 +108,17 @@ def document_sources(loader: Loader) -> tuple[list[str], npt.NDArray[np.int64]]:
 
 
 def token_bytes(tokenizer: str) -> npt.NDArray[np.int64]:
-    """Bytes of text of each token id; special tokens have none."""
+    """Bytes of text of each token id; special tokens have none.
+
+    Of a `tokenizer.json` as decoded alone, a byte that is no character by itself as one: nearly right, for the log.
+    """
     loaded = load(tokenizer)
     lengths = np.zeros(loaded.vocabulary_size, dtype=np.int64)
-    for token, rank in loaded.encoding._mergeable_ranks.items():
-        lengths[rank] = len(token)
+    if isinstance(loaded.encoding, tiktoken.Encoding):
+        for token, rank in loaded.encoding._mergeable_ranks.items():
+            lengths[rank] = len(token)
+        return lengths
+    for rank in range(loaded.vocabulary_size):
+        if rank != loaded.end_of_text:
+            lengths[rank] = len(loaded.decode([rank]).replace("\N{REPLACEMENT CHARACTER}", "?").encode())
     return lengths

@@ -3,8 +3,8 @@
     python tests/benchmarks/bench_trainer_speed.py runs/mine --nanogpt ../nanoGPT
     python tests/benchmarks/bench_trainer_speed.py runs/mine --tiny --device cpu      # does the script work? no GPU needed
 
-`--nanogpt` is a checkout of karpathy/nanoGPT; without it only this trainer is measured. Both train the same shape on the same
-tokens with bfloat16, torch.compile and fused AdamW (on a GPU), and the same number of sequences per pass and step.
+`--nanogpt` is a checkout of karpathy/nanoGPT; without it only this trainer is measured. Both train the same shape on the
+same tokens with bfloat16, torch.compile and fused AdamW (on a GPU), and as many sequences per pass and step.
 """
 
 from __future__ import annotations
