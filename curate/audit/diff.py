@@ -179,9 +179,10 @@ def _compare_part(left: pa.Table, right: pa.Table, flips: Flips, examples: int) 
     fates_left, fates_right = _fates(left), _fates(right)
     names_left, names_right = fates_left.dictionary.to_pylist(), fates_right.dictionary.to_pylist()
     codes = fates_left.indices.to_numpy().astype(np.int64) * len(names_right) + fates_right.indices.to_numpy()
-    for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
+    counts = np.bincount(codes, minlength=len(names_left) * len(names_right))
+    for code in np.flatnonzero(counts).tolist():
         fates = names_left[code // len(names_right)], names_right[code % len(names_right)]
-        flips.fates[fates] += int(count)
+        flips.fates[fates] += int(counts[code])
         if fates[0] != fates[1]:
             _add_examples(left, np.flatnonzero(codes == code), flips.examples.setdefault(fates, []), examples)
     only_left, only_right = _rule_differences(left, right)
@@ -217,18 +218,40 @@ def _add_examples(table: pa.Table, rows: npt.NDArray[np.int64], found: list[tupl
 
 def _rule_differences(left: pa.Table, right: pa.Table) -> tuple[Counter[str], Counter[str]]:
     """Per rule, records that fail it on the left only, and on the right only."""
-    sides = [table.column("failed").combine_chunks() for table in (left, right)]
+    sides = [_one(table.column("failed")) for table in (left, right)]
     names: dict[str, int] = {}
     keys = []
     for column in sides:
-        column = column.chunk(0) if isinstance(column, pa.ChunkedArray) else column
         entries = column.flatten().dictionary_encode()
         place = np.array([names.setdefault(name, len(names)) for name in entries.dictionary.to_pylist()], np.int64)
         codes = place[entries.indices.to_numpy()] if len(place) else np.empty(0, np.int64)
         rows = pc.list_parent_indices(column).to_numpy().astype(np.int64)
-        keys.append((rows << 16) | codes)
+        keys.append((rows, codes))
+    marks = [_marks(column, codes) for column, (_, codes) in zip(sides, keys, strict=True)]
+    differ = marks[0] != marks[1]
+    left_keys, right_keys = ((rows[differ[rows]] << 16) | codes[differ[rows]] for rows, codes in keys)
     listed = list(names)
-    return _by_rule(np.setdiff1d(keys[0], keys[1]), listed), _by_rule(np.setdiff1d(keys[1], keys[0]), listed)
+    return (
+        _by_rule(np.setdiff1d(left_keys, right_keys), listed),
+        _by_rule(np.setdiff1d(right_keys, left_keys), listed),
+    )
+
+
+def _marks(failed: pa.Array, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.uint64]:
+    """A number per row that is the same for the same rules: rows that differ in it are few, and looked at closely."""
+    lengths = pc.fill_null(pc.list_value_length(failed), 0).to_numpy(zero_copy_only=False)
+    ends = np.cumsum(lengths)
+    weights = (codes.astype(np.uint64) + np.uint64(1)) * _ODD
+    weights = (weights ^ (weights >> np.uint64(31))) * _ODD
+    running = np.concatenate([np.zeros(1, np.uint64), np.cumsum(weights, dtype=np.uint64)])
+    return np.asarray(running[ends] - running[ends - lengths], np.uint64)
+
+
+_ODD = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, The Art of Computer Programming 3, section 6.4)
+
+
+def _one(column: pa.ChunkedArray) -> pa.Array:
+    return column.chunk(0) if column.num_chunks == 1 else pa.concat_arrays(column.unify_dictionaries().chunks)
 
 
 def _by_rule(keys: npt.NDArray[np.int64], names: list[str]) -> Counter[str]:
