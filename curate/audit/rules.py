@@ -65,5 +65,7 @@ def _other(step: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[str, s
             ("keep", "language", row["language"], keep),
             ("minimum", "language_score", row["language_score"], bounds(step["minimum"], None)),
         ]
+    if step["kind"] == "removed":
+        return [("listed", "lists of removals", None, "on none")]
     settings = ", ".join(f"{key} {value}" for key, value in step.items() if key not in ("kind", "name"))
     return [(step["kind"], f"{step['kind']}_score", row.get(f"{step['kind']}_score"), settings)]
