@@ -17,7 +17,7 @@ from curate.trainer.metrics import read_metrics  # noqa: E402
 from curate.trainer.train import train  # noqa: E402
 from tests.trainer_example import LENGTH, make_shards, settings  # noqa: E402
 
-STEPS = 4
+STEPS = 3
 LLAMA = {
     "vocabulary": 769,
     "context": LENGTH,
@@ -76,7 +76,6 @@ def test_two_processes_compute_what_one_does(shards: Path, tmp_path: Path) -> No
     """The losses of DDP, FSDP2 and tensor parallel are those of one process, with clipping, accumulation and Muon."""
     cases = {
         "ddp": ({"data": "ddp"}, {}),
-        "fsdp": ({"data": "fsdp"}, {}),
         "fsdp-muon": ({"data": "fsdp"}, {"optimizer": {"name": "muon", "clip": 0.1}}),
         "tensor": ({"tensor": 2}, {}),
         "tensor-llama": ({"tensor": 2}, {"model": LLAMA, "recompute_activations": True}),

@@ -39,6 +39,7 @@ MERGES = 1024
 PIECE = 2000  # characters: longer documents are cut, so that halves are alike
 HELD_OUT = 0.1
 PAIRS = 20
+STEP_TOKENS = int(os.environ.get("STEP_TOKENS", "256"))  # small steps: much learning from few tokens
 
 
 def documents() -> list[tuple[str, str]]:
@@ -133,12 +134,12 @@ def compare(
             "model": {"vocabulary": MERGES + 1, "layers": 2, "width": 48, "heads": 3, "context": 64},
             "data": {"sequence_length": 64},
             "budget": {"tokens": tokens},
-            "batch": {"tokens": 1024, "micro": 16},
+            "batch": {"tokens": STEP_TOKENS, "micro": STEP_TOKENS // 64},
             "optimizer": {"learning_rate": 5e-3},
             "schedule": {"warmup": 0.1},
             "precision": "float32",
             "compile": False,
-            "every": {"log": 1000},
+            "every": {"log": 100_000},
         },
         "evaluation": {"texts": texts, "limit": limit, "points": 3},
         "devices": ["cpu"],
