@@ -90,6 +90,16 @@ def busy_workers(driver: int) -> list[int]:
     return sorted(found)
 
 
+def descendants(process: int) -> list[int]:
+    """The processes that a process started, and those that they started."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and process in ancestors(int(entry.name)):
+                found.append(int(entry.name))
+    return found
+
+
 def ancestors(process: int) -> list[int]:
     """A process's parent, its parent's, and so on."""
     chain = []

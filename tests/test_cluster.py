@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import signal
 import socket
 import subprocess
 import sys
@@ -12,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.kills import descendants
 from tests.running import curate, product, small_pipeline
 
 
@@ -24,17 +27,33 @@ def address(tmp_path: Path) -> Iterator[str]:
     ray = str(Path(sys.executable).with_name("ray"))
     environment = os.environ | {"RAY_USAGE_STATS_ENABLED": "0", "RAY_AUTH_MODE": "disabled"}
     node = subprocess.Popen(
-        [ray, "start", "--head", "--block", "--num-cpus=2", "--include-dashboard=false", f"--port={port}",
-         "--node-ip-address=127.0.0.1", "--object-store-memory=100000000", "--disable-usage-stats"],
-        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment,
+        [
+            ray,
+            "start",
+            "--head",
+            "--block",
+            "--num-cpus=2",
+            "--include-dashboard=false",
+            f"--port={port}",
+            "--node-ip-address=127.0.0.1",
+            "--object-store-memory=100000000",
+            "--disable-usage-stats",
+        ],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
     )
     assert node.stdout is not None
     for line in node.stdout:
         if re.search("Ray runtime started", line):
             break
     yield f"127.0.0.1:{port}"
-    node.terminate()  # ends the node's other processes too, which takes its time on a busy machine
-    node.communicate(timeout=180)
+    for process in descendants(node.pid):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    node.kill()
+    node.communicate()
 
 
 def test_a_run_on_an_existing_cluster_gives_the_same_bytes(address: str, tmp_path: Path) -> None:
