@@ -52,7 +52,9 @@ def test_changing_nothing_runs_nothing(whole: Path, tmp_path: Path) -> None:
 def test_a_changed_threshold_runs_verdicts_and_what_follows_but_not_extraction(whole: Path, tmp_path: Path) -> None:
     run = shutil.copytree(whole, tmp_path / "run")
     before = manifests(run)
-    curate("run", small_pipeline(tmp_path), "--set", "filters.c4.min_sentences.min=5", "--out", run, "--engine", "serial")
+    curate(
+        "run", small_pipeline(tmp_path), "--set", "filters.c4.min_sentences.min=5", "--out", run, "--engine", "serial"
+    )
     stages = stages_run(before, manifests(run))
     assert "verdicts-web" in stages
     assert "tokens" in stages
@@ -73,7 +75,8 @@ def test_a_threshold_changed_back_finds_what_was_done_before(whole: Path, tmp_pa
 @pytest.mark.parametrize(
     ("module", "again", "not_again"),
     [
-        ("curate/text/sentences.py", {"evaluate-web"}, {"read-web", "read-reference"}),
+        ("curate/text/sentences.py", {"evaluate-web"}, {"verdicts-reference"}),
+        ("curate/language/bayes.py", {"evaluate-web"}, {"read-web", "read-reference"}),
         ("curate/extract/engines.py", {"read-web"}, set()),
         ("curate/progress.py", set(), {"read-web", "evaluate-web", "verdicts-web", "tokens", "ledger"}),
     ],
@@ -89,8 +92,21 @@ def test_changed_source_runs_what_uses_it(
     run = shutil.copytree(whole, tmp_path / "run")
     before = manifests(run)
     done = subprocess.run(
-        [sys.executable, "-m", "curate.cli", "run", str(small_pipeline(tmp_path)), "--out", str(run), "--engine", "serial"],
-        cwd=copy, env=os.environ | {"PYTHONPATH": str(copy)}, capture_output=True, text=True,
+        [
+            sys.executable,
+            "-m",
+            "curate.cli",
+            "run",
+            str(small_pipeline(tmp_path)),
+            "--out",
+            str(run),
+            "--engine",
+            "serial",
+        ],
+        cwd=copy,
+        env=os.environ | {"PYTHONPATH": str(copy)},
+        capture_output=True,
+        text=True,
     )
     assert done.returncode == 0, done.stderr
     stages = stages_run(before, manifests(run))
@@ -113,16 +129,31 @@ def test_a_second_run_into_a_directory_in_use_is_refused(tmp_path: Path) -> None
         assert first.wait() == 0
 
 
-def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(whole: Path, tmp_path: Path) -> None:
-    pipeline, run = small_pipeline(tmp_path), tmp_path / "run"
-    process = subprocess.Popen(command("run", pipeline, "--out", run, "--engine", "serial"), start_new_session=True,
-                               stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True)
+def interrupted(pipeline: Path, run: Path) -> tuple[int, str]:
+    """Exit status and errors of a run that gets Ctrl-C as soon as it reads."""
+    process = subprocess.Popen(
+        command("run", pipeline, "--out", run, "--engine", "serial"),
+        start_new_session=True,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
     while not any((run / ".work").glob("read-web.*")):
         assert process.poll() is None
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGINT)
     _, errors = process.communicate()
-    assert process.returncode == 130
+    return process.returncode, errors
+
+
+def test_ctrl_c_stops_cleanly_and_says_how_to_go_on(whole: Path, tmp_path: Path) -> None:
+    pipeline = small_pipeline(tmp_path)
+    for attempt in range(3):  # on a busy machine a run may end before the signal reaches it
+        run = tmp_path / f"run-{attempt}"
+        status, errors = interrupted(pipeline, run)
+        if status != 0:
+            break
+    assert status == 130
     assert "the same command goes on from there" in errors
     assert "Traceback" not in errors
     assert "stopped" in curate("status", run).stdout
