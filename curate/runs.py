@@ -21,7 +21,7 @@ from curate.config.reading import PipelineFile, read_pipeline
 from curate.decontaminate.flow import check_decontaminate, decontaminate
 from curate.dedup.flow import deduplicate
 from curate.engine import Engine, start_engine
-from curate.filters import PackError
+from curate.filters.errors import PackError
 from curate.fingerprint import canonical, fingerprint
 from curate.flow import Flow
 from curate.lock import hold

@@ -11,10 +11,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from curate import filters, language, tokens
+from curate import language, tokens
 from curate.config.models import Datatrove, Filter, Language, Pipeline, Quality, Source, Url
-from curate.filters import pack_content
-from curate.filters.packs import find
+from curate.filters.content import pack_content
+from curate.filters.pack_files import find
+from curate.filters.packs import load as load_pack
 from curate.storage import open_binary
 
 Step = dict[str, Any]
@@ -71,7 +72,7 @@ def url_step(setting: Url) -> Step:
 
 
 def _evaluate_filter(name: str, setting: Filter) -> Step:
-    pack = filters.load(setting.pack, lists=setting.lists)
+    pack = load_pack(setting.pack, lists=setting.lists)
     sample = pack.apply(pa.array(["Kernels are compiled here, before the tasks need them."]))
     columns = [[f"{name}.{metric}", str(column.type)] for metric, column in sample.metrics.items()]
     return {
@@ -107,7 +108,7 @@ def _evaluate_datatrove(name: str, setting: Datatrove) -> Step:
 
 def _judge_filter(pipeline: Pipeline, name: str, setting: Filter) -> Step:
     changes = {rule: bounds.model_dump(exclude_unset=True) for rule, bounds in pipeline.filters.get(name, {}).items()}
-    pack = filters.load(setting.pack, lists=setting.lists, overrides=changes)
+    pack = load_pack(setting.pack, lists=setting.lists, overrides=changes)
     rules = [[rule.name, rule.metric, rule.min, rule.max, rule.exclusive] for rule in pack.rules]
     return {"kind": "filter", "name": name, "rules": rules}
 

@@ -79,3 +79,12 @@ def test_every_module_says_what_it_is_for() -> None:
 def test_no_file_has_a_name_that_says_nothing() -> None:
     names = {path.stem for path in PACKAGE.rglob("*.py")}
     assert not names & {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
+
+
+def test_the_project_imports_the_modules_of_filters_not_the_names_they_are_known_by() -> None:
+    """A name resolved when used is no import that a task's fingerprint could follow."""
+    for path in PACKAGE.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom):
+                assert node.module != "curate.filters", path
+                assert not (node.module == "curate" and "filters" in {alias.name for alias in node.names}), path

@@ -75,7 +75,7 @@ def test_a_threshold_changed_back_finds_what_was_done_before(whole: Path, tmp_pa
 @pytest.mark.parametrize(
     ("module", "again", "not_again"),
     [
-        ("curate/text/sentences.py", {"evaluate-web"}, set()),
+        ("curate/text/sentences.py", {"evaluate-web"}, {"read-web", "read-reference", "verdicts-reference"}),
         ("curate/language/bayes.py", {"evaluate-web"}, {"read-web", "read-reference"}),
         ("curate/extract/engines.py", {"read-web"}, set()),
         ("curate/progress.py", set(), {"read-web", "evaluate-web", "verdicts-web", "tokens", "ledger"}),

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from curate.filters.errors import PackError
 from curate.filters.metrics import METRICS
-from curate.filters.packs import Pack, available, describe, find
+from curate.filters.pack_files import available, find
+from curate.filters.packs import Pack, describe
 from curate.filters.url import UrlPack, load_url
 
 _WIDTH = 100

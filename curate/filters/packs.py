@@ -11,12 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import yaml
 from numpy.typing import NDArray
 
 from curate.filters.edits import Edit, WordLists, read_edit
 from curate.filters.errors import PackError, nearest
 from curate.filters.metrics import METRICS
+from curate.filters.pack_files import find, read_pack
 from curate.filters.rules import Rule, override, read_rule
 from curate.text.columns import as_column, text_column
 from curate.text.line_edits import edit_lines
@@ -90,7 +90,9 @@ class Pack:
 
     def verdicts(self, metrics: Mapping[str, pa.Array | NDArray[np.generic]]) -> dict[str, NDArray[np.bool_]]:
         """Per rule, which rows fail it, from the metric columns alone. Raises KeyError where one is missing."""
-        columns = {name: np.asarray(metrics[name], np.float64) for rule in self.rules for name in rule.expression.names()}
+        columns = {
+            name: np.asarray(metrics[name], np.float64) for rule in self.rules for name in rule.expression.names()
+        }
         return {rule.name: rule.fails(columns) for rule in self.rules}
 
     def evaluate(self, texts: Sequence[str] | pa.Array) -> pa.RecordBatch:
@@ -143,52 +145,6 @@ def apply_all(packs: Sequence[Pack], texts: pa.Array) -> list[Applied]:
     return results
 
 
-def folders() -> tuple[Path, ...]:
-    """Where packs are found by name: beside the package in a checkout, within it once installed."""
-    package = Path(__file__).resolve().parent.parent
-    return tuple(folder for folder in (package.parent / "filters", package / "_packs") if folder.is_dir())
-
-
-def available() -> list[tuple[str, Path]]:
-    """(name, file) of every pack found by name, sorted; packs of URLs included."""
-    found: dict[str, Path] = {}
-    for folder in folders():
-        for path in sorted(folder.glob("*.yaml")):
-            found.setdefault(path.stem, path)
-    return sorted(found.items())
-
-
-def find(name_or_path: str, base: str | Path | None = None) -> Path:
-    """The file of a pack given by name, or by a path relative to `base` (else the working directory)."""
-    if "/" not in name_or_path and not name_or_path.endswith((".yaml", ".yml")):
-        known = dict(available())
-        if name_or_path not in known:
-            raise PackError(f"no pack is named {name_or_path!r}{nearest(name_or_path, known)}")
-        return known[name_or_path]
-    path = Path(base or ".") / Path(name_or_path).expanduser()
-    if not path.is_file():
-        raise PackError(f"no pack at {path}")
-    return path
-
-
-def read_pack(path: Path, keys: Sequence[str]) -> dict[str, object]:
-    """The top mapping of a pack file. Raises PackError on YAML that cannot be read, unknown keys or a missing name."""
-    try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PackError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise PackError(f"{path}: expected a mapping of {', '.join(keys)}, found {content!r}")
-    if "urls" in content and "urls" not in keys:
-        raise PackError(f"{path}: a pack of URL rules; it belongs in a url step")
-    for key in content:
-        if key not in keys:
-            raise PackError(f"{path}: {key}: unknown key{nearest(str(key), keys)}")
-    if not isinstance(content.get("name"), str):
-        raise PackError(f"{path}: name: expected the pack's name, found {content.get('name')!r}")
-    return content
-
-
 def _mapping(content: Mapping[str, object], key: str, path: Path) -> Mapping[str, object]:
     value = content.get(key) or {}
     if not isinstance(value, Mapping):
@@ -239,7 +195,8 @@ def _read(
         if name in names[:at] or name in reserved:
             raise PackError(f"{path}: edits[{at}].as: the name {name!r} is taken")
     rules = tuple(
-        read_rule(str(name), fields, f"{path}: rules.{name}") for name, fields in _mapping(content, "rules", path).items()
+        read_rule(str(name), fields, f"{path}: rules.{name}")
+        for name, fields in _mapping(content, "rules", path).items()
     )
     recorded = content.get("metrics") or []
     if not isinstance(recorded, list):

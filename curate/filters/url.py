@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from curate import storage
 from curate.filters.errors import PackError, nearest
-from curate.filters.packs import find, read_pack
+from curate.filters.pack_files import find, read_pack
 from curate.filters.url_lists import DOMAINS, URLS, WORDS, Codes, codes_of, count_matches, read_list
 from curate.text.characters import lowered
 from curate.text.columns import text_buffers

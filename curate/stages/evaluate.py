@@ -14,9 +14,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate import filters, language
+from curate import language
 from curate.batches import BatchWriter, read_batches
-from curate.filters import pack_content
+from curate.filters.content import pack_content
+from curate.filters.packs import load as load_pack
 from curate.records import DOCUMENTS, EDITS
 from curate.task import Counts, File, Output
 from curate.text.view import TextView
@@ -89,7 +90,7 @@ class _Filter:
 
     def __init__(self, step: Mapping[str, Any]) -> None:
         self.name: str = step["name"]
-        self._pack = filters.load(step["pack"], lists=step["lists"])
+        self._pack = load_pack(step["pack"], lists=step["lists"])
         if pack_content(self._pack) != step["content"]:
             raise RuntimeError(f"the pack {step['pack']} was changed while the run went on; run the same command again")
         self.changes_text = self._pack.changes_text
