@@ -35,11 +35,17 @@ class Part:
     scored: Committed | None = None
     tokens: Committed | None = None
     evaluated: Committed | None = None
+    way: tuple[Committed, ...] = ()
+    """Every task that was done for this part, in order: audits go back along it."""
 
     @property
     def name(self) -> str:
         """What the part's published files are called."""
         return f"{self.source}-{self.number:05d}"
+
+    def after(self, *results: Committed, **changes: Any) -> Part:
+        """The part once these tasks are done for it."""
+        return replace(self, way=(*self.way, *results), **changes)
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner:
             documents=counts["documents"],
             dropped=sum(counts["dropped"].values()),
         )
-        parts.append(Part(name, number, file, result, result.file("documents")))
+        parts.append(Part(name, number, file, result, result.file("documents"), way=(result,)))
     return Flow(tuple(parts))
 
 
@@ -145,7 +151,7 @@ def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     parts = []
     for part, result in zip(flow.parts, runner.stage("evaluate", tasks), strict=True):
         documents = result.file("documents") if "documents" in result.files else part.documents
-        parts.append(replace(part, documents=documents, columns=(result.file("columns"),), evaluated=result))
+        parts.append(part.after(result, documents=documents, columns=(result.file("columns"),), evaluated=result))
     metrics = dict(pair for params in steps.values() for step in params for pair in step["columns"])
     return replace(flow, parts=tuple(parts), metrics=tuple(metrics.items()))
 
@@ -172,7 +178,7 @@ def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             kept=counts["kept"],
             dropped=sum(counts["dropped"].values()),
         )
-        parts.append(replace(part, verdicts=result.file("verdicts"), decided=(*part.decided, result)))
+        parts.append(part.after(result, verdicts=result.file("verdicts"), decided=(*part.decided, result)))
     return replace(flow, parts=tuple(parts))
 
 
@@ -201,7 +207,7 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     for position, result in zip(positions, runner.stage("tokens", tasks), strict=True):
         part = parts[position]
         check_balance(f"tokens {part.name}", into=part.decided[-1].counts["kept"], tokenized=result.counts["documents"])
-        parts[position] = replace(part, tokens=result, columns=(*part.columns, result.file("counts")))
+        parts[position] = part.after(result, tokens=result, columns=(*part.columns, result.file("counts")))
     return replace(flow, parts=tuple(parts))
 
 
@@ -231,4 +237,5 @@ def write_ledger(flow: Flow, runner: Runner) -> Flow:
         check_balance(f"ledger {part.name}", into=part.read.counts["records"], written=result.counts["records"])
         if part.tokens is not None:
             check_balance(f"ledger {part.name}", into=result.counts["kept"], tokenized=part.tokens.counts["documents"])
-    return replace(flow, ledger=tuple(results))
+    parts = tuple(part.after(result) for part, result in zip(flow.parts, results, strict=True))
+    return replace(flow, parts=parts, ledger=tuple(results))

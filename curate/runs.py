@@ -208,16 +208,16 @@ def publish_run(
                     name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
                     for name, files in inputs.items()
                 },
-                "aggregate": f"{counted.task.folder}/{counted.task.key}.json" if counted else None,
+                "aggregate": f"{counted.stem}.json" if counted else None,
                 "parts": [
                     {
                         "name": part.name,
                         "source": part.source,
                         "file": part.file.relative,
                         "path": part.file.path,
-                        "manifest": f"{result.task.folder}/{result.task.key}.json",
+                        "way": [result.stem for result in part.way],
                     }
-                    for part, result in zip(flow.parts, flow.ledger, strict=True)
+                    for part in flow.parts
                 ],
             }
         ),

@@ -64,6 +64,11 @@ class Committed:
     files: Mapping[str, File]
     counts: Counts
 
+    @property
+    def stem(self) -> str:
+        """The manifest's path below `.work`, without `.json`; with `.NAME`, that of the file NAME."""
+        return f"{self.task.folder}/{self.task.key}"
+
     def file(self, name: str, called: str | None = None) -> File:
         """The committed file, for use as an input called `called`."""
         file = self.files[name]

@@ -60,6 +60,14 @@ def _audited(sets: tuple[str, ...]) -> OpenedRun:
     return open_finished(out)
 
 
+@functools.cache
+def webtext_run() -> OpenedRun:
+    """A finished run of the bundled example, every step at work."""
+    out = _folder() / "webtext"
+    run(EXAMPLE.parent / "pipelines" / "webtext.yaml", (), out, engine="serial")
+    return open_finished(out)
+
+
 def kept(opened: OpenedRun, sources: Sequence[str] = ("web", "reference")) -> int:
     """Documents that a run kept."""
     return sum(opened.stats["sources"][name]["kept"] for name in sources)

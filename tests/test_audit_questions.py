@@ -17,9 +17,10 @@ from curate.audit.ledger import connect, query
 from curate.audit.opened import AuditError, open_finished
 from curate.audit.present import Answer, Passage, Table, markdown, show
 from curate.audit.sample import condition, sample
+from curate.runs import run
 from curate.shards.reader import ShardReader
 from curate.tokens import load
-from tests.audited import audited_run
+from tests.audited import audited_run, webtext_run
 from tests.running import EXAMPLE, curate
 
 
@@ -92,6 +93,63 @@ def test_every_rule_is_shown_beside_its_bound() -> None:
         for rule in rules:
             if rule["bounds"].startswith(">= "):
                 assert rule["fails"] == (rule["value"] < float(rule["bounds"][3:].replace(",", "")))
+
+
+def test_every_kind_of_rule_is_shown_with_what_it_looked_at() -> None:
+    """Language, packs and the classifier's draw: what is shown to fail is what the ledger says failed."""
+    run = webtext_run()
+    sql = "select id from ledger where list_contains(failed, ?) and len(failed) < 3 order by id limit 1"
+    for rule in ("quality/draw", "language/keep", "c4/min_sentences"):
+        (id,) = connect(run.ledger).execute(sql, [rule]).fetchone()
+        (found,) = find(run, id)
+        rules = {each["name"]: each for each in data(explain(run, found))["rules"]}  # type: ignore[attr-defined]
+        assert {name for name, each in rules.items() if each["fails"]} == set(found.row["failed"])
+        draw = rules["quality/draw"]
+        assert draw["fails"] == (draw["value"] <= float(draw["bounds"].split()[1]))
+
+
+def test_personal_data_and_contamination_are_shown_where_they_were() -> None:
+    """Each span counted in the ledger is pointed at in the text before scrubbing; each item found, with what both hold."""
+    run = webtext_run()
+    ids = connect(run.ledger).execute("select id from ledger where cardinality(pii) > 0 order by id limit 4").fetchall()
+    for (id,) in ids:
+        (found,) = find(run, id)
+        answer = data(explain(run, found))
+        texts = answer["texts"]
+        assert isinstance(texts, dict)
+        *_, before, after = texts.values()
+        spans = answer["pii_spans"]
+        assert isinstance(spans, list) and sum(dict(found.row["pii"]).values()) == len(spans) > 0
+        for span in spans:
+            assert before[span["start"] : span["end"]] not in after and f"[{span['type']}]" in after
+    sql = "select id from ledger where len(contamination) > 1 order by id limit 1"
+    (found,) = find(run, connect(run.ledger).execute(sql).fetchone()[0])
+    answer = data(explain(run, found))
+    shared, texts = answer["contamination_texts"], answer["texts"]
+    assert isinstance(shared, dict) and isinstance(texts, dict)
+    assert list(shared) == found.row["contamination"]
+    assert all(text.split(" […] ")[0] in "".join(texts.values()) for text in shared.values())
+
+
+def test_records_of_files_that_are_alike_keep_their_own_texts(tmp_path: Path) -> None:
+    """Where two files give the same numbers, and so share the tasks that read only numbers, each shows its own text."""
+    for name in ("first", "second"):
+        lines = [json.dumps({"text": f"Text {number} of the {name} file."}) + "\n" for number in range(3)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(lines))
+    pipeline = tmp_path / "alike.yaml"
+    pipeline.write_text(
+        f"name: alike\nsources:\n  it:\n    read: {{format: jsonl, paths: ['{tmp_path}/*.jsonl']}}\n    steps: []\n"
+    )
+    run(pipeline, (), tmp_path / "run", engine="serial")
+    opened = open_finished(tmp_path / "run")
+    for part in opened.parts:
+        sql = f"select id, \"offset\" from ledger where file = '{part.file}'"
+        for id, row in connect(opened.ledger).execute(sql).fetchall():
+            (found,) = find(opened, id)
+            answer = data(explain(opened, found, original=True))
+            own = f"Text {row} of the {part.file.removesuffix('.jsonl')} file."
+            assert set(answer["texts"].values()) == {own}  # type: ignore[attr-defined]
+            assert json.loads(str(answer["original"]))["text"] == own
 
 
 def test_a_record_that_never_became_a_document_is_explained_too() -> None:

@@ -11,10 +11,9 @@ from typing import Any
 from curate.audit.explain import difference, document_number
 from curate.audit.find import Found, find_ids
 from curate.audit.ledger import connect
-from curate.audit.lineage import Made, lineage
+from curate.audit.lineage import text_versions
 from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Passage, Table
-from curate.batches import read_batches
 from curate.config.models import Deduplicate
 
 _SIZES = """
@@ -73,24 +72,13 @@ def _one(run: OpenedRun, identity: bytes) -> Found | None:
 
 def _text(found: Found | None) -> str:
     """The newest text of a record, or nothing where it is gone."""
-    text = ""
+    newest = ""
     if found is not None:
         with contextlib.suppress(AuditError, OSError):
             number = document_number(found)
-            for made in lineage(found.part) if number is not None else ():
-                if "documents" in made.files:
-                    text = _own_text(made, number or 0, found.id) or text
-    return text
-
-
-def _own_text(made: Made, number: int, identity: bytes) -> str | None:
-    """The text in a row of a file of documents, if it is this record's: a task may have served parts that are alike."""
-    for batch in read_batches(str(made.path("documents"))):
-        if number < batch.num_rows:
-            same = batch.column("id")[number].as_py() == identity
-            return str(batch.column("text")[number].as_py()) if same else None
-        number -= batch.num_rows
-    return None
+            for _, text in text_versions(found.part, number) if number is not None else ():
+                newest = text or newest
+    return newest
 
 
 def _cut(text: str, length: int) -> str:

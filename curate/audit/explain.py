@@ -14,10 +14,11 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from curate.audit.evidence import personal_data, shared_passages
 from curate.audit.find import Found, find_ids
 from curate.audit.lineage import text_versions, verdict_settings
 from curate.audit.measures import BEFORE_DOCUMENTS
-from curate.audit.opened import AuditError, OpenedRun
+from curate.audit.opened import AuditError, OpenedRun, beside
 from curate.audit.present import Answer, Cell, Passage, Table
 from curate.audit.rules import Judged, judged_rules
 from curate.storage import open_binary
@@ -52,20 +53,29 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
     if row["edits"]:
         edits = tuple((edit["step"], edit["kind"], edit["chars"]) for edit in row["edits"])
         blocks.append(Table("Edits", ("step", "kind", "characters removed"), edits))
-    versions = _versions(found)
+    every = _every_version(found)
+    versions = [pair for i, pair in enumerate(every) if not i or pair[1] != every[i - 1][1]]
     survivor = _survivor(run, row)
     if survivor is not None:
         blocks += _duplicate(row, survivor, versions, length)
+    shared = shared_passages(found) if every else []
     if row["contamination"]:
-        blocks.append(Table("Contamination", ("matches",), tuple((item,) for item in row["contamination"])))
+        listed = shared or [(item, "") for item in row["contamination"]]
+        blocks.append(Table("Contamination", ("evaluation item", "text in both"), tuple(listed)))
+    personal = personal_data(run, row, every)
     if row["pii"]:
         blocks.append(Table("Personal data", ("type", "found"), tuple(sorted(dict(row["pii"]).items()))))
+    if personal:
+        heads = ("type", "from", "to", "text")
+        blocks.append(Table("Where it was, in characters of the text before scrubbing", heads, tuple(personal)))
     blocks += _texts(versions, length)
     data: dict[str, Any] = {
         **{name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()},
         "part": found.part.name,
         "rules": [rule.as_json() for rule in rules],
         "texts": dict(versions),
+        "contamination_texts": dict(shared),
+        "pii_spans": [dict(zip(("type", "start", "end"), span[:3], strict=True)) for span in personal],
     }
     if original:
         shown = original_bytes(found).decode("utf-8", "replace")
@@ -96,21 +106,20 @@ def _rules(rules: list[Judged]) -> Table:
 
 def document_number(found: Found) -> int | None:
     """The record's place among its part's documents, or None where it was dropped before it was one."""
-    path = found.part.manifest.with_name(found.part.manifest.name.removesuffix(".json") + ".ledger")
+    path = beside(found.part.way[-1], "ledger")
     dropped = pq.read_table(path, columns=["dropped_at"]).column("dropped_at").slice(0, found.number + 1).to_pylist()
     if dropped[-1] in BEFORE_DOCUMENTS:
         return None
     return sum(step not in BEFORE_DOCUMENTS for step in dropped) - 1
 
 
-def _versions(found: Found) -> list[tuple[str, str]]:
-    """The text as each stage left it, without repeats. Empty where there never was one, or it is gone."""
+def _every_version(found: Found) -> list[tuple[str, str]]:
+    """The text as each stage left it. Empty where there never was one, or it is gone."""
     try:
         number = document_number(found)
-        every = list(text_versions(found.part, number)) if number is not None else []
+        return list(text_versions(found.part, number)) if number is not None else []
     except (AuditError, OSError):
         return []
-    return [pair for i, pair in enumerate(every) if not i or pair[1] != every[i - 1][1]]
 
 
 def _texts(versions: list[tuple[str, str]], length: int | None) -> list[Table | Passage]:
@@ -142,7 +151,7 @@ def _duplicate(
 ) -> list[Table | Passage]:
     pairs = [*_named(row, _DUPLICATE), ("survivor", survivor.id.hex()), ("survivor's url", survivor.row["url"])]
     blocks: list[Table | Passage] = [_pairs("Duplicate", pairs)]
-    kept = _versions(survivor)
+    kept = _every_version(survivor)
     if versions and kept:
         change = difference(versions[-1][1], kept[-1][1]) or " (the texts are equal)"
         blocks.append(Passage("From this text to the survivor's", _cut(change, length), diff=True))

@@ -67,7 +67,7 @@ def mark_removed(pipeline: Pipeline, flow: Flow, folder: Path, runner: Runner) -
     ]
     results = runner.stage("remove", tasks)
     parts = [
-        replace(part, columns=(*part.columns, result.file("removed")))
+        part.after(result, columns=(*part.columns, result.file("removed")))
         for part, result in zip(flow.parts, results, strict=True)
     ]
     return replace(flow, parts=tuple(parts), removals=True)

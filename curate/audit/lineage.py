@@ -1,6 +1,7 @@
-"""From a part's ledger back through the manifests of the tasks behind it: their settings, and the text each one left.
+"""Back along the way a part took: its tasks' settings and counts, and the text each one left.
 
-Manifests name their inputs, so the way a part took is recorded and need not be guessed. Knows manifests; runs nothing.
+A task that served two parts alike is on the way of both, so the files found are a part's own in every byte. Knows
+manifests; runs nothing.
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from curate.audit.opened import AuditError, OpenedPart, OpenedRun
-
-_OF_ALL_PARTS = (".places", ".decisions", ".frequent", ".model")
-"""Files that speak of every part: what they were made of is not this part's way."""
+from curate.audit.opened import AuditError, OpenedPart, OpenedRun, beside
 
 
 @dataclass(frozen=True)
@@ -24,7 +22,6 @@ class Made:
     """A committed task: its stage, its settings, and its manifest's path without `.json`."""
 
     stage: str
-    function: str
     params: Mapping[str, Any]
     counts: Mapping[str, Any]
     files: tuple[str, ...]
@@ -37,42 +34,21 @@ class Made:
 
     def path(self, name: str) -> Path:
         """Where a file that the task wrote lies."""
-        return self.stem.with_name(f"{self.stem.name}.{name}")
+        return beside(self.stem, name)
 
 
 def lineage(part: OpenedPart) -> list[Made]:
-    """The tasks whose files the part's ledger was made of, each once, every task before those that used its files.
+    """The tasks that were done for the part, in order. Raises AuditError where `.work` was removed."""
+    return [_made(stem) for stem in part.way]
 
-    Raises AuditError where `.work` was removed.
-    """
-    work = part.manifest.parent.parent
-    done: dict[Path, Made] = {}
 
-    def visit(path: Path) -> None:
-        try:
-            manifest = json.loads(path.read_bytes())
-        except FileNotFoundError:
-            raise AuditError(f"{path} is gone: texts can be shown only while the run's .work folder is whole") from None
-        stem = path.with_suffix("")
-        if stem in done:
-            return
-        for file in manifest["inputs"]:
-            origin = Path(file["path"])
-            if origin.parent.parent.name == ".work" and manifest["stage"] != "shards":
-                before = work / origin.parent.name / f"{origin.name.split('.')[0]}.json"
-                if before.with_suffix("") not in done and not origin.name.endswith(_OF_ALL_PARTS):
-                    visit(before)
-        done[stem] = Made(
-            manifest["stage"],
-            manifest["function"],
-            manifest["params"],
-            manifest["counts"],
-            tuple(sorted(manifest["files"])),
-            stem,
-        )
-
-    visit(part.manifest)
-    return list(done.values())
+def _made(stem: Path) -> Made:
+    path = beside(stem, "json")
+    try:
+        manifest = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        raise AuditError(f"{path} is gone: texts can be shown only while the run's .work folder is whole") from None
+    return Made(manifest["stage"], manifest["params"], manifest["counts"], tuple(sorted(manifest["files"])), stem)
 
 
 def stage_of(part: OpenedPart, stage: str) -> Made | None:

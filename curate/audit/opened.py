@@ -19,16 +19,21 @@ class AuditError(ValueError):
     """A question that this run cannot answer; the message says why and what would be right."""
 
 
+def beside(stem: Path, name: str) -> Path:
+    """The file NAME of the task with this stem."""
+    return stem.with_name(f"{stem.name}.{name}")
+
+
 @dataclass(frozen=True)
 class OpenedPart:
-    """A part of a run: what its published files are called, the input file it came from, and the manifest of its
-    ledger in `.work`, from which everything that was committed for it can be reached."""
+    """A part of a run: what its published files are called, the input file it came from, and its way: the tasks done for
+    it, first to last, the ledger's being the last, as paths of manifests without `.json`."""
 
     name: str
     source: str
     file: str
     path: str
-    manifest: Path
+    way: tuple[Path, ...]
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,13 @@ def open_finished(path: str | Path) -> OpenedRun:
         what = f"`curate status {folder}` says how far it is" if (folder / "timings").is_dir() else "is this a run?"
         raise FileNotFoundError(f"{folder} holds no finished run: {what}") from None
     parts = tuple(
-        OpenedPart(part["name"], part["source"], part["file"], part["path"], folder / ".work" / part["manifest"])
+        OpenedPart(
+            part["name"],
+            part["source"],
+            part["file"],
+            part["path"],
+            tuple(folder / ".work" / stem for stem in part["way"]),
+        )
         for part in record["parts"]
     )
     return OpenedRun(folder, Pipeline.model_validate(record["pipeline"]), record, stats, parts)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
 
+from curate.audit.removals import RULE
 from curate.filters.expression import parse
+from curate.quality.keep import lomax
 
 
 @dataclass(frozen=True)
@@ -57,15 +59,25 @@ def _filter(step: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[str, 
     return rows
 
 
-def _other(step: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[str, str, float | str | None, str]]:
+def _other(step: Mapping[str, Any], row: Mapping[str, Any]) -> Iterator[tuple[str, str, float | str | None, str]]:
     """Rules of steps that are no packs: their settings are their bounds."""
+    name, score = step["name"], row.get("quality_score")
     if step["kind"] == "language":
-        keep = step["keep"] if isinstance(step["keep"], str) else ", ".join(step["keep"])
-        return [
-            ("keep", "language", row["language"], keep),
-            ("minimum", "language_score", row["language_score"], bounds(step["minimum"], None)),
-        ]
-    if step["kind"] == "removed":
-        return [("listed", "lists of removals", None, "on none")]
-    settings = ", ".join(f"{key} {value}" for key, value in step.items() if key not in ("kind", "name"))
-    return [(step["kind"], f"{step['kind']}_score", row.get(f"{step['kind']}_score"), settings)]
+        if step["keep"] != "all":
+            yield "keep", "language", row["language"], ", ".join(step["keep"])
+        yield "minimum", "language_score", row["language_score"], bounds(step["minimum"], None)
+        if step["most_other"] is not None:
+            yield "most_other", "other_share", row[f"{name}.other_share"], bounds(None, step["most_other"])
+    elif step["kind"] == "quality" and "draw" in step:
+        alpha = step["draw"]
+        number = None if score is None else float(lomax(np.array([row["quality_draw"]], np.float32), alpha)[0])
+        above = "> 1 - quality_score" if score is None else f"> {1 - score:,.10g} (1 - quality_score)"
+        yield "draw", f"(1 - quality_draw)^(-1/{alpha:g}) - 1", number, above
+    elif step["kind"] == "quality":
+        rule = "minimum" if "minimum" in step else "keep_share"
+        yield rule, "quality_score", score, bounds(step[rule], None)
+    elif step["kind"] == "datatrove":
+        reason = row[f"{name}.reason"]
+        yield reason or "any", "the block's reason", reason or "none", "none"
+    elif step["kind"] == "removed":
+        yield RULE.partition("/")[2], "lists of removals", None, "on none"

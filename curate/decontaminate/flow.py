@@ -30,10 +30,11 @@ def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     (frequent,) = runner.stage("frequent-ngrams", [Task("frequent-ngrams", f"{_TASKS}:count_frequent", {}, counts)])
     cut = _cut(setting, chosen, index, matched, frequent, runner)
     parts = list(flow.parts)
-    for position, result in zip(members, cut, strict=True):
+    for position, matches, result in zip(members, matched, cut, strict=True):
         part = parts[position]
-        parts[position] = replace(
-            part,
+        parts[position] = part.after(
+            matches,
+            result,
             documents=result.file("documents"),
             verdicts=result.file("verdicts"),
             columns=(*part.columns, result.file("columns")),

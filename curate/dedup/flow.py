@@ -81,10 +81,11 @@ def deduplicate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     ]
     earlier.add(outputs, runner)
     parts = list(flow.parts)
-    for position, result in zip(members, applied, strict=True):
+    for position, signatures, result in zip(members, signed, applied, strict=True):
         part = parts[position]
-        parts[position] = replace(
-            part,
+        parts[position] = part.after(
+            signatures,
+            result,
             verdicts=result.file("verdicts"),
             columns=(*part.columns, result.file("columns")),
             group=result.file("groups"),

@@ -69,8 +69,8 @@ def remove_lines(pipeline: Pipeline, setting: Deduplicate, lines: Lines, flow: F
             kept=counts["kept"],
             dropped=sum(counts["dropped"].values()),
         )
-        parts[position] = replace(
-            part,
+        parts[position] = part.after(
+            result,
             documents=result.file("documents"),
             verdicts=result.file("verdicts"),
             columns=(*part.columns, result.file("columns")),

@@ -45,8 +45,8 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             kept=counts["kept"],
             dropped=sum(counts["dropped"].values()),
         )
-        parts[position] = replace(
-            part,
+        parts[position] = part.after(
+            result,
             documents=result.file("documents"),
             verdicts=result.file("verdicts"),
             columns=(*part.columns, result.file("columns")),
@@ -55,18 +55,24 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     return replace(flow, parts=tuple(parts))
 
 
+def detection_of(setting: Scrub) -> Detection:
+    """What the step looks for."""
+    return Detection(
+        setting.types, setting.regions, frozenset(name for name, wanted in setting.options.items() if wanted)
+    )
+
+
 def check_scrub(pipeline: Pipeline) -> None:
     """Raise ValueError for a region without phone numbers, or a placeholder that would itself be replaced; OSError where
     there is no key file."""
     setting = pipeline.combined(Scrub)
     if setting is None:
         return
-    options = frozenset(name for name, wanted in setting.options.items() if wanted)
     placeholders = {str(name): text for name, text in setting.placeholders.items()}
     if setting.key is not None:
         list_files([setting.key])
     try:
         check_regions(setting.regions)
-        check_replacement(Detection(setting.types, setting.regions, options), Replacement(placeholders))
+        check_replacement(detection_of(setting), Replacement(placeholders))
     except ValueError as error:
         raise ValueError(f"scrub: {error}") from None

@@ -50,7 +50,7 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         if part.source in scoring:
             result = results[part.name]
             check_balance(f"score {part.name}", into=part.read.counts["documents"], scored=result.counts["documents"])
-            part = replace(part, columns=(*part.columns, result.file("columns")), scored=result)
+            part = part.after(result, columns=(*part.columns, result.file("columns")), scored=result)
         scored.append(part)
     least = _least_scores(scoring, scored, runner)
     classified = {name: Classified(model, read_card(model.path), least.get(name)) for name, model in models.items()}

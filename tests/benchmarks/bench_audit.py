@@ -153,11 +153,11 @@ def make_run(folder: Path, rows: int) -> None:
     (folder / "stats.json").write_text(json.dumps(stats))
     record = {
         "name": "large", "fingerprint": "0" * 16, "pipeline": pipeline.model_dump(mode="json", by_alias=True),
-        "inputs": {"web": []}, "aggregate": f"{counted.task.folder}/{counted.task.key}.json",
+        "inputs": {"web": []}, "aggregate": f"{counted.stem}.json",
         "parts": [
             {
                 "name": part.name, "source": "web", "file": part.file.relative, "path": "",
-                "manifest": f"{ledger.task.folder}/{ledger.task.key}.json",
+                "way": [part.read.stem, ledger.stem],
             }
             for part, ledger in zip(parts, ledgers, strict=True)
         ],
