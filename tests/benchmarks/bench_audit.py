@@ -1,8 +1,9 @@
-"""How long questions to a large ledger take, and in how much memory: a synthetic run of so many rows, real code throughout.
+"""How long questions to a large ledger take, and in how much memory: synthetic runs of so many rows, real code throughout.
 
     python tests/benchmarks/bench_audit.py --rows 100M --folder /big/disk
 
-The ledger's parts are made by the judge's and the aggregate's own code on random metrics; only texts are left out.
+Two runs are made, the second with another threshold, for `diff`. Their parts are made by the judge's and the aggregate's
+own code on random metrics; only texts are left out. With --folder the runs stay there, and are used again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -19,6 +21,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 
@@ -44,6 +47,7 @@ sources:
     read: {format: jsonl, paths: [large.jsonl]}
     steps: [{language: {keep: [en], minimum: 0.5}}, {filter: c4}, {filter: gopher-quality}]
 """
+CHANGED = "filters: {gopher-quality: {min_words: {min: 80}}}\n"
 LANGUAGES = ["en", "de", "fr", "es", "ru", "ja", "zh", "it", "nl", "pt"]
 
 
@@ -88,10 +92,13 @@ def ledger_part(number: int, rows: int, steps: list[dict[str, Any]], schema: pa.
 
 
 def renamed(table: pa.Table, number: int) -> pa.Table:
-    """The same rows under other ids."""
+    """The same rows under other ids and addresses."""
     ids = np.random.default_rng(number + 1).bytes(16 * table.num_rows)
     column = pa.FixedSizeBinaryArray.from_buffers(pa.binary(16), table.num_rows, [None, pa.py_buffer(ids)])
-    return table.set_column(0, table.schema.field("id"), column)
+    addresses = pc.replace_substring(table.column("url"), "/page/", f"/{number}/")
+    for name, values in (("id", column), ("url", addresses)):
+        table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), values)
+    return table
 
 
 def committed(work: Path, task: Task, files: dict[str, Path], counts: dict[str, Any]) -> Committed:
@@ -111,10 +118,11 @@ def committed(work: Path, task: Task, files: dict[str, Path], counts: dict[str, 
     return Committed(task, entries, counts)
 
 
-def make_run(folder: Path, rows: int) -> None:
+def make_run(folder: Path, rows: int, settings: str = "") -> None:
     """A run directory with a ledger of so many rows, its counts made by the run's own stages."""
-    (folder / "large.jsonl").parent.mkdir(parents=True, exist_ok=True)
-    (folder / "large.yaml").write_text(PIPELINE)
+    folder.mkdir(parents=True)
+    (folder / "large.jsonl").touch()
+    (folder / "large.yaml").write_text(PIPELINE + settings)
     pipeline = read_pipeline(folder / "large.yaml").pipeline
     metrics = [column for step in evaluation_steps(pipeline.sources["web"]) for column in step["columns"]]
     steps = verdict_steps(pipeline, "web")
@@ -184,21 +192,25 @@ def main() -> None:
     parser.add_argument("--rows", type=parse_count, default=1_000_000)
     parser.add_argument("--folder", type=Path, default=None)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
-        run = Path(temporary) / "run"
+    with tempfile.TemporaryDirectory() as temporary:
+        run, other = (Path(options.folder or temporary) / name for name in ("run", "other"))
         started = time.perf_counter()
-        make_run(run, options.rows)
+        for folder, settings in ((run, ""), (other, CHANGED)):
+            if not (folder / "run.json").exists():
+                shutil.rmtree(folder, ignore_errors=True)
+                make_run(folder, options.rows, settings)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-        size = sum(path.stat().st_size for path in (run / "ledger").iterdir())
+        ledger = sorted((run / "ledger").iterdir())
+        size = sum(path.stat().st_size for path in ledger)
         print(f"{options.rows:,} rows, {size / 1e9:.2f} GB; made in {time.perf_counter() - started:.0f} s, {peak:.0f} MB")
-        wanted = pq.ParquetFile(next((run / "ledger").iterdir())).read_row_group(0, ["id", "url"]).slice(7, 1).to_pylist()[0]
+        wanted = pq.ParquetFile(ledger[-1]).read_row_group(0, ["id", "url"]).slice(7, 1).to_pylist()[0]
         questions = {
             "explain by id": ("explain", str(run), wanted["id"].hex()),
             "explain by url": ("explain", str(run), wanted["url"]),
             "whatif": ("whatif", str(run), "--set", "filters.gopher-quality.min_words.min=80", "--samples", "0"),
             "sample": ("sample", str(run), "--failed", "c4/lorem_ipsum", "-n", "20"),
             "report": ("report", str(run)),
-            "diff": ("diff", str(run), str(run)),
+            "diff": ("diff", str(run), str(other)),
         }
         for name, arguments in questions.items():
             seconds, memory = measured(*arguments)
