@@ -7,7 +7,8 @@ import pytest
 import yaml
 
 from curate.audit.opened import AuditError, OpenedRun
-from curate.audit.redecide import Sums, changed_steps, redecide
+from curate.audit.redecide import changed_steps, redecide
+from curate.audit.sums import add_up
 from curate.audit.sweep import points, sweep
 from curate.audit.token_estimate import Estimate
 from curate.audit.whatif import decide, needs_run, outcome_of, what_if, write_changed
@@ -69,9 +70,7 @@ def test_tokens_of_many_documents_lie_in_the_interval_given() -> None:
     """Where only a sample of the documents let in is tokenized, the estimate says how far off it may be."""
     before, sets = audited_run(), CHANGES[-1]
     steps = changed_steps(before, before.changed(sets))
-    sums = Sums()
-    for decided in redecide(before, steps):
-        sums.add(decided, steps[decided.part.source], 0, most=50)
+    (sums,) = add_up(before, [steps], most=50)
     estimate = outcome_of(before, steps, sums).tokens()
     actual = sum(source["tokens"] for source in audited_run(*sets).stats["sources"].values())
     assert 0 < estimate.margin < actual / 10

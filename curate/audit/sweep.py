@@ -10,7 +10,8 @@ from collections.abc import Sequence
 
 from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Cell, Table
-from curate.audit.redecide import Sums, changed_steps, redecide_all
+from curate.audit.redecide import changed_steps
+from curate.audit.sums import add_up
 from curate.audit.whatif import needs_run, outcome_of
 
 _SWEEP = re.compile(r"(?P<key>[^=]+)=(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+)(?::(?P<points>\d+))?")
@@ -46,10 +47,7 @@ def sweep(run: OpenedRun, sets: Sequence[str], text: str) -> Answer:
         if redo:
             raise AuditError(f"{key} needs a run, which would redo: {', '.join(redo)}")
     variants = [changed_steps(run, pipeline) for pipeline in pipelines]
-    sums = [Sums() for _ in variants]
-    for group in redecide_all(run, variants):
-        for total, steps, decided in zip(sums, variants, group, strict=True):
-            total.add(decided, steps[decided.part.source], run.pipeline.seed, _SAMPLE)
+    sums = add_up(run, variants, _SAMPLE)
     outcomes = [outcome_of(run, steps, total) for steps, total in zip(variants, sums, strict=True)]
     outputs = outcomes[0].outputs
     most = max(outcome.sums.total("passes", outputs) for outcome in outcomes) or 1

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from curate import tokens
 from curate.audit.lineage import lineage
 from curate.audit.opened import OpenedRun
-from curate.audit.redecide import Flip, Sums
+from curate.audit.sums import Flip, Sums
 
 SAMPLE = 1000
 """Documents of each source that are tokenized; where no more are let in, nothing is estimated."""
@@ -34,8 +34,10 @@ class Estimate:
 
 def count_tokens(run: OpenedRun, flips: Sequence[Flip]) -> dict[bytes, int]:
     """Tokens of these documents' texts as they were after edits, end-of-text not counted, by id."""
-    tokenizer = tokens.load(run.pipeline.tokens.tokenizer)
     counted: dict[bytes, int] = {}
+    if not flips:
+        return counted
+    tokenizer = tokens.load(run.pipeline.tokens.tokenizer)
     for part in run.parts:
         wanted = sorted((flip.document, flip.id) for flip in flips if flip.part == part.name)
         if not wanted:

@@ -14,9 +14,10 @@ import yaml
 
 from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Cell, Passage, Table
-from curate.audit.redecide import Flip, Steps, Sums, changed_steps, redecide
+from curate.audit.redecide import Steps, changed_steps
 from curate.audit.rules import bounds
 from curate.audit.snippets import snippet
+from curate.audit.sums import Flip, Sums, add_up
 from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
 from curate.config.models import Deduplicate, Language, Model, Pipeline, Quality, Source
 from curate.flow import read_params
@@ -107,9 +108,7 @@ def decide(run: OpenedRun, pipeline: Pipeline) -> Outcome:
     if redo:
         raise AuditError(f"this change needs a run; what was committed before stays, and it would redo: {', '.join(redo)}")
     steps = changed_steps(run, pipeline)
-    sums = Sums()
-    for decided in redecide(run, steps):
-        sums.add(decided, steps[decided.part.source], pipeline.seed, SAMPLE)
+    (sums,) = add_up(run, [steps], SAMPLE)
     return outcome_of(run, steps, sums)
 
 
