@@ -201,6 +201,8 @@ def test_a_sample_is_of_what_was_asked_and_the_same_each_time() -> None:
         condition(run, "c4/sentences", None, None)
     with pytest.raises(AuditError, match="failed"):
         sample(run, "no_such_column > 1", 1, 0)
+    with pytest.raises(AuditError, match="1 or more"):
+        sample(run, "true", 0, 0)
 
 
 def test_sql_sees_the_whole_ledger() -> None:

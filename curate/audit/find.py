@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from curate.audit.ledger import connect
 from curate.audit.opened import AuditError, OpenedPart, OpenedRun
@@ -57,6 +58,17 @@ def find_ids(run: OpenedRun, ids: list[bytes], name: str = "") -> list[Found]:
     """The rows of these ids."""
     marks = ", ".join("?" for _ in ids)
     return _select(run, f"id in ({marks})", ids, name)
+
+
+def row_at(run: OpenedRun, part: str, number: int) -> Found:
+    """The row of this number in a part's ledger; only its row group is read."""
+    file = pq.ParquetFile(run.folder / "ledger" / f"{part}.parquet")
+    group = at = 0
+    while number - at >= file.metadata.row_group(group).num_rows:
+        at += file.metadata.row_group(group).num_rows
+        group += 1
+    (row,) = file.read_row_group(group).slice(number - at, 1).to_pylist()
+    return Found(row, run.part(part), number)
 
 
 def _select(run: OpenedRun, where: str, values: list[Any], name: str) -> list[Found]:

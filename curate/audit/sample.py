@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.audit.explain import document_number
-from curate.audit.find import Found
+from curate.audit.find import row_at
 from curate.audit.ledger import connect
 from curate.audit.lineage import verdict_settings
 from curate.audit.opened import AuditError, OpenedRun
@@ -53,17 +53,19 @@ def sample(run: OpenedRun, sql: str, size: int, seed: int) -> Answer:
     """`size` records that meet a condition, with their text. The draw is a function of (seed, ids): ids are hashes, so
     those that follow a point chosen by the seed are a uniform sample. Raises AuditError with DuckDB's complaint.
     """
+    if size < 1:
+        raise AuditError(f"a sample of {size} records is none: ask for 1 or more")
     start = _start(seed)
     connection = connect(run.ledger)
     try:
-        (total,) = connection.execute(f"select count(*) from records where {sql}").fetchone()
-        result = connection.execute(
-            f"select part, row from records where {sql} order by id < ?, id limit ?", [start, size]
-        )
-        chosen = result.fetchall()
-        rows = [_row(connection, run, part, row) for part, row in chosen]
+        total, chosen = connection.execute(
+            "select count(*), arg_min(struct_pack(part := part, row := row), (id < $start, id), $size) "
+            f"from records where {sql}",
+            {"start": start, "size": size},
+        ).fetchone()
     except duckdb.Error as error:
-        raise AuditError(f"the condition {sql!r} failed: {error}") from None
+        raise AuditError(f"the condition {sql!r} failed: {str(error).splitlines()[0]}") from None
+    rows = [row_at(run, place["part"], place["row"]) for place in chosen or ()]
     blocks: list[Table | Passage] = [Table(f"{len(rows):,} of {total:,} records", (), ())]
     data: list[dict[str, Any]] = []
     for found in rows:
@@ -90,9 +92,3 @@ def _start(seed: int) -> bytes:
     words = draw(pa.array([bytes(16), bytes([1] * 16)], ID), seed, "sample")
     return np.asarray(words, "<u8").tobytes()
 
-
-def _row(connection: Any, run: OpenedRun, part: str, number: int) -> Found:
-    result = connection.execute("select * from records where part = ? and row = ?", [part, number])
-    names = [column[0] for column in result.description]
-    row = dict(zip(names, result.fetchone(), strict=True))
-    return Found(row, run.part(row.pop("part")), row.pop("row"))
