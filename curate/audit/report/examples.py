@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,31 +15,46 @@ _WINDOW = 420
 """Characters of a text that are shown, around its first mark."""
 _LEAD = 60
 """Of them, before the mark."""
+_WORD = 24
+"""Characters that a window is moved by at most to begin and end with whole words."""
 _READ = 200_000
 """Characters of a text that are looked at: a page is not held up by one document."""
-
-
-def examples(run: OpenedRun, metric: str, sides: Mapping[str, Sequence[Sequence[Any]]]) -> Html:
-    """What the rule just drops, and what it just lets pass."""
-    shown = []
-    for side, title in (("fails", "Just outside"), ("passes", "Just inside")):
-        for _, _, _, value, id, document, part in sides.get(side, [])[:_EACH]:
-            shown.append(_example(run, metric, title, value, id, document, part))
-    return join(shown)
-
-
 _EACH = 2
 """Texts shown on each side of a bound."""
 
 
-def _example(run: OpenedRun, metric: str, title: str, value: float, id: str, document: int, part: str) -> Html:
+def examples(
+    run: OpenedRun, metric: str, bound_side: str, sides: Mapping[str, Sequence[Sequence[Any]]], room: int
+) -> Html:
+    """What the rule just drops, and what it just lets pass, in so many characters."""
+    window = min(_WINDOW, room // (2 * _EACH))
+    shown = []
+    for side, title in (("fails", "Just fails"), ("passes", "Just passes")):
+        for disturbed, _, _, value, id, document, part in sides.get(side, [])[:_EACH]:
+            also = " · other rules drop it too" if disturbed else ""
+            head = tag(
+                "p",
+                tag("b", title),
+                f" · {metric} ",
+                tag("b", short(value)),
+                also,
+                " · ",
+                tag("code", id),
+                class_="quiet",
+            )
+            shown.append(
+                tag("div", head, _text(run, metric, bound_side, document, part, window), class_=f"example {side}")
+            )
+    return join(shown)
+
+
+def _text(run: OpenedRun, metric: str, bound_side: str, document: int, part: str, window: int) -> Html:
     try:
         *_, (_, text) = _judged_text(run, part, document)
     except (AuditError, OSError, ValueError) as error:
         text = f"(no text: {error})"
-    head = tag("p", tag("b", title), f" · {short(value)} · ", tag("code", id), class_="quiet")
     text = text[:_READ]
-    return tag("div", head, marked(text, spans(metric, text)), class_="example")
+    return marked(text, spans(metric, text, bound_side), window)
 
 
 def _judged_text(run: OpenedRun, part: str, document: int) -> list[tuple[str, str]]:
@@ -49,10 +65,14 @@ def _judged_text(run: OpenedRun, part: str, document: int) -> list[tuple[str, st
     return list(text_versions(run.part(part), document))[:1]
 
 
-def marked(text: str, marks: Spans) -> Html:
-    """A window of a text with its marks."""
+def marked(text: str, marks: Spans, window: int = _WINDOW) -> Html:
+    """A window of so many characters of a text, with its marks. It begins and ends with whole words if they are short."""
     start = max(0, marks[0][0] - _LEAD) if marks else 0
-    end = min(len(text), start + _WINDOW)
+    if start and (space := re.search(r"\s", text[start : start + _WORD])):
+        start = min(start + space.end(), marks[0][0])
+    end = min(len(text), start + window)
+    if end < len(text) and (space := re.search(r"\s\S*$", text[end - _WORD : end])):
+        end += space.start() - _WORD
     pieces: list[str] = ["… "] if start else []
     at = start
     for low, high in marks:

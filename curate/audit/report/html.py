@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html as escaping
+import re
 from collections.abc import Iterable, Sequence
 
 Attribute = str | int | float | bool | None
@@ -67,11 +68,13 @@ def svg(width: float, height: float, /, *children: str | None, **attributes: Att
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], **attributes: Attribute) -> Html:
-    """A table; a column whose cells begin with digits holds numbers."""
+    """A table; a column whose cells begin with digits holds numbers, one of pictures is marked as such."""
     listed = list(rows)
-    numbers = [all(_is_number(row[i]) for row in listed) and i > 0 for i in range(len(heads))]
-    kinds = ["n" if number else None for number in numbers]
-    head = [tag("th", each, scope="col", class_=kind) for each, kind in zip(heads, kinds, strict=True)]
+    kinds = [_kind([row[i] for row in listed]) if i else None for i in range(len(heads))]
+    head = [
+        tag("th", each.replace("documents", _DOCUMENTS), scope="col", class_=kind)
+        for each, kind in zip(heads, kinds, strict=True)
+    ]
     body = [
         tag(
             "tr",
@@ -84,16 +87,42 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]], **attributes: Att
     return tag("div", whole, class_="scroll", tabindex="0")
 
 
-def _is_number(cell: str) -> bool:
-    return not isinstance(cell, Html) and (not cell or cell[0].isdigit())
+_DOCUMENTS = "docu\N{SOFT HYPHEN}ments"  # the longest word of a heading: on a phone it may have to break
 
 
-def bar(share: float, second: float = 0.0) -> Html:
-    """A bar of a share from 0 to 1, and of a part of it, solid."""
+def _kind(cells: Sequence[str]) -> str | None:
+    """The class of a column: numbers or pictures."""
+    if any(isinstance(cell, Html) and cell.startswith("<svg") for cell in cells):
+        return "pic"
+    numbers = all(not isinstance(cell, Html) and (not cell or cell[0] in _NUMERIC) for cell in cells)
+    return "n" if numbers and any(cells) else None
+
+
+_NUMERIC = frozenset("0123456789−<")
+
+
+def named(name: str, *more: str | None) -> Html:
+    """A name that may be long: it breaks after its punctuation, and what is beyond reading is left out."""
+    pieces = re.split(r"(?<=[/_.:-])(?=\w)", shortened(name))
+    return join([*(part for piece in pieces for part in (piece, Html("<wbr>")))][:-1] + list(more))
+
+
+def shortened(name: str) -> str:
+    """A name, without its middle where it is longer than anybody reads."""
+    return name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 20]}…{name[-19:]}"
+
+
+_LONGEST_NAME = 120
+
+
+def bar(share: float, second: float = 0.0, aim: float | None = None) -> Html:
+    """A bar of a share from 0 to 1, and of a part of it, solid; a mark where it should have ended."""
+    mark = None if aim is None else f"{100 * max(0.0, min(1.0, aim)):.2f}%"
     return tag(
         "svg",
         tag("rect", class_="soft", width=f"{100 * max(0.0, min(1.0, share)):.2f}%", height="100%"),
         tag("rect", class_="solid", width=f"{100 * max(0.0, min(1.0, second)):.2f}%", height="100%"),
+        tag("line", class_="aim", x1=mark, x2=mark, y1="-20%", y2="120%") if mark else None,
         class_="bar",
         aria_hidden="true",
     )
@@ -105,10 +134,12 @@ def count(number: float) -> str:
 
 
 def percent(part: float, whole: float) -> str:
-    """A share in per cent; empty where there is no whole."""
+    """A share in per cent; empty where there is no whole. Only nothing is 0 %, and only all of it 100 %."""
     if not whole:
         return ""
     share = 100 * part / whole
+    if 0 < share < 0.05:
+        return "< 0.1 %"
     return f"{share:.1f} %" if share < 99.95 or part == whole else "99.9 %"
 
 

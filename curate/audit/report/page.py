@@ -16,13 +16,18 @@ import pyarrow as pa
 import yaml
 
 from curate.audit.opened import OpenedRun, open_finished
-from curate.audit.report import panels, performance, thresholds
-from curate.audit.report.html import Html, bar, count, join, percent, table, tag
+from curate.audit.report import cards, facts, overlap, panels, performance, standing, thresholds
+from curate.audit.report.html import Html, bar, clean, count, join, named, percent, table, tag
 from curate.audit.report.river import river
 from curate.storage import write_atomically
 
 _HERE = Path(__file__).parent
 _FILES_SHOWN = 50
+_RIVERS = 24
+"""Sources whose flow is drawn: those with the most records."""
+_GROUPS = 30
+_SETTINGS_SHOWN = 60_000
+"""Characters of the pipeline that are shown: it may name a hundred thousand files."""
 
 
 def write_report(folder: str | Path) -> Path:
@@ -36,32 +41,43 @@ def write_report(folder: str | Path) -> Path:
 def report_page(run: OpenedRun) -> str:
     """The whole page."""
     stats = run.stats
-    outputs = tuple(name for name, source in stats["sources"].items() if source["role"] == "training")
+    outputs = facts.outputs(stats)
     audit = stats["audit"]
     found = thresholds.sliders(audit, outputs)
-    data = thresholds.script_data(audit, outputs, found, _sample(run)) | {"run": str(run.folder)}
+    agree = facts.summed(audit, outputs, "overlap")
+    data = thresholds.script_data(audit, outputs, found, _sample(run)) | {
+        "run": clean(str(run.folder)),
+        "overlap": overlap.script_data(agree),
+    }
     sections = [
-        ("flow", "Where it went", join(river(name, each) for name, each in stats["sources"].items())),
-        ("product", "What came out", _product(stats)),
-        ("rules", "What the rules removed", panels.rules_table(stats["sources"])),
-        ("overlap", "Which rules agree", _overlap(audit, outputs)),
-        ("thresholds", "Thresholds", _thresholds(run, found)),
-        ("languages", "Languages", panels.languages(panels.summed(audit, outputs, "languages"))),
-        ("domains", "Domains", panels.domains(panels.summed(audit, outputs, "domains"))),
-        ("quality", "Quality", panels.scores(panels.summed(audit, outputs, "quality"))),
-        ("duplicates", "Duplicates", panels.duplicates(panels.summed(audit, outputs, "duplicates"))),
-        ("contamination", "Contamination", panels.contamination(panels.summed(audit, outputs, "contamination"))),
-        ("personal", "Personal data", panels.personal_data(panels.summed(audit, outputs, "pii"))),
-        ("lengths", "Lengths", panels.lengths(panels.summed(audit, outputs, "lengths"))),
-        ("damage", "Damage and quarantine", panels.damage(stats["sources"])),
-        ("time", "Time", performance.panel(run.folder / "timings")),
-        ("settings", "Settings and inputs", _settings(run)),
-    ]
+        ("flow", "Flow", "Where it went", _flow(stats)),
+        ("product", "Product", "What came out", _product(stats)),
+        ("rules", "Rules", "What the rules removed", panels.rules_table(stats["sources"])),
+        ("overlap", "Overlap", "Which rules agree", overlap.panel(agree)),
+        ("thresholds", "Thresholds", "Thresholds", _thresholds(run, found)),
+        ("languages", "Languages", "Languages", standing.languages(stats)),
+        ("domains", "Domains", "Domains", standing.domains(stats)),
+        ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, outputs, "quality"), stats["sources"])),
+        ("duplicates", "Duplicates", "Duplicates", panels.duplicates(facts.summed(audit, outputs, "duplicates"))),
+        ("contamination", "Contamination", "Contamination",
+         panels.contamination(facts.summed(audit, outputs, "contamination"))),
+        ("personal", "Personal", "Personal data", panels.personal_data(facts.summed(audit, outputs, "pii"))),
+        ("lengths", "Lengths", "Tokens per document", panels.lengths(facts.summed(audit, outputs, "lengths"), stats)),
+        ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
+        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
+        ("settings", "Settings", "Settings and inputs", _settings(run)),
+    ]  # fmt: skip
+    links = (tag("a", link, href=f"#{name}") for name, link, _, _ in sections)
     body = [
+        tag("a", "To the content", href="#flow", class_="skip"),
         _header(run, stats),
-        tag("nav", *(tag("a", name.capitalize(), href=f"#{name}") for name, _, _ in sections), aria_label="Contents"),
-        tag("main", *(tag("section", tag("h2", title), content, id=name) for name, title, content in sections)),
-        tag("footer", f"Every number is in stats.json and timings/ beside this file. Run {run.record['fingerprint']}."),
+        tag("nav", tag("div", *links), aria_label="Contents"),
+        tag("main", *(tag("section", tag("h2", title), content, id=name) for name, _, title, content in sections)),
+        tag(
+            "footer",
+            "Every number is in stats.json beside this file, but for those of time, which are in timings/. ",
+            f"Run {run.record['fingerprint']}.",
+        ),
     ]
     return _document(f"{stats['name']} — report", join(body), data)
 
@@ -111,66 +127,71 @@ def _header(run: OpenedRun, stats: Mapping[str, Any]) -> Html:
         (count(totals["records"]), "records read", f"from {count(totals['files'])} files"),
         (count(totals["documents"]), "documents", percent(totals["documents"], totals["records"]) + " of the records"),
         (count(totals["kept"]), "kept", percent(totals["kept"], totals["documents"]) + " of the documents"),
-        (count(totals["tokens"]), "tokens", run.pipeline.tokens.tokenizer),
+        (count(totals["tokens"]), "tokens", f"{run.pipeline.tokens.tokenizer}, each document once"),
     )
     return tag(
         "header",
-        tag("button", "Theme", type="button", id="theme", aria_label="Change between light and dark"),
+        tag("button", "Light or dark", type="button", id="theme"),
         tag("p", "Report of a run", class_="quiet"),
-        tag("h1", stats["name"]),
+        tag("h1", named(stats["name"])),
         tag("p", run.pipeline.about, class_="about") if run.pipeline.about else None,
         tag(
             "dl",
-            *(tag("div", tag("dt", what), tag("dd", tag("b", size), tag("small", note))) for size, what, note in figures),
+            *(
+                tag("div", tag("dt", what), tag("dd", tag("b", size), tag("small", note)))
+                for size, what, note in figures
+            ),
             class_="figures",
         ),
         class_="top",
     )
 
 
+def _flow(stats: Mapping[str, Any]) -> Html:
+    """A river for each source, the largest first where there are many."""
+    listed = list(stats["sources"].items())
+    if len(listed) > _RIVERS:
+        listed = sorted(listed, key=lambda item: -item[1]["records"])[:_RIVERS]
+    more = len(stats["sources"]) - len(listed)
+    note = panels.note(
+        "From records, at the top, to tokens. A document leaves at the first step it fails. The rules named beside a step "
+        "are those that fail most, counted on every document, also on those that left before: together they may be more "
+        "than the step dropped."
+    )
+    rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
+    return join([note, *(river(name, each) for name, each in listed), rest])
+
+
 def _product(stats: Mapping[str, Any]) -> Html:
     """Shards, and each group's share of the tokens: as asked, and as it is."""
     columns = ("shards", "documents", "tokens")
     splits = [(split, *(count(each[name]) for name in columns)) for split, each in stats["shards"].items()]
-    blocks = [table(("split", *columns), splits)]
     mixture = stats.get("mixture")
+    rows = [
+        (
+            named(each.group), "" if each.asked is None else percent(each.asked, 1), percent(each.share, 1),
+            count(each.tokens), count(each.documents), f"{each.epochs:.3g}", count(each.available),
+            bar(0, each.share, each.asked),
+        )
+        for each in facts.shares(stats)
+    ]  # fmt: skip
+    heads = ("group", "asked", "achieved", "tokens", "documents", "epochs", "available tokens", "share")
     if mixture:
-        weights = sum(group["weight"] or 0 for group in mixture["groups"].values()) or 1
-        rows = []
-        for name, group in mixture["groups"].items():
-            weight = group["weight"]
-            target = weight / weights if weight is not None else None
-            rows.append(
-                (
-                    name, percent(target, 1) if target is not None else "", percent(group["tokens"], mixture["tokens"]),
-                    bar(target or 0, group["share"]), count(group["tokens"]), f"{group['epochs']:.3g}",
-                    count(group["available_tokens"]),
-                )
-            )  # fmt: skip
-        blocks.append(table(("group", "asked", "achieved", "", "tokens", "epochs", "available tokens"), rows))
-        if mixture["missing_tokens"]:
-            missing = count(mixture["missing_tokens"])
-            blocks.append(tag("p", f"{missing} tokens are missing: every group is at its cap.", class_="quiet"))
+        says = (
+            "The mixture: the bar is the share achieved, the mark what was asked for. "
+            "A document is there as often as its group has epochs."
+        )
     else:
-        total = sum(source["tokens"] for source in stats["sources"].values()) or 1
-        listed = [
-            (name, count(each["kept"]), count(each["tokens"]), percent(each["tokens"], total), bar(each["tokens"] / total))
-            for name, each in stats["sources"].items()
-            if each["role"] == "training"
+        says = "No mixture was asked for: every document is there once."
+    missing = mixture["missing_tokens"] if mixture else 0
+    return join(
+        [
+            table(("split", *columns), splits, class_="slim"),
+            panels.note(says),
+            panels.long_table(heads, rows, _GROUPS, "groups"),
+            panels.note(f"{count(missing)} tokens are missing: every group is at its cap.") if missing else None,
         ]
-        blocks.append(table(("source", "documents", "tokens", "share", ""), listed))
-        blocks.append(tag("p", "No mixture was asked for: every document is there once.", class_="quiet"))
-    return join(blocks)
-
-
-def _overlap(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> Html:
-    note = tag(
-        "p",
-        "Each row is a rule; a cell's ink is the share of the documents failing it that fail the rule of the column too. "
-        "Rules are evaluated for every document, so nothing hides behind an earlier step.",
-        class_="quiet",
     )
-    return join([note, panels.overlap_matrix(panels.summed(audit, outputs, "overlap"))])
 
 
 def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
@@ -178,29 +199,45 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
         return tag("p", "No rule of this pipeline has a bound to move.", class_="quiet")
     console = tag(
         "div",
-        tag("p", tag("b", "", id="yield"), tag("span", "", id="yield-note")),
+        tag("p", tag("b", "", id="yield"), tag("span", "", id="yield-note"), role="status"),
+        tag(
+            "svg",
+            tag("rect", class_="soft", width="100%", height="100%"),
+            tag("rect", class_="solid", width="0", height="100%", id="yield-bar"),
+            tag("line", class_="aim", x1="0", x2="0", y1="-40%", y2="140%", id="yield-was"),
+            class_="bar",
+            aria_hidden="true",
+        ),
         tag("code", "", id="command"),
         tag("button", "Reset", type="button", id="reset"),
         class_="console",
         id="console",
-        role="status",
     )
-    note = tag(
-        "p",
-        "Drag a threshold: the number of documents that pass every rule follows. One moved threshold is exact; "
-        "several together are estimated on a sample of the run's documents, with the interval.",
-        class_="quiet",
+    note = panels.note(
+        "Drag a threshold's line, or focus its knob and use the arrow keys: the number of documents that pass every rule "
+        "follows. One moved threshold is exact; several together are estimated on a sample of the run's documents, with "
+        "the interval. Duplicates are removed after the rules, and are not counted here. Heights are square roots, so that "
+        "few are seen; axes are finer towards 0."
     )
-    return join([note, thresholds.legend(), console, thresholds.cards(run, found)])
+    full = len(found) == thresholds.MOST_SLIDERS
+    rest = panels.note(f"The first {len(found)} thresholds are shown.") if full else None
+    return join([note, cards.legend(), console, cards.cards(run, found), rest])
 
 
 def _settings(run: OpenedRun) -> Html:
     written = yaml.safe_dump(dict(run.record["pipeline"]), sort_keys=False, allow_unicode=True, width=100)
-    files = [(name, each["file"], count(each["bytes"])) for name, listed in run.record["inputs"].items() for each in listed]
-    more = f"The first {_FILES_SHOWN} of {count(len(files))} input files" if len(files) > _FILES_SHOWN else "Input files"
+    if len(written) > _SETTINGS_SHOWN:
+        written = written[:_SETTINGS_SHOWN] + "\n… the rest is in run.json\n"
+    files = [(name, each["file"], each["bytes"]) for name, listed in run.record["inputs"].items() for each in listed]
+    shown = [(name, named(file), count(size)) for name, file, size in files[:_FILES_SHOWN]]
+    more = (
+        f"The first {_FILES_SHOWN} of {count(len(files))} input files" if len(files) > _FILES_SHOWN else "Input files"
+    )
     return join(
         [
-            tag("details", tag("summary", "The pipeline, every default written out"), tag("pre", written, tabindex="0")),
-            tag("details", tag("summary", more), table(("source", "file", "bytes"), files[:_FILES_SHOWN])),
+            tag(
+                "details", tag("summary", "The pipeline, every default written out"), tag("pre", written, tabindex="0")
+            ),
+            tag("details", tag("summary", more), table(("source", "file", "bytes"), shown)),
         ]
     )

@@ -1,271 +1,200 @@
-"""The report's tables and small pictures: rules and their overlaps, languages, domains, lengths, duplicates, and the rest.
+"""The report's tables and small pictures: rules, languages, domains, scores, lengths, duplicates, and the rest.
 
-Knows the numbers of stats.json; computes no others than sums and shares of them.
+Knows what facts and rates say; counts nothing.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from curate.audit.report.html import Html, bar, count, join, percent, short, svg, table, tag
+from curate.audit.report import facts
+from curate.audit.report.html import Html, bar, count, join, named, percent, shortened, table, tag
+from curate.audit.report.losses import Loss, losses
+from curate.audit.report.pictures import Bar, histogram
 
-_DOMAINS_SHOWN = 30
-_LANGUAGES_SHOWN = 40
-_ITEMS_SHOWN = 40
-_MATRIX_RULES = 40
-_CELL = 18  # units of a cell of the matrix
-_LABEL = 280  # units of its row labels
-_TALL = 96
-_WIDE = 640
+_RULES_SHOWN = 100
+_RULES_OPEN = 25
+_MORE_SHOWN = 200
+"""Rows of a table, the folded ones included, that no other limit is set for."""
+SOURCES_NAMED = 6
+"""Sources whose own numbers a sentence gives."""
 
 Stats = Mapping[str, Any]
 
 
-def summed(audit: Stats, sources: Sequence[str], name: str) -> dict[str, Any]:
-    """One of the audit's counts over several sources."""
+def note(*children: str | None) -> Html:
+    """A sentence or two that say how to read a section."""
+    return tag("p", *children, class_="quiet")
 
-    def add(total: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
-        for key, value in other.items():
-            total[key] = add(total.get(key, {}), value) if isinstance(value, Mapping) else total.get(key, 0) + value
-        return total
 
-    total: dict[str, Any] = {}
-    for source in sources:
-        add(total, audit.get(source, {}).get(name, {}))
-    return total
+def long_table(heads: Sequence[str], rows: Sequence[Sequence[str]], at_once: int, what: str) -> Html:
+    """A table that can be sorted; rows beyond the first so many are folded."""
+    rows = rows[:_MORE_SHOWN]
+    if len(rows) <= at_once + 3:
+        return table(heads, rows, class_="sortable")
+    more = tag("summary", f"{count(len(rows) - at_once)} more {what}")
+    return join(
+        [
+            table(heads, rows[:at_once], class_="sortable"),
+            tag("details", more, table(heads, rows[at_once:], class_="sortable")),
+        ]
+    )
 
 
 def rules_table(sources: Stats) -> Html:
-    """Every rule: how many failed it, how many failed nothing else."""
-    rows: list[tuple[int, Sequence[str]]] = []
-    for name, source in sources.items():
-        for step in source["funnel"]:
-            for rule, each in step["rules"].items():
-                if each["failed"]:
-                    failed, alone, all_in = each["failed"], each["alone"], source["records"]
-                    cells = [
-                        rule, name, count(failed), percent(failed, all_in), count(alone),
-                        bar(failed / all_in, alone / all_in),
-                    ]  # fmt: skip
-                    rows.append((failed, cells))
-    rows.sort(key=lambda row: -row[0])
-    heads = ("rule", "source", "failed", "of records", "failed only this", "")
-    return table(heads, [cells for _, cells in rows], class_="sortable") if rows else _none("No record failed a rule.")
-
-
-def overlap_matrix(overlap: Mapping[str, Mapping[str, int]]) -> Html:
-    """Of those that fail the rule of a row, the share that also fails the rule of a column."""
-    order = sorted(overlap, key=lambda rule: (-overlap[rule].get(rule, 0), rule))[:_MATRIX_RULES]
-    if len(order) < 2:
-        return _none("Fewer than two rules failed anything: there is no overlap to show.")
-    cells = []
-    for i, first in enumerate(order):
-        every = overlap[first][first]
-        y = i * _CELL + 24
-        number = tag("tspan", f"  {i + 1}", class_="number")
-        cells.append(tag("text", first, number, x=_LABEL - 8, y=y + 13, text_anchor="end"))
-        cells.append(tag("text", str(i + 1), x=_LABEL + i * _CELL + _CELL / 2, y=16, text_anchor="middle", class_="number"))
-        for j, second in enumerate(order):
-            both = overlap[first].get(second, 0)
-            title = f"{count(both)} of {count(every)} that fail {first} also fail {second}"
-            cells.append(
-                tag(
-                    "g",
-                    tag("title", title),
-                    tag(
-                        "rect", x=_LABEL + j * _CELL + 0.5, y=y + 0.5, width=_CELL - 1, height=_CELL - 1,
-                        class_="self" if i == j else "cell", fill_opacity=round(both / every, 3) if i != j else 1,
-                    ),
-                    tag("rect", x=_LABEL + j * _CELL + 0.5, y=y + 0.5, width=_CELL - 1, height=_CELL - 1, class_="frame"),
-                )
-            )  # fmt: skip
-    width, height = _LABEL + len(order) * _CELL + 4, len(order) * _CELL + 28
-    size = {"width": width, "height": height}
-    picture = svg(width, height, *cells, role="img", aria_label="Overlap of rules", class_="matrix", **size)
-    pairs = sorted(
-        ((overlap[a].get(b, 0), a, b) for i, a in enumerate(order) for b in order[i + 1 :] if overlap[a].get(b)),
-        key=lambda pair: (-pair[0], pair[1:]),
-    )
-    listed = table(
-        ("rule", "and", "fail both", "of the first", "of the second"),
-        [
-            (a, b, count(both), percent(both, overlap[a][a]), percent(both, overlap[b][b]))
-            for both, a, b in pairs[:12]
-        ],
-    )  # fmt: skip
+    """Every rule: how many failed it, how many failed nothing else; what edits took; rules that nothing failed."""
+    every = facts.removals(sources)
+    failed = [row for row in every if row.failed]
+    if not failed:
+        return note("No record failed a rule.")
+    most = failed[0].failed
+    rows = [
+        (
+            named(row.rule, whose(row.source, sources)), count(row.failed), percent(row.failed, row.records),
+            count(row.alone), count(row.together), bar(row.failed / most, row.alone / most),
+        )
+        for row in failed[:_RULES_SHOWN]
+    ]  # fmt: skip
+    more = len(failed) - _RULES_SHOWN
+    idle = [row.rule for row in every if not row.failed]
+    heads = ("rule", "failed", "of records", "alone", "with others", "alone, and with others")
     return join(
         [
-            tag("div", picture, class_="scroll", tabindex="0"),
-            tag("details", tag("summary", "The largest overlaps as a table"), listed),
+            note(
+                "Alone: no other rule fails these, so without this one they would stay. "
+                "With others: dropped with or without it. ",
+                tag("span", class_="key solid"), "alone ", tag("span", class_="key soft"), "with others",
+            ),
+            long_table(heads, rows, _RULES_OPEN, "rules"),
+            note(f"{count(more)} more rules are in stats.json.") if more > 0 else None,
+            tag(
+                "details",
+                tag("summary", f"{count(len(idle))} rules that nothing failed"),
+                note(", ".join(map(shortened, idle[:_RULES_SHOWN]))),
+            ) if idle else None,
+            _edited(sources),
         ]
-    )
+    )  # fmt: skip
 
 
-def languages(found: Mapping[str, Mapping[str, int]]) -> Html:
-    """Documents and what was kept of them by language."""
-    total = sum(each["documents"] for each in found.values()) or 1
-    order = sorted(found, key=lambda name: (-found[name]["documents"], name))
-    rows = [_rate_row(name or "not identified", found[name], total) for name in order[:_LANGUAGES_SHOWN]]
-    return table(("language", "documents", "kept", "rate", "tokens", ""), rows, class_="sortable")
-
-
-def _rate_row(name: str, each: Mapping[str, int], total: int) -> list[str]:
-    documents, kept = each["documents"], each["kept"]
-    return [
-        name, count(documents), count(kept), percent(kept, documents), count(each["tokens"]),
-        bar(documents / total, kept / total),
-    ]  # fmt: skip
-
-
-def domains(found: Mapping[str, Mapping[str, int]]) -> Html:
-    """The most frequent domains, with how their rate of being kept differs from all."""
-    documents, kept = (sum(each[name] for each in found.values()) for name in ("documents", "kept"))
-    overall = kept / documents if documents else 0.0
-    order = sorted((name for name in found if name), key=lambda name: (-found[name]["documents"], name))[:_DOMAINS_SHOWN]
-    rows = []
-    for name in order:
-        each = found[name]
-        rows.append(
-            (
-                name, count(each["documents"]), count(each["kept"]), percent(each["kept"], each["documents"]),
-                _against(each["kept"], each["documents"], overall), count(each["tokens"]),
-            )
-        )  # fmt: skip
+def _edited(sources: Stats) -> Html | None:
+    rows = [
+        (named(edit, whose(source, sources)), count(chars), percent(chars, whole), bar(chars / whole if whole else 0))
+        for edit, source, chars, whole in facts.edited(sources)[: facts.SHOWN]
+    ]
     if not rows:
-        return _none("No record has an address.")
-    note = tag(
-        "p",
-        f"Overall {100 * overall:.1f} % is kept. The line is each domain's rate with its 95 % interval (Wilson); "
-        "the mark is the rate of all. A line that clears the mark is treated unlike the rest.",
-        class_="quiet",
-    )
-    heads = ("domain", "documents", "kept", "rate", "against all", "tokens")
-    return join([note, table(heads, rows, class_="sortable")])
+        return None
+    heads = ("edit", "characters removed", "of the source's text", "share")
+    return tag("details", tag("summary", "What edits cut out of documents"), table(heads, rows, class_="sortable"))
 
 
-def _against(kept: int, documents: int, overall: float) -> Html:
-    low, high = wilson(kept, documents)
-    kind = "low" if high < overall else "high" if low > overall else "same"
-    return tag(
-        "svg",
-        tag("line", x1="0%", x2="100%", y1="50%", y2="50%", class_="rail"),
-        tag("line", x1=f"{100 * low:.1f}%", x2=f"{100 * high:.1f}%", y1="50%", y2="50%", class_=f"interval {kind}"),
-        tag("circle", cx=f"{100 * kept / documents:.1f}%", cy="50%", r=3, class_=kind),
-        tag("line", x1=f"{100 * overall:.1f}%", x2=f"{100 * overall:.1f}%", y1="15%", y2="85%", class_="overall"),
-        class_="bar",
-        aria_hidden="true",
-    )
+def whose(source: str, sources: Stats) -> Html | None:
+    """Whose it is, where there is more than one it could be of."""
+    return tag("small", f" · {source}", class_="of") if len(sources) > 1 else None
 
 
-def wilson(part: int, whole: int, z: float = 1.959964) -> tuple[float, float]:
-    """The 95 % interval of a share (Wilson 1927); `z` is the normal quantile."""
-    if not whole:
-        return 0.0, 1.0
-    share, square = part / whole, z * z
-    middle = (share + square / (2 * whole)) / (1 + square / whole)
-    half = z * math.sqrt(share * (1 - share) / whole + square / (4 * whole * whole)) / (1 + square / whole)
-    return max(0.0, middle - half), min(1.0, middle + half)
-
-
-def histogram(heights: Sequence[tuple[str, int, int]], caption: str, *, root: bool = False) -> Html:
-    """Bars of (label, number, a part of it); labels below where they fit. `root`: heights are square roots."""
-    if not heights:
-        return _none("Nothing to count here.")
-    most = max(number for _, number, _ in heights) or 1
-    width = _WIDE / len(heights)
-    every = max(1, math.ceil(len(heights) / 8))
-    parts = []
-    for place, (label, number, part) in enumerate(heights):
-        x = place * width
-        bars = [
-            tag("rect", x=x + 1, y=_TALL - tall, width=max(width - 2, 1), height=tall, class_=kind)
-            for tall, kind in ((_height(number / most, root), "every"), (_height(part / most, root), "alone"))
-            if tall
-        ]
-        title = f"{label}: {count(number)}" + (f", of them {count(part)} kept" if part else "")
-        parts.append(tag("g", tag("title", title), *bars))
-        if place % every == 0:
-            parts.append(tag("text", label, x=x + width / 2, y=_TALL + 17, text_anchor="middle"))
-    axis = tag("line", x1=0, x2=_WIDE, y1=_TALL, y2=_TALL, class_="axis")
-    picture = svg(_WIDE, _TALL + 24, *parts, axis, role="img", aria_label=caption)
-    return tag("figure", tag("div", picture, class_="plot"), tag("figcaption", caption))
-
-
-def _height(share: float, root: bool) -> float:
-    return _TALL * (math.sqrt(share) if root else share)
-
-
-def lengths(found: Mapping[str, int]) -> Html:
+def lengths(audit: Stats, stats: Stats) -> Html:
     """Tokens per kept document, by half octaves."""
-    if not found:
-        return _none("Nothing was tokenized.")
-    places = range(min(map(int, found)), max(map(int, found)) + 1)
-    return histogram(
-        [(short(round(2 ** (place / 2))), found.get(str(place), 0), 0) for place in places],
-        "Kept documents by their number of tokens; each bar is half a doubling wide.",
+    bars = [Bar(label, number) for label, number in facts.lengths(audit)]
+    if not bars:
+        return note("Nothing was tokenized.")
+    listed = [(name, stats["sources"][name]) for name in facts.outputs(stats)]
+    means = ", ".join(
+        f"{name} {each['tokens'] / each['kept']:,.0f}" for name, each in listed[:SOURCES_NAMED] if each["kept"]
     )
+    caption = f"Kept documents by their number of tokens; each bar is half a doubling wide. Means: {means}."
+    return histogram(bars, caption)
 
 
-def scores(found: Mapping[str, Mapping[str, int]]) -> Html:
-    """Quality scores, of all and of those kept."""
-    every, kept = found.get("all", {}), found.get("kept", {})
-    if not every:
-        return _none("No quality classifier scored this run.")
-    steps = []
-    for place in range(0, max(map(int, every)) + 1, 2):
-        number, part = (sum(side.get(str(i), 0) for i in (place, place + 1)) for side in (every, kept))
-        steps.append((f"{place / 100:.2f}", number, part))
-    return histogram(steps, "Documents by quality score; darker, those kept. Heights are square roots.", root=True)
+def scores(audit: Stats, sources: Stats) -> Html:
+    """Quality scores, of all and of those kept, and how well the classifier tells what it was not trained on."""
+    bars = [Bar(*row) for row in facts.scores(audit)]
+    if not bars:
+        return note("No quality classifier scored this run.")
+    caption = "Documents by quality score, ranges narrower towards 0 and 1. Heights are square roots."
+    key = note(
+        tag("span", class_="key kept"), "kept in the end ", tag("span", class_="key kept-soft"), "dropped by any step"
+    )  # fmt: skip
+    rows = [(what, source, f"{value:.3f}" if isinstance(value, float) else count(value) if isinstance(value, int) else value)
+            for source, what, value in facts.classifiers(sources)[:facts.SHOWN]]  # fmt: skip
+    held = table(("classifier", "source", ""), rows, class_="slim") if rows else None
+    return join([key, histogram(bars, caption, root=True, split=True), held])
 
 
 def duplicates(found: Mapping[str, Mapping[str, int]]) -> Html:
     """Kinds of duplicates, how large clusters are, how alike duplicates are to what survives."""
-    kinds, clusters, similar = (found.get(name, {}) for name in ("kinds", "clusters", "jaccard"))
+    kinds = found.get("kinds", {})
     if not kinds:
-        return _none("No duplicate was removed.")
-    sizes: dict[str, int] = {}
-    for size, number in sorted(clusters.items(), key=lambda item: int(item[0])):
-        label = size if int(size) <= 8 else f"{1 << (int(size).bit_length() - 1)}+"
-        sizes[label] = sizes.get(label, 0) + number
-    low = min(map(int, similar), default=0)
-    by_likeness = [(f"{place / 100:.2f}", similar.get(str(place), 0), 0) for place in range(low, 101)]
+        return note("No duplicate was removed.")
+    clusters = [Bar(*row) for row in facts.clusters(found.get("clusters", {}))]
+    alike = [Bar(*row) for row in facts.similarities(found.get("jaccard", {}))]
     return join(
         [
             table(("how", "removed"), [(kind, count(number)) for kind, number in kinds.items()], class_="slim"),
-            histogram([(label, number, 0) for label, number in sizes.items()], "Clusters by their number of documents."),
-            histogram(by_likeness, "Removed documents by their Jaccard similarity to the survivor."),
+            tag(
+                "div",
+                histogram(clusters, "Clusters of copies by their number of documents, the survivor included.")
+                if clusters else None,
+                histogram(alike, "Removed documents by their Jaccard similarity to the survivor.") if alike else None,
+                class_="pair",
+            ),
         ]
-    )
+    )  # fmt: skip
 
 
 def personal_data(found: Mapping[str, Mapping[str, int]]) -> Html:
     """Counts by type; never a value."""
-    rows = [(kind, count(each["found"]), count(each["documents"])) for kind, each in sorted(found.items())]
+    order = sorted(found, key=lambda kind: (-found[kind]["found"], kind))
+    rows = [(kind, count(found[kind]["found"]), count(found[kind]["documents"])) for kind in order]
     if not rows:
-        return _none("No personal data was looked for or found.")
-    return table(("type", "found", "documents"), rows, class_="slim")
+        return note("No personal data was looked for or found.")
+    return join(
+        [
+            note("Counted and replaced in the texts; the values are stored nowhere."),
+            table(("type", "found", "documents"), rows, class_="slim"),
+        ]
+    )
 
 
 def contamination(found: Mapping[str, int]) -> Html:
     """Documents that hold evaluation items."""
-    rows = [(name, count(number)) for name, number in sorted(found.items(), key=lambda item: (-item[1], item[0]))]
+    rows = [
+        (named(name), count(number)) for name, number in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+    ]
     if not rows:
-        return _none("No evaluation item was looked for or found.")
-    return table(("evaluation items", "matches"), rows[:_ITEMS_SHOWN], class_="slim")
+        return note("No evaluation item was looked for or found.")
+    return join(
+        [
+            note(
+                "A match is an evaluation item in a document. The passages are in contamination.json beside this file."
+            ),
+            table(("evaluation set", "matches"), rows[: facts.SHOWN], class_="slim"),
+        ]
+    )
+
+
+_KINDS = {
+    "damaged": "Damaged: could not be read",
+    "quarantined": "Quarantined: the page broke a limit or its extractor",
+    "no page": "No page: read, and holds no text to use",
+    "read all the same": "Stored otherwise than declared, and read all the same",
+    "only counted": "Only counted",
+}
 
 
 def damage(sources: Stats) -> Html:
     """What could not be read or extracted, and records of kinds that hold no page."""
-    rows: list[Sequence[str]] = []
-    for name, source in sources.items():
-        for step in source["funnel"]:
-            if step["step"] in ("read", "extract"):
-                rows += [(rule, name, count(each["failed"])) for rule, each in step["rules"].items() if each["failed"]]
-        rows += [(f"other record: {kind}", name, count(number)) for kind, number in source["other_records"].items()]
-    return table(("what", "source", "records"), rows, class_="slim") if rows else _none("Nothing was damaged.")
+    found = losses(sources)
+    parts = []
+    for kind, title in _KINDS.items():
+        rows = [_loss(loss, sources) for loss in found if loss.kind == kind][: facts.SHOWN]
+        if rows:
+            parts += [tag("h3", title), table(("what", "number", "unit"), rows, class_="slim")]
+        elif kind in ("damaged", "quarantined"):
+            parts += [tag("h3", title), note("Nothing.")]
+    return join(parts)
 
 
-def _none(text: str) -> Html:
-    return tag("p", text, class_="quiet")
+def _loss(loss: Loss, sources: Stats) -> tuple[str, ...]:
+    return named(loss.what, whose(loss.source, sources)), count(loss.number), loss.unit

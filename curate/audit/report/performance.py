@@ -6,11 +6,12 @@ import json
 from pathlib import Path
 from typing import Any
 
-from curate.audit.report.html import Html, bar, count, table, tag
+from curate.audit.report.html import Html, bar, count, join, table, tag
 
 
 def stage_times(folder: Path) -> list[dict[str, Any]]:
-    """Per stage in order of its first task: tasks, seconds, CPU seconds, the greatest peak of memory in bytes.
+    """Per stage in order of its first task: tasks, seconds, CPU seconds, the greatest peak of memory in bytes,
+    and documents per second of one worker.
 
     A task that was run more than once counts as it was last.
     """
@@ -26,12 +27,14 @@ def stage_times(folder: Path) -> list[dict[str, Any]]:
             task = json.loads(line)
             tasks[task["stage"], task["label"]] = task
         documents = sum(each["documents"] for each in listed if each["name"] == stage)
+        spent = sum(task["seconds"] for task in tasks.values())
         stages.append(
             {
                 "stage": stage, "tasks": len(tasks), "documents": documents,
-                "seconds": sum(task["seconds"] for task in tasks.values()),
+                "seconds": spent,
                 "cpu": sum(task["cpu"] for task in tasks.values()),
                 "peak": max(task["peak"] for task in tasks.values()),
+                "rate": documents / spent if documents and spent else None,
             }
         )  # fmt: skip
     return stages
@@ -45,12 +48,24 @@ def panel(folder: Path) -> Html:
     longest = max(each["seconds"] for each in stages) or 1
     rows = [
         (
-            each["stage"], count(each["tasks"]), f"{each['seconds']:.2f} s", f"{each['cpu']:.2f} s",
+            each["stage"], count(each["tasks"]), seconds(each["seconds"]), seconds(each["cpu"]),
+            count(each["rate"]) if each["rate"] else "", f"{each['peak'] / 1e6:,.0f} MB",
             bar(each["seconds"] / longest, each["cpu"] / longest),
-            count(each["documents"] / each["seconds"]) if each["documents"] and each["seconds"] else "",
-            f"{each['peak'] / 1e6:,.0f} MB",
         )
         for each in stages
     ]  # fmt: skip
-    heads = ("stage", "tasks", "time of all tasks", "of it CPU", "", "documents/s and worker", "peak memory")
-    return table(heads, rows)
+    whole, cpu = (sum(each[name] for each in stages) for name in ("seconds", "cpu"))
+    heads = ("stage", "tasks", "time", "of it CPU", "documents/s per worker", "peak memory", "CPU, and waiting")
+    note = tag(
+        "p",
+        f"{seconds(whole)} of work, {seconds(cpu)} of it on a CPU: all tasks added up, however many ran at once. ",
+        tag("span", class_="key kept"), "on a CPU ",
+        tag("span", class_="key kept-soft"), "waiting for files, others or a core",
+        class_="quiet",
+    )  # fmt: skip
+    return join([note, table(heads, rows, class_="sortable")])
+
+
+def seconds(number: float) -> str:
+    """A time as a person says it; sorted as its seconds are."""
+    return f"{number:,.2f} s" if number < 100 else f"{number:,.0f} s"

@@ -13,15 +13,54 @@
     root.dataset.theme = dark ? "light" : "dark";
   });
 
+  // Contents: the section that is read is marked, and in view.
+  const links = new Map(Array.from(document.querySelectorAll("nav a"), (link) => [link.hash.slice(1), link]));
+  const strip = document.querySelector("nav > div");
+  const seen = new IntersectionObserver((entries) => {
+    for (const { target, isIntersecting } of entries) {
+      if (!isIntersecting) continue;
+      for (const [name, link] of links) {
+        if (name === target.id) link.setAttribute("aria-current", "true");
+        else link.removeAttribute("aria-current");
+      }
+      const link = links.get(target.id);
+      strip.scrollLeft = link.offsetLeft - strip.clientWidth / 2 + link.offsetWidth / 2;
+    }
+  }, { rootMargin: "-30% 0px -65% 0px" });
+  for (const section of document.querySelectorAll("main > section")) seen.observe(section);
+
+  // Languages: a code's name, where the browser knows it.
+  try {
+    const names = new Intl.DisplayNames(["en"], { type: "language", fallback: "none" });
+    for (const cell of document.querySelectorAll("[data-language]")) {
+      const code = cell.dataset.language, name = /^[a-z]{2,3}$/.test(code) ? names.of(code) : undefined;
+      if (!name) continue;
+      const more = document.createElement("small");
+      more.textContent = ` ${name}`;
+      cell.firstChild.after(more);
+    }
+  } catch { /* codes alone are enough */ }
+
+  // Paper: what is folded is opened, but for texts and settings.
+  const folded = new Set();
+  addEventListener("beforeprint", () => {
+    for (const each of document.querySelectorAll("main details:not([open])")) {
+      if (each.closest(".card, #settings")) continue;
+      folded.add(each);
+      each.open = true;
+    }
+  });
+  addEventListener("afterprint", () => { for (const each of folded) each.open = false; folded.clear(); });
+
   // Tables: sorted by a click on a heading.
   const value = (cell) => {
     const text = (cell ? cell.textContent : "").trim();
-    const parsed = parseFloat(text.replace(/[,\s%]/g, ""));
-    return Number.isNaN(parsed) || !/^[-−±]?\d/.test(text) ? text : parsed;
+    const parsed = parseFloat(text.replace(/[<,\s%]/g, "").replace("−", "-"));
+    return Number.isNaN(parsed) || !/^[-−±<]?\s?\d/.test(text) ? text : parsed;
   };
   for (const table of document.querySelectorAll("table.sortable")) {
     table.querySelectorAll("thead th").forEach((head, column) => {
-      if (!head.textContent) return;
+      if (head.classList.contains("pic")) return;
       const button = document.createElement("button");
       button.type = "button";
       button.textContent = head.textContent;
@@ -36,6 +75,39 @@
         if (down) rows.reverse();
         body.append(...rows.map(([, row]) => row));
       });
+    });
+  }
+
+  // Overlaps: what a cell says, by pointer or arrow keys.
+  const cells = document.getElementById("overlap-cells");
+  if (cells) {
+    const { rules, both } = data.overlap, said = document.getElementById("overlap-said");
+    const cursor = document.getElementById("overlap-cursor");
+    const size = Number(cells.dataset.cell), head = Number(cells.dataset.head);
+    let row = 0, column = 0;
+    const say = (i, j) => {
+      [row, column] = [i, j].map((place) => Math.min(rules.length - 1, Math.max(0, place)));
+      cursor.setAttribute("x", column * size);
+      cursor.setAttribute("y", head + row * size);
+      cursor.classList.add("on");
+      const every = both[row][row], some = both[row][column];
+      said.textContent = row === column
+        ? `${number(every)} documents fail ${rules[row]}.`
+        : `Of ${number(every)} documents that fail ${rules[row]}, ${number(some)} (${(100 * some / every).toFixed(1)} %) also fail ${rules[column]}.`;
+    };
+    const point = (event) => {
+      const box = cells.getBoundingClientRect();
+      const y = Math.floor((event.clientY - box.top - head) / size);
+      if (y >= 0) say(y, Math.floor((event.clientX - box.left) / size));
+    };
+    cells.addEventListener("pointermove", point);
+    cells.addEventListener("click", point);
+    cells.addEventListener("focus", () => { if (cells.matches(":focus-visible")) say(row, column); });
+    cells.addEventListener("keydown", (event) => {
+      const step = { ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1] }[event.key];
+      if (!step) return;
+      event.preventDefault();
+      say(row + step[0], column + step[1]);
     });
   }
 
@@ -67,22 +139,32 @@
   };
 
   const show = document.getElementById("yield"), note = document.getElementById("yield-note");
-  const command = document.getElementById("command");
+  const command = document.getElementById("command"), bar = document.getElementById("yield-bar");
+  const was = document.getElementById("yield-was");
+  const share = (total) => `${(100 * total / Math.max(1, data.documents)).toFixed(2)}%`;
+  for (const end of ["x1", "x2"]) was.setAttribute(end, share(data.passed));
   const moved = () => data.sliders.filter((slider) => at(slider) !== slider.own);
+  const signed = (change) => `${change < 0 ? "−" : "+"}${number(Math.abs(change))}`;
   const update = () => {
     const changed = moved();
+    let total;
     if (changed.length < 2) {
-      const total = changed.length ? exact(changed[0]) : data.passed;
-      const change = total - data.passed;
+      total = changed.length ? exact(changed[0]) : data.passed;
       show.textContent = `${number(total)} documents pass every rule`;
-      note.textContent = changed.length ? `exact, ${change < 0 ? "−" : "+"}${number(Math.abs(change))}` : "as the run decided";
+      note.textContent = changed.length ? `exact, ${signed(total - data.passed)}` : "as the run decided";
+    } else if (!data.sample.fixed.length) {
+      show.textContent = "The run's sample is gone";
+      note.textContent = "several thresholds are counted by the command below";
+      total = data.passed;
     } else {
       const { best, low, high, n, whole } = estimate();
+      total = best;
       show.textContent = `${whole ? "" : "about "}${number(best)} documents pass every rule`;
       note.textContent = whole
         ? "counted on every document"
         : `between ${number(low)} and ${number(high)} (95 %, from a sample of ${number(n)})`;
     }
+    bar.setAttribute("width", share(total));
     const sets = changed.map((slider) => `--set ${slider.key}=${written(slider.values[at(slider)])}`);
     command.textContent = changed.length ? `curate whatif ${data.run} ${sets.join(" ")}` : "";
   };
@@ -94,19 +176,60 @@
     slider.outside.setAttribute("width", slider.side === "min" ? x : data.width - x);
     const change = slider.keeps[at(slider)] - slider.keeps[slider.own];
     const sign = slider.side === "min" ? (slider.exclusive ? ">" : "≥") : slider.exclusive ? "<" : "≤";
-    const alone = change ? `${change < 0 ? "−" : "+"}${number(Math.abs(change))} documents` : "as the run decided";
+    const alone = at(slider) === slider.own ? "as the run decided" : `was ${written(slider.bound)}, ${signed(change)} documents`;
     slider.output.textContent = `${sign} ${written(bound)}: ${alone}`;
     slider.input.setAttribute("aria-valuetext", slider.output.textContent);
     slider.card.classList.toggle("moved", at(slider) !== slider.own);
   };
+  const move = (slider, to) => {
+    if (to === at(slider)) return;
+    slider.input.value = to;
+    place(slider);
+    update();
+  };
+
+  // The line itself is dragged. A finger that scrolls the page moves nothing; one that taps or drags across does.
+  const grab = (slider) => {
+    const picture = slider.picture;
+    let before = null;
+    const follow = (event) => {
+      const box = picture.getBoundingClientRect();
+      const x = ((event.clientX - box.left) / box.width) * data.width;
+      let best = 0;
+      slider.x.forEach((each, index) => { if (Math.abs(each - x) < Math.abs(slider.x[best] - x)) best = index; });
+      move(slider, best);
+    };
+    picture.addEventListener("pointerdown", (event) => {
+      if (event.button) return;
+      before = at(slider);
+      picture.setPointerCapture(event.pointerId);
+      if (event.pointerType === "mouse") follow(event);
+    });
+    picture.addEventListener("pointermove", (event) => { if (before !== null) follow(event); });
+    picture.addEventListener("pointerup", () => { before = null; });
+    picture.addEventListener("pointercancel", () => { if (before !== null) move(slider, before); before = null; });
+    picture.addEventListener("click", (event) => { follow(event); slider.input.focus({ preventScroll: true }); });
+  };
+
+  // The knob sits on the line: the slider reaches from its first place to its last.
+  const knob = 22;
+  const align = (slider) => {
+    const first = slider.x[0] / data.width, last = slider.x[slider.x.length - 1] / data.width;
+    slider.input.style.width = `calc(${100 * (last - first)}% + ${knob}px)`;
+    slider.input.style.marginLeft = `calc(${100 * first}% - ${knob / 2}px)`;
+  };
+
   for (const slider of data.sliders) {
     slider.input = byName("slider", slider.name);
     slider.output = byName("output", slider.name);
     slider.line = byName("bound", slider.name);
     slider.outside = byName("outside", slider.name);
     slider.card = slider.input.closest(".card");
+    slider.picture = slider.line.closest("svg");
     slider.own = at(slider);
     slider.input.addEventListener("input", () => { place(slider); update(); });
+    align(slider);
+    grab(slider);
     place(slider);
   }
   document.getElementById("reset").addEventListener("click", () => {

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from curate.audit.report.html import Html, count, join, percent, svg, tag
+from curate.audit.report.html import Html, count, join, named, percent, svg, tag
 
 _TALL = 46  # height of a step that drops, in units of the picture
 _FLAT = 14  # of one that drops nothing
@@ -22,7 +22,7 @@ def river(name: str, source: Mapping[str, Any]) -> Html:
     records = source["records"]
     head = tag(
         "header",
-        tag("h3", name),
+        tag("h3", named(name)),
         tag(
             "p",
             f"{count(source['files'])} {'file' if source['files'] == 1 else 'files'}, "
@@ -35,23 +35,37 @@ def river(name: str, source: Mapping[str, Any]) -> Html:
     kept, tokens = source["kept"], source["tokens"]
     end = tag(
         "div",
-        tag("span", "kept", class_="step"),
-        tag("span", tag("b", count(kept)), " documents, ", tag("b", count(tokens)), " tokens", class_="outcome"),
+        tag("span", "kept", class_="step", role="rowheader"),
+        tag(
+            "span", tag("b", count(kept)), " documents (", percent(kept, records), " of the records), ",
+            tag("b", count(tokens)), " tokens", class_="outcome", role="cell",
+        ),
         class_="reach end",
         role="row",
+    )  # fmt: skip
+    heads = tag(
+        "div",
+        *(tag("span", text, class_=kind, role="columnheader") for text, kind in _HEADS),
+        class_="reach heads",
+        role="row",
     )
-    return tag("section", head, tag("div", join(rows), end, class_="river", role="table"), class_="source")
+    return tag("section", head, tag("div", heads, join(rows), end, class_="river", role="table"), class_="source")
+
+
+_HEADS = (("step", "step"), ("still in", "water"), ("dropped here", "off"), ("left", "left"))
 
 
 def _step(step: Mapping[str, Any], records: int) -> Html:
     dropped = step["dropped"]
     rules = sorted(step["rules"].items(), key=lambda item: (-item[1]["failed"], item[0]))
-    shown = [f"{rule.partition('/')[2]} {count(each['failed'])}" for rule, each in rules[:_SHOWN_RULES] if each["failed"]]
+    shown = [
+        f"{rule.partition('/')[2]} {count(each['failed'])}" for rule, each in rules[:_SHOWN_RULES] if each["failed"]
+    ]
     more = len([None for _, each in rules[_SHOWN_RULES:] if each["failed"]])
     why = " · ".join([*shown, f"{more} more rules"] if more else shown)
     return tag(
         "div",
-        tag("span", step["step"], class_="step", role="rowheader"),
+        tag("span", named(step["step"]), class_="step", role="rowheader"),
         tag("div", _picture(step["in"], step["kept"], records), class_="water", role="cell"),
         tag(
             "span",

@@ -35,8 +35,15 @@ _PATTERNS: tuple[tuple[str, str, int], ...] = (
 )
 
 
-def spans(metric: str, text: str) -> Spans:
-    """(start, end) of what a metric, or an expression of metrics, counts in a text; ascending, none overlapping."""
+_AT_LEAST: tuple[tuple[str, str, int], ...] = (("mean_word_length", r"(?<!\S)\S{1,2}(?!\S)", 0),)
+"""Of metrics whose minimum is missed by other passages than their maximum."""
+
+
+def spans(metric: str, text: str, side: str = "max") -> Spans:
+    """(start, end) of what a metric, or an expression of metrics, counts in a text; ascending, none overlapping.
+
+    `side` is the bound that is looked at: what makes a mean small is not what makes it large.
+    """
     repeated = re.search(r"(top|duplicate|dupe)_(\d+)grams?", metric)
     found: Iterator[tuple[int, int]]
     if repeated:
@@ -47,7 +54,8 @@ def spans(metric: str, text: str) -> Spans:
     elif "duplicate_lines" in metric:
         found = _repeats(text, r"[^\n]*\S[^\n]*")
     else:
-        pattern = next(((pattern, flags) for name, pattern, flags in _PATTERNS if re.search(name, metric)), None)
+        patterns = (*(_AT_LEAST if side == "min" else ()), *_PATTERNS)
+        pattern = next(((pattern, flags) for name, pattern, flags in patterns if re.search(name, metric)), None)
         found = (match.span() for match in re.finditer(pattern[0], text, pattern[1])) if pattern else iter(())
     return _merged(found)
 

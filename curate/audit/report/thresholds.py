@@ -1,4 +1,4 @@
-"""Each threshold on its metric's distribution, to be dragged: pictures, and the numbers that a drag looks up.
+"""The thresholds that can be dragged, and the numbers that a drag looks up.
 
 Knows histograms and samples; the page's script does the dragging.
 """
@@ -6,7 +6,7 @@ Knows histograms and samples; the page's script does the dragging.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,16 +14,16 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.audit.edges import edges
-from curate.audit.opened import OpenedRun
-from curate.audit.report.examples import examples
-from curate.audit.report.html import Html, count, join, short, svg, tag
-from curate.audit.rules import bounds
 
-_BARS = 64
-_WIDE, _HIGH = 640, 120
+WIDE = 640
+"""Units across a picture."""
 _WHOLE_UP_TO = 100  # from here on edges are whole numbers, and bins between them do not tell
-_MOST_STEPS = 320
-"""Places that a slider can take: the bound of the run is always one of them."""
+_MOST_VALUES = 100_000
+"""Values of the sample that the page holds, of all rules together: it is the smallest draws that stay."""
+_MOST_STEPS, _LEAST_STEPS, _ALL_STEPS = 320, 40, 16_000
+"""Places that a slider can take, fewer where there are many sliders; the bound of the run is always one of them."""
+MOST_SLIDERS = 250
+"""Thresholds that a page has room for."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +38,15 @@ class Slider:
     nearest: Mapping[str, Any]
     at: npt.NDArray[np.float64]
     """The edges that the counts' bins lie between."""
+    steps: int = _MOST_STEPS
+    """Places that it can take, about."""
+    again: int = 0
+    """Which of several it is where sources bound a rule differently."""
 
     @property
     def name(self) -> str:
         """A name for the page."""
-        return f"{self.rule}.{self.side}".replace("/", "-")
+        return f"{self.rule}.{self.side}".replace("/", "-") + (f"-{self.again}" if self.again else "")
 
 
 def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
@@ -60,7 +64,7 @@ def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
                 mine = nearest.setdefault(key, {}).setdefault(side, [])
                 mine.extend(listed)
                 mine.sort()
-    found = []
+    found: list[Slider] = []
     for (rule, low, high), numbers in merged.items():
         at = edges([bound for bound in (low, high) if bound is not None])
         if all(bound is None or bound == int(bound) for bound in (low, high)) and _whole(at, numbers["values"]):
@@ -70,8 +74,11 @@ def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
         for side, bound in (("min", low), ("max", high)):
             if bound is not None and numbers["values"]:
                 setting = numbers["key"] if numbers["whole_key"] else f"{numbers['key']}.{side}"
-                found.append(Slider(rule, side, setting, bound, numbers, nearest.get((rule, low, high), {}), at))
-    return found
+                again = len([None for other in found if (other.rule, other.side) == (rule, side)])
+                near = nearest.get((rule, low, high), {})
+                found.append(Slider(rule, side, setting, bound, numbers, near, at, again=again))
+    steps = max(_LEAST_STEPS, min(_MOST_STEPS, _ALL_STEPS // max(1, len(found))))
+    return [replace(slider, steps=steps) for slider in found[:MOST_SLIDERS]]
 
 
 def _whole(at: npt.NDArray[np.float64], sparse: Mapping[str, int]) -> bool:
@@ -96,7 +103,8 @@ def _thinned(at: npt.NDArray[np.float64], keep: npt.NDArray[np.bool_], sparse: M
     return merged
 
 
-def _dense(sparse: Mapping[str, int], length: int) -> npt.NDArray[np.int64]:
+def dense(sparse: Mapping[str, int], length: int) -> npt.NDArray[np.int64]:
+    """{bin: count} as an array of so many bins."""
     dense = np.zeros(length, np.int64)
     for place, number in sparse.items():
         dense[int(place)] = number
@@ -114,8 +122,7 @@ class Scale:
 
     def x(self, edge: float) -> float:
         """Where an edge, by number, lies in the picture."""
-        return _WIDE * (edge - self.first + 0.5) / (self.last - self.first + 1)
-
+        return WIDE * (edge - self.first + 0.5) / (self.last - self.first + 1)
 
     def border(self, edge: float, slider: Slider) -> float:
         """Where what a bound at this edge keeps ends: an edge is a bin of its own, and is kept or not."""
@@ -130,107 +137,19 @@ def scale(slider: Slider) -> Scale:
     own = int(np.searchsorted(at, slider.bound))
     first = max(0, min(min(used) // 2, own) - 1)
     last = min(len(at) - 1, max((max(used) + 1) // 2, own) + 1)
-    step = max(1, -(-(last - first + 1) // _MOST_STEPS))
+    step = max(1, -(-(last - first + 1) // slider.steps))
     places = np.unique([*range(first, last + 1, step), own, last])
     return Scale(at, first, last, places)
 
 
-def card(run: OpenedRun, slider: Slider) -> Html:
-    """A rule's distribution, its threshold, a slider, and texts on either side of it."""
-    spread = scale(slider)
-    own = int(np.searchsorted(spread.at[spread.places], slider.bound))
-    numbers = slider.numbers
-    must = bounds(numbers["low"], numbers["high"], numbers["exclusive"])
-    shown = examples(run, numbers["metric"], slider.nearest)
-    return tag(
-        "article",
-        tag("h4", slider.rule, tag("small", f"{numbers['metric']} {must}")),
-        _picture(slider, spread),
-        tag(
-            "input", type="range", min=0, max=len(spread.places) - 1, value=own, step=1, data_slider=slider.name,
-            aria_label=f"{slider.rule}, {slider.side}", list=None,
-        ),
-        tag("output", "", data_output=slider.name),
-        tag("details", tag("summary", "Texts at the threshold"), shown) if shown else None,
-        class_="card",
-        id=f"rule-{slider.name}",
-    )  # fmt: skip
-
-
-def _picture(slider: Slider, spread: Scale) -> Html:
-    """Bars: all documents, and darker those that no other rule drops. Heights are square roots, so that few are seen."""
-    length = 2 * len(spread.at) + 1
-    low, high = 2 * spread.first, 2 * spread.last + 2
-    everything = _bars(_dense(slider.numbers["values"], length)[low:high])
-    passing = _bars(_dense(slider.numbers["others_pass"], length)[low:high])
-    most = max(1.0, float(everything.max()))
-    width = _WIDE / len(everything)
-    bars = []
-    for place, (total, part) in enumerate(zip(everything, passing, strict=True)):
-        for value, kind in ((total, "every"), (part, "alone")):
-            if value:
-                tall = max(1.0, _HIGH * float(np.sqrt(value / most)))
-                bars.append(
-                    tag("rect", x=place * width + 0.5, y=_HIGH - tall, width=max(width - 1, 0.5), height=tall, class_=kind)
-                )
-    x = spread.border(int(np.searchsorted(spread.at, slider.bound)), slider)
-    return tag(
-        "div",
-        svg(
-            _WIDE, _HIGH + 22,
-            tag("rect", x=0 if slider.side == "min" else x, y=0, width=x if slider.side == "min" else _WIDE - x,
-                height=_HIGH, class_="outside", data_outside=slider.name),
-            *bars,
-            tag("line", x1=0, x2=_WIDE, y1=_HIGH, y2=_HIGH, class_="axis"),
-            *_ticks(spread),
-            tag("line", x1=x, x2=x, y1=0, y2=_HIGH, class_="was"),
-            tag("line", x1=x, x2=x, y1=0, y2=_HIGH + 5, class_="bound", data_bound=slider.name),
-            role="img",
-            aria_label=f"Distribution of {slider.numbers['metric']}",
-        ),
-        class_="plot",
-    )  # fmt: skip
-
-
-def _bars(bins: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Bins put together into at most _BARS bars."""
-    together = max(2, -(-len(bins) // _BARS))
-    padded = np.concatenate([bins, np.zeros(-len(bins) % together, np.int64)])
-    return np.asarray(padded.reshape(-1, together).sum(axis=1))
-
-
-def _ticks(spread: Scale) -> list[Html]:
-    """Values below the axis."""
-    places = np.unique(np.linspace(spread.first, spread.last, 6).round().astype(int))
-    ticks = []
-    for number, place in enumerate(places):
-        anchor = "start" if not number else "end" if number == len(places) - 1 else "middle"
-        x = spread.x(int(place)) if anchor == "middle" else (0 if anchor == "start" else _WIDE)
-        ticks.append(tag("text", short(float(spread.at[place])), x=x, y=_HIGH + 17, text_anchor=anchor))
-    return ticks
-
-
-def cards(run: OpenedRun, found: list[Slider]) -> Html:
-    """The cards of all sliders, by step."""
-    steps = list(dict.fromkeys(slider.rule.partition("/")[0] for slider in found))
-    return join(
-        tag(
-            "details",
-            tag("summary", tag("h3", step)),
-            tag("div", *(card(run, slider) for slider in found if slider.rule.startswith(f"{step}/")), class_="cards"),
-            open=not number or len(found) < 24,
-            class_="step-cards",
-        )
-        for number, step in enumerate(steps)
-    )
-
-
-def script_data(audit: Mapping[str, Any], outputs: tuple[str, ...], found: list[Slider], sample: pa.Table) -> dict[str, Any]:
+def script_data(
+    audit: Mapping[str, Any], outputs: tuple[str, ...], found: list[Slider], sample: pa.Table
+) -> dict[str, Any]:
     """What the page's script needs: counts by place for one threshold moved, the sample for several."""
     listed = []
     for slider in found:
         spread = scale(slider)
-        others = _dense(slider.numbers["others_pass"], 2 * len(spread.at) + 1)
+        others = dense(slider.numbers["others_pass"], 2 * len(spread.at) + 1)
         inside = _inside_other_bound(others, spread.at, slider)
         listed.append(
             {
@@ -243,13 +162,14 @@ def script_data(audit: Mapping[str, Any], outputs: tuple[str, ...], found: list[
         )  # fmt: skip
     rules = list(dict.fromkeys(slider.rule for slider in found))
     known = [rule for rule in rules if rule in sample.column_names]
+    sample = sample.slice(0, _MOST_VALUES // max(1, len(known)))
     columns = {rule: [_sampled(value) for value in sample.column(rule).to_pylist()] for rule in known}
     return {
         "documents": sum(audit[source]["documents"] for source in outputs if source in audit),
         "passed": sum(audit[source]["passed"] for source in outputs if source in audit),
         "sliders": listed,
         "sample": {"fixed": [int(value) for value in sample.column("fixed").to_pylist()], "rules": columns},
-        "width": _WIDE,
+        "width": WIDE,
     }
 
 
@@ -282,15 +202,3 @@ def _keeps(inside: npt.NDArray[np.int64], place: int, slider: Slider) -> int:
     if slider.side == "min":
         return int(inside[2 * place + (2 if exclusive else 1) :].sum())
     return int(inside[: 2 * place + (1 if exclusive else 2)].sum())
-
-
-def legend() -> Html:
-    """What the pictures' colours mean."""
-    return tag(
-        "p",
-        tag("span", class_="key every"), "every document ",
-        tag("span", class_="key alone"), "no other rule drops it ",
-        tag("span", class_="key outside"), "outside the threshold. ",
-        f"Heights are square roots; at most {count(_BARS)} bars.",
-        class_="quiet legend",
-    )  # fmt: skip

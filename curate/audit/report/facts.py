@@ -1,0 +1,191 @@
+"""The rows that the report shows, on the page as in its tables: sums, shares and orders of what stats.json holds.
+
+Knows the numbers of stats.json; knows no markup.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+Stats = Mapping[str, Any]
+
+SHOWN = 40
+"""Languages, domains or evaluation sets that are listed, the most frequent of them."""
+PAIRS = 12
+"""Pairs of rules that are listed."""
+
+_SCORE_EDGES = (0, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 101)
+"""Hundredths between which scores are counted together: finer towards both ends, where classifiers put most of them."""
+_OCTAVE = 2  # bins of lengths per doubling
+_SINGLE_CLUSTERS = 8  # sizes up to which clusters are counted one by one
+
+
+def summed(audit: Stats, sources: Sequence[str], name: str) -> dict[str, Any]:
+    """One of the audit's counts over several sources."""
+
+    def add(total: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
+        for key, value in other.items():
+            total[key] = add(total.get(key, {}), value) if isinstance(value, Mapping) else total.get(key, 0) + value
+        return total
+
+    total: dict[str, Any] = {}
+    for source in sources:
+        add(total, audit.get(source, {}).get(name, {}))
+    return total
+
+
+def outputs(stats: Stats) -> tuple[str, ...]:
+    """The sources whose documents are output."""
+    return tuple(name for name, source in stats["sources"].items() if source["role"] == "training")
+
+
+class Removed(NamedTuple):
+    """What a rule fails, and how much of it nothing else does."""
+
+    rule: str
+    source: str
+    failed: int
+    alone: int
+    records: int
+
+    @property
+    def together(self) -> int:
+        """How many of them fail another rule too."""
+        return self.failed - self.alone
+
+
+def removals(sources: Stats) -> list[Removed]:
+    """Every rule of every source, those that fail most first; rules that nothing fails come last."""
+    found = [
+        Removed(rule, name, each["failed"], each["alone"], source["records"])
+        for name, source in sources.items()
+        for step in source["funnel"]
+        for rule, each in step["rules"].items()
+    ]
+    return sorted(found, key=lambda row: -row.failed)
+
+
+def edited(sources: Stats) -> list[tuple[str, str, int, int]]:
+    """(edit, source, characters removed, characters of the source's texts as extracted), most first."""
+    found = [
+        (edit, name, chars, source["chars"])
+        for name, source in sources.items()
+        for edit, chars in source["edited_chars"].items()
+        if chars
+    ]
+    return sorted(found, key=lambda row: (-row[2], row[:2]))
+
+
+def overlaps(overlap: Mapping[str, Mapping[str, int]]) -> list[tuple[str, str, int, int, int]]:
+    """(rule, another, failing both, failing the first, failing the second), most first."""
+    order = sorted(overlap, key=lambda rule: (-overlap[rule].get(rule, 0), rule))
+    pairs = [
+        (first, second, overlap[first][second], overlap[first][first], overlap[second][second])
+        for place, first in enumerate(order)
+        for second in order[place + 1 :]
+        if overlap[first].get(second)
+    ]
+    return sorted(pairs, key=lambda pair: (-pair[2], pair[:2]))
+
+
+def scores(found: Mapping[str, Mapping[str, int]]) -> list[tuple[str, int, int]]:
+    """(range of quality scores, documents, of them kept), from the lowest score to the highest that occurs."""
+    every, kept = ({int(place): number for place, number in found.get(side, {}).items()} for side in ("all", "kept"))
+    if not every:
+        return []
+    rows = []
+    for low, high in pairwise(_SCORE_EDGES):
+        number, part = (sum(side.get(place, 0) for place in range(low, high)) for side in (every, kept))
+        rows.append((f"{low / 100:g}–{min(high, 100) / 100:g}", number, part))
+    last = max(place for place, (_, number, _) in enumerate(rows) if number)
+    return rows[: last + 1]
+
+
+def classifiers(sources: Stats) -> list[tuple[str, str, float | int | str]]:
+    """(source, what, value) of each classifier that was trained: on what, and how well it tells what was held out."""
+    rows: list[tuple[str, str, float | int | str]] = []
+    for name, source in sources.items():
+        model = source.get("quality", {}).get("model") or {}
+        trained, held = model.get("trained_on", {}), model.get("held_out", {})
+        if "classifier" in model:
+            rows.append((name, "classifier", model["classifier"]))
+        for what, numbers in (("trained on", trained), ("held out", held.get("documents", {}))):
+            rows += [(name, f"{what} {kind} documents", numbers[kind]) for kind in _KINDS if kind in numbers]
+        for key, what in (
+            ("roc_auc", "held out, area under ROC"),
+            ("roc_auc_at_equal_length", "the same, texts of equal length"),
+            ("average_precision", "held out, average precision"),
+        ):
+            if isinstance(held.get(key), int | float):
+                rows.append((name, what, held[key]))
+        for key, number in held.get("baselines", {}).get("roc_auc", {}).items():
+            rows.append((name, f"area under ROC by {_BASELINES.get(key, key)}", number))
+    return rows
+
+
+_KINDS = ("positive", "negative")
+_BASELINES = {"length": "length alone", "register": "register alone", "both": "length and register"}
+
+
+def clusters(found: Mapping[str, int]) -> list[tuple[str, int]]:
+    """(documents in a cluster of copies, clusters), small ones first; large ones by doublings."""
+    sizes: dict[str, int] = {}
+    for size, number in sorted((int(size), number) for size, number in found.items()):
+        least = 1 << (size.bit_length() - 1)
+        label = str(size) if size <= _SINGLE_CLUSTERS else f"{max(least, _SINGLE_CLUSTERS + 1)}–{2 * least - 1}"
+        sizes[label] = sizes.get(label, 0) + number
+    return list(sizes.items())
+
+
+def similarities(found: Mapping[str, int]) -> list[tuple[str, int]]:
+    """(Jaccard similarity to the survivor, removed documents), by hundredths, without gaps."""
+    low = min(map(int, found), default=101)
+    return [(f"{place / 100:.2f}", found.get(str(place), 0)) for place in range(low, 101)]
+
+
+def lengths(found: Mapping[str, int]) -> list[tuple[str, int]]:
+    """(range of tokens, kept documents), each range half a doubling, without gaps."""
+    if not found:
+        return []
+    places = range(min(map(int, found)), max(map(int, found)) + 1)
+    rows = []
+    for place in places:
+        low, high = (math.ceil(2 ** (at / _OCTAVE) - 1e-9) for at in (place, place + 1))
+        rows.append((f"{low:,}" if high - low < 2 else f"{low:,}–{high - 1:,}", found.get(str(place), 0)))
+    return rows
+
+
+class Share(NamedTuple):
+    """A group of the mixture, or a source where none was asked for."""
+
+    group: str
+    asked: float | None
+    share: float
+    tokens: int
+    documents: int
+    epochs: float
+    available: int
+
+
+def shares(stats: Stats) -> list[Share]:
+    """Each group's share of the tokens: as asked, and as it is."""
+    mixture = stats.get("mixture")
+    if mixture:
+        weights = sum(group["weight"] or 0 for group in mixture["groups"].values()) or 1
+        return [
+            Share(
+                name, None if group["weight"] is None else group["weight"] / weights,
+                group["tokens"] / mixture["tokens"] if mixture["tokens"] else 0.0,
+                group["tokens"], group["documents"], group["epochs"], group["available_tokens"],
+            )
+            for name, group in mixture["groups"].items()
+        ]  # fmt: skip
+    total = sum(stats["sources"][name]["tokens"] for name in outputs(stats)) or 1
+    listed = ((name, stats["sources"][name]) for name in outputs(stats))
+    return [
+        Share(name, None, each["tokens"] / total, each["tokens"], each["kept"], 1.0, each["tokens"])
+        for name, each in listed
+    ]

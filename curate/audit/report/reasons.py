@@ -1,0 +1,34 @@
+"""Why a pipeline's rules are there, in the words of their packs. Knows packs' files; judges nothing."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from curate.config.models import Filter, FilterStep, Pipeline
+from curate.filters.errors import PackError
+from curate.filters.pack_files import find
+
+
+def whys(pipeline: Pipeline) -> dict[str, str]:
+    """{step/rule: why} of every rule whose pack is still there to say it."""
+    told: dict[str, str] = {}
+    packs = [
+        step.filter for source in pipeline.sources.values() for step in source.steps if isinstance(step, FilterStep)
+    ]
+    for used in packs:
+        pack = _read(used)
+        rules = pack.get("rules")
+        for rule, settings in rules.items() if isinstance(rules, dict) else ():
+            if isinstance(settings, dict) and settings.get("why"):
+                told[f"{used.name or pack.get('name')}/{rule}"] = str(settings["why"])
+    return told
+
+
+def _read(used: Filter) -> dict[str, object]:
+    try:
+        content = yaml.safe_load(Path(find(used.pack)).read_text("utf-8"))
+    except (PackError, OSError, UnicodeDecodeError, yaml.YAMLError):
+        return {}
+    return content if isinstance(content, dict) else {}

@@ -1,0 +1,97 @@
+"""How languages and domains fare against the rest of their source: who is over-removed?
+
+Knows rates; counts nothing.
+"""
+
+from __future__ import annotations
+
+from curate.audit.report import facts
+from curate.audit.report.html import Html, bar, count, join, named, percent, tag
+from curate.audit.report.panels import SOURCES_NAMED, Stats, long_table, note, whose
+from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
+
+_LANGUAGES_OPEN = 12
+_DOMAINS_OPEN = 15
+
+
+def languages(stats: Stats) -> Html:
+    """Documents and what was kept of them by language."""
+    found = rates(stats, "languages", NOT_IDENTIFIED)
+    most = found[0].documents if found else 1
+    rows = [
+        (
+            tag("span", rate.name, whose(rate.source, stats["sources"]), data_language=rate.name), count(rate.documents),
+            count(rate.kept), percent(rate.kept, rate.documents), count(rate.tokens),
+            bar(rate.documents / most, rate.kept / most),
+        )
+        for rate in found[:facts.SHOWN]
+    ]  # fmt: skip
+    if not rows:
+        return note("No document to tell the language of.")
+    key = note(
+        tag("span", class_="key kept"), "kept ", tag("span", class_="key kept-soft"), "dropped. ",
+        "Not identified: the source has no language step, or the text has no words.",
+    )  # fmt: skip
+    heads = ("language", "documents", "kept", "rate", "tokens", "kept of all")
+    return join([key, long_table(heads, rows, _LANGUAGES_OPEN, "languages")])
+
+
+def domains(stats: Stats) -> Html:
+    """Who is over-removed: domains kept less often than the rest of their source; then the most frequent ones."""
+    found = [rate for rate in rates(stats, "domains", NO_ADDRESS) if rate.name != NO_ADDRESS]
+    if not found:
+        return note("No record has an address.")
+    several = {name for name in stats["sources"] if sum(rate.source == name for rate in found) > 1}
+    low = [rate for rate in below(found) if rate.source in several]
+    from_domains = [name for name in facts.outputs(stats) if any(rate.source == name for rate in found)]
+    overall = "; ".join(
+        f"{name} keeps {percent(stats['sources'][name]['kept'], stats['sources'][name]['documents'])}"
+        for name in from_domains[:SOURCES_NAMED]
+    )
+    heads = ("domain", "documents", "pass every rule", "kept", "rate", "tokens", "against its source")
+    parts: list[str] = [
+        note(
+            f"Each domain is held against its own source ({overall}). The dot is its rate, the line the rate's 95 % "
+            "interval (Wilson), the upright mark its source's rate: a line that clears the mark is treated unlike the rest.",
+        ),
+        tag("h3", "Removed more than the rest"),
+    ]
+    if low:
+        rows = [(*_domain(rate, stats)[:4], count(rate.missing), *_domain(rate, stats)[4:]) for rate in low]
+        parts += [
+            long_table((*heads[:4], "missing", *heads[4:]), rows[:facts.SHOWN], _DOMAINS_OPEN, "domains"),
+            note(
+                f"{count(len(low))} of {count(len(found))} domains. "
+                "Missing: how many more would be kept at the source's rate. About one domain in forty, if it has many documents, "
+                "would be listed by chance alone. What they lost: ",
+                tag("code", "curate sample RUN --failed STEP/RULE"), ".",
+            ),
+        ]  # fmt: skip
+    else:
+        parts.append(note(f"None of {count(len(found))} domains, beyond what chance explains."))
+    parts += [
+        tag("h3", "The most frequent"),
+        long_table(heads, [_domain(rate, stats) for rate in found[: facts.SHOWN]], _DOMAINS_OPEN, "domains"),
+    ]
+    return join(parts)
+
+
+def _domain(rate: Rate, stats: Stats) -> tuple[str, ...]:
+    return (
+        named(rate.name, whose(rate.source, stats["sources"])), count(rate.documents), count(rate.passed or 0),
+        count(rate.kept), percent(rate.kept, rate.documents), count(rate.tokens), _against(rate),
+    )  # fmt: skip
+
+
+def _against(rate: Rate) -> Html:
+    (low, high), kind = rate.interval, {-1: "low", 0: "same", 1: "high"}[rate.differs]
+    overall = f"{100 * rate.expected:.1f}%"
+    return tag(
+        "svg",
+        tag("line", x1="0%", x2="100%", y1="50%", y2="50%", class_="rail"),
+        tag("line", x1=f"{100 * low:.1f}%", x2=f"{100 * high:.1f}%", y1="50%", y2="50%", class_=f"interval {kind}"),
+        tag("circle", cx=f"{100 * rate.kept / rate.documents:.1f}%", cy="50%", r=3.5, class_=kind),
+        tag("line", x1=overall, x2=overall, y1="0%", y2="100%", class_="overall"),
+        class_="bar dots",
+        aria_hidden="true",
+    )
