@@ -5,19 +5,25 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate.audit.aggregates import merge
 from curate.audit.edges import bins, edges
 from curate.audit.numbers import report_numbers
 from curate.audit.opened import OpenedRun
+from curate.audit.present import Table, shown
 from curate.audit.report import report_page, write_report
-from curate.audit.report.html import clean, tag
+from curate.audit.report.html import clean, percent, tag
+from curate.audit.report.losses import losses
+from curate.audit.report.rates import NO_ADDRESS, below, rates
 from curate.audit.report.spans import spans
 from curate.audit.whatif import decide
 from tests.audited import audited_run
@@ -79,6 +85,111 @@ def test_a_run_writes_its_report_and_every_number_in_it() -> None:
     assert report_numbers(run).data["stats"] == run.stats  # type: ignore[call-overload]
 
 
+def numbers_of(section: str, html: str) -> list[str]:
+    """The numbers in the tables of a section of the page."""
+    found = re.search(rf'<section id="{section}">.*?</section>', html, re.S)
+    assert found
+    return re.findall(r'<td class="n">([\d,]+)</td>', found[0])
+
+
+@pytest.mark.parametrize(
+    "section",
+    [
+        "product",
+        "rules",
+        "overlap",
+        "languages",
+        "domains",
+        "duplicates",
+        "contamination",
+        "personal",
+        "damage",
+        "time",
+    ],
+)
+def test_terminal_and_markdown_hold_the_numbers_of_the_page(section: str) -> None:
+    """Each whole number of each table on the page is in the tables for a terminal and for Markdown, which are the same."""
+    run = audited_run()
+    tables = [block for block in report_numbers(run).blocks if isinstance(block, Table)]
+    known = {shown(cell) for block in tables for row in block.rows for cell in row}
+    rounded = {f"{cell:,.0f}" for block in tables for row in block.rows for cell in row if isinstance(cell, float)}
+    html = (run.folder / "report.html").read_text("utf-8")
+    assert [number for number in numbers_of(section, html) if number not in known | rounded] == []
+
+
+def test_tables_tell_of_every_part_of_the_page() -> None:
+    """Funnel, product, rules alone and together, thresholds, languages, domains, duplicates, lengths, damage, time."""
+    titles = " ".join(block.title for block in report_numbers(audited_run()).blocks)
+    for title in ("web: 2,422 records", "Shards", "Shares", "Rules", "edits", "agree", "Thresholds", "Languages", "domains",
+                  "Tokens per document", "Damage", "Time"):  # fmt: skip
+        assert title in titles
+
+
+def test_a_domain_is_held_against_its_own_source() -> None:
+    """Counted again from the ledger: each domain's documents, those kept, and whether its source keeps more."""
+    run = audited_run()
+    ledger = pa.concat_tables([pq.read_table(path, columns=["source", "url", "chars", "kept"]) for path in run.ledger])
+    rows = [row for row in ledger.to_pylist() if row["chars"] is not None]
+    every: Counter[Any] = Counter()
+    kept: Counter[Any] = Counter()
+    for row in rows:
+        host = re.sub(r"^www\.", "", re.match(r"\w+://([^/:]+)", row["url"])[1].lower()) if row["url"] else NO_ADDRESS
+        for key in ((row["source"], host), row["source"]):
+            every[key] += 1
+            kept[key] += row["kept"]
+    found = rates(run.stats, "domains", NO_ADDRESS)
+    assert {(rate.source, rate.name): (rate.documents, rate.kept) for rate in found} == {
+        key: (every[key], kept[key]) for key in every if isinstance(key, tuple)
+    }
+    assert all(rate.expected == kept[rate.source] / every[rate.source] for rate in found)
+    low = below(found)
+    assert low and all(rate.kept / rate.documents < rate.expected and rate.source == "web" for rate in low)
+    html = (run.folder / "report.html").read_text("utf-8")
+    first = clean(low[0].name).replace("-", "-<wbr>").replace(".", ".<wbr>")
+    assert html.index("Removed more than the rest") < html.index(first) < html.index("The most frequent")
+
+
+def test_damage_is_told_from_pages_that_hold_nothing() -> None:
+    """Damaged spans and pages over a limit are apart from other statuses and revisits, and bytes are not records."""
+    found = losses(audited_run().stats["sources"])
+    kinds = {(loss.what, loss.unit): loss.kind for loss in found}
+    assert kinds["truncated-file", "records"] == "damaged" and kinds["too-deep", "records"] == "quarantined"
+    assert kinds["status", "records"] == kinds["revisit", "records"] == "no page"
+    assert kinds["bytes in damaged spans", "bytes"] == "damaged"
+
+
+def test_a_small_share_is_not_nothing() -> None:
+    """Only nothing is 0 %, and only all of it 100 %."""
+    assert [percent(part, 100_000) for part in (0, 1, 99_999, 100_000)] == ["0.0 %", "< 0.1 %", "99.9 %", "100.0 %"]
+
+
+def test_the_page_stays_small_whatever_the_run() -> None:
+    """Hundreds of sources, thousands of rules, languages and domains with long names, a hundred thousand input paths."""
+    run = audited_run()
+    stats = json.loads(json.dumps(run.stats))
+    web, audit = stats["sources"]["web"], stats["audit"]["web"]
+    audit["languages"] = {f"q{number}": {"documents": 3, "kept": 1, "tokens": 9} for number in range(5000)}
+    audit["contamination"] = {f"evaluation set {number} {'x' * 500}": number for number in range(5000)}
+    for number in range(300):
+        source, counts = json.loads(json.dumps([web, audit]))
+        domains = {
+            f"{number}-{k}.{'x' * 2000}.example": {"documents": 9, "kept": 0, "passed": 0, "tokens": 0}
+            for k in range(9)
+        }
+        counts["domains"] = domains
+        for step in source["funnel"]:
+            step["rules"] = {f"{rule}-{number}": each for rule, each in step["rules"].items()}
+        for part in ("rules", "nearest", "overlap"):
+            counts[part] = {f"{rule}-{number}": each for rule, each in counts[part].items()}
+        counts["overlap"] = {rule: {rule: 9} for rule in counts["overlap"]}
+        stats["sources"][f"source-{number}"], stats["audit"][f"source-{number}"] = source, counts
+    pipeline = {**run.record["pipeline"], "paths": [f"s3://bucket/crawl/{k:06d}.warc.gz" for k in range(100_000)]}
+    inputs = {"web": [{"file": f"{k:06d}.warc.gz", "bytes": 1} for k in range(100_000)]}
+    record = {**run.record, "pipeline": pipeline, "inputs": inputs}
+    page = report_page(OpenedRun(run.folder, run.pipeline, record, stats, run.parts))
+    assert len(page.encode()) < _MOST_BYTES
+
+
 def test_the_page_may_load_nothing() -> None:
     """No address is loaded from, no code but the page's own may run, and no attribute holds any."""
     html = (audited_run().folder / "report.html").read_text("utf-8")
@@ -128,6 +239,9 @@ def test_what_a_rule_counts_is_marked() -> None:
     assert marked("ellipses_per_word") == ["..."]
     assert marked("fraction_characters_top_2gram") == ["the cat", "the cat"]
     assert marked("no_such_metric") == []
+    long_and_short = "I go on and deliberately"
+    assert [long_and_short[a:b] for a, b in spans("mean_word_length", long_and_short, "min")] == ["I", "go", "on"]
+    assert [long_and_short[a:b] for a, b in spans("mean_word_length", long_and_short, "max")] == ["deliberately"]
 
 
 def test_hostile_text_is_text() -> None:
@@ -177,6 +291,106 @@ def test_a_dragged_threshold_shows_what_whatif_says(browser: Any, slider: str, k
     assert "exact" in browser.execute_script("return document.getElementById('yield-note').textContent")
     command = browser.execute_script("return document.getElementById('command').textContent")
     assert command == f"curate whatif {run.folder} --set {key}={value}"
+
+
+def test_the_line_of_a_threshold_is_dragged_with_the_pointer(browser: Any) -> None:
+    """Pressed on the picture and moved, the line and its knob follow, and the number of documents with them."""
+    from selenium.webdriver import ActionChains
+    from selenium.webdriver.common.by import By
+
+    run = audited_run()
+    browser.get(page(run))
+    slider = browser.find_element(By.CSS_SELECTOR, '[data-slider="c4-min_sentences.min"]')
+    picture = browser.find_element(By.CSS_SELECTOR, "#rule-c4-min_sentences\\.min .picture")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center', behavior: 'instant'})", picture)
+    ActionChains(browser).move_to_element(picture).click_and_hold().move_by_offset(40, 0).release().perform()
+    said = browser.find_element(By.ID, "command").text
+    value = re.search(r"filters\.c4\.min_sentences\.min=(\d+)$", said)
+    assert value and int(value[1]) > 3
+    outcome = decide(run, run.changed([f"filters.c4.min_sentences.min={value[1]}"]))
+    assert browser.find_element(By.ID, "yield").text.startswith(f"{outcome.sums.total('passes', outcome.outputs):,} ")
+    knob, line = browser.execute_script(
+        """const [input, picture] = arguments, box = input.getBoundingClientRect(), whole = picture.getBoundingClientRect();
+        const share = input.value / input.max, at = picture.querySelector('.bound').getAttribute('x1') / 640;
+        return [box.left + 11 + share * (box.width - 22), whole.left + at * whole.width];""",
+        slider,
+        picture,
+    )
+    assert abs(knob - line) < 2
+
+
+def test_a_cell_of_the_overlaps_says_its_numbers(browser: Any) -> None:
+    """With arrow keys: how many fail one rule, and how many of them another, as the ledger has it."""
+    from selenium.webdriver.common.by import By
+    from selenium.webdriver.common.keys import Keys
+
+    run = audited_run()
+    browser.get(page(run))
+    browser.find_element(By.ID, "overlap-cells").send_keys(Keys.ARROW_RIGHT)
+    said = browser.find_element(By.ID, "overlap-said").text
+    told = re.fullmatch(r"Of ([\d,]+) documents that fail (\S+), ([\d,]+) \([\d.]+ %\) also fail (\S+)\.", said)
+    assert told
+    failed = [
+        set(row or ()) for path in run.ledger for row in pq.read_table(path, columns=["failed"])["failed"].to_pylist()
+    ]
+    assert int(told[1].replace(",", "")) == len([None for each in failed if told[2] in each])
+    assert int(told[3].replace(",", "")) == len([None for each in failed if {told[2], told[4]} <= each])
+
+
+def test_everything_can_be_read_on_a_phone(browser: Any) -> None:
+    """At a phone's width every cell of every table is there, and nothing is wider than the page or runs into the next."""
+    browser.execute_cdp_cmd(
+        "Emulation.setDeviceMetricsOverride", {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    )
+    browser.get(page(audited_run()))
+    browser.execute_script("document.querySelectorAll('main details').forEach((each) => { each.open = true; })")
+    assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    lost = browser.execute_script(
+        """return Array.from(document.querySelectorAll('td, th')).filter((cell) => cell.textContent
+          && getComputedStyle(cell).display !== 'none'
+          && (cell.clientWidth < 10 || cell.scrollWidth > cell.clientWidth + 1)).map((cell) => cell.textContent);"""
+    )
+    assert lost == []
+
+
+def test_a_printed_page_has_what_is_folded_on_the_screen(browser: Any) -> None:
+    """Folded tables and pictures are opened for paper, texts and settings are not, and after it all is as before."""
+    browser.get(page(audited_run()))
+    folded = "return document.querySelectorAll('main details:not([open])').length"
+    before = browser.execute_script(folded)
+    browser.execute_script("dispatchEvent(new Event('beforeprint'))")
+    left = "return document.querySelectorAll('main details:not([open]):not(.card *, #settings *)').length"
+    assert browser.execute_script(left) == 0
+    browser.execute_script("dispatchEvent(new Event('afterprint'))")
+    assert browser.execute_script(folded) == before
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_words_stand_out_from_their_paper(browser: Any, theme: str) -> None:
+    """Contrast of at least 4.5 to 1 (WCAG 2, AA) for every colour of words on every ground, in both themes."""
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    )
+    browser.get(page(audited_run()))
+
+    def luminance(name: str) -> float:
+        value = browser.execute_script(
+            f"return getComputedStyle(document.documentElement).getPropertyValue('--{name}')"
+        )
+        full = value.strip().lstrip("#")
+        full = "".join(digit * 2 for digit in full) if len(full) == 3 else full
+        parts = [int(full[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for ink, grounds in {
+        "ink": ("paper", "card", "field", "mark"),
+        "soft-ink": ("paper", "card", "field"),
+        "gone": ("paper",),
+    }.items():
+        for ground in grounds:
+            low, high = sorted((luminance(ink), luminance(ground)))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, (ink, ground)
 
 
 def test_several_thresholds_are_estimated_within_their_interval(browser: Any) -> None:
