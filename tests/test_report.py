@@ -26,6 +26,7 @@ from curate.audit.report.losses import losses
 from curate.audit.report.rates import NO_ADDRESS, below, rates
 from curate.audit.report.spans import spans
 from curate.audit.whatif import decide
+from curate.runs import run
 from tests.audited import audited_run
 
 _MOST_BYTES = 3_000_000
@@ -437,6 +438,42 @@ def test_hostile_pages_do_nothing_in_the_browser(browser: Any, tmp_path: Path) -
     assert browser.execute_script("return document.querySelectorAll('img, main script').length") == 0
     assert browser.get_log("browser") == []
     assert path.stat().st_size < _MOST_BYTES
+
+
+def test_a_run_on_hostile_pages_has_a_report_that_does_nothing(browser: Any, tmp_path: Path) -> None:
+    """Read from files and filtered like any other: scripts in text and address, broken Unicode, a megabyte of one letter."""
+    words = "the quick brown fox and the lazy dog have to be with that of ours. " * 12
+    texts = [
+        HOSTILE + words,
+        words + HOSTILE + "{" + HOSTILE,
+        "x" * 1_000_000,
+        "\ud800\udfff \u0000" + words,
+        "<" * 5000,
+    ]
+    rows = [
+        {"text": f"{text}\n{number}", "url": f"https://<script>document.title='owned'</script>.example/{number}"}
+        for number, text in enumerate(texts * 3)
+    ]
+    (tmp_path / "pages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    pipeline = tmp_path / "hostile.yaml"
+    pipeline.write_text(
+        "name: hostile\n"
+        "sources:\n"
+        "  web:\n"
+        "    read: {format: jsonl, paths: [pages.jsonl]}\n"
+        "    steps: [{filter: c4}, {filter: gopher-quality}, {filter: gopher-repetition}]\n"
+        "tokens: {tokenizer: gpt2}\n"
+    )
+    run(pipeline, [], tmp_path / "run", engine="serial")
+    report = tmp_path / "run" / "report.html"
+    assert report.stat().st_size < _MOST_BYTES
+    browser.get(report.as_uri())
+    browser.execute_script("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert browser.title.startswith("hostile")
+    assert "<script>" in browser.execute_script("return document.querySelector('#thresholds').textContent")
+    assert browser.execute_script("return document.querySelectorAll('img, main script').length") == 0
+    assert browser.execute_script("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert browser.get_log("browser") == []
 
 
 def test_a_report_can_be_written_again_without_the_run(tmp_path: Path) -> None:

@@ -62,8 +62,8 @@ def domains(stats: Stats) -> Html:
             long_table((*heads[:4], "missing", *heads[4:]), rows[:facts.SHOWN], _DOMAINS_OPEN, "domains"),
             note(
                 f"{count(len(low))} of {count(len(found))} domains. "
-                "Missing: how many more would be kept at the source's rate. About one domain in forty, if it has many documents, "
-                "would be listed by chance alone. What they lost: ",
+                "Missing: how many more would be kept at the source's rate. About one domain in forty, if it has many "
+                "documents, would be listed by chance alone. What they lost: ",
                 tag("code", "curate sample RUN --failed STEP/RULE"), ".",
             ),
         ]  # fmt: skip
