@@ -136,7 +136,7 @@ def _rate(each: Rate) -> float | None:
 def _quality(found: Mapping[str, Mapping[str, int]], sources: Stats) -> Iterator[Table]:
     yield from _some("Quality scores", ("score", "documents", "kept"), facts.scores(found))
     rows = [(what, source, value) for source, what, value in facts.classifiers(sources)]
-    yield from _some("Quality classifiers", ("classifier", "source", "value"), rows)
+    yield from _some("Quality classifiers", ("classifier", "of", "value"), rows)
 
 
 def _duplicates(found: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:

@@ -104,14 +104,14 @@ def scores(found: Mapping[str, Mapping[str, int]]) -> list[tuple[str, int, int]]
     return rows[: last + 1]
 
 
-def classifiers(sources: Stats) -> list[tuple[str, str, float | int | str]]:
-    """(source, what, value) of each classifier that was trained: on what, and how well it tells what was held out."""
-    rows: list[tuple[str, str, float | int | str]] = []
+def classifiers(sources: Stats) -> list[tuple[str, str, float | int]]:
+    """(source and classifier, what, value) of each classifier that was trained: on what, and how well it tells what was held out."""
+    rows: list[tuple[str, str, float | int]] = []
     for name, source in sources.items():
         model = source.get("quality", {}).get("model") or {}
         trained, held = model.get("trained_on", {}), model.get("held_out", {})
         if "classifier" in model:
-            rows.append((name, "classifier", model["classifier"]))
+            name = f"{name}, {model['classifier']}"
         for what, numbers in (("trained on", trained), ("held out", held.get("documents", {}))):
             rows += [(name, f"{what} {kind} documents", numbers[kind]) for kind in _KINDS if kind in numbers]
         for key, what in (

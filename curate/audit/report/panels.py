@@ -116,9 +116,11 @@ def scores(audit: Stats, sources: Stats) -> Html:
     key = note(
         tag("span", class_="key kept"), "kept in the end ", tag("span", class_="key kept-soft"), "dropped by any step"
     )  # fmt: skip
-    rows = [(what, source, f"{value:.3f}" if isinstance(value, float) else count(value) if isinstance(value, int) else value)
-            for source, what, value in facts.classifiers(sources)[:facts.SHOWN]]  # fmt: skip
-    held = table(("classifier", "source", ""), rows, class_="slim") if rows else None
+    rows = [
+        (what, model, f"{value:.3f}" if isinstance(value, float) else count(value))
+        for model, what, value in facts.classifiers(sources)[: facts.SHOWN]
+    ]
+    held = table(("classifier", "of", "value"), rows, class_="slim") if rows else None
     return join([key, histogram(bars, caption, root=True, split=True), held])
 
 
