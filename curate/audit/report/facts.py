@@ -105,7 +105,7 @@ def scores(found: Mapping[str, Mapping[str, int]]) -> list[tuple[str, int, int]]
 
 
 def classifiers(sources: Stats) -> list[tuple[str, str, float | int]]:
-    """(source and classifier, what, value) of each classifier that was trained: on what, and how well it tells what was held out."""
+    """(source and classifier, what, value) of classifiers trained: on what, and how well they tell what was held out."""
     rows: list[tuple[str, str, float | int]] = []
     for name, source in sources.items():
         model = source.get("quality", {}).get("model") or {}
