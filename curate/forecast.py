@@ -9,7 +9,7 @@ import math
 import statistics
 import tempfile
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,7 +19,8 @@ import yaml
 
 from curate.audit.opened import OpenedRun, open_finished
 from curate.audit.present import Answer, Cell, Table
-from curate.audit.report.performance import stage_times
+from curate.audit.report.performance import stage_times, task_times
+from curate.config.models import Quality
 from curate.config.reading import PipelineFile
 from curate.storage import SourceFile, is_remote, open_binary
 
@@ -29,6 +30,8 @@ _WARMING_BYTES = 256 << 10
 _SAMPLE_FILES = 4
 _STUDENT_95 = (12.706, 4.303, 3.182)  # two-sided quantiles for 1, 2 and 3 degrees of freedom
 _HOUR = 3600.0
+_FIXED = ("evaluation-items",)
+"""Stages that do not look at the sources."""
 _WHOLE = ("parquet",)
 """Formats that cannot be read from their beginning: their smallest file is the sample."""
 
@@ -73,7 +76,8 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
     """Run a sample of the pipeline's own files in a temporary directory and scale up what it took.
 
     `files` is how many files a source will have, where not those it has now; they are taken to be as large as these.
-    Every stage is taken to grow as its input does. Raises what a run raises.
+    Every stage is taken to grow as its input does, but for those that learn from a sample or look at no source. Raises
+    what a run raises.
     """
     totals = {name: files.get(name, len(found)) * _mean_size(found) for name, found in inputs.items()}
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
@@ -83,7 +87,7 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
         sizes, run = _dry_run(file, inputs, Path(folder) / "second", _SAMPLE_BYTES)
         growth = {name: totals[name] / max(sum(sizes[name]), 1) for name in inputs}
         overall = sum(totals.values()) / max(sum(map(sum, sizes.values())), 1)
-        stages = _stages(run.folder, growth, overall)
+        stages = _stages(run, growth, overall)
         peak = max((each["peak"] for each in stage_times(run.folder / "timings")), default=0)
         spread = _spread(run, sizes, growth)
     scaled: Counter[str] = Counter()
@@ -147,18 +151,37 @@ def _dry_run(
     return sizes, open_finished(folder / "run")
 
 
-def _stages(folder: Path, growth: Mapping[str, float], overall: float) -> tuple[StageCost, ...]:
-    """Each stage's time and disk, scaled by its source where it has one, else by all input."""
+def _stages(run: OpenedRun, growth: Mapping[str, float], overall: float) -> tuple[StageCost, ...]:
+    """Each stage's time and disk, grown as the input of its tasks does."""
     disk: Counter[str] = Counter()
-    for path in (folder / ".work").iterdir():
+    for path in (run.folder / ".work").iterdir():
         disk[path.name.split(".")[0]] += sum(each.stat().st_size for each in path.iterdir())
     costs = []
-    for each in stage_times(folder / "timings"):
-        names = [name for name in disk if name == each["stage"] or name.removeprefix(f"{each['stage']}-") in growth]
-        scaled = sum(disk.pop(name) * growth.get(name.removeprefix(f"{each['stage']}-"), overall) for name in names)
-        costs.append(StageCost(each["stage"], each["seconds"] * overall, scaled))
-    rest = sum(disk.values()) * overall
-    return (*costs, StageCost("other", 0.0, rest)) if rest else tuple(costs)
+    for stage in (each["stage"] for each in stage_times(run.folder / "timings")):
+        seconds = left = 0.0
+        for task in task_times(run.folder / "timings", stage):
+            time_growth, disk_growth = _growth(run, task["stage"], growth, overall)
+            seconds += task["seconds"] * time_growth
+            left += disk.pop(task["stage"], 0) * disk_growth
+        costs.append(StageCost(stage, seconds, left))
+    return tuple(costs)
+
+
+def _growth(run: OpenedRun, stage: str, growth: Mapping[str, float], overall: float) -> tuple[float, float]:
+    """By how much the time of a stage's tasks, and the bytes they leave, grow: as their source, where they have one of
+    their own, else as all input. A classifier learns from no more documents than its sample; evaluation items stay."""
+    if stage in _FIXED:
+        return 1.0, 1.0
+    name = next((name for name in growth if stage.endswith(f"-{name}")), None)
+    trained = next((name for name in growth if stage.startswith((f"sample-{name}-", f"quality-{name}"))), None)
+    grown = growth[name] if name else overall
+    if trained is None:
+        return grown, grown
+    setting = run.pipeline.sources[trained].setting(Quality)
+    documents = run.stats["sources"][trained]["documents"]
+    assert setting is not None, "only a source with a quality step has these stages"
+    bounded = min(growth[trained], max(1.0, setting.sample / max(documents, 1)))
+    return (bounded if stage == f"quality-{trained}" else overall), bounded
 
 
 def _spread(run: OpenedRun, sizes: Mapping[str, Sequence[int]], growth: Mapping[str, float]) -> float | None:
@@ -185,13 +208,14 @@ def forecast_answer(expected: Forecast, workers: int, price: float, actual: Open
     """The forecast as tables; with a finished run, beside what it really took. `price`: of an hour of one core."""
     found = _actual(actual) if actual else {}
 
-    def line(name: str, shown: str, number: float) -> tuple[Cell, ...]:
-        return (name, shown, *((_beside(found[name], number) if name in found else ("", "")) if actual else ()))
+    def line(name: str, shown: str, number: float, form: Callable[[float], str] = _number) -> tuple[Cell, ...]:
+        beside = (form(found[name]), f"{number / found[name]:.2f}" if found[name] else "") if name in found else ("", "")
+        return (name, shown, *(beside if actual else ()))
 
     spread = f" ± {100 * expected.spread:.0f} %" if expected.spread is not None else ""
     rows = (
         line("parts", f"{expected.parts:,}", expected.parts),
-        line("input bytes", _size(expected.input_bytes), expected.input_bytes),
+        line("input bytes", _size(expected.input_bytes), expected.input_bytes, _size),
         line("records", f"{expected.records:,.0f}", expected.records),
         line("documents kept", f"{expected.kept:,.0f}{spread}", expected.kept),
         line("tokens", f"{expected.tokens:,.0f}{spread}", expected.tokens),
@@ -201,16 +225,16 @@ def forecast_answer(expected: Forecast, workers: int, price: float, actual: Open
             f"{expected.worker_hours / workers:,.3g} on {workers:,}",
             expected.worker_hours / workers,
         ),
-        line("peak memory per worker", _size(expected.peak_memory), expected.peak_memory),
-        line("disk", _size(expected.disk), expected.disk),
+        line("peak memory per worker", _size(expected.peak_memory), expected.peak_memory, _size),
+        line("disk", _size(expected.disk), expected.disk, _size),
         line("network", _size(expected.network_bytes), expected.network_bytes),
         line("money", f"{expected.worker_hours * price:,.2f}", expected.worker_hours * price),
     )
     heads = ("", "expected", *(("actual", "expected / actual") if actual else ()))
     stages = tuple((each.stage, each.seconds / _HOUR, _size(each.disk)) for each in expected.stages)
     note = (
-        f"from a dry run on {_size(expected.sampled_bytes)} of the input; every stage is taken to grow as its input does, "
-        "so deduplication across files finds more than is foreseen"
+        f"from a dry run on {_size(expected.sampled_bytes)} of the input; stages are taken to grow as their input does, so "
+        "deduplication across files finds more than is foreseen"
     )
     blocks = (
         Table("The whole run", heads, rows, note),
@@ -243,9 +267,8 @@ def _actual(run: OpenedRun) -> dict[str, float]:
     }
 
 
-def _beside(actual: float, expected: float) -> tuple[str, str]:
-    shown = f"{actual:,.0f}" if actual >= 1 else f"{actual:.3g}"
-    return shown, f"{expected / actual:.2f}" if actual else ""
+def _number(number: float) -> str:
+    return f"{number:,.0f}" if number >= 1 else f"{number:.3g}"
 
 
 def _size(number: float) -> str:

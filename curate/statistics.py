@@ -49,7 +49,26 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed | None) ->
     }
     mixture = flow.mixture.statement() if flow.mixture else None
     audit = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
-    return {"name": pipeline.name, "sources": sources, "shards": shards, "mixture": mixture, "audit": audit}
+    return {
+        "name": pipeline.name,
+        "sources": sources,
+        "shards": shards,
+        "mixture": mixture,
+        "contamination": _contamination_statistics(flow.contamination),
+        "audit": audit,
+    }
+
+
+def _contamination_statistics(reported: Committed | None) -> Stats | None:
+    """Per evaluation set its items, those too short to look for, those found, and the documents that hold them."""
+    if reported is None:
+        return None
+    report = json.loads(Path(reported.files["report"].path).read_bytes())
+    sets = {
+        name: {key: counts[key] for key in ("items", "too_short", "found", "documents")}
+        for name, counts in report["sets"].items()
+    }
+    return {"ngram": report["ngram"], "mode": report["mode"], "sets": sets}
 
 
 def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> Stats:

@@ -14,7 +14,7 @@ from curate.forecast import forecast, forecast_answer
 from curate.progress import describe_progress, watch_progress
 from curate.runs import find_inputs, run
 from tests.audited import audited_run
-from tests.running import EXAMPLE, curate, small_pipeline
+from tests.running import EXAMPLE, ROOT, curate, small_pipeline
 
 
 def test_a_forecast_is_near_what_the_run_takes(tmp_path: Path) -> None:
@@ -36,6 +36,17 @@ def test_a_forecast_is_near_what_the_run_takes(tmp_path: Path) -> None:
     assert many.parts == 2001
     assert many.tokens == pytest.approx(1000 * expected.tokens, rel=0.5)
     assert many.network_bytes == 0 and many.spread is not None
+
+
+def test_what_a_classifier_learns_from_does_not_grow_with_the_crawl() -> None:
+    """Nor do evaluation items: a thousand times the files, a thousand times the reading, the same items."""
+    file = read_pipeline(ROOT / "pipelines" / "webtext.yaml", [f"sources.web.read.paths={EXAMPLE}/web/web-00000*"])
+    expected = forecast(file, find_inputs(file), {"web": 100_000})
+    disk = {stage.stage: stage.disk for stage in expected.stages}
+    assert disk["read"] > 100_000 * 10_000
+    assert disk["evaluation-items"] < 10_000_000
+    assert disk["quality"] < 1_000_000_000 and disk["sample"] < 1_000_000_000
+    assert sum(disk.values()) == pytest.approx(expected.disk)
 
 
 def test_a_wrong_number_of_files_is_an_error(tmp_path: Path) -> None:

@@ -30,6 +30,8 @@ SAMPLE = 2000
 NEAREST = 3
 """Documents kept on each side of each rule's bound."""
 _HUNDREDTHS = 100
+MOST_ODDS = 20
+"""Scores of odds beyond 2^20, or below its inverse, are not told apart: float32 hardly does."""
 _OCTAVE = 2  # bins per doubling of lengths in tokens
 
 _HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?(?P<host>[^/?#:]+)"
@@ -154,9 +156,14 @@ def _sparse(numbers: npt.NDArray[np.int64]) -> dict[str, int]:
 
 
 def _quality(scores: pa.Array, kept: Mask) -> Aggregate:
+    """Documents by the logarithm of their score's odds: classifiers' scores crowd at 0 and 1, where hundredths see nothing.
+    Bin b holds odds from 2^(b - MOST_ODDS)."""
     known = np.asarray(pc.is_valid(scores), bool)
-    percent = np.floor(np.asarray(pc.fill_null(scores, 0), np.float64) * _HUNDREDTHS).astype(np.int64)
-    return {"all": _sparse(percent[known]), "kept": _sparse(percent[known & kept])}
+    score = np.asarray(pc.fill_null(scores, 0), np.float64)
+    with np.errstate(divide="ignore"):
+        odds = np.log2(score) - np.log2(1 - score)
+    bins = np.floor(np.clip(odds, -MOST_ODDS, MOST_ODDS)).astype(np.int64) + MOST_ODDS
+    return {"all": _sparse(bins[known]), "kept": _sparse(bins[known & kept])}
 
 
 def _duplicates(columns: Mapping[str, pa.Array]) -> Aggregate:

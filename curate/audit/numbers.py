@@ -29,7 +29,7 @@ def report_numbers(run: OpenedRun) -> Answer:
         *_domains(stats),
         *_quality(facts.summed(audit, outputs, "quality"), stats["sources"]),
         *_duplicates(facts.summed(audit, outputs, "duplicates")),
-        *_found(facts.summed(audit, outputs, "contamination"), facts.summed(audit, outputs, "pii")),
+        *_contamination(stats), *_personal(facts.summed(audit, outputs, "pii")),
         *_lengths(facts.summed(audit, outputs, "lengths")), *_damage(stats["sources"]), *_time(times),
     ]  # fmt: skip
     return Answer(tuple(blocks), {"stats": stats, "timings": times})
@@ -146,10 +146,14 @@ def _duplicates(found: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
     yield from _some("Similarity to the survivor", ("Jaccard", "removed"), alike)
 
 
-def _found(contamination: Mapping[str, int], pii: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
-    matches = sorted(contamination.items(), key=lambda item: (-item[1], item[0]))
-    note = _cut(len(matches), facts.SHOWN, "evaluation sets")
-    yield from _some("Contamination", ("evaluation set", "matches"), matches[: facts.SHOWN], note)
+def _contamination(stats: Stats) -> Iterator[Table]:
+    rows = facts.contaminated(stats)
+    yield from _some(
+        "Contamination", facts.CONTAMINATED, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "evaluation sets")
+    )
+
+
+def _personal(pii: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
     order = sorted(pii, key=lambda kind: (-pii[kind]["found"], kind))
     rows = [(kind, pii[kind]["found"], pii[kind]["documents"]) for kind in order]
     yield from _some("Personal data", ("type", "found", "documents"), rows)

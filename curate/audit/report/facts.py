@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from curate.audit.aggregates import MOST_ODDS
+
 Stats = Mapping[str, Any]
 
 SHOWN = 40
@@ -17,8 +19,6 @@ SHOWN = 40
 PAIRS = 12
 """Pairs of rules that are listed."""
 
-_SCORE_EDGES = (0, 1, 2, 5, 10, 20, 30, 40, 50, 60, 70, 80, 90, 95, 98, 99, 101)
-"""Hundredths between which scores are counted together: finer towards both ends, where classifiers put most of them."""
 _OCTAVE = 2  # bins of lengths per doubling
 _SINGLE_CLUSTERS = 8  # sizes up to which clusters are counted one by one
 
@@ -96,12 +96,42 @@ def scores(found: Mapping[str, Mapping[str, int]]) -> list[tuple[str, int, int]]
     every, kept = ({int(place): number for place, number in found.get(side, {}).items()} for side in ("all", "kept"))
     if not every:
         return []
+    first, last = min(every), max(every)
+    edges = [_score_of(place) for place in range(first, last + 2)]
+    return [
+        (f"{_score(low)}–{_score(high)}", every.get(place, 0), kept.get(place, 0))
+        for place, (low, high) in enumerate(pairwise(edges), first)
+    ]
+
+
+def _score_of(place: int) -> float:
+    """The score from which a bin of odds begins; the first and last go to the ends."""
+    odds = 2.0 ** (place - MOST_ODDS)
+    return 0.0 if place <= 0 else 1.0 if place > 2 * MOST_ODDS else odds / (1 + odds)
+
+
+def _score(value: float) -> str:
+    """A score to two digits, counted from the nearer end: 0.0012, 0.67, 0.9988."""
+    digits = 1 - math.floor(math.log10(min(value, 1 - value))) if 0 < value < 1 else 0
+    return f"{value:.{digits}f}"
+
+
+Contaminated = tuple[str, int | None, int | None, int | None, int | None, int]
+CONTAMINATED = ("evaluation set", "items", "too short to find", "found", "documents", "matches")
+"""What is listed of each evaluation set; a match is an item in a document."""
+
+
+def contaminated(stats: Stats) -> list[Contaminated]:
+    """CONTAMINATED of every evaluation set, the most found first."""
+    matches = summed(stats["audit"], outputs(stats), "contamination")
+    sets: Stats = (stats.get("contamination") or {}).get("sets", {})
     rows = []
-    for low, high in pairwise(_SCORE_EDGES):
-        number, part = (sum(side.get(place, 0) for place in range(low, high)) for side in (every, kept))
-        rows.append((f"{low / 100:g}–{min(high, 100) / 100:g}", number, part))
-    last = max(place for place, (_, number, _) in enumerate(rows) if number)
-    return rows[: last + 1]
+    for name in {**sets, **matches}:
+        items, short, found, documents = (
+            sets.get(name, {}).get(key) for key in ("items", "too_short", "found", "documents")
+        )
+        rows.append((name, items, short, found, documents, matches.get(name, 0)))
+    return sorted(rows, key=lambda row: (-row[-1], row[0]))
 
 
 def classifiers(sources: Stats) -> list[tuple[str, str, float | int]]:

@@ -112,7 +112,7 @@ def scores(audit: Stats, sources: Stats) -> Html:
     bars = [Bar(*row) for row in facts.scores(audit)]
     if not bars:
         return note("No quality classifier scored this run.")
-    caption = "Documents by quality score, ranges narrower towards 0 and 1. Heights are square roots."
+    caption = "Documents by quality score; the odds double from bar to bar. Heights are square roots."
     key = note(
         tag("span", class_="key kept"), "kept in the end ", tag("span", class_="key kept-soft"), "dropped by any step"
     )  # fmt: skip
@@ -159,10 +159,11 @@ def personal_data(found: Mapping[str, Mapping[str, int]]) -> Html:
     )
 
 
-def contamination(found: Mapping[str, int]) -> Html:
-    """Documents that hold evaluation items."""
+def contamination(stats: Stats) -> Html:
+    """Evaluation items that were found in documents."""
     rows = [
-        (named(name), count(number)) for name, number in sorted(found.items(), key=lambda item: (-item[1], item[0]))
+        (named(name), *("" if number is None else count(number) for number in numbers))
+        for name, *numbers in facts.contaminated(stats)[: facts.SHOWN]
     ]
     if not rows:
         return note("No evaluation item was looked for or found.")
@@ -171,7 +172,7 @@ def contamination(found: Mapping[str, int]) -> Html:
             note(
                 "A match is an evaluation item in a document. The passages are in contamination.json beside this file."
             ),
-            table(("evaluation set", "matches"), rows[: facts.SHOWN], class_="slim"),
+            table(facts.CONTAMINATED, rows),
         ]
     )
 

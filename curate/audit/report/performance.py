@@ -12,32 +12,33 @@ from curate.audit.report.html import Html, bar, count, join, table, tag
 def stage_times(folder: Path) -> list[dict[str, Any]]:
     """Per stage in order of its first task: tasks, seconds, CPU seconds, the greatest peak of memory in bytes,
     and documents per second of one worker.
-
-    A task that was run more than once counts as it was last.
     """
     stages = []
     progress = folder / "progress.json"
     listed = json.loads(progress.read_bytes())["stages"] if progress.exists() else []
     for stage in dict.fromkeys(each["name"] for each in listed):
-        path = folder / f"{stage}.jsonl"
-        if not path.exists():
+        tasks = task_times(folder, stage)
+        if not tasks:
             continue
-        tasks: dict[tuple[str, str], dict[str, Any]] = {}
-        for line in path.read_text("utf-8").splitlines():
-            task = json.loads(line)
-            tasks[task["stage"], task["label"]] = task
         documents = sum(each["documents"] for each in listed if each["name"] == stage)
-        spent = sum(task["seconds"] for task in tasks.values())
+        spent = sum(task["seconds"] for task in tasks)
         stages.append(
             {
                 "stage": stage, "tasks": len(tasks), "documents": documents,
                 "seconds": spent,
-                "cpu": sum(task["cpu"] for task in tasks.values()),
-                "peak": max(task["peak"] for task in tasks.values()),
+                "cpu": sum(task["cpu"] for task in tasks),
+                "peak": max(task["peak"] for task in tasks),
                 "rate": documents / spent if documents and spent else None,
             }
         )  # fmt: skip
     return stages
+
+
+def task_times(folder: Path, stage: str) -> list[dict[str, Any]]:
+    """What each task of a stage took; one that was run more than once counts as it was last."""
+    path = folder / f"{stage}.jsonl"
+    lines = map(json.loads, path.read_text("utf-8").splitlines()) if path.exists() else ()
+    return list({(task["stage"], task["label"]): task for task in lines}.values())
 
 
 def panel(folder: Path) -> Html:
