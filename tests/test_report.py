@@ -17,17 +17,18 @@ import pytest
 
 from curate.audit.aggregates import merge
 from curate.audit.edges import bins, edges
+from curate.audit.ledger import connect
 from curate.audit.numbers import report_numbers
 from curate.audit.opened import OpenedRun
 from curate.audit.present import Table, shown
-from curate.audit.report import report_page, write_report
+from curate.audit.report import facts, report_page, write_report
 from curate.audit.report.html import clean, percent, tag
 from curate.audit.report.losses import losses
 from curate.audit.report.rates import NO_ADDRESS, below, rates
 from curate.audit.report.spans import spans
 from curate.audit.whatif import decide
 from curate.runs import run
-from tests.audited import audited_run
+from tests.audited import audited_run, webtext_run
 
 _MOST_BYTES = 3_000_000
 
@@ -484,3 +485,34 @@ def test_a_report_can_be_written_again_without_the_run(tmp_path: Path) -> None:
     copy = tmp_path / "run"
     shutil.copytree(run.folder, copy, ignore=shutil.ignore_patterns(".work"))
     assert b"no text" in write_report(copy).read_bytes()
+
+
+def test_quality_scores_are_counted_however_close_to_an_end_they_crowd() -> None:
+    """Bars stand for doublings of the odds, and hold the documents of the ledger whose scores lie there."""
+    run = webtext_run()
+    bins = run.stats["audit"]["web"]["quality"]
+    rows = (
+        connect(run.ledger)
+        .execute(
+            "select floor(log2(quality_score::double) - log2(1 - quality_score::double))::int + 20 as bin, count(*), "
+            "count(*) filter (kept) from ledger where source = 'web' and quality_score is not null group by 1"
+        )
+        .fetchall()
+    )
+    assert bins["all"] == {str(place): number for place, number, _ in sorted(rows)}
+    assert bins["kept"] == {str(place): kept for place, _, kept in sorted(rows) if kept}
+    listed = facts.scores(bins)
+    assert len(listed) > 5 and sum(number for _, number, _ in listed) == sum(number for _, number, _ in rows)
+    assert all(len(label) < 18 for label, _, _ in listed)
+
+
+def test_contamination_is_told_by_evaluation_set() -> None:
+    """How many items a set has, how many were found, in how many documents: what contamination.json lists one by one."""
+    run = webtext_run()
+    listed = json.loads((run.folder / "contamination.json").read_text())["sets"]
+    for name, items, short, found, documents, matches in facts.contaminated(run.stats):
+        assert (items, short, found, documents) == tuple(
+            listed[name][key] for key in ("items", "too_short", "found", "documents")
+        )
+        assert found == len(listed[name]["overlaps"]) > 0
+        assert matches == sum(len(overlap["documents"]) for overlap in listed[name]["overlaps"])

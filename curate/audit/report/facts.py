@@ -19,6 +19,7 @@ SHOWN = 40
 PAIRS = 12
 """Pairs of rules that are listed."""
 
+_LEAST_PLAIN = 1e-3  # scores nearer to an end are written with an exponent
 _OCTAVE = 2  # bins of lengths per doubling
 _SINGLE_CLUSTERS = 8  # sizes up to which clusters are counted one by one
 
@@ -111,9 +112,11 @@ def _score_of(place: int) -> float:
 
 
 def _score(value: float) -> str:
-    """A score to two digits, counted from the nearer end: 0.0012, 0.67, 0.9988."""
-    digits = 1 - math.floor(math.log10(min(value, 1 - value))) if 0 < value < 1 else 0
-    return f"{value:.{digits}f}"
+    """A score in few characters, counted from the nearer end: 2e-6, 0.67, 0.9988, 1−2e-6."""
+    end = min(value, 1 - value)
+    if 0 < end < _LEAST_PLAIN:
+        return ("1−" if value > end else "") + f"{end:.0e}".replace("e-0", "e-")
+    return f"{value:.{1 - math.floor(math.log10(end))}f}" if end else f"{value:.0f}"
 
 
 Contaminated = tuple[str, int | None, int | None, int | None, int | None, int]
