@@ -12,7 +12,8 @@ torch = pytest.importorskip("torch")
 
 from curate.trainer.architecture import Architecture, count_parameters  # noqa: E402
 from curate.trainer.export import ExportError, from_config, from_transformers, to_config, to_transformers  # noqa: E402
-from curate.trainer.model import GPT, IGNORED, KeyValueCache  # noqa: E402
+from curate.trainer.loss import IGNORED, cross_entropy  # noqa: E402
+from curate.trainer.model import GPT, KeyValueCache  # noqa: E402
 from curate.trainer.presets import PRESETS, Preset  # noqa: E402
 
 TINY = Architecture(vocabulary=101, context=32, layers=2, width=32, heads=4)
@@ -196,23 +197,46 @@ def test_more_tokens_than_the_context_are_refused() -> None:
         model(TINY)(tokens(1, 33))
 
 
-def test_the_loss_in_chunks_is_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its gradient too; ignored targets have no loss."""
-    seen = tokens()
-    inputs, targets = seen[:, :-1], seen[:, 1:].clone()
+@pytest.mark.parametrize("chunk", [7, 10_000])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_loss_in_chunks_is_the_loss(chunk: int, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its gradients too, of a sum and of any other function of the losses; ignored targets have no loss."""
+    monkeypatch.setattr("curate.trainer.loss._CPU_CHUNK", chunk)
+    draws = torch.Generator().manual_seed(4)
+    hidden, weight = torch.randn(3, 20, 32, generator=draws), torch.randn(101, 32, generator=draws)
+    targets = tokens().clone()
     targets[0, :5] = IGNORED
+    scales = torch.rand(3, 20, generator=draws) if weighted else torch.full((3, 20), 0.25)
+    found = []
+    for chunked in (True, False):
+        ours = [hidden.clone().requires_grad_(), weight.clone().requires_grad_()]
+        if chunked:
+            losses = cross_entropy(*ours, targets)
+            ((losses * scales).sum() if weighted else losses.sum() / 4).backward()
+        else:
+            logits = (ours[0] @ ours[1].T).flatten(0, 1)
+            losses = torch.nn.functional.cross_entropy(logits, targets.flatten(), reduction="none").view(3, 20)
+            (losses * scales).sum().backward()
+        found.append((losses.detach(), ours[0].grad, ours[1].grad))
+    assert (found[0][0][0, :5] == 0).all()
+    for got, expected in zip(*found, strict=True):
+        assert torch.allclose(got, expected, atol=1e-5)
+    with torch.no_grad():
+        assert torch.allclose(cross_entropy(hidden, weight, targets), found[1][0], atol=1e-5)
+
+
+def test_the_loss_in_bfloat16_is_near_that_in_float32() -> None:
+    """Its weight's gradient is added up in float32, so that many chunks lose nothing."""
+    draws = torch.Generator().manual_seed(4)
+    hidden, weight = torch.randn(3, 20, 32, generator=draws), torch.randn(101, 32, generator=draws).requires_grad_()
     gradients = []
-    for chunk in (7, 10_000):
-        monkeypatch.setattr("curate.trainer.model._CHUNK", chunk)
-        made = model(TINY)
-        losses = made(inputs, targets)
-        losses.sum().backward()
-        gradients.append(made.embedding.weight.grad)
-    logits = made(inputs)
-    expected = torch.nn.functional.cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED)
-    assert (losses[0, :5] == 0).all()
-    assert losses.sum().item() / (targets != IGNORED).sum().item() == pytest.approx(expected.item(), rel=1e-5)
-    assert torch.allclose(gradients[0], gradients[1], atol=1e-4)
+    for enabled in (False, True):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            losses = cross_entropy(hidden, weight, tokens())
+        assert losses.dtype == torch.float32
+        gradients.append(torch.autograd.grad(losses.sum(), weight)[0])
+    assert gradients[1].dtype == torch.float32
+    assert torch.allclose(gradients[0], gradients[1], atol=0.05 * gradients[0].abs().max())
 
 
 def test_recomputed_activations_give_the_same_gradient() -> None:

@@ -17,7 +17,7 @@ from torch import Tensor
 from curate.shards import Batch, Loader
 from curate.shards.loader import Copy
 from curate.tokens import load
-from curate.trainer.model import IGNORED
+from curate.trainer.loss import IGNORED
 from curate.trainer.settings import Data
 
 

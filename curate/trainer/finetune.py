@@ -18,7 +18,8 @@ from torch import Tensor, nn
 
 from curate.tokens import Tokenizer
 from curate.trainer.evaluate import Measure, encode
-from curate.trainer.model import GPT, cross_entropy
+from curate.trainer.loss import IGNORED, cross_entropy
+from curate.trainer.model import GPT
 from curate.trainer.optimizer import build_optimizers, gradient_norm, scale_gradients, set_learning_rate
 from curate.trainer.schedule import learning_rate_share
 from curate.trainer.scoring import batches
@@ -84,8 +85,8 @@ class Classifier(nn.Module):
         extracted = hidden[torch.arange(len(rows), device=device), last]
         real = torch.arange(longest, device=device) <= last[:, None]
         predicted = (real & known)[:, 1:]  # new tokens are read, not predicted
-        losses = cross_entropy(hidden[:, :-1], self.model.output_weight, tokens[:, 1:].clamp(max=vocabulary - 1))
-        language = (losses * predicted).sum() / predicted.sum().clamp(min=1)
+        targets = tokens[:, 1:].masked_fill(~predicted, IGNORED)
+        language = cross_entropy(hidden[:, :-1], self.model.output_weight, targets).sum() / predicted.sum().clamp(min=1)
         return self.classes(self.dropout(extracted)), language
 
 

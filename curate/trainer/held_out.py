@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from curate.shards import Loader
 from curate.trainer.data import Pass, document_sources, to_pass, token_bytes
-from curate.trainer.model import IGNORED
+from curate.trainer.loss import IGNORED
 from curate.trainer.parallel import World
 from curate.trainer.settings import Training
 

@@ -14,10 +14,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from curate.trainer.architecture import Architecture
+from curate.trainer.loss import cross_entropy
 
-IGNORED = -100
-"""A target that has no loss."""
-_CHUNK = 8192  # rows whose logits exist at once in the loss: 1.6 GB in float32 with GPT-2's vocabulary
 _SINUSOID_BASE = 10_000.0  # Vaswani et al. 2017, §3.5
 
 
@@ -169,12 +167,19 @@ class GPT(nn.Module):
         self.shape = shape
         self.recompute = False
         """Whether each block's activations are computed again in the backward pass instead of kept."""
+        self.compiled = False
         self.embedding = nn.Embedding(shape.vocabulary, shape.width)
         self.position = nn.Embedding(shape.context, shape.width) if shape.positions == "learned" else None
         self.dropout = nn.Dropout(shape.dropout)
         self.blocks = nn.ModuleList(Block(shape, layer) for layer in range(shape.layers))
         self.norm = _norm(shape) if shape.norm_position == "pre" else None
         self.head = None if shape.tied else nn.Linear(shape.width, shape.vocabulary, bias=False)
+
+    def compile_parts(self) -> None:
+        """Compile each block, all alike, and the loss; embeddings gain nothing from it."""
+        self.compiled = True
+        for block in self.blocks:
+            block.compile()
 
     def initialise(self, seed: int) -> None:
         """Draw every parameter anew: normal matrices, residual projections smaller (GPT-2 §2.3), zero biases."""
@@ -209,7 +214,7 @@ class GPT(nn.Module):
         hidden = self.hidden(tokens, documents, cache)
         if targets is None:
             return F.linear(hidden, self.output_weight)
-        return cross_entropy(hidden, self.output_weight, targets)
+        return cross_entropy(hidden, self.output_weight, targets, self.compiled)
 
     @property
     def output_weight(self) -> Tensor:
@@ -275,20 +280,3 @@ def _sinusoids(positions: Tensor, width: int) -> Tensor:
     exponents = torch.arange(0, width, 2, device=positions.device, dtype=torch.float32) / width
     angles = positions[..., None].float() * _SINUSOID_BASE**-exponents
     return torch.stack((angles.sin(), angles.cos()), dim=-1).flatten(-2)
-
-
-def cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    """Losses in nats without ever holding all logits: chunks of rows, each computed again in the backward pass.
-
-    hidden: (batch, tokens, width); weight: (vocabulary, width); targets and result: (batch, tokens), IGNORED gives 0.
-    """
-    chunks = zip(torch.split(hidden.flatten(0, 1), _CHUNK), torch.split(targets.flatten(), _CHUNK), strict=True)
-    if torch.is_grad_enabled():
-        losses = [checkpoint(_chunk_loss, rows, weight, wanted, use_reentrant=False) for rows, wanted in chunks]
-    else:
-        losses = [_chunk_loss(rows, weight, wanted) for rows, wanted in chunks]
-    return torch.cat(losses).view(targets.shape).clone()  # FSDP wants its hooks on a tensor of its own
-
-
-def _chunk_loss(rows: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
-    return F.cross_entropy(F.linear(rows, weight).float(), targets, ignore_index=IGNORED, reduction="none")
