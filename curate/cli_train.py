@@ -23,6 +23,7 @@ def add_commands(commands: Any) -> None:
     train.add_argument("file", metavar="FILE", help="training file, such as examples/train/gpt2-124m.yaml")
     train.add_argument("--data", metavar="DIR", help="run directory, shards or mix: the file's data.path")
     train.add_argument("--workers", type=int, metavar="N", help="so many processes under Ray Train; without: this one")
+    train.add_argument("--address", metavar="RAY", help="with --workers: address of an existing Ray cluster")
     _add_set(train)
     train.set_defaults(call=_guarded(_train))
 
@@ -125,10 +126,11 @@ def _train(options: argparse.Namespace) -> int:
 
     settings = read(options.file, Training, [*options.set, *([f"data.path={options.data}"] if options.data else [])])
     if options.workers:
-        from curate.trainer.parallel import pick_device
         from curate.trainer.ray_train import train_on_ray
+        from curate.trainer.train import output_folder
 
-        train_on_ray(settings, options.workers, pick_device(settings.device).type == "cuda")
+        train_on_ray(settings, options.workers, options.address)
+        print(f"Checkpoints: {output_folder(settings)}")
         return 0
     from curate.trainer.train import train
 

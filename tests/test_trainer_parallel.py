@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import socket
 import subprocess
 import sys
@@ -14,7 +15,9 @@ torch = pytest.importorskip("torch")
 
 from curate.trainer import checkpoint as checkpoints  # noqa: E402
 from curate.trainer.metrics import read_metrics  # noqa: E402
+from curate.trainer.ray_train import train_on_ray  # noqa: E402
 from curate.trainer.train import train  # noqa: E402
+from curate.trainer.watch import NonFiniteLoss  # noqa: E402
 from tests.trainer_example import LENGTH, make_shards, settings  # noqa: E402
 
 STEPS = 3
@@ -125,3 +128,27 @@ def test_a_run_of_two_processes_goes_on_as_one(shards: Path, tmp_path: Path) -> 
     train(settings(shards, tmp_path / "alone", 4, **whole, **constant), lambda _: None)
     losses = [[row["loss"] for row in read_metrics(tmp_path / name)] for name in ("run", "alone")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_ray_train_s_workers_compute_what_one_process_does(
+    shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """By relative paths too, though workers run elsewhere; what is printed is the training's progress."""
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("RAY_ADDRESS", raising=False)
+    monkeypatch.chdir(tmp_path)
+    every = {"log": 1, "evaluate": 9, "checkpoint": 9}
+    (tmp_path / "run").symlink_to(shards)
+    train_on_ray(settings(Path("run"), Path("two"), STEPS, every=every), 2)
+    assert [line.split("  ")[0] for line in capfd.readouterr().out.splitlines()] == ["step 1/3", "step 2/3", "step 3/3"]
+    train(settings(shards, tmp_path / "one", STEPS, every=every), lambda _: None)
+    one, two = read_metrics(tmp_path / "one"), read_metrics(tmp_path / "two")
+    assert [row["loss"] for row in two] == pytest.approx([row["loss"] for row in one], rel=1e-4)
+    assert sorted(path.name for path in (tmp_path / "two").iterdir()) == ["metrics.jsonl", "step-00000003"]
+
+
+def test_an_error_of_a_worker_is_told_as_what_it_was() -> None:
+    """It travels between processes: the documents of a loss that is no number too."""
+    error = pickle.loads(pickle.dumps(NonFiniteLoss(3, ["ab", "cd"], 2)))
+    assert str(error) == str(NonFiniteLoss(3, ["ab", "cd"], 2))
+    assert (error.step, error.documents) == (3, ["ab", "cd"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -201,6 +202,24 @@ def test_the_learning_rate_follows_its_schedule() -> None:
     stable = Schedule(kind="stable-decay", warmup=0.1, decay=0.2, final=0.0)
     assert [learning_rate_share(stable, done) for done in (0.1, 0.5, 0.8, 0.9, 1.0)] == pytest.approx([1, 1, 1, 0.5, 0])
     assert learning_rate_share(Schedule(kind="constant", warmup=0), 1.0) == 1
+
+
+@pytest.mark.parametrize("asked", [{"tensorboard": True}, {"wandb": "project"}])
+def test_a_writer_that_is_not_installed_is_named_before_training(
+    shards: Path, tmp_path: Path, asked: dict[str, Any]
+) -> None:
+    (name,) = asked
+    if find_spec(name) is not None:
+        pytest.skip(f"{name} is installed")
+    with pytest.raises(ValueError, match=f"{name}: not installed: pip install {name}"):
+        train(settings(shards, tmp_path, 1, **asked), quiet)
+
+
+def test_tensorboard_holds_the_metrics(shards: Path, tmp_path: Path) -> None:
+    accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    train(settings(shards, tmp_path, 2, tensorboard=True, evaluate_tokens=100), quiet)
+    events = accumulator.EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert {"loss", "bits_per_byte_by_source/reference"} <= set(events.Tags()["scalars"])
 
 
 def test_the_model_flops_are_those_of_the_formula() -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import uuid
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +32,7 @@ class Metrics:
             self._wandb = wandb.init(
                 project=settings.wandb,
                 name=settings.name,
-                id=settings.name,
+                id=_wandb_id(folder),
                 resume="allow",
                 config=settings.model_dump(),
             )
@@ -39,7 +41,10 @@ class Metrics:
         """One row; `step` is among its keys."""
         with open(self._path, "ab") as file:
             file.write(_line(row))
-        numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
+        numbers = {key: value for key, value in row.items() if not isinstance(value, dict)}
+        for key, values in row.items():
+            if isinstance(values, dict):
+                numbers |= {f"{key}/{name}": value for name, value in values.items()}
         if self._board is not None:
             for key, value in numbers.items():
                 self._board.add_scalar(key, value, row["step"])
@@ -52,6 +57,22 @@ class Metrics:
             self._board.close()
         if self._wandb is not None:
             self._wandb.finish()
+
+
+def check_installed(settings: Training) -> None:
+    """Raises ValueError where a package that the settings ask for is missing: before training, not after."""
+    wanted = {"tensorboard": settings.tensorboard, "wandb": settings.wandb is not None}
+    for name, asked in wanted.items():
+        if asked and find_spec(name) is None:
+            raise ValueError(f"{name}: not installed: pip install {name}, or take it out of the training file")
+
+
+def _wandb_id(folder: Path) -> str:
+    """A run of W&B is one folder's: a resumed training goes on in it, another of the same name is another."""
+    path = folder / "wandb-id"
+    if not path.exists():
+        write_atomically(path, uuid.uuid4().hex.encode())
+    return path.read_text()
 
 
 def _line(row: dict[str, Any]) -> bytes:

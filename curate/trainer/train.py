@@ -21,7 +21,7 @@ from curate.trainer import checkpoint as checkpoints
 from curate.trainer.architecture import training_flops_per_token
 from curate.trainer.data import Stream
 from curate.trainer.held_out import HeldOut
-from curate.trainer.metrics import Metrics
+from curate.trainer.metrics import Metrics, check_installed
 from curate.trainer.model import GPT
 from curate.trainer.optimizer import build_optimizers, gradient_norm, scale_gradients, set_learning_rate
 from curate.trainer.parallel import World, accumulating, spread, world
@@ -79,8 +79,10 @@ def train(settings: Training, say: Callable[[str], None] = print, stop_after: in
     """Train until the budget is spent, from the newest checkpoint if there is one.
 
     `stop_after` ends this call at that step, with a checkpoint, as if it had been interrupted there.
-    Raises NonFiniteLoss, StateError for shards other than the checkpoint's, ValueError for settings that do not fit.
+    Raises NonFiniteLoss, StateError for shards other than the checkpoint's, ValueError for settings that do not fit
+    or ask for a package that is missing.
     """
+    check_installed(settings)
     with world(settings.parallel, settings.device) as here:
         return _train(settings, here, say if here.main else lambda _: None, stop_after)
 
@@ -94,8 +96,7 @@ def _train(settings: Training, here: World, say: Callable[[str], None], stop_aft
     whole.initialise(settings.seed)
     whole.recompute = settings.recompute_activations
     if settings.compile:
-        for block in whole.blocks:
-            block.compile()
+        whole.compile_parts()
     precision = _DTYPES[settings.precision]
     model = spread(whole, settings.parallel, here, precision)
     model.train()
@@ -155,7 +156,7 @@ def _train(settings: Training, here: World, say: Callable[[str], None], stop_aft
                 last |= held_out(model, cast)
             if metrics is not None:
                 metrics.write(last)
-            say(_line(last, steps))
+            say(progress(last, steps))
         if step % settings.every.checkpoint == 0 or ends:
             about = {
                 "step": step,
@@ -236,7 +237,8 @@ def _check_same(newest: checkpoints.Checkpoint, settings: Training, stream: Stre
     stream.loader.load_state_dict(newest.about["loader"])
 
 
-def _line(row: dict[str, Any], steps: int | None) -> str:
+def progress(row: dict[str, Any], steps: int | None) -> str:
+    """A row of the metrics as a line to read."""
     text = f"step {row['step']}{f'/{steps}' if steps else ''}  loss {row['loss']:.4f}"
     text += f"  {row['tokens_per_second']:,.0f} tokens/s"
     if "mfu" in row:

@@ -18,7 +18,7 @@ class NonFiniteLoss(ArithmeticError):
     """The loss or its gradient is no number. `step` and `documents` (ids in hexadecimal) say where."""
 
     def __init__(self, step: int, documents: list[str], sequences: int) -> None:
-        self.step, self.documents = step, documents
+        self.step, self.documents, self.sequences = step, documents, sequences
         shown = ", ".join(documents[:_SHOWN]) + (
             f" and {len(documents) - _SHOWN} more" if len(documents) > _SHOWN else ""
         )
@@ -28,6 +28,9 @@ class NonFiniteLoss(ArithmeticError):
             f"`curate explain RUN {documents[0] if documents else 'ID'}` says where a document comes from. "
             "If many documents are named, the weights diverged: lower optimizer.learning_rate or lengthen the warm-up"
         )
+
+    def __reduce__(self) -> tuple[type[NonFiniteLoss], tuple[int, list[str], int]]:
+        return NonFiniteLoss, (self.step, self.documents, self.sequences)  # it travels between processes
 
 
 class Watch:
