@@ -4,7 +4,7 @@
     python tests/benchmarks/bench_trainer_speed.py runs/mine --tiny --device cpu      # does the script work? no GPU needed
 
 `--nanogpt` is a checkout of karpathy/nanoGPT; without it only this trainer is measured. Both train the same shape on the
-same tokens with bfloat16, torch.compile and fused AdamW (on a GPU), and as many sequences per pass and step.
+same tokens with bfloat16, torch.compile and fused AdamW (on a CPU float32), and as many sequences per pass and step.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def ours(data: str, shape: Architecture, device: str, micro: int, passes: int, s
                 "budget": {"tokens": (WARM_UP + steps) * micro * passes * length},
                 "batch": {"tokens": micro * passes * length, "micro": micro},
                 "compile": compiled,
-                "precision": "bfloat16",
+                "precision": "bfloat16" if device.startswith("cuda") else "float32",
                 "every": {"log": 5, "evaluate": 10**9, "checkpoint": 10**9},
                 "evaluate_tokens": 0,
                 "device": device,
