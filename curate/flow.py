@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from curate.config.models import Extract, Pipeline, Source, Url
+from curate.config.models import Pipeline, Source
+from curate.config.steps import Extract, Url
 from curate.mixture.plan import MixturePlan
 from curate.runner import Runner, check_balance
 from curate.shards.order import SPLITS

@@ -20,8 +20,8 @@ import yaml
 from curate.audit.opened import OpenedRun, open_finished
 from curate.audit.present import Answer, Cell, Table
 from curate.audit.report.performance import stage_times, task_times
-from curate.config.models import Quality
 from curate.config.reading import PipelineFile
+from curate.config.steps import Quality
 from curate.storage import SourceFile, is_remote, open_binary
 
 _SAMPLE_BYTES = 8 << 20

@@ -12,7 +12,8 @@ from typing import Any
 import pyarrow as pa
 
 from curate import language, tokens
-from curate.config.models import Datatrove, Filter, Language, Pipeline, Quality, Source, Url
+from curate.config.models import Pipeline, Source
+from curate.config.steps import Datatrove, Filter, Language, Quality, Url
 from curate.filters.content import pack_content
 from curate.filters.pack_files import find
 from curate.filters.packs import load as load_pack

@@ -12,7 +12,7 @@ from curate.audit.find import Found
 from curate.audit.lineage import stage_of
 from curate.audit.opened import OpenedRun
 from curate.batches import read_batches
-from curate.config.models import Scrub
+from curate.config.steps import Scrub
 from curate.pii import find
 from curate.pii.flow import detection_of
 

@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 from curate.audit.lineage import verdict_settings
 from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.opened import OpenedPart, OpenedRun
-from curate.config.models import Pipeline, Quality, Source
+from curate.config.models import Pipeline, Source
+from curate.config.steps import Quality
 from curate.filters.expression import parse
 from curate.quality.keep import threshold_of_share
 from curate.stages.judge import judge_step

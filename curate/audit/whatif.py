@@ -19,7 +19,9 @@ from curate.audit.rules import bounds
 from curate.audit.snippets import snippet
 from curate.audit.sums import Flip, Sums, add_up
 from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
-from curate.config.models import Deduplicate, Language, Model, Pipeline, Quality, Source
+from curate.config.models import Pipeline, Source
+from curate.config.steps import Deduplicate, Language, Quality
+from curate.config.values import Model
 from curate.flow import read_params
 from curate.steps import evaluation_steps
 

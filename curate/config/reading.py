@@ -17,7 +17,8 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from curate.config.models import COMBINE_STEPS, SOURCE_STEPS, Deduplicate, Filter, Pipeline
+from curate.config.models import Pipeline
+from curate.config.steps import COMBINE_STEPS, SOURCE_STEPS, Deduplicate, Filter
 from curate.storage import is_remote, resolve
 
 KeyPath = tuple[str | int, ...]

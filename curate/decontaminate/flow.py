@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from curate.config import Pipeline
-from curate.config.models import Decontaminate
+from curate.config.steps import Decontaminate
 from curate.decontaminate.items import set_name
 from curate.flow import Flow, Part, is_output
 from curate.runner import Runner, check_balance

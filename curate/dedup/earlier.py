@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from curate.config import ConfigError, Pipeline
-from curate.config.models import Deduplicate
+from curate.config.steps import Deduplicate
 from curate.dedup.index import Entry, IndexFile, Made, earlier_entries, entry_identity, write_entry
 from curate.flow import Flow, Part
 from curate.runner import Runner

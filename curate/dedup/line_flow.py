@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from curate.config.models import Deduplicate, Lines, Pipeline
+from curate.config.models import Pipeline
+from curate.config.steps import Deduplicate, Lines
 from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
 from curate.dedup.scoped import kept_documents
 from curate.flow import Flow

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from curate.config import ConfigError, Pipeline
-from curate.config.models import Deduplicate
+from curate.config.steps import Deduplicate
 from curate.flow import Part
 from curate.task import Committed
 

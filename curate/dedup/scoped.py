@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from curate.batches import read_schema
 from curate.config import ConfigError
-from curate.config.models import Deduplicate
+from curate.config.steps import Deduplicate
 from curate.flow import Part
 from curate.records import ORIGIN
 from curate.task import File

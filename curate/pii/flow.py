@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from curate.config import Pipeline
-from curate.config.models import Scrub
+from curate.config.steps import Scrub
 from curate.flow import Flow, is_output
 from curate.pii.phones import check_regions
 from curate.pii.scrubbing import Replacement, check_replacement

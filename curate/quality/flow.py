@@ -13,7 +13,8 @@ from dataclasses import replace
 from math import sqrt
 
 from curate.config import ConfigError
-from curate.config.models import Pipeline, Quality
+from curate.config.models import Pipeline
+from curate.config.steps import Quality
 from curate.flow import Classified, Flow, Part
 from curate.quality.model import read_card
 from curate.runner import Runner, check_balance

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.config.models import Model
+from curate.config.values import Model
 from curate.storage import write_atomically
 from curate.tokens import load
 from curate.trainer import checkpoint as checkpoints

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from curate.config.models import Count, Model, Share
+from curate.config.values import Count, Model, Share
 from curate.trainer.architecture import Architecture
 from curate.trainer.presets import PRESETS
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from curate.config.models import Model, Name, Share, Strings
+from curate.config.values import Model, Name, Share, Strings
 from curate.trainer.settings import Natural, Training
 from curate.trainer.tasks import find_task
 

@@ -25,8 +25,9 @@ import numpy as np
 import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
-from curate.config.models import Deduplicate, MinHash, Pipeline
+from curate.config.models import Pipeline
 from curate.config.sizes import parse_count
+from curate.config.steps import Deduplicate, MinHash
 from curate.dedup.earlier import Indexed
 from curate.dedup.flow import _apply, _decide, banding
 from curate.dedup.records import NO_DATE, Rows, signature_columns, signature_schema

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from curate.config.models import Filter, FilterStep, Pipeline
+from curate.config.models import Pipeline
+from curate.config.steps import Filter, FilterStep
 from curate.filters.errors import PackError
 from curate.filters.pack_files import find
 
