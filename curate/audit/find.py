@@ -51,7 +51,8 @@ def find(run: OpenedRun, name: str) -> list[Found]:
     if record:
         urn = record[1].lower()
         return _select(run, "lower(record_id) in (?, ?)", [urn, f"<{urn}>"], name)
-    return _select(run, "url = ? or record_id = ?", [name, name], name)
+    first, second = ("url", "record_id") if "://" in name else ("record_id", "url")  # a column is not read for nothing
+    return _select(run, f"{first} = ?", [name], "") or _select(run, f"{second} = ?", [name], name)
 
 
 def find_ids(run: OpenedRun, ids: list[bytes], name: str = "") -> list[Found]:
