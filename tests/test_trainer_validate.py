@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 from curate.config import ConfigError  # noqa: E402
 from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import load  # noqa: E402
-from curate.trainer.validate import read_validation, validate  # noqa: E402
+from curate.trainer.architecture import training_flops_per_token  # noqa: E402
+from curate.trainer.validate import ProxyError, read_validation, validate  # noqa: E402
 from curate.trainer.validation_set import choose_texts  # noqa: E402
 from tests.trainer_example import LENGTH, MERGES, make_shards  # noqa: E402
 
@@ -73,8 +74,9 @@ def test_two_mixes_that_are_the_same_are_not_told_apart(shards: Path, tmp_path: 
     assert any("zebras: 12 texts; left out: 0 copies, 0 in one, 0 in two." in note for note in verdict.notes)
     validate(read_validation(config(tmp_path, shards)), said.append)
     assert said[-1] == "4 proxies, 4 done already"
+    said.clear()
     validate(read_validation(config(tmp_path, shards), ["proxy.optimizer.learning_rate=1.0e-3"]), said.append)
-    assert said[-1] == "4 proxies, 0 done already"
+    assert said[0] == "4 proxies, 0 done already"
 
 
 def test_a_proxy_that_was_killed_goes_on_from_its_checkpoint(shards: Path, tmp_path: Path) -> None:
@@ -85,6 +87,42 @@ def test_a_proxy_that_was_killed_goes_on_from_its_checkpoint(shards: Path, tmp_p
     shutil.rmtree(folder / "checkpoints" / "step-00000006")
     after = validate(settings, lambda _: None)
     assert before.to_json() == after.to_json()
+
+
+@pytest.mark.parametrize("devices", ["[cpu]", "[cpu, cpu]"])
+def test_a_proxy_that_fails_is_tried_again_and_the_same_command_goes_on(
+    shards: Path, tmp_path: Path, devices: str
+) -> None:
+    """The others are done meanwhile: a file where one's checkpoints should be stops only that one."""
+    settings = read_validation(config(tmp_path, shards, seeds="1", attempts="2", devices=devices))
+    blocked = tmp_path / "out" / "proxies" / "one" / "seed-0" / "checkpoints"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("not a folder")
+    said: list[str] = []
+    with pytest.raises(ProxyError, match="1 of 2 proxies failed 2 times; the same command goes on"):
+        validate(settings, said.append)
+    assert sum("one/seed-0 failed on cpu, attempt" in line for line in said) == 2
+    assert "two/seed-0 done on cpu" in said
+    blocked.unlink()
+    validate(settings, said.append)
+    assert said[-2:] == ["2 proxies, 1 done already", "one/seed-0 done on cpu"]
+
+
+def test_a_budget_in_minutes_gives_a_learning_curve(shards: Path, tmp_path: Path) -> None:
+    """Of about as many points as asked for, at equal shares of the time: a step as long as a share passes one by."""
+    settings = read_validation(config(tmp_path, shards, seeds="1"), ["proxy.budget={minutes: 0.03}"])
+    verdict = validate(settings, lambda _: None)
+    for curve in verdict.curves:
+        assert 2 <= len(curve.tokens) <= 3
+        assert 0 < curve.tokens[0] < curve.tokens[-1]
+
+
+def test_a_budget_in_flops_trains_every_mix_as_long(shards: Path, tmp_path: Path) -> None:
+    settings = read_validation(config(tmp_path, shards, seeds="1"), ["proxy.budget={flops: 3.0e8}"])
+    first, second = validate(settings, lambda _: None).curves
+    assert first.tokens == second.tokens
+    spent = first.tokens[-1] * training_flops_per_token(settings.proxy.model, LENGTH)
+    assert spent == pytest.approx(3.0e8, rel=0.1)
 
 
 def test_proxies_run_apart_on_several_devices(shards: Path, tmp_path: Path) -> None:

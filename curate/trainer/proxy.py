@@ -6,7 +6,6 @@ Runs in this process, or alone as `python -m curate.trainer.proxy FOLDER`, where
 from __future__ import annotations
 
 import json
-import math
 import sys
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,7 @@ from curate.trainer import checkpoint as checkpoints
 from curate.trainer.evaluate import Measure, bits_per_byte, measure_task
 from curate.trainer.settings import Training
 from curate.trainer.tasks import read_lines
-from curate.trainer.train import total_steps, train
+from curate.trainer.train import train
 
 JOB, RESULT = "job.json", "result.json"
 
@@ -43,17 +42,11 @@ class Job(Model):
 def run_proxy(folder: Path, device: str) -> None:
     """Train as FOLDER/job.json says, from where it stopped, and write FOLDER/result.json."""
     job = Job.model_validate_json((folder / JOB).read_bytes())
-    steps = total_steps(job.training)
-    every = job.training.every.checkpoint if steps is None else max(1, math.ceil(steps / job.points))
     training = job.training.model_copy(
-        update={
-            "device": device,
-            "out": str(folder / "checkpoints"),
-            "every": job.training.every.model_copy(update={"checkpoint": every}),
-            "keep": 1_000_000 if steps is None else job.points + 1,
-        }
+        update={"device": device, "out": str(folder / "checkpoints"), "keep": job.points + 1}
     )
-    done = train(training, say=lambda line: print(f"{folder.parent.name}/{folder.name}  {line}", flush=True))
+    name = f"{folder.parent.name}/{folder.name}"
+    done = train(training, say=lambda line: print(f"{name}  {line}", flush=True), points=job.points)
     there = checkpoints.found(done.folder)
     curve = [_measure(job, path, device, last=path == there[-1]) for path in there]
     result = {"tokens": done.tokens, "seconds": done.last.get("seconds"), "curve": curve}

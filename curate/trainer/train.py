@@ -31,6 +31,7 @@ from curate.trainer.throughput import model_flops_utilization
 from curate.trainer.watch import Watch
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
+_ROUNDING = 1e-9
 _STEP_SEED = 1_000_003  # a prime: seeds of (seed, step, rank) rarely coincide
 
 
@@ -75,19 +76,27 @@ def output_folder(settings: Training) -> Path:
     return Path(settings.out or f"checkpoints/{settings.name}")
 
 
-def train(settings: Training, say: Callable[[str], None] = print, stop_after: int | None = None) -> Result:
+def train(
+    settings: Training,
+    say: Callable[[str], None] = print,
+    stop_after: int | None = None,
+    points: int | None = None,
+) -> Result:
     """Train until the budget is spent, from the newest checkpoint if there is one.
 
-    `stop_after` ends this call at that step, with a checkpoint, as if it had been interrupted there.
+    `stop_after` ends this call at that step, with a checkpoint, as if it had been interrupted there. `points` asks for so
+    many checkpoints, at equal shares of the budget, in place of one every so many steps.
     Raises NonFiniteLoss, StateError for shards other than the checkpoint's, ValueError for settings that do not fit
     or ask for a package that is missing.
     """
     check_installed(settings)
     with world(settings.parallel, settings.device) as here:
-        return _train(settings, here, say if here.main else lambda _: None, stop_after)
+        return _train(settings, here, say if here.main else lambda _: None, stop_after, points)
 
 
-def _train(settings: Training, here: World, say: Callable[[str], None], stop_after: int | None) -> Result:
+def _train(
+    settings: Training, here: World, say: Callable[[str], None], stop_after: int | None, points: int | None
+) -> Result:
     folder = output_folder(settings)
     length = settings.data.sequence_length
     stream = Stream(settings.data, settings.batch.tokens // length)
@@ -134,7 +143,9 @@ def _train(settings: Training, here: World, say: Callable[[str], None], stop_aft
         if minutes is not None:
             elapsed = here.slowest(clock.seconds())
         ends = step in (steps, stop_after) or (minutes is not None and elapsed / 60 >= minutes)
-        if step % settings.every.log == 0 or ends or step % settings.every.checkpoint == 0:
+        now = step / steps if steps is not None else elapsed / 60 / (minutes or math.inf)
+        saves = ends or (_passes(done, now, points) if points else step % settings.every.checkpoint == 0)
+        if step % settings.every.log == 0 or saves:
             watch.check()
             seconds = clock.seconds()
             speed = (step - logged_step) * settings.batch.tokens / max(seconds - logged_seconds, 1e-9)
@@ -157,7 +168,7 @@ def _train(settings: Training, here: World, say: Callable[[str], None], stop_aft
             if metrics is not None:
                 metrics.write(last)
             say(progress(last, steps))
-        if step % settings.every.checkpoint == 0 or ends:
+        if saves:
             about = {
                 "step": step,
                 "tokens": step * settings.batch.tokens,
@@ -235,6 +246,11 @@ def _check_same(newest: checkpoints.Checkpoint, settings: Training, stream: Stre
             f"{newest.path} has steps of {newest.about['settings']['batch']['tokens']} tokens"
         )
     stream.loader.load_state_dict(newest.about["loader"])
+
+
+def _passes(done: float, now: float, points: int) -> bool:
+    """Whether a multiple of 1 / points lies between two shares of the budget."""
+    return math.floor(now * points + _ROUNDING) > math.floor(done * points + _ROUNDING)
 
 
 def progress(row: dict[str, Any], steps: int | None) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from curate.shards import ShardReader
 from curate.storage import digest_file, is_remote, resolve, write_atomically
 from curate.tokens import load
-from curate.trainer.evaluate import contamination
+from curate.trainer.evaluate import held
 from curate.trainer.proxy import JOB, RESULT, Job, run_proxy
 from curate.trainer.reading import read
 from curate.trainer.tasks import find_task, read_items
@@ -131,21 +131,21 @@ def _run(folders: Sequence[Path], settings: Validation, say: Callable[[str], Non
     waiting = [folder for folder in folders if not (folder / RESULT).exists()]
     say(f"{len(folders)} proxies, {len(folders) - len(waiting)} done already")
     devices = settings.devices or _devices()
-    if len(devices) == 1:
-        for folder in waiting:
-            run_proxy(folder, devices[0])
-        return
     free: queue.Queue[str] = queue.Queue()
     for device in devices:
         free.put(device)
-    start = functools.partial(_run_apart, free=free, devices=devices, attempts=settings.attempts, say=say)
-    with ThreadPoolExecutor(len(devices)) as pool:
-        failed = [folder for folder, error in zip(waiting, pool.map(start, waiting), strict=True) if error]
+    run = _here if len(devices) == 1 else functools.partial(_apart, devices=len(devices))
+    start = functools.partial(_attempt, run=run, free=free, attempts=settings.attempts, say=say)
+    if len(devices) == 1:
+        done = [start(folder) for folder in waiting]
+    else:
+        with ThreadPoolExecutor(len(devices)) as pool:
+            done = list(pool.map(start, waiting))
+    failed = [str(folder) for folder, well in zip(waiting, done, strict=True) if not well]
     if failed:
-        names = ", ".join(str(folder) for folder in failed)
         raise ProxyError(
-            f"{len(failed)} of {len(folders)} proxies failed {settings.attempts} times; their log.txt says why, and the "
-            f"same command goes on with them: {names}"
+            f"{len(failed)} of {len(folders)} proxies failed {settings.attempts} times; the same command goes on with "
+            f"them: {', '.join(failed)}"
         )
 
 
@@ -155,26 +155,46 @@ def _devices() -> tuple[str, ...]:
     return tuple(f"cuda:{index}" for index in range(torch.cuda.device_count())) or ("cpu",)
 
 
-def _run_apart(
-    folder: Path, *, free: queue.Queue[str], devices: Sequence[str], attempts: int, say: Callable[[str], None]
+def _attempt(
+    folder: Path,
+    *,
+    run: Callable[[Path, str], str | None],
+    free: queue.Queue[str],
+    attempts: int,
+    say: Callable[[str], None],
 ) -> bool:
-    """A proxy in a process of its own, on a free device. Returns whether it failed."""
+    """A proxy on a free device, begun again where it stopped as often as it may be. Returns whether it was done."""
     device = free.get()
+    name = f"{folder.parent.name}/{folder.name}"
     try:
-        threads = max(1, (os.cpu_count() or 1) // len(devices))
-        environment = {**os.environ, "OMP_NUM_THREADS": str(threads)}
         for attempt in range(1, attempts + 1):
-            with open(folder / "log.txt", "ab") as log:
-                command = [sys.executable, "-m", "curate.trainer.proxy", str(folder), device]
-                code = subprocess.run(command, env=environment, stdout=log, stderr=log, check=False).returncode
-            name = f"{folder.parent.name}/{folder.name}"
-            if code == 0:
+            why = run(folder, device)
+            if why is None:
                 say(f"{name} done on {device}")
-                return False
-            say(f"{name} failed on {device} with status {code}, attempt {attempt} of {attempts}")
-        return True
+                return True
+            say(f"{name} failed on {device}, attempt {attempt} of {attempts}: {why}")
+        return False
     finally:
         free.put(device)
+
+
+def _here(folder: Path, device: str) -> str | None:
+    """A proxy in this process. Returns why it failed."""
+    try:
+        run_proxy(folder, device)
+    except Exception as error:
+        return f"{type(error).__name__}: {error}"
+    return None
+
+
+def _apart(folder: Path, device: str, *, devices: int) -> str | None:
+    """A proxy in a process of its own, with its share of the CPU. Returns why it failed."""
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(1, (os.cpu_count() or 1) // devices))
+    with open(folder / "log.txt", "ab") as log:
+        command = [sys.executable, "-m", "curate.trainer.proxy", str(folder), device]
+        environment = {**os.environ, "OMP_NUM_THREADS": threads}
+        code = subprocess.run(command, env=environment, stdout=log, stderr=log, check=False).returncode
+    return f"status {code}; {folder / 'log.txt'} says more" if code else None
 
 
 def _contamination(settings: Validation) -> dict[str, dict[str, float]]:
@@ -184,7 +204,7 @@ def _contamination(settings: Validation) -> dict[str, dict[str, float]]:
     for name in evaluation.tasks:
         items = [item.text for item in read_items(find_task(name), evaluation.folder, evaluation.limit)]
         shares[name] = {
-            mix: contamination(load(ShardReader(path).tokenizer["name"]), items, path)
+            mix: held(load(ShardReader(path).tokenizer["name"]), items, path).texts
             for mix, path in settings.mixes.items()
         }
     return shares

@@ -136,9 +136,11 @@ def _compare_pair(first: str, second: str, results: Results, row: Row) -> Pair:
     more_seeds = seeds_needed(primary, confidence)
     before, after = _curve(first, results[first]), _curve(second, results[second])
     more_tokens = None
-    if before.tokens == after.tokens and not math.isnan(detectable):
+    if len(before.tokens) == len(after.tokens) and not math.isnan(detectable):
         differences = [b - a for a, b in zip(before.mean, after.mean, strict=True)]
-        more_tokens = tokens_needed(before.tokens, differences, detectable)
+        # equal, but where the budget is time
+        tokens = [round((a + b) / 2) for a, b in zip(before.tokens, after.tokens, strict=True)]
+        more_tokens = tokens_needed(tokens, differences, detectable)
     sentence = _sentence(first, second, row, detectable, more_seeds, more_tokens)
     return Pair(first, second, row, rows, detectable, more_seeds, more_tokens, sentence)
 
@@ -154,6 +156,8 @@ def _sentence(
     found, confidence = row.comparison, row.confidence
     if math.isnan(found.p):
         return f"No difference shown between {first} and {second}: one seed says nothing of the noise between runs."
+    if found.low == found.high == 0:
+        return f"No difference shown between {first} and {second}: every number of one is that of the other."
     interval = f"{found.difference:+.4f} bits per byte, {confidence:.0%} interval {found.low:+.4f} to {found.high:+.4f}"
     if row.better is not None:
         winner, loser = (first, second) if row.better == "first" else (second, first)
