@@ -77,7 +77,7 @@ def _add_evaluate(model: Any) -> None:
     evaluate.add_argument("--shots", default="0", help="solved examples before each item, such as 0,1,5")
     evaluate.add_argument("--folder", default=_TASKS, help=f"the tasks' files (default: {_TASKS})")
     evaluate.add_argument("--texts", action="append", default=[], metavar="NAME=FILE", help="JSON Lines: bits per byte")
-    evaluate.add_argument("--data", metavar="DIR", help="look for the tasks' items in this mix (default: the model's)")
+    evaluate.add_argument("--data", metavar="DIR", help="look for items and texts in this mix (default: the model's)")
     evaluate.add_argument("--limit", type=int, help="most items of each")
     evaluate.add_argument("--device", default="auto")
     evaluate.set_defaults(call=_guarded(_evaluate))
@@ -173,9 +173,9 @@ def _generate(options: argparse.Namespace) -> int:
     results: list[list[int]] = [[] for _ in prompts]
     shown = 0
     alone = len(prompts) == 1
-    if alone:
-        print(texts[0], end="", flush=True)
-    for step in stream(model, prompts, options.tokens, sampling, end):
+    for count, step in enumerate(stream(model, prompts, options.tokens, sampling, end)):
+        if alone and not count:
+            print(texts[0], end="", flush=True)
         for result, token in zip(results, step, strict=True):
             if token is not None:
                 result.append(token)
@@ -211,10 +211,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     for pair in options.texts:
         name, _, path = pair.partition("=")
         texts = [row["text"] for row in read_lines(path)][: options.limit]
-        _print_measure(bits_per_byte(model, tokenizer, name, texts))
+        _print_measure(bits_per_byte(model, tokenizer, name, texts, data))
     for name in names:
         if name == "wikitext2":
-            measure, perplexity = wikitext_perplexity(model, tokenizer, options.folder)
+            measure, perplexity = wikitext_perplexity(model, tokenizer, options.folder, data)
             _print_measure(measure)
             print(f"{'':24}perplexity {perplexity:.2f} per word")
             continue
@@ -225,8 +225,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _print_measure(measure: Measure) -> None:
     line = f"{measure.name:24}{measure.mean:.4f} ± {measure.standard_error:.4f} {measure.unit}, {len(measure.values)} items"
-    if measure.contaminated is not None:
-        line += f", {measure.contaminated:.1%} found in the training data"
+    held = measure.held
+    if held is not None and not held.looked_for:
+        line += ", all too short to be looked for in the training data"
+    elif held is not None and measure.unit == "accuracy":
+        line += f", {held.texts:.1%} of {held.looked_for} long enough found in the training data"
+    elif held is not None:
+        line += f", {held.runs:.1%} of their runs of 13 tokens found in the training data"
     print(line)
 
 

@@ -20,7 +20,7 @@ from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import Tokenizer, load  # noqa: E402
 from curate.trainer.architecture import Architecture  # noqa: E402
 from curate.trainer.checkpoint import load_model, open_checkpoint  # noqa: E402
-from curate.trainer.evaluate import Measure, accuracy, bits_per_byte, contamination, encode, wikitext_perplexity  # noqa: E402
+from curate.trainer.evaluate import Measure, accuracy, bits_per_byte, encode, held, wikitext_perplexity  # noqa: E402
 from curate.trainer.finetune import FineTuning, classify, finetune, measure, read_examples  # noqa: E402
 from curate.trainer.generate import Sampling, beam_search, cache_bytes, choose, generate, stream  # noqa: E402
 from curate.trainer.model import GPT  # noqa: E402
@@ -233,8 +233,11 @@ def test_items_that_the_mix_holds_are_counted(tokenizer: Tokenizer, trained: Pat
     view = reader.open(reader.split("train")[0])
     inside = tokenizer.decode(view.tokens[view.offsets[3] : view.offsets[3] + 40])
     outside = "Zebras juggle quickly under violet umbrellas while nobody watches them, or so the proverb wants it."
-    assert contamination(tokenizer, [inside, outside], data) == 0.5
-    assert math.isnan(contamination(tokenizer, ["short"], data))
+    found = held(tokenizer, [inside, outside, "short"], data)
+    assert (found.looked_for, found.texts) == (2, 0.5)
+    runs = [len(ids) - 12 for ids in encode(tokenizer, [inside, outside])]
+    assert found.runs == pytest.approx(runs[0] / sum(runs), abs=0.1)
+    assert math.isnan(held(tokenizer, ["short"], data).texts)
 
 
 def test_fine_tuning_learns_classes(model: GPT, tokenizer: Tokenizer) -> None:
@@ -275,7 +278,7 @@ def test_the_commands_generate_and_evaluate(trained: Path, tmp_path: Path, capsy
         command("model", "evaluate", str(trained), "--texts", f"towns={tmp_path / 'texts.jsonl'}", "--device", "cpu")
         == 0
     )
-    assert "bits/byte, 2 items" in capsys.readouterr().out
+    assert re.search(r"bits/byte, 2 items, .* found in the training data|too short", capsys.readouterr().out)
     assert command("model", "evaluate", str(trained), "--tasks", "chess") == 1
     assert "no task 'chess'; known: lambada" in capsys.readouterr().err
     assert command("model", "generate", str(tmp_path)) == 1

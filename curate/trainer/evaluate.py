@@ -18,11 +18,23 @@ import pyarrow as pa
 
 from curate.tokens import Tokenizer
 from curate.trainer.model import GPT
-from curate.trainer.overlap import overlaps
+from curate.trainer.overlap import NGRAM, overlaps
 from curate.trainer.scoring import continuation_likelihoods, document_nats
 from curate.trainer.tasks import WIKITEXT, Item, Task, find_task, read_items, read_lines, with_shots
 
 Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Held:
+    """What a training set holds of texts, in runs of 13 tokens; shorter texts cannot be looked for."""
+
+    looked_for: int
+    """Texts of as many tokens."""
+    texts: float
+    """Share of these of which it holds a run; NaN where there are none."""
+    runs: float
+    """Share of all runs that it holds: what says more where texts are long."""
 
 
 @dataclass(frozen=True)
@@ -33,8 +45,8 @@ class Measure:
     unit: str
     values: Floats
     weights: Floats
-    contaminated: float | None = None
-    """Share of the items of which a training set holds a run of 13 tokens, among those that have one."""
+    held: Held | None = None
+    """What a training set holds of the items."""
 
     @property
     def mean(self) -> float:
@@ -58,18 +70,31 @@ def encode(tokenizer: Tokenizer, texts: Sequence[str]) -> list[npt.NDArray[Any]]
     return [values[begin:end] for begin, end in itertools.pairwise(offsets)]
 
 
-def bits_per_byte(model: GPT, tokenizer: Tokenizer, name: str, texts: Sequence[str]) -> Measure:
-    """Bits that the model needs per byte of UTF-8; an item is a text. It does not depend on the tokenizer."""
+def bits_per_byte(
+    model: GPT, tokenizer: Tokenizer, name: str, texts: Sequence[str], data: str | Path | None = None
+) -> Measure:
+    """Bits that the model needs per byte of UTF-8; an item is a text. It does not depend on the tokenizer.
+
+    `data` is the mix to look for the texts in.
+    """
     nats = document_nats(model, encode(tokenizer, texts), tokenizer.end_of_text)
     sizes = np.array([len(text.encode()) for text in texts], dtype=np.float64)
-    return Measure(name, "bits/byte", nats / math.log(2), sizes)
+    inside = None if data is None else held(tokenizer, texts, data)
+    return Measure(name, "bits/byte", nats / math.log(2), sizes, inside)
 
 
-def wikitext_perplexity(model: GPT, tokenizer: Tokenizer, folder: str | Path) -> tuple[Measure, float]:
-    """Nats per word of WikiText-2's validation articles, words as the corpus spaces them, and their perplexity per word."""
+def wikitext_perplexity(
+    model: GPT, tokenizer: Tokenizer, folder: str | Path, data: str | Path | None = None
+) -> tuple[Measure, float]:
+    """Nats per word of WikiText-2's validation articles, words as the corpus spaces them, and their perplexity per word.
+
+    `data` is the mix to look for them in.
+    """
     texts = [row["text"] for row in read_lines(Path(folder) / f"{WIKITEXT}.jsonl.gz")]
     nats = document_nats(model, encode(tokenizer, texts), tokenizer.end_of_text)
-    measure = Measure("wikitext2", "nats/word", nats, np.array([len(text.split()) for text in texts], dtype=np.float64))
+    words = np.array([len(text.split()) for text in texts], dtype=np.float64)
+    inside = None if data is None else held(tokenizer, texts, data)
+    measure = Measure("wikitext2", "nats/word", nats, words, inside)
     return measure, math.exp(measure.mean)
 
 
@@ -116,13 +141,18 @@ def measure_task(
     """A task once per number of shots. `data` is the mix to look for its items in. Raises ValueError, FileNotFoundError."""
     task = find_task(name)
     items = read_items(task, folder, limit)
-    share = None if data is None else contamination(tokenizer, [item.text for item in items], data)
+    inside = None if data is None else held(tokenizer, [item.text for item in items], data)
     measures = [accuracy(model, tokenizer, task, items, count, seed) for count in (shots if task.shots else (0,))]
-    return [Measure(each.name, each.unit, each.values, each.weights, share) for each in measures]
+    return [Measure(each.name, each.unit, each.values, each.weights, inside) for each in measures]
 
 
-def contamination(tokenizer: Tokenizer, texts: Sequence[str], data: str | Path) -> float:
-    """Share of texts of which the mix holds a run of 13 tokens, among texts of as many. NaN where none is so long."""
-    shares = overlaps(data, encode(tokenizer, texts))
-    checked = shares[~np.isnan(shares)]
-    return float((checked > 0).mean()) if len(checked) else math.nan
+def held(tokenizer: Tokenizer, texts: Sequence[str], data: str | Path) -> Held:
+    """What the train split of `data` holds of the texts."""
+    tokens = encode(tokenizer, texts)
+    shares = overlaps(data, tokens)
+    known = ~np.isnan(shares)
+    if not known.any():
+        return Held(0, math.nan, math.nan)
+    runs = np.array([len(text) - NGRAM + 1 for text in tokens])[known]
+    shares = shares[known]
+    return Held(len(shares), float((shares > 0).mean()), float((shares * runs).sum() / runs.sum()))
