@@ -94,6 +94,7 @@ def test_another_seed_is_another_model_and_the_same_seed_the_same(shards: Path, 
 
 def test_the_newest_checkpoints_are_kept_and_none_is_half_written(shards: Path, tmp_path: Path) -> None:
     every = {"log": 1, "evaluate": 100, "checkpoint": 2}
+    (tmp_path / ".step-00000001.killed.tmp").mkdir()
     train(settings(shards, tmp_path, 7, every=every, keep=2), quiet)
     assert [path.name for path in checkpoints.found(tmp_path)] == ["step-00000006", "step-00000007"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.jsonl", "step-00000006", "step-00000007"]

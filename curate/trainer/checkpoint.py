@@ -83,6 +83,8 @@ def save_model(folder: Path, about: dict[str, Any], weights: dict[str, Tensor]) 
 
 
 def _write(path: Path, about: dict[str, Any], states: dict[str, Any]) -> None:
+    for left in path.parent.glob(f".{_PREFIX}*.tmp"):  # of a process that was killed while it wrote
+        shutil.rmtree(left)
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
     temporary.mkdir(parents=True)
     try:

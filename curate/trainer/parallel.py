@@ -122,7 +122,10 @@ def spread(model: GPT, settings: Parallel, here: World, precision: torch.dtype) 
     if settings.data == "ddp":
         devices = [here.device.index] if here.device.type == "cuda" else None
         return DistributedDataParallel(model, device_ids=devices, process_group=here.mesh.get_group("data"))
-    policy = MixedPrecisionPolicy(param_dtype=precision if precision != torch.float32 else None)
+    narrow = precision if precision != torch.float32 else None
+    policy = MixedPrecisionPolicy(
+        param_dtype=narrow, reduce_dtype=torch.float32
+    )  # gradients add up unrounded, as in DDP
     for block in model.blocks:
         fully_shard(block, mesh=here.mesh["data"], mp_policy=policy)
     fully_shard(model, mesh=here.mesh["data"], mp_policy=policy)
