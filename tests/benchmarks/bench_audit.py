@@ -156,8 +156,9 @@ def make_run(folder: Path, rows: int, settings: str = "") -> None:
     web = {
         "role": "training", "files": len(parts), "bytes": 0, "records": rows, "other_records": {}, "documents": rows,
         "chars": 0, "funnel": [funnel], "kept": audit["web"]["passed"], "tokens": 0,
+        "edited_chars": {}, "datatrove": {}, "quality": {},
     }  # fmt: skip
-    stats = {"name": "large", "sources": {"web": web}, "shards": {}, "mixture": None, "audit": audit}
+    stats = {"name": "large", "sources": {"web": web}, "shards": {}, "mixture": None, "contamination": None, "audit": audit}
     (folder / "stats.json").write_text(json.dumps(stats))
     record = {
         "name": "large", "fingerprint": "0" * 16, "pipeline": pipeline.model_dump(mode="json", by_alias=True),
