@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from curate import flow as stages
-from curate.audit.flow import aggregate, mark_removed
+from curate.audit.flow import aggregate, applied_rules, mark_removed
 from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
 from curate.decontaminate.flow import check_decontaminate, decontaminate
@@ -208,6 +208,7 @@ def publish_run(
                     name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
                     for name, files in inputs.items()
                 },
+                "rules": {part.source: applied_rules(part) for part in reversed(flow.parts)},
                 "aggregate": f"{counted.stem}.json" if counted else None,
                 "parts": [
                     {

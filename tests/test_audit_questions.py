@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -16,7 +18,10 @@ from curate.audit.find import find
 from curate.audit.ledger import connect, query
 from curate.audit.opened import AuditError, open_finished
 from curate.audit.present import Answer, Passage, Table, markdown, show
+from curate.audit.report import write_report
 from curate.audit.sample import condition, sample
+from curate.audit.sweep import sweep
+from curate.audit.whatif import what_if
 from curate.runs import run
 from curate.shards.reader import ShardReader
 from curate.tokens import load
@@ -239,6 +244,28 @@ def test_runs_on_different_files_are_compared_by_record(tmp_path: Path) -> None:
     assert flips.only["second"] == 0
     assert flips.only["first"] == pq.read_metadata(first.ledger[1]).num_rows
     assert all(before == after for before, after in flips.fates)
+
+
+def test_what_the_ledger_tells_is_told_without_the_work_folder(tmp_path: Path) -> None:
+    """All but texts, and tokens of documents let in: rules beside their bounds, samples, what-if, its sweep, the report."""
+    whole = audited_run()
+    folder = tmp_path / "run"
+    shutil.copytree(whole.folder, folder, ignore=shutil.ignore_patterns(".work"), copy_function=os.link)
+    bare = open_finished(folder)
+    loose = [f"filters.gopher-quality.{rule}.min=null" for rule in ("stop_words", "min_words", "alphabetic_words")]
+    sets = [*loose, "filters.gopher-quality.min_mean_word_length.min=null", "filters.c4.min_sentences.min=null"]
+    with_texts, without = (data(what_if(run, sets, samples=1)) for run in (whole, bare))
+    for name in ("changes", "passed", "kept", "admitted_by", "removed_by"):
+        assert with_texts[name] == without[name]
+    assert with_texts["tokens"]["complete"] and not without["tokens"]["complete"]  # type: ignore[index]
+    (table,) = sweep(bare, sets[:-1], "filters.c4.min_sentences.min=1..3").blocks
+    assert isinstance(table, Table) and "left out" in table.note
+    drawn = data(sample(bare, condition(bare, "c4", None, None), 2, seed=0))["records"]
+    assert isinstance(drawn, list) and all("gone" in record["text"] and record["failed"] for record in drawn)
+    (found,) = find(bare, drawn[0]["id"])
+    answer = data(explain(bare, found))
+    assert answer["texts"] == {} and answer["rules"] == data(explain(whole, find(whole, drawn[0]["id"])[0]))["rules"]
+    assert "c4/min_sentences" in write_report(folder).read_text()
 
 
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from curate.audit.evidence import personal_data, shared_passages
 from curate.audit.find import Found, find_ids
-from curate.audit.lineage import text_versions, verdict_settings
+from curate.audit.lineage import gone, text_versions
 from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.opened import AuditError, OpenedRun, beside
 from curate.audit.present import Answer, Cell, Passage, Table
@@ -44,7 +44,7 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         _pairs("Origin", [("id", found.id.hex()), ("path", found.part.path), *_named(row, _ORIGIN)]),
         _pairs("Fate", [*_named(row, _FATE), ("failed", ", ".join(row["failed"] or ()) or "nothing")]),
     ]
-    rules = judged_rules(verdict_settings(run, found.part.source), row)
+    rules = judged_rules(run.rules(found.part.source), row)
     if rules:
         blocks.append(_rules(rules))
     scores = [(name, value) for name, value in _named(row, _SCORES) if value is not None]
@@ -105,9 +105,14 @@ def _rules(rules: list[Judged]) -> Table:
 
 
 def document_number(found: Found) -> int | None:
-    """The record's place among its part's documents, or None where it was dropped before it was one."""
-    path = beside(found.part.way[-1], "ledger")
-    dropped = pq.read_table(path, columns=["dropped_at"]).column("dropped_at").slice(0, found.number + 1).to_pylist()
+    """The record's place among its part's documents, or None where it was dropped before it was one. Raises AuditError
+    where `.work` was removed."""
+    path = beside(found.part.way[-1], "ledger")  # as it was before any removal
+    try:
+        table = pq.read_table(path, columns=["dropped_at"])
+    except FileNotFoundError:
+        raise gone(path) from None
+    dropped = table.column("dropped_at").slice(0, found.number + 1).to_pylist()
     if dropped[-1] in BEFORE_DOCUMENTS:
         return None
     return sum(step not in BEFORE_DOCUMENTS for step in dropped) - 1

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from curate.audit.opened import AuditError, OpenedPart, OpenedRun, beside
+from curate.audit.opened import AuditError, OpenedPart, beside
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,17 @@ def lineage(part: OpenedPart) -> list[Made]:
     return [_made(stem) for stem in part.way]
 
 
+def gone(path: Path) -> AuditError:
+    """What to say where a file of `.work` is no more."""
+    return AuditError(f"{path} is gone: texts can be shown only while the run's .work folder is whole")
+
+
 def _made(stem: Path) -> Made:
     path = beside(stem, "json")
     try:
         manifest = json.loads(path.read_bytes())
     except FileNotFoundError:
-        raise AuditError(f"{path} is gone: texts can be shown only while the run's .work folder is whole") from None
+        raise gone(path) from None
     return Made(manifest["stage"], manifest["params"], manifest["counts"], tuple(sorted(manifest["files"])), stem)
 
 
@@ -55,15 +60,6 @@ def stage_of(part: OpenedPart, stage: str) -> Made | None:
     """The last task of a stage in the part's way (`verdicts` finds `verdicts-web`)."""
     found = [made for made in lineage(part) if made.stage in (stage, f"{stage}-{part.source}")]
     return found[-1] if found else None
-
-
-def verdict_settings(run: OpenedRun, source: str) -> list[Mapping[str, Any]]:
-    """The verdict steps that the run applied to a source, bounds as they were then."""
-    for part in run.parts:
-        if part.source == source:
-            made = stage_of(part, "verdicts")
-            return list(made.params["steps"]) if made else []
-    return []
 
 
 def text_versions(part: OpenedPart, document: int) -> Iterator[tuple[str, str]]:

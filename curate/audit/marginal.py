@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.audit.lineage import verdict_settings
 from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Passage, Table
 from curate.audit.snippets import snippet
@@ -35,7 +34,7 @@ class Marginal:
 def deciding_score(run: OpenedRun, source: str) -> float | None:
     """The score where a source's rule decides: its threshold, or where the draw keeps every other document. None
     where the source has no quality step."""
-    for step in verdict_settings(run, source):
+    for step in run.rules(source):
         if step["kind"] == "quality":
             if "draw" in step:
                 return max(0.0, 2.0 - math.pow(2.0, 1.0 / step["draw"]))  # (2 - score)^-alpha = 1/2

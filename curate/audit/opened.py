@@ -55,6 +55,11 @@ class OpenedRun:
         """The part of this name."""
         return next(part for part in self.parts if part.name == name)
 
+    def rules(self, source: str) -> Sequence[Mapping[str, Any]]:
+        """The verdict steps that the run applied to a source, bounds as they were then."""
+        steps: Sequence[Mapping[str, Any]] = self.record["rules"].get(source, ())
+        return steps
+
     def changed(self, sets: Sequence[str]) -> Pipeline:
         """The run's pipeline with `KEY=VALUE` changes. Raises ConfigError."""
         return change_pipeline(self.record["pipeline"], self.folder / "run.json", sets).pipeline

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.audit.lineage import verdict_settings
 from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.opened import OpenedPart, OpenedRun
 from curate.config.models import Pipeline, Source
@@ -69,7 +68,7 @@ def changed_steps(run: OpenedRun, pipeline: Pipeline) -> dict[str, Steps]:
     """Per source the verdict steps that the run applied, and those of a changed pipeline."""
     found = {}
     for name in run.pipeline.sources:
-        old = tuple(verdict_settings(run, name))
+        old = tuple(run.rules(name))
         removals = tuple(step for step in old if step["kind"] == "removed")
         new = verdict_steps(pipeline, name, _least_score(run, pipeline.sources[name], name))
         found[name] = Steps(old, (*removals, *_as_committed(new)))

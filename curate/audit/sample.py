@@ -12,7 +12,6 @@ import pyarrow as pa
 from curate.audit.explain import document_number
 from curate.audit.find import row_at
 from curate.audit.ledger import connect
-from curate.audit.lineage import verdict_settings
 from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Passage, Table
 from curate.audit.rules import judged_rules
@@ -69,13 +68,16 @@ def sample(run: OpenedRun, sql: str, size: int, seed: int) -> Answer:
     blocks: list[Table | Passage] = [Table(f"{len(rows):,} of {total:,} records", (), ())]
     data: list[dict[str, Any]] = []
     for found in rows:
-        number = document_number(found)
-        text = snippet(run, found.part.name, number) if number is not None else "(never became a document)"
+        try:
+            number = document_number(found)
+            text = snippet(run, found.part.name, number) if number is not None else "(never became a document)"
+        except AuditError as error:
+            text = f"(no text: {error})"
         why = [
             f"{rule.name}: {rule.metric} is {rule.value:,.6g}, must be {rule.bounds}"
             if isinstance(rule.value, int | float)
             else rule.name
-            for rule in judged_rules(verdict_settings(run, found.part.source), found.row)
+            for rule in judged_rules(run.rules(found.part.source), found.row)
             if rule.fails
         ]
         why = why or list(found.row["failed"] or ())

@@ -12,7 +12,7 @@ from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Cell, Table
 from curate.audit.redecide import changed_steps
 from curate.audit.sums import add_up
-from curate.audit.whatif import needs_run, outcome_of
+from curate.audit.whatif import explain_tokens, needs_run, outcome_of
 
 _SWEEP = re.compile(r"(?P<key>[^=]+)=(?P<low>-?[\d.]+)\.\.(?P<high>-?[\d.]+)(?::(?P<points>\d+))?")
 _POINTS = 10
@@ -60,7 +60,7 @@ def sweep(run: OpenedRun, sets: Sequence[str], text: str) -> Answer:
         f"Yield as {key} moves",
         (key, "pass every rule", "kept", "tokens", ""),
         tuple(rows),
-        f"the run kept {now[0]:,} documents, {now[1]:,} tokens",
+        f"The run kept {now[0]:,} documents, {now[1]:,} tokens. {explain_tokens(outcomes)}",
     )
     data = [
         {

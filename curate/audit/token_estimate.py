@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import tokens
-from curate.audit.lineage import lineage
+from curate.audit.lineage import gone, lineage
 from curate.audit.opened import OpenedRun
 from curate.audit.sums import Flip, Sums
 
@@ -33,7 +33,8 @@ class Estimate:
 
 
 def count_tokens(run: OpenedRun, flips: Sequence[Flip]) -> dict[bytes, int]:
-    """Tokens of these documents' texts as they were after edits, end-of-text not counted, by id."""
+    """Tokens of these documents' texts as they were after edits, end-of-text not counted, by id. Raises AuditError where
+    `.work` was removed."""
     counted: dict[bytes, int] = {}
     if not flips:
         return counted
@@ -52,8 +53,11 @@ def _texts(run: OpenedRun, part: str, documents: np.ndarray[tuple[int], np.dtype
     """The texts of documents, by ascending number, as verdicts found them."""
     stages = ("read", "evaluate")
     made = [each for each in lineage(run.part(part)) if each.stage.startswith(stages) and "documents" in each.files]
+    path = made[-1].path("documents")
+    if not path.exists():
+        raise gone(path)
     pieces, first = [], 0
-    with pa.memory_map(str(made[-1].path("documents"))) as file:
+    with pa.memory_map(str(path)) as file:
         reader = pa.ipc.open_file(file)
         for index in range(reader.num_record_batches):
             batch = reader.get_batch(index)

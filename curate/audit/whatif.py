@@ -52,8 +52,8 @@ class Outcome:
     sums: Sums
     outputs: tuple[str, ...]
     exact: bool
-    counted: Mapping[bytes, int]
-    """Tokens of the sampled documents that are let in, by id."""
+    counted: Mapping[bytes, int] | None
+    """Tokens of the sampled documents that are let in, by id; None where their texts are gone."""
 
     @property
     def before(self) -> tuple[int, int]:
@@ -70,10 +70,10 @@ class Outcome:
         return Range(low, staying + admitted + self.sums.total("freed_at_most", chosen))
 
     def tokens(self, sources: Sequence[str] | None = None) -> Estimate:
-        """Tokens after the change if all that is let in stays."""
+        """Tokens after the change if all that is let in stays; without those let in where their texts are gone."""
         chosen = self.outputs if sources is None else sources
         groups = [key for key in self.sums.groups if key[0] in chosen]
-        let_in = estimate_tokens(self.counted, self.sums, groups)
+        let_in = estimate_tokens(self.counted or {}, self.sums, groups)
         return Estimate(self.sums.total("staying_tokens", chosen) + let_in.tokens, let_in.margin)
 
 
@@ -117,7 +117,11 @@ def decide(run: OpenedRun, pipeline: Pipeline) -> Outcome:
 def outcome_of(run: OpenedRun, steps: Mapping[str, Steps], sums: Sums) -> Outcome:
     """What the sums come to, with the tokens of the documents sampled."""
     outputs = tuple(name for name, source in run.pipeline.sources.items() if source.role == "training")
-    counted = count_tokens(run, [flip for flip in sums.sample("admitted") if flip.source in outputs])
+    counted: Mapping[bytes, int] | None
+    try:
+        counted = count_tokens(run, [flip for flip in sums.sample("admitted") if flip.source in outputs])
+    except AuditError:
+        counted = None
     return Outcome(steps, sums, outputs, not run.pipeline.combine, counted)
 
 
@@ -155,7 +159,12 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
         "changes": [dict(zip(("rule", "was", "becomes"), change, strict=True)) for change in changes],
         "passed": {name: sums.total(name, outcome.outputs) for name in ("passed", "passes", "admitted", "removed")},
         "kept": {"before": documents, "after": [after.low, after.high], "exact": outcome.exact},
-        "tokens": {"before": tokens, "after": estimate.tokens, "margin": estimate.margin},
+        "tokens": {
+            "before": tokens,
+            "after": estimate.tokens,
+            "margin": estimate.margin,
+            "complete": outcome.counted is not None,
+        },
         "by": [dict(zip(_GROUP_COLUMNS, row, strict=True)) for row in _group_rows(outcome)],
         "admitted_by": dict(sums.admitted_by),
         "removed_by": dict(sums.removed_by),
@@ -165,9 +174,7 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
 
 
 def _explain_bounds(run: OpenedRun, outcome: Outcome) -> str:
-    tokens = "Tokens are counted, not estimated."
-    if outcome.tokens().margin:
-        tokens = "Tokens of documents let in are estimated from a sample of them (95 % interval)."
+    tokens = explain_tokens([outcome])
     if outcome.exact:
         return f"Documents are exact: nothing after the rules drops any. {tokens}"
     why = "Which documents let in are near-copies or contaminated is not known before a run."
@@ -176,6 +183,15 @@ def _explain_bounds(run: OpenedRun, outcome: Outcome) -> str:
         if outcome.sums.total("admitted"):
             why += " The bounds assume that no document let in replaces two survivors."
     return f"Exact up to deduplication, bounds after it. {why} {tokens}"
+
+
+def explain_tokens(outcomes: Sequence[Outcome]) -> str:
+    """How far the tokens told can be trusted."""
+    if any(outcome.counted is None for outcome in outcomes):
+        return "Tokens of documents let in are left out: their texts are gone with the run's .work folder."
+    if any(outcome.tokens().margin for outcome in outcomes):
+        return "Tokens of documents let in are estimated from a sample of them (95 % interval)."
+    return "Tokens are counted, not estimated."
 
 
 def list_changes(steps: Mapping[str, Steps]) -> list[tuple[Cell, ...]]:
