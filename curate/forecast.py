@@ -32,6 +32,8 @@ _STUDENT_95 = (12.706, 4.303, 3.182)  # two-sided quantiles for 1, 2 and 3 degre
 _HOUR = 3600.0
 _FIXED = ("evaluation-items",)
 """Stages that do not look at the sources."""
+_OF_ONE_SOURCE = ("read", "evaluate", "score", "threshold", "verdicts")
+"""Stages whose tasks are named after their source."""
 _WHOLE = ("parquet",)
 """Formats that cannot be read from their beginning: their smallest file is the sample."""
 
@@ -167,16 +169,23 @@ def _stages(run: OpenedRun, growth: Mapping[str, float], overall: float) -> tupl
     return tuple(costs)
 
 
+def _learning(source: str) -> tuple[str, str, str]:
+    """The stages in which a source's classifier learns: the last of them reads no more than the others leave."""
+    return f"sample-{source}-positive", f"sample-{source}-negative", f"quality-{source}"
+
+
 def _growth(run: OpenedRun, stage: str, growth: Mapping[str, float], overall: float) -> tuple[float, float]:
     """By how much the time of a stage's tasks, and the bytes they leave, grow: as their source, where they have one of
     their own, else as all input. A classifier learns from no more documents than its sample; evaluation items stay."""
     if stage in _FIXED:
         return 1.0, 1.0
-    name = next((name for name in growth if stage.endswith(f"-{name}")), None)
-    trained = next((name for name in growth if stage.startswith((f"sample-{name}-", f"quality-{name}"))), None)
-    grown = growth[name] if name else overall
-    if trained is None:
-        return grown, grown
+    own = {f"{kind}-{name}": name for kind in _OF_ONE_SOURCE for name in growth}
+    learning = {kind: name for name in growth for kind in _learning(name)}
+    if stage in own:
+        return growth[own[stage]], growth[own[stage]]
+    if stage not in learning:
+        return overall, overall
+    trained = learning[stage]
     setting = run.pipeline.sources[trained].setting(Quality)
     documents = run.stats["sources"][trained]["documents"]
     assert setting is not None, "only a source with a quality step has these stages"

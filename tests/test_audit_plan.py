@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,20 @@ def test_what_a_classifier_learns_from_does_not_grow_with_the_crawl() -> None:
     assert disk["evaluation-items"] < 10_000_000
     assert disk["quality"] < 1_000_000_000 and disk["sample"] < 1_000_000_000
     assert sum(disk.values()) == pytest.approx(expected.disk)
+
+
+def test_a_source_s_stages_grow_as_its_own_files_do(tmp_path: Path) -> None:
+    """Also where one source's name ends in another's, or begins with it."""
+    for name in ("web", "cc-web", "web2"):
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps({"text": f"{name} {i}"}) + "\n" for i in range(500)))
+    sources = "".join(
+        f"  {name}: {{read: {{format: jsonl, paths: [{tmp_path}/{name}.jsonl]}}}}\n" for name in ("web", "cc-web", "web2")
+    )
+    (tmp_path / "names.yaml").write_text(f"name: names\nsources:\n{sources}")
+    file = read_pipeline(tmp_path / "names.yaml")
+    few, many = (forecast(file, find_inputs(file), {"web": files}) for files in (1, 1000))
+    read = [next(stage.disk for stage in each.stages if stage.stage == "read") for each in (few, many)]
+    assert read[1] / read[0] == pytest.approx((1000 + 2) / 3, rel=0.02)
 
 
 def test_a_wrong_number_of_files_is_an_error(tmp_path: Path) -> None:

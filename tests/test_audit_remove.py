@@ -171,3 +171,17 @@ def test_the_ledger_keeps_every_row(copied: OpenedRun) -> None:
         assert new.schema == old.schema
         untouched = [name for name in old.column_names if name not in ("failed", "kept", "dropped_at", "tokens")]
         assert new.select(untouched).equals(old.select(untouched))
+
+
+def test_what_if_after_a_removal_counts_the_same_documents_and_lets_none_of_the_removed_in(copied: OpenedRun) -> None:
+    """Records that never were documents stay none; a removed document stays out, whatever a looser rule would do."""
+    sets = ["filters.c4.lorem_ipsum.max=1000", "filters.c4.curly_bracket.max=1000"]
+    before = decide(copied, copied.changed(sets)).sums
+    flips = before.sample("admitted")
+    sql = "select id from ledger where dropped_at = 'read' order by id limit 3"
+    never = [row[0] for row in connect(copied.ledger).execute(sql).fetchall()]
+    remove(copied, "record", [*never, flips[0].id.hex()], NOW, "asked for")
+    after = decide(copied, copied.changed(sets)).sums
+    assert after.total("documents") == before.total("documents")
+    assert after.total("passed") == before.total("passed")
+    assert after.sample("admitted") == flips[1:]

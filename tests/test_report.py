@@ -19,7 +19,7 @@ from curate.audit.aggregates import merge
 from curate.audit.edges import bins, edges
 from curate.audit.ledger import connect
 from curate.audit.numbers import report_numbers
-from curate.audit.opened import OpenedRun
+from curate.audit.opened import OpenedRun, open_finished
 from curate.audit.present import Table, shown
 from curate.audit.report import facts, report_page, write_report
 from curate.audit.report.html import clean, percent, tag
@@ -29,6 +29,7 @@ from curate.audit.report.spans import spans
 from curate.audit.whatif import decide
 from curate.runs import run
 from tests.audited import audited_run, webtext_run
+from tests.running import EXAMPLE
 
 _MOST_BYTES = 3_000_000
 
@@ -516,3 +517,30 @@ def test_contamination_is_told_by_evaluation_set() -> None:
         )
         assert found == len(listed[name]["overlaps"]) > 0
         assert matches == sum(len(overlap["documents"]) for overlap in listed[name]["overlaps"])
+
+
+def test_sources_that_bound_a_rule_differently_are_each_judged_by_their_own(tmp_path: Path) -> None:
+    """Several thresholds together: a slider counts only for documents of the sources whose bound it is."""
+    pipeline = tmp_path / "two.yaml"
+    sources = "".join(
+        f"  {name}:\n    read: {{format: warc, paths: ['{EXAMPLE}/web/web-0000{number}.warc.gz']}}\n"
+        f"    steps: [{{extract: {{}}}}, {{language: {{keep: all, minimum: {minimum}}}}}, {{filter: c4}}]\n"
+        for number, (name, minimum) in enumerate((("loose", 0.3), ("strict", 0.99999)))
+    )
+    pipeline.write_text(f"name: two\nsources:\n{sources}")
+    run(pipeline, (), tmp_path / "run", engine="serial")
+    opened = open_finished(tmp_path / "run")
+    page = (opened.folder / "report.html").read_text()
+    found = json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', page, re.DOTALL)[1])  # type: ignore[index]
+    sample, sliders = found["sample"], found["sliders"]
+    assert len([slider for slider in sliders if slider["rule"] == "language/minimum"]) == 2
+    passing = 0
+    for row, (source, fixed) in enumerate(zip(sample["source"], sample["fixed"], strict=True)):
+        values = [
+            (sample["rules"][slider["rule"]][row], slider) for slider in sliders if source in slider["sources"]
+        ]
+        passing += not fixed and all(
+            value is None or (value >= slider["bound"] if slider["side"] == "min" else value <= slider["bound"])
+            for value, slider in values
+        )
+    assert passing == found["passed"] and len(sample["fixed"]) == found["documents"]

@@ -73,7 +73,7 @@ def aggregate(table: pa.Table, steps: Sequence[Mapping[str, Any]], first: int) -
         "lengths": _lengths(tokens[kept]),
         "nearest": {each.name: _nearest(each, values[each.name], failures, draws, columns["id"], first) for each in listed},
     }
-    return counts, _sample(columns["id"], draws, values, listed, failures, tokens, kept)
+    return counts, _sample(columns["source"], draws, values, listed, failures, kept)
 
 
 class Failures:
@@ -212,8 +212,7 @@ def _nearest(measure: Measure, values: Any, failures: Failures, draws: Any, ids:
 
 
 def _sample(
-    ids: pa.Array, draws: Any, values: Mapping[str, Any], listed: Sequence[Measure], failures: Failures, tokens: Any,
-    kept: Mask,
+    sources: pa.Array, draws: Any, values: Mapping[str, Any], listed: Sequence[Measure], failures: Failures, kept: Mask
 ) -> pa.Table:  # fmt: skip
     """The documents with the smallest draws: each rule's value, and whether a rule without a bound drops it."""
     rows = np.argsort(draws, kind="stable")[:SAMPLE]
@@ -224,6 +223,7 @@ def _sample(
             fixed |= failures.of(name)
     columns = {
         "draw": pa.array(draws[rows], pa.uint64()),
+        "source": sources.take(pa.array(rows)).cast(pa.string()),
         "fixed": pa.array(fixed[rows], pa.bool_()),
         "kept": pa.array(kept[rows], pa.bool_()),
         **{each.name: pa.array(values[each.name][rows], pa.float64()) for each in listed},

@@ -74,6 +74,8 @@ def open_finished(path: str | Path) -> OpenedRun:
     except (FileNotFoundError, NotADirectoryError):
         what = f"`curate status {folder}` says how far it is" if (folder / "timings").is_dir() else "is this a run?"
         raise FileNotFoundError(f"{folder} holds no finished run: {what}") from None
+    if "rules" not in record:
+        raise FileNotFoundError(f"{folder} was written by an older version; `curate run` it again, and it can be asked")
     parts = tuple(
         OpenedPart(
             part["name"],

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.opened import OpenedPart, OpenedRun
+from curate.audit.removals import STEP as REMOVED
 from curate.config.models import Pipeline, Source
 from curate.config.steps import Quality
 from curate.filters.expression import parse
@@ -135,7 +136,7 @@ def _is_document(table: pa.Table) -> pa.ChunkedArray:
 
 
 def _decide(part: OpenedPart, first: int, table: pa.Table, steps: Steps) -> Redecided:
-    judged_before = {step["name"] for step in steps.old}
+    judged_before = {REMOVED, *(step["name"] for step in steps.old)}  # what was removed since stays removed
     failed_any, failed_unchanged = _failed_any(table, [judged_before, judged_before - steps.changed])
     passed, passes = ~failed_any, ~failed_unchanged
     columns = {name: _plain(one_array(table, name)) for name in steps.columns(table.schema.names)}

@@ -20,6 +20,7 @@ import pyarrow.parquet as pq
 
 from curate.audit.ledger import connect
 from curate.audit.lineage import lineage
+from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.present import Answer, Table
 from curate.audit.removals import LIST, RULE, STEP, By, Removal, as_line, key_of
@@ -115,7 +116,8 @@ def _where(column: Any, ids: pa.Array) -> npt.NDArray[np.bool_]:
 
 
 def _empty_ledger(run: OpenedRun, ids: pa.Array) -> list[_Emptied]:
-    """Rows that say `removed`: not kept, no tokens, what they were before still told by their numbers."""
+    """Rows that say `removed`: not kept, no tokens, what they were before still told by their numbers. Where a record that
+    never was a document was dropped stays told too."""
     changed = []
     for path in run.ledger:
         mask = _where(pq.read_table(path, columns=["id"]).column("id"), ids)
@@ -123,6 +125,7 @@ def _empty_ledger(run: OpenedRun, ids: pa.Array) -> list[_Emptied]:
             continue
         table = pq.read_table(path)
         gone = pa.array(mask)
+        early = pc.is_in(table.column("dropped_at"), pa.array(BEFORE_DOCUMENTS))  # never a document, and still none
         failed = [
             [*(rules or ()), RULE] if hit and RULE not in (rules or ()) else rules
             for rules, hit in zip(table.column("failed").to_pylist(), mask, strict=True)
@@ -132,7 +135,7 @@ def _empty_ledger(run: OpenedRun, ids: pa.Array) -> list[_Emptied]:
         columns = {
             "failed": pa.array(failed, table.schema.field("failed").type),
             "kept": pc.and_(table.column("kept"), pc.invert(gone)),
-            "dropped_at": pc.if_else(gone, STEP, table.column("dropped_at")),
+            "dropped_at": pc.if_else(pc.and_(gone, pc.invert(early)), STEP, table.column("dropped_at")),
             "tokens": zeroed,
         }
         for name, column in columns.items():

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.removals import RULE
 from curate.filters.expression import parse
 from curate.quality.keep import lomax
@@ -37,13 +38,15 @@ def bounds(low: float | None, high: float | None, exclusive: bool = False) -> st
 
 def judged_rules(steps: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> list[Judged]:
     """Every rule of a source's verdict steps with the row's value. Empty for a record that never was a document."""
+    if row["dropped_at"] in BEFORE_DOCUMENTS:
+        return []
     failed = frozenset(row["failed"] or ())
     found: list[Judged] = []
     for step in steps:
         for name, metric, value, must in _filter(step, row) if step["kind"] == "filter" else _other(step, row):
             full = f"{step['name']}/{name}"
             found.append(Judged(full, metric, value, must, full in failed))
-    return found if any(rule.value is not None for rule in found) else []
+    return found
 
 
 def _filter(step: Mapping[str, Any], row: Mapping[str, Any]) -> list[tuple[str, str, float | None, str]]:

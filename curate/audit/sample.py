@@ -19,6 +19,9 @@ from curate.audit.snippets import snippet
 from curate.chance import draw
 from curate.records import ID
 
+MOST = 10_000
+"""Records that a person may ask to read."""
+
 
 def known_rules(run: OpenedRun) -> list[str]:
     """Every `step/rule` that a record of the run failed, in the order of steps."""
@@ -52,8 +55,8 @@ def sample(run: OpenedRun, sql: str, size: int, seed: int) -> Answer:
     """`size` records that meet a condition, with their text. The draw is a function of (seed, ids): ids are hashes, so
     those that follow a point chosen by the seed are a uniform sample. Raises AuditError with DuckDB's complaint.
     """
-    if size < 1:
-        raise AuditError(f"a sample of {size} records is none: ask for 1 or more")
+    if not 1 <= size <= MOST:
+        raise AuditError(f"a sample is of 1 to {MOST:,} records, not {size:,}; `curate query` shows more")
     start = _start(seed)
     connection = connect(run.ledger)
     try:

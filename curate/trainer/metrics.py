@@ -18,8 +18,7 @@ class Metrics:
     def __init__(self, folder: Path, settings: Training, step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "metrics.jsonl"
-        rows = read_metrics(folder)
-        write_atomically(self._path, b"".join(_line(row) for row in rows if row["step"] <= step))
+        trim_metrics(folder, step)
         self._board: Any = None
         self._wandb: Any = None
         if settings.tensorboard:
@@ -77,6 +76,12 @@ def _wandb_id(folder: Path) -> str:
 
 def _line(row: dict[str, Any]) -> bytes:
     return json.dumps(row, sort_keys=True).encode() + b"\n"
+
+
+def trim_metrics(folder: Path, step: int) -> None:
+    """Remove the rows after `step`: those of an interrupted attempt, which are written anew."""
+    rows = [row for row in read_metrics(folder) if row["step"] <= step]
+    write_atomically(folder / "metrics.jsonl", b"".join(map(_line, rows)))
 
 
 def read_metrics(folder: Path) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.storage import resolve
-from curate.trainer.metrics import read_metrics
+from curate.trainer.metrics import read_metrics, trim_metrics
 from curate.trainer.settings import Training
 
 _LOOK_SECONDS = 1.0
@@ -80,6 +80,7 @@ def _shown(settings: Training) -> Iterator[None]:
     folder, steps = Path(settings.out), total_steps(settings)
     before = checkpoints.found(folder)
     shown = checkpoints.open_checkpoint(before[-1]).about["step"] if before else 0
+    trim_metrics(folder, shown)
     if before:
         print(f"going on from step {shown} ({before[-1]})", flush=True)
     ended = threading.Event()

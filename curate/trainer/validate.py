@@ -134,7 +134,8 @@ def _run(folders: Sequence[Path], settings: Validation, say: Callable[[str], Non
     free: queue.Queue[str] = queue.Queue()
     for device in devices:
         free.put(device)
-    run = _here if len(devices) == 1 else functools.partial(_apart, devices=len(devices))
+    alone = tuple(devices) == ("cpu",)  # a fault on a GPU ends what its process can do there
+    run = _here if alone else functools.partial(_apart, devices=len(devices))
     start = functools.partial(_attempt, run=run, free=free, attempts=settings.attempts, say=say)
     if len(devices) == 1:
         done = [start(folder) for folder in waiting]
@@ -182,6 +183,8 @@ def _here(folder: Path, device: str) -> str | None:
     """A proxy in this process. Returns why it failed."""
     try:
         run_proxy(folder, device)
+    except ValueError:
+        raise  # a setting that is wrong now is wrong again
     except Exception as error:
         return f"{type(error).__name__}: {error}"
     return None

@@ -187,6 +187,8 @@ def lengths(found: Mapping[str, int]) -> list[tuple[str, int]]:
     rows = []
     for place in places:
         low, high = (math.ceil(2 ** (at / _OCTAVE) - 1e-9) for at in (place, place + 1))
+        if low == high:  # no whole number lies between 1 and 2
+            continue
         rows.append((f"{low:,}" if high - low < 2 else f"{low:,}–{high - 1:,}", found.get(str(place), 0)))
     return rows
 

@@ -113,7 +113,7 @@ def _sample(run: OpenedRun) -> pa.Table:
     name = run.record.get("aggregate")
     path = run.folder / ".work" / str(name).replace(".json", ".sample")
     if name is None or not path.exists():
-        return pa.table({"fixed": pa.array([], pa.bool_())})
+        return pa.table({"source": pa.array([], pa.string()), "fixed": pa.array([], pa.bool_())})
     with pa.memory_map(str(path)) as file:
         return pa.ipc.open_file(file).read_all()
 

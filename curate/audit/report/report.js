@@ -120,12 +120,13 @@
   // Documents that pass with these sliders where they are: exact for one, from the sample for several.
   const exact = (slider) => data.passed - slider.keeps[slider.own] + slider.keeps[at(slider)];
   const estimate = () => {
-    const { fixed, rules } = data.sample;
+    const { source, fixed, rules } = data.sample;
     let passing = 0;
     for (let row = 0; row < fixed.length; row += 1) {
       passing += fixed[row]
         ? 0
         : data.sliders.every((slider) => {
+            if (!slider.sources.includes(source[row])) return true;
             const column = rules[slider.rule];
             const found = column ? column[row] : null;
             return found === null || passes(slider.side, slider.exclusive, found, slider.values[at(slider)]);

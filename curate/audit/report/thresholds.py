@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.audit.edges import edges
 
@@ -40,6 +41,8 @@ class Slider:
     """The edges that the counts' bins lie between."""
     steps: int = _MOST_STEPS
     """Places that it can take, about."""
+    sources: tuple[str, ...] = ()
+    """Those that the bound is set for."""
     again: int = 0
     """Which of several it is where sources bound a rule differently."""
 
@@ -56,7 +59,8 @@ def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
     for source in outputs:
         for rule, numbers in audit.get(source, {}).get("rules", {}).items():
             key = (rule, numbers["low"], numbers["high"])
-            total = merged.setdefault(key, {**numbers, "values": {}, "others_pass": {}})
+            total = merged.setdefault(key, {**numbers, "values": {}, "others_pass": {}, "sources": ()})
+            total["sources"] += (source,)
             for name in ("values", "others_pass"):
                 for place, number in numbers[name].items():
                     total[name][place] = total[name].get(place, 0) + number
@@ -76,7 +80,7 @@ def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
                 setting = numbers["key"] if numbers["whole_key"] else f"{numbers['key']}.{side}"
                 again = len([None for other in found if (other.rule, other.side) == (rule, side)])
                 near = nearest.get((rule, low, high), {})
-                found.append(Slider(rule, side, setting, bound, numbers, near, at, again=again))
+                found.append(Slider(rule, side, setting, bound, numbers, near, at, sources=numbers["sources"], again=again))
     steps = max(_LEAST_STEPS, min(_MOST_STEPS, _ALL_STEPS // max(1, len(found))))
     return [replace(slider, steps=steps) for slider in found[:MOST_SLIDERS]]
 
@@ -157,18 +161,25 @@ def script_data(
                 "exclusive": slider.numbers["exclusive"], "bound": slider.bound,
                 "values": [float(value) for value in spread.at[spread.places]],
                 "x": [round(spread.border(int(place), slider), 2) for place in spread.places],
+                "sources": [outputs.index(source) for source in slider.sources],
                 "keeps": [_keeps(inside, int(place), slider) for place in spread.places],
             }
         )  # fmt: skip
     rules = list(dict.fromkeys(slider.rule for slider in found))
     known = [rule for rule in rules if rule in sample.column_names]
+    of = pc.index_in(sample.column("source"), pa.array(outputs, pa.string()))
+    sample = sample.append_column("of", of).filter(pc.is_valid(of))
     sample = sample.slice(0, _MOST_VALUES // max(1, len(known)))
     columns = {rule: [_sampled(value) for value in sample.column(rule).to_pylist()] for rule in known}
     return {
         "documents": sum(audit[source]["documents"] for source in outputs if source in audit),
         "passed": sum(audit[source]["passed"] for source in outputs if source in audit),
         "sliders": listed,
-        "sample": {"fixed": [int(value) for value in sample.column("fixed").to_pylist()], "rules": columns},
+        "sample": {
+            "source": sample.column("of").to_pylist(),
+            "fixed": [int(value) for value in sample.column("fixed").to_pylist()],
+            "rules": columns,
+        },
         "width": WIDE,
     }
 
