@@ -525,7 +525,7 @@ def test_sources_that_bound_a_rule_differently_are_each_judged_by_their_own(tmp_
     sources = "".join(
         f"  {name}:\n    read: {{format: warc, paths: ['{EXAMPLE}/web/web-0000{number}.warc.gz']}}\n"
         f"    steps: [{{extract: {{}}}}, {{language: {{keep: all, minimum: {minimum}}}}}, {{filter: c4}}]\n"
-        for number, (name, minimum) in enumerate((("loose", 0.3), ("strict", 0.99999)))
+        for number, name, minimum in ((0, "loose", 0.3), (2, "strict", 0.99999))
     )
     pipeline.write_text(f"name: two\nsources:\n{sources}")
     run(pipeline, (), tmp_path / "run", engine="serial")
