@@ -225,13 +225,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 def _print_measure(measure: Measure) -> None:
     line = f"{measure.name:24}{measure.mean:.4f} ± {measure.standard_error:.4f} {measure.unit}, {len(measure.values)} items"
-    held = measure.held
-    if held is not None and not held.looked_for:
+    found = measure.found
+    if found is not None and not found.searched:
         line += ", all too short to be looked for in the training data"
-    elif held is not None and measure.unit == "accuracy":
-        line += f", {held.texts:.1%} of {held.looked_for} long enough found in the training data"
-    elif held is not None:
-        line += f", {held.runs:.1%} of their runs of 13 tokens found in the training data"
+    elif found is not None and measure.unit == "accuracy":
+        line += f", {found.share_of_texts:.1%} of the {found.searched} items of 13 tokens or more found in the training data"
+    elif found is not None:
+        line += f", {found.share_of_runs:.1%} of their runs of 13 tokens found in the training data"
     print(line)
 
 

@@ -49,8 +49,8 @@ class StageCost:
 
 @dataclass(frozen=True)
 class Forecast:
-    """What a run is expected to be. `spread`: the relative half width of the 95 % interval of documents and tokens, from
-    how much the sampled files differ; None where one file was sampled."""
+    """What a run is expected to be. `spread`: the relative half width of the 95 % interval of tokens, shown beside documents
+    too, from how much the sampled files differ; None where one file was sampled."""
 
     parts: int
     input_bytes: int
@@ -164,13 +164,13 @@ def _stages(run: OpenedRun, growth: Mapping[str, float], overall: float) -> tupl
         for task in task_times(run.folder / "timings", stage):
             time_growth, disk_growth = _growth(run, task["stage"], growth, overall)
             seconds += task["seconds"] * time_growth
-            left += disk.pop(task["stage"], 0) * disk_growth
+            left += disk.pop(task["stage"], 0) * disk_growth  # once, also where splits share a folder
         costs.append(StageCost(stage, seconds, left))
     return tuple(costs)
 
 
 def _learning(source: str) -> tuple[str, str, str]:
-    """The stages in which a source's classifier learns: the last of them reads no more than the others leave."""
+    """The stages in which a source's classifier learns: two draw samples from all documents, the last learns from them."""
     return f"sample-{source}-positive", f"sample-{source}-negative", f"quality-{source}"
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from rich.console import Console
 
 from curate import flow as stages
-from curate.audit.flow import aggregate, applied_rules, mark_removed
+from curate.audit.flow import aggregate, applied_steps, mark_removed
 from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
 from curate.decontaminate.flow import check_decontaminate, decontaminate
@@ -208,8 +208,8 @@ def publish_run(
                     name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
                     for name, files in inputs.items()
                 },
-                "rules": {part.source: applied_rules(part) for part in reversed(flow.parts)},
-                "aggregate": f"{counted.stem}.json" if counted else None,
+                "verdict_steps": {part.source: applied_steps(part) for part in flow.parts},
+                "aggregate": counted.stem if counted else None,
                 "parts": [
                     {
                         "name": part.name,

@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from curate.audit.opened import AuditError, OpenedRun
-from curate.audit.redecide import changed_steps, redecide
+from curate.audit.redecide import changed_steps, redecide_part
 from curate.audit.sums import add_up
 from curate.audit.sweep import points, sweep
 from curate.audit.token_estimate import Estimate
@@ -48,8 +48,9 @@ def test_what_if_is_what_a_run_would_do(sets: list[str]) -> None:
     before, after = audited_run(), audited_run(*sets)
     steps = changed_steps(before, before.changed(sets))
     foreseen = {}
-    for decided in redecide(before, steps):
-        foreseen |= dict(zip(decided.documents.column("id").to_pylist(), decided.passes.tolist(), strict=True))
+    for part, path in zip(before.parts, before.ledger, strict=True):
+        for (decided,) in redecide_part(part, path, [steps[part.source]]):
+            foreseen |= dict(zip(decided.documents.column("id").to_pylist(), decided.passes.tolist(), strict=True))
     assert foreseen == verdicts(after)
     assert foreseen != verdicts(before)
     outcome = decide(before, before.changed(sets))

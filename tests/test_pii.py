@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate import pii
-from curate.config import models
+from curate.config import steps
 from curate.pii.candidates import candidates
 from curate.pii.scrubbing import check_replacement
 from curate.runs import run
@@ -89,9 +89,9 @@ def test_a_placeholder_that_would_be_scrubbed_is_refused() -> None:
 
 
 def test_the_settings_name_the_types_and_options_that_the_detectors_know() -> None:
-    assert models.PERSONAL_TYPES == pii.TYPES
-    assert models.Scrub().regions == pii.REGIONS
-    assert set(get_args(models.LooserOption)) == set(pii.OPTIONS)
+    assert steps.PERSONAL_TYPES == pii.TYPES
+    assert steps.Scrub().regions == pii.REGIONS
+    assert set(get_args(steps.LooserOption)) == set(pii.OPTIONS)
 
 
 @pytest.mark.parametrize(

@@ -137,6 +137,7 @@ def interrupted(pipeline: Path, run: Path) -> tuple[int, str]:
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # tests may run where it is ignored
     )
     while not any((run / ".work").glob("read-web.*")):
         assert process.poll() is None

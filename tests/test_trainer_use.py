@@ -20,7 +20,7 @@ from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import Tokenizer, load  # noqa: E402
 from curate.trainer.architecture import Architecture  # noqa: E402
 from curate.trainer.checkpoint import load_model, open_checkpoint  # noqa: E402
-from curate.trainer.evaluate import Measure, accuracy, bits_per_byte, encode, held, wikitext_perplexity  # noqa: E402
+from curate.trainer.evaluate import Measure, accuracy, bits_per_byte, encode, find_in_training, wikitext_perplexity  # noqa: E402
 from curate.trainer.finetune import FineTuning, classify, finetune, measure, read_examples  # noqa: E402
 from curate.trainer.generate import Sampling, beam_search, cache_bytes, choose, generate, stream  # noqa: E402
 from curate.trainer.model import GPT  # noqa: E402
@@ -233,11 +233,11 @@ def test_items_that_the_mix_holds_are_counted(tokenizer: Tokenizer, trained: Pat
     view = reader.open(reader.split("train")[0])
     inside = tokenizer.decode(view.tokens[view.offsets[3] : view.offsets[3] + 40])
     outside = "Zebras juggle quickly under violet umbrellas while nobody watches them, or so the proverb wants it."
-    found = held(tokenizer, [inside, outside, "short"], data)
-    assert (found.looked_for, found.texts) == (2, 0.5)
+    found = find_in_training(tokenizer, [inside, outside, "short"], data)
+    assert (found.searched, found.share_of_texts) == (2, 0.5)
     runs = [len(ids) - 12 for ids in encode(tokenizer, [inside, outside])]
-    assert found.runs == pytest.approx(runs[0] / sum(runs), abs=0.1)
-    assert math.isnan(held(tokenizer, ["short"], data).texts)
+    assert found.share_of_runs == pytest.approx(runs[0] / sum(runs), abs=0.1)
+    assert math.isnan(find_in_training(tokenizer, ["short"], data).share_of_texts)
 
 
 def test_fine_tuning_learns_classes(model: GPT, tokenizer: Tokenizer) -> None:

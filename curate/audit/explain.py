@@ -44,7 +44,7 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         _pairs("Origin", [("id", found.id.hex()), ("path", found.part.path), *_named(row, _ORIGIN)]),
         _pairs("Fate", [*_named(row, _FATE), ("failed", ", ".join(row["failed"] or ()) or "nothing")]),
     ]
-    rules = judged_rules(run.rules(found.part.source), row)
+    rules = judged_rules(run.verdict_steps(found.part.source), row)
     if rules:
         blocks.append(_rules(rules))
     scores = [(name, value) for name, value in _named(row, _SCORES) if value is not None]

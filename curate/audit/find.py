@@ -51,7 +51,8 @@ def find(run: OpenedRun, name: str) -> list[Found]:
     if record:
         urn = record[1].lower()
         return _select(run, "lower(record_id) in (?, ?)", [urn, f"<{urn}>"], name)
-    first, second = ("url", "record_id") if "://" in name else ("record_id", "url")  # a column is not read for nothing
+    # the likelier column first, so that the other is seldom read
+    first, second = ("url", "record_id") if "://" in name else ("record_id", "url")
     return _select(run, f"{first} = ?", [name], "") or _select(run, f"{second} = ?", [name], name)
 
 

@@ -26,7 +26,7 @@ def aggregate(flow: Flow, runner: Runner) -> Committed | None:
             Task(
                 "aggregate",
                 "curate.stages.aggregate:aggregate_part",
-                {"source": part.source, "steps": applied_rules(part)},
+                {"source": part.source, "steps": applied_steps(part)},
                 (result.file("ledger", part.name),),
                 part.name,
             )
@@ -39,7 +39,7 @@ def aggregate(flow: Flow, runner: Runner) -> Committed | None:
     return results[0] if results else None
 
 
-def applied_rules(part: Part) -> list[dict[str, Any]]:
+def applied_steps(part: Part) -> list[dict[str, Any]]:
     """The verdict steps that the part was judged by."""
     steps: list[dict[str, Any]] = part.decided[0].task.params["steps"] if part.decided else []
     return steps

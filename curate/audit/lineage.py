@@ -1,6 +1,6 @@
 """Back along the way a part took: its tasks' settings and counts, and the text each one left.
 
-A task that served two parts alike is on the way of both, so the files found are a part's own in every byte. Knows
+Parts whose tasks had the same input share a task: it is then on the way of each, and its files are right for each. Knows
 manifests; runs nothing.
 """
 

@@ -34,7 +34,7 @@ class Marginal:
 def deciding_score(run: OpenedRun, source: str) -> float | None:
     """The score where a source's rule decides: its threshold, or where the draw keeps every other document. None
     where the source has no quality step."""
-    for step in run.rules(source):
+    for step in run.verdict_steps(source):
         if step["kind"] == "quality":
             if "draw" in step:
                 return max(0.0, 2.0 - math.pow(2.0, 1.0 / step["draw"]))  # (2 - score)^-alpha = 1/2

@@ -55,9 +55,9 @@ class OpenedRun:
         """The part of this name."""
         return next(part for part in self.parts if part.name == name)
 
-    def rules(self, source: str) -> Sequence[Mapping[str, Any]]:
+    def verdict_steps(self, source: str) -> Sequence[Mapping[str, Any]]:
         """The verdict steps that the run applied to a source, bounds as they were then."""
-        steps: Sequence[Mapping[str, Any]] = self.record["rules"].get(source, ())
+        steps: Sequence[Mapping[str, Any]] = self.record["verdict_steps"].get(source, ())
         return steps
 
     def changed(self, sets: Sequence[str]) -> Pipeline:
@@ -74,7 +74,7 @@ def open_finished(path: str | Path) -> OpenedRun:
     except (FileNotFoundError, NotADirectoryError):
         what = f"`curate status {folder}` says how far it is" if (folder / "timings").is_dir() else "is this a run?"
         raise FileNotFoundError(f"{folder} holds no finished run: {what}") from None
-    if "rules" not in record:
+    if "verdict_steps" not in record:
         raise FileNotFoundError(f"{folder} was written by an older version; `curate run` it again, and it can be asked")
     parts = tuple(
         OpenedPart(

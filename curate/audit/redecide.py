@@ -69,7 +69,7 @@ def changed_steps(run: OpenedRun, pipeline: Pipeline) -> dict[str, Steps]:
     """Per source the verdict steps that the run applied, and those of a changed pipeline."""
     found = {}
     for name in run.pipeline.sources:
-        old = tuple(run.rules(name))
+        old = tuple(run.verdict_steps(name))
         removals = tuple(step for step in old if step["kind"] == "removed")
         new = verdict_steps(pipeline, name, _least_score(run, pipeline.sources[name], name))
         found[name] = Steps(old, (*removals, *_as_committed(new)))
@@ -108,15 +108,9 @@ class Redecided:
     fails: Mapping[str, Mask]
 
 
-def redecide(run: OpenedRun, steps: Mapping[str, Steps]) -> Iterator[Redecided]:
-    """Every row group of the ledger, decided again. Only documents: records dropped before they were one stay dropped."""
-    for part, path in zip(run.parts, run.ledger, strict=True):
-        for (decided,) in redecide_part(part, path, [steps[part.source]]):
-            yield decided
-
-
 def redecide_part(part: OpenedPart, path: Path, variants: Sequence[Steps]) -> Iterator[list[Redecided]]:
-    """Every row group of a part's ledger, read once and decided under each variant."""
+    """Every row group of a part's ledger, read once and decided under each variant. Only documents: records dropped before
+    they were one stay dropped."""
     file = pq.ParquetFile(path, read_dictionary=["failed.list.element", *_TEXT])
     names = file.schema_arrow.names
     columns = list(dict.fromkeys([*_ALWAYS, _EDITED, *(name for each in variants for name in each.columns(names))]))

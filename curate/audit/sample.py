@@ -80,7 +80,7 @@ def sample(run: OpenedRun, sql: str, size: int, seed: int) -> Answer:
             f"{rule.name}: {rule.metric} is {rule.value:,.6g}, must be {rule.bounds}"
             if isinstance(rule.value, int | float)
             else rule.name
-            for rule in judged_rules(run.rules(found.part.source), found.row)
+            for rule in judged_rules(run.verdict_steps(found.part.source), found.row)
             if rule.fails
         ]
         why = why or list(found.row["failed"] or ())

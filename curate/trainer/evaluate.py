@@ -26,15 +26,15 @@ Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Held:
-    """What a training set holds of texts, in runs of 13 tokens; shorter texts cannot be looked for."""
+class Found:
+    """How much of some texts a training set holds, by runs of NGRAM tokens; shorter texts cannot be looked for."""
 
-    looked_for: int
-    """Texts of as many tokens."""
-    texts: float
-    """Share of these of which it holds a run; NaN where there are none."""
-    runs: float
-    """Share of all runs that it holds: what says more where texts are long."""
+    searched: int
+    """Texts of at least NGRAM tokens."""
+    share_of_texts: float
+    """Of those searched, the share with at least one run in the training set; NaN where none was searched."""
+    share_of_runs: float
+    """Of all their runs, the share in the training set: says more where texts are long."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +45,8 @@ class Measure:
     unit: str
     values: Floats
     weights: Floats
-    held: Held | None = None
-    """What a training set holds of the items."""
+    found: Found | None = None
+    """How much of the items a training set holds."""
 
     @property
     def mean(self) -> float:
@@ -79,8 +79,8 @@ def bits_per_byte(
     """
     nats = document_nats(model, encode(tokenizer, texts), tokenizer.end_of_text)
     sizes = np.array([len(text.encode()) for text in texts], dtype=np.float64)
-    inside = None if data is None else held(tokenizer, texts, data)
-    return Measure(name, "bits/byte", nats / math.log(2), sizes, inside)
+    found = None if data is None else find_in_training(tokenizer, texts, data)
+    return Measure(name, "bits/byte", nats / math.log(2), sizes, found)
 
 
 def wikitext_perplexity(
@@ -93,8 +93,8 @@ def wikitext_perplexity(
     texts = [row["text"] for row in read_lines(Path(folder) / f"{WIKITEXT}.jsonl.gz")]
     nats = document_nats(model, encode(tokenizer, texts), tokenizer.end_of_text)
     words = np.array([len(text.split()) for text in texts], dtype=np.float64)
-    inside = None if data is None else held(tokenizer, texts, data)
-    measure = Measure("wikitext2", "nats/word", nats, words, inside)
+    found = None if data is None else find_in_training(tokenizer, texts, data)
+    measure = Measure("wikitext2", "nats/word", nats, words, found)
     return measure, math.exp(measure.mean)
 
 
@@ -141,18 +141,18 @@ def measure_task(
     """A task once per number of shots. `data` is the mix to look for its items in. Raises ValueError, FileNotFoundError."""
     task = find_task(name)
     items = read_items(task, folder, limit)
-    inside = None if data is None else held(tokenizer, [item.text for item in items], data)
+    found = None if data is None else find_in_training(tokenizer, [item.text for item in items], data)
     measures = [accuracy(model, tokenizer, task, items, count, seed) for count in (shots if task.shots else (0,))]
-    return [Measure(each.name, each.unit, each.values, each.weights, inside) for each in measures]
+    return [Measure(each.name, each.unit, each.values, each.weights, found) for each in measures]
 
 
-def held(tokenizer: Tokenizer, texts: Sequence[str], data: str | Path) -> Held:
-    """What the train split of `data` holds of the texts."""
+def find_in_training(tokenizer: Tokenizer, texts: Sequence[str], data: str | Path) -> Found:
+    """How much of the texts the train split of `data` holds."""
     tokens = encode(tokenizer, texts)
     shares = overlaps(data, tokens)
     known = ~np.isnan(shares)
     if not known.any():
-        return Held(0, math.nan, math.nan)
+        return Found(0, math.nan, math.nan)
     runs = np.array([len(text) - NGRAM + 1 for text in tokens])[known]
     shares = shares[known]
-    return Held(len(shares), float((shares > 0).mean()), float((shares * runs).sum() / runs.sum()))
+    return Found(len(shares), float((shares > 0).mean()), float((shares * runs).sum() / runs.sum()))

@@ -1,7 +1,8 @@
 """The loss over a large vocabulary, whose logits never exist all at once. Knows tensors only.
 
 A chunk of rows at a time: logits, losses and, where gradients are wanted, the gradient too, while the logits are there. So
-nothing is computed twice: three matrix products per row, where recomputation in the backward pass takes four.
+under a sum or mean of the losses nothing is computed twice: three matrix products per row, where recomputation in the
+backward pass takes four. Losses weighted one by one are computed again in the backward pass.
 """
 
 from __future__ import annotations

@@ -73,7 +73,8 @@ def _everywhere(settings: Training) -> Training:
 
 @contextmanager
 def _shown(settings: Training) -> Iterator[None]:
-    """Prints the training's metrics as they are written: of what Ray prints, too much is Ray's own."""
+    """Prints metrics as they are written, in place of Ray's own output. First removes the rows after the newest checkpoint,
+    which are written anew and would hide the new ones."""
     from curate.trainer import checkpoint as checkpoints
     from curate.trainer.train import progress, total_steps
 

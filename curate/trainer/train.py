@@ -130,21 +130,22 @@ def _train(
     last: dict[str, Any] = {}
     logged_step, logged_seconds = step, before
     elapsed = before
+    minutes = settings.budget.minutes
 
-    while True:
-        minutes = settings.budget.minutes
-        done = step / steps if steps is not None else elapsed / 60 / (minutes or math.inf)
-        if done >= 1 or step == stop_after:
-            break
-        share = learning_rate_share(settings.schedule, (step + 1) / steps if steps is not None else done)
+    def share_spent() -> float:
+        return step / steps if steps is not None else elapsed / 60 / (minutes or math.inf)
+
+    spent = share_spent()
+    while spent < 1 and step != stop_after:
+        share = learning_rate_share(settings.schedule, (step + 1) / steps if steps is not None else spent)
         set_learning_rate(optimizers, share)
         loss, norm = _step(settings, stream, model, optimizers, parameters, cast, watch, step, here)
         step += 1
         if minutes is not None:
             elapsed = here.slowest(clock.seconds())
-        ends = step in (steps, stop_after) or (minutes is not None and elapsed / 60 >= minutes)
-        now = step / steps if steps is not None else elapsed / 60 / (minutes or math.inf)
-        saves = ends or (_passes(done, now, points) if points else step % settings.every.checkpoint == 0)
+        spent_before, spent = spent, share_spent()
+        ends = spent >= 1 or step == stop_after
+        saves = ends or (_reaches_point(spent_before, spent, points) if points else step % settings.every.checkpoint == 0)
         if step % settings.every.log == 0 or saves:
             watch.check()
             seconds = clock.seconds()
@@ -248,9 +249,9 @@ def _check_same(newest: checkpoints.Checkpoint, settings: Training, stream: Stre
     stream.loader.load_state_dict(newest.about["loader"])
 
 
-def _passes(done: float, now: float, points: int) -> bool:
+def _reaches_point(before: float, after: float, points: int) -> bool:
     """Whether a multiple of 1 / points lies between two shares of the budget."""
-    return math.floor(now * points + _ROUNDING) > math.floor(done * points + _ROUNDING)
+    return math.floor(after * points + _ROUNDING) > math.floor(before * points + _ROUNDING)
 
 
 def progress(row: dict[str, Any], steps: int | None) -> str:

@@ -19,7 +19,7 @@ from pathlib import Path
 from curate.shards import ShardReader
 from curate.storage import digest_file, is_remote, resolve, write_atomically
 from curate.tokens import load
-from curate.trainer.evaluate import held
+from curate.trainer.evaluate import find_in_training
 from curate.trainer.proxy import JOB, RESULT, Job, run_proxy
 from curate.trainer.reading import read
 from curate.trainer.tasks import find_task, read_items
@@ -207,7 +207,7 @@ def _contamination(settings: Validation) -> dict[str, dict[str, float]]:
     for name in evaluation.tasks:
         items = [item.text for item in read_items(find_task(name), evaluation.folder, evaluation.limit)]
         shares[name] = {
-            mix: held(load(ShardReader(path).tokenizer["name"]), items, path).texts
+            mix: find_in_training(load(ShardReader(path).tokenizer["name"]), items, path).share_of_texts
             for mix, path in settings.mixes.items()
         }
     return shares

@@ -162,7 +162,7 @@ def make_run(folder: Path, rows: int, settings: str = "") -> None:
     (folder / "stats.json").write_text(json.dumps(stats))
     record = {
         "name": "large", "fingerprint": "0" * 16, "pipeline": pipeline.model_dump(mode="json", by_alias=True),
-        "inputs": {"web": []}, "rules": {"web": steps}, "aggregate": f"{counted.stem}.json",
+        "inputs": {"web": []}, "verdict_steps": {"web": steps}, "aggregate": counted.stem,
         "parts": [
             {
                 "name": part.name, "source": "web", "file": part.file.relative, "path": "",

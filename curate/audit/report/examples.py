@@ -50,19 +50,22 @@ def examples(
 
 def _text(run: OpenedRun, metric: str, bound_side: str, document: int, part: str, window: int) -> Html:
     try:
-        *_, (_, text) = _judged_text(run, part, document)
+        text = _judged_text(run, part, document)
     except (AuditError, OSError, ValueError) as error:
         text = f"(no text: {error})"
     text = text[:_READ]
     return marked(text, spans(metric, text, bound_side), window)
 
 
-def _judged_text(run: OpenedRun, part: str, document: int) -> list[tuple[str, str]]:
-    """The text as the rules saw it: after edits, before anything else."""
-    made = stage_of(run.part(part), "evaluate")
+def _judged_text(run: OpenedRun, name: str, document: int) -> str:
+    """The text as the rules saw it: after edits, before anything else. Raises AuditError."""
+    part = run.part(name)
+    made = stage_of(part, "evaluate")
     if made is not None and "documents" in made.files:
-        return [("evaluate", text_at(made.path("documents"), document))]
-    return list(text_versions(run.part(part), document))[:1]
+        return text_at(made.path("documents"), document)
+    for _, text in text_versions(part, document):
+        return text
+    raise AuditError(f"{name} has no texts")
 
 
 def marked(text: str, marks: Spans, window: int = _WINDOW) -> Html:

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from curate.audit.opened import OpenedRun, open_finished
+from curate.audit.opened import OpenedRun, beside, open_finished
 from curate.audit.report import cards, facts, overlap, panels, performance, standing, thresholds
 from curate.audit.report.html import Html, bar, clean, count, join, named, percent, table, tag
 from curate.audit.report.river import river
@@ -110,9 +110,9 @@ def _sha256(text: str) -> str:
 
 def _sample(run: OpenedRun) -> pa.Table:
     """The sample that the run's counts hold; empty where `.work` was removed."""
-    name = run.record.get("aggregate")
-    path = run.folder / ".work" / str(name).replace(".json", ".sample")
-    if name is None or not path.exists():
+    stem = run.record["aggregate"]
+    path = beside(run.folder / ".work" / stem, "sample") if stem else None
+    if path is None or not path.exists():
         return pa.table({"source": pa.array([], pa.string()), "fixed": pa.array([], pa.bool_())})
     with pa.memory_map(str(path)) as file:
         return pa.ipc.open_file(file).read_all()

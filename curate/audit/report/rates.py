@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -55,8 +56,11 @@ def rates(stats: Mapping[str, Any], kind: str, unnamed: str) -> list[Rate]:
 
 
 def below(found: Sequence[Rate]) -> list[Rate]:
-    """Those kept less often than their source beyond the interval, where most documents are missing first."""
-    return sorted((rate for rate in found if rate.differs < 0), key=lambda rate: (-rate.missing, rate.name))
+    """Those kept less often than their source beyond the interval, where most documents are missing first. What is all of
+    its source is not held against itself."""
+    listed = Counter(rate.source for rate in found)
+    low = (rate for rate in found if rate.differs < 0 and listed[rate.source] > 1)
+    return sorted(low, key=lambda rate: (-rate.missing, rate.name))
 
 
 def wilson(part: int, whole: int, z: float = 1.959964) -> tuple[float, float]:

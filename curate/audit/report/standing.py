@@ -41,8 +41,7 @@ def domains(stats: Stats) -> Html:
     found = [rate for rate in rates(stats, "domains", NO_ADDRESS) if rate.name != NO_ADDRESS]
     if not found:
         return note("No record has an address.")
-    several = {name for name in stats["sources"] if sum(rate.source == name for rate in found) > 1}
-    low = [rate for rate in below(found) if rate.source in several]
+    low = below(found)
     from_domains = [name for name in facts.outputs(stats) if any(rate.source == name for rate in found)]
     overall = "; ".join(
         f"{name} keeps {percent(stats['sources'][name]['kept'], stats['sources'][name]['documents'])}"
