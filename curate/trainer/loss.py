@@ -8,7 +8,7 @@ backward pass takes four. Losses weighted one by one are computed again in the b
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -19,8 +19,6 @@ IGNORED = -100
 """A target that has no loss."""
 _CHUNK = 8192  # rows whose logits exist at once on a GPU: 1.6 GB in float32 with GPT-2's vocabulary
 _CPU_CHUNK = 64  # on a CPU, whose caches are smaller: twice as fast as 8,192
-
-Parts = tuple[Tensor, Tensor, Tensor]
 
 
 def cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, compiled: bool = False) -> Tensor:
@@ -72,7 +70,7 @@ class _CrossEntropy(torch.autograd.Function):
 
 def _with_gradients(
     hidden: Tensor, weight: Tensor, targets: Tensor, scale: Tensor | None, precision: torch.dtype, compiled: bool
-) -> Parts:
+) -> tuple[Tensor, Tensor, Tensor]:
     """Losses, and the gradient of their sum, each times its scale, by hidden and by weight."""
     narrow = weight.to(precision)
     one = _compiled(_chunk_gradients) if compiled else _chunk_gradients
@@ -80,7 +78,7 @@ def _with_gradients(
     losses, of_hidden = [], []
     of_weight = torch.zeros_like(weight, dtype=torch.float32)
     with torch.autocast(hidden.device.type, enabled=False):
-        for (rows, wanted), (factors, _) in zip(_chunks(hidden, targets), _chunks(scales, targets), strict=True):
+        for rows, wanted, factors in _chunks(hidden, targets, scales):
             rows = rows.to(precision)
             loss, of_logits = one(rows, narrow, wanted, factors)
             losses.append(loss)
@@ -92,9 +90,11 @@ def _with_gradients(
     return torch.cat(losses).view(targets.shape), torch.cat(of_hidden).view(hidden.shape), of_weight
 
 
-def _chunks(first: Tensor, targets: Tensor) -> Any:
-    size = _CPU_CHUNK if first.device.type == "cpu" else _CHUNK
-    return zip(torch.split(first.flatten(0, 1), size), torch.split(targets.flatten(), size), strict=True)
+def _chunks(hidden: Tensor, *per_row: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """Rows of `hidden`, a chunk at a time, with what belongs to each row."""
+    size = _CPU_CHUNK if hidden.device.type == "cpu" else _CHUNK
+    rows = (hidden.flatten(0, 1), *(each.flatten() for each in per_row))
+    return zip(*(torch.split(each, size) for each in rows), strict=True)
 
 
 def _chunk_loss(rows: Tensor, weight: Tensor, targets: Tensor) -> Tensor:
