@@ -153,7 +153,10 @@ def personal_data(found: Mapping[str, Mapping[str, int]]) -> Html:
         return note("No personal data was looked for or found.")
     return join(
         [
-            note("Counted and replaced in the product's texts. The ledger holds no value; texts from before lie in .work until it is removed."),
+            note(
+                "Counted and replaced in the product's texts. The ledger holds no value; texts from before lie in .work "
+                "until it is removed."
+            ),
             table(("type", "found", "documents"), rows, class_="slim"),
         ]
     )
