@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from curate.runs import Run, open_run, run
+    from curate.pipeline.run import Run, open_run, run
 
 __all__ = ["Run", "open_run", "run"]
 
@@ -19,4 +19,4 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    return getattr(importlib.import_module("curate.runs"), name)
+    return getattr(importlib.import_module("curate.pipeline.run"), name)

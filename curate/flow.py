@@ -11,12 +11,12 @@ from typing import Any
 
 from curate.config.models import Pipeline, Source
 from curate.config.steps import Extract, Url
-from curate.mixture.plan import MixturePlan
-from curate.runner import Runner, check_balance
+from curate.engine.runner import Runner, check_balance
+from curate.engine.task import Committed, File, Task
+from curate.mixture.solve import MixturePlan
+from curate.pipeline.steps import evaluation_steps, url_step, verdict_steps, vocabulary_hash
 from curate.shards.order import SPLITS
-from curate.steps import evaluation_steps, url_step, verdict_steps, vocabulary_hash
 from curate.storage import SourceFile
-from curate.task import Committed, File, Task
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,7 @@ def keep_documents(flow: Flow, step: str, runner: Runner) -> Flow:
         tasks.append(
             Task(
                 "documents",
-                "curate.stages.documents:write_documents",
+                "curate.pipeline.tasks.documents:write_documents",
                 {"source": part.source},
                 (replace(part.documents, name="documents"), *verdicts),
                 part.name,
@@ -107,7 +107,9 @@ def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner:
         for number, file in enumerate(inputs[name]):
             given = File(file.relative, file.path, file.stamp, file.size)
             tasks.append(
-                Task(f"read-{name}", "curate.stages.read:read_part", params, (given,), f"{name} {file.relative}")
+                Task(
+                    f"read-{name}", "curate.pipeline.tasks.read:read_part", params, (given,), f"{name} {file.relative}"
+                )
             )
             origins.append((name, number, file))
     results = runner.stage("read", tasks)
@@ -142,7 +144,7 @@ def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     tasks = [
         Task(
             f"evaluate-{part.source}",
-            "curate.stages.evaluate:evaluate_part",
+            "curate.pipeline.tasks.evaluate:evaluate_part",
             {"steps": steps[part.source]},
             (replace(part.documents, name="documents"),),
             part.name,
@@ -163,7 +165,7 @@ def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     tasks = [
         Task(
             f"verdicts-{part.source}",
-            "curate.stages.judge:judge_part",
+            "curate.verdicts.decide:judge_part",
             {"steps": [*removal, *verdict_steps(pipeline, part.source, flow.least_score(part.source))]},
             tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns)),
             part.name,
@@ -202,7 +204,7 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             "vocabulary": vocabulary_hash(pipeline.tokens.tokenizer),
             "source": part.source,
         }
-        tasks.append(Task("tokens", "curate.stages.tokenize:tokenize_part", params, tuple(inputs), part.name))
+        tasks.append(Task("tokens", "curate.tokens.tasks:tokenize_part", params, tuple(inputs), part.name))
         positions.append(position)
     parts = list(flow.parts)
     for position, result in zip(positions, runner.stage("tokens", tasks), strict=True):
@@ -227,7 +229,7 @@ def write_ledger(flow: Flow, runner: Runner) -> Flow:
         tasks.append(
             Task(
                 "ledger",
-                "curate.stages.ledger:write_ledger",
+                "curate.pipeline.tasks.ledger:write_ledger",
                 params,
                 (part.read.file("records"), *verdicts, *columns, *placed),
                 part.name,

@@ -82,7 +82,9 @@ def _expand(pattern: str) -> list[tuple[str, int, str]]:
     filesystem, _, _ = fsspec.get_fs_token_paths(pattern)
     scheme = pattern.split("://", 1)[0]
     details: list[dict[str, Any]]
-    details = list(filesystem.glob(pattern, detail=True).values()) if _WILD & set(pattern) else [filesystem.info(pattern)]
+    details = (
+        list(filesystem.glob(pattern, detail=True).values()) if _WILD & set(pattern) else [filesystem.info(pattern)]
+    )
     found = []
     for info in sorted(details, key=lambda info: str(info["name"])):
         if info.get("type") == "directory":

@@ -71,7 +71,9 @@ def aggregate(table: pa.Table, steps: Sequence[Mapping[str, Any]], first: int) -
         "pii": _pii(columns["pii"]),
         "contamination": _items(columns["contamination"]),
         "lengths": _lengths(tokens[kept]),
-        "nearest": {each.name: _nearest(each, values[each.name], failures, draws, columns["id"], first) for each in listed},
+        "nearest": {
+            each.name: _nearest(each, values[each.name], failures, draws, columns["id"], first) for each in listed
+        },
     }
     return counts, _sample(columns["source"], draws, values, listed, failures, kept)
 

@@ -17,9 +17,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.audit.finished_run import AuditError, OpenedPart, OpenedRun
 from curate.audit.lineage import lineage
-from curate.audit.opened import AuditError, OpenedPart, OpenedRun
-from curate.audit.present import Answer, Cell, Passage, Table
+from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.records import ID
 
 _COLUMNS = ["id", "url", "failed", "kept", "dropped_at", "tokens"]
@@ -135,7 +135,9 @@ def _inputs(first: OpenedRun, second: OpenedRun) -> list[tuple[Cell, ...]]:
         for run in (first, second)
     ]
     names = dict.fromkeys([*sizes[0], *sizes[1]])
-    return [(name, sizes[0].get(name), sizes[1].get(name)) for name in names if sizes[0].get(name) != sizes[1].get(name)]
+    return [
+        (name, sizes[0].get(name), sizes[1].get(name)) for name in names if sizes[0].get(name) != sizes[1].get(name)
+    ]
 
 
 def compare(first: OpenedRun, second: OpenedRun, examples: int) -> Flips:
@@ -207,7 +209,9 @@ def _fates(table: pa.Table) -> pa.DictionaryArray:
     return fates.combine_chunks().dictionary_encode()
 
 
-def _add_examples(table: pa.Table, rows: npt.NDArray[np.int64], found: list[tuple[bytes, str | None]], most: int) -> None:
+def _add_examples(
+    table: pa.Table, rows: npt.NDArray[np.int64], found: list[tuple[bytes, str | None]], most: int
+) -> None:
     """Keep the records with the smallest ids: ids are hashes, so this is a sample."""
     ids = table.column("id").take(pa.array(rows))
     order = pc.select_k_unstable(ids.cast(pa.binary()), min(most, len(rows)), sort_keys=[("", "ascending")])

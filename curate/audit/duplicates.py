@@ -10,10 +10,10 @@ from typing import Any
 
 from curate.audit.explain import difference, document_number
 from curate.audit.find import Found, find_ids
+from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
 from curate.audit.lineage import text_versions
-from curate.audit.opened import AuditError, OpenedRun
-from curate.audit.present import Answer, Passage, Table
+from curate.audit.rendering import Answer, Passage, Table
 from curate.config.steps import Deduplicate
 
 _SIZES = """
@@ -60,7 +60,9 @@ def duplicates(run: OpenedRun, largest: int, characters: int = 800) -> Answer:
         change = difference(text, other) if text and other else ""
         if text:
             blocks.append(Passage("Survivor's text", _cut(text, characters)))
-            blocks.append(Passage("From it to the copy", _cut(change or " (the texts are equal)", characters), diff=True))
+            blocks.append(
+                Passage("From it to the copy", _cut(change or " (the texts are equal)", characters), diff=True)
+            )
         listed.append({**dict(rows), "text": text, "difference": change})
     return Answer(tuple(blocks), {"sizes": [list(row) for row in sizes], "largest": listed})
 

@@ -16,10 +16,10 @@ import pyarrow.parquet as pq
 
 from curate.audit.evidence import personal_data, shared_passages
 from curate.audit.find import Found, find_ids
+from curate.audit.finished_run import AuditError, OpenedRun, beside
 from curate.audit.lineage import gone, text_versions
 from curate.audit.measures import BEFORE_DOCUMENTS
-from curate.audit.opened import AuditError, OpenedRun, beside
-from curate.audit.present import Answer, Cell, Passage, Table
+from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.rules import Judged, judged_rules
 from curate.storage import open_binary
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 
+from curate.audit.finished_run import AuditError, OpenedPart, OpenedRun
 from curate.audit.ledger import connect
-from curate.audit.opened import AuditError, OpenedPart, OpenedRun
 from curate.shards.reader import ShardReader
 
 _ID = re.compile(r"[0-9a-fA-F]{32}")

@@ -12,8 +12,8 @@ from typing import Any
 
 import duckdb
 
-from curate.audit.opened import AuditError
-from curate.audit.present import Answer, Cell, Table
+from curate.audit.finished_run import AuditError
+from curate.audit.rendering import Answer, Cell, Table
 
 MEMORY = "2GB"
 """What DuckDB may hold; beyond it, it spills to disk."""

@@ -14,7 +14,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from curate.audit.opened import AuditError, OpenedPart, beside
+from curate.audit.finished_run import AuditError, OpenedPart, beside
 
 
 @dataclass(frozen=True)

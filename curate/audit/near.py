@@ -10,9 +10,9 @@ import heapq
 import numpy as np
 
 from curate.audit.find import find_ids
+from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.lineage import Made, stage_of
-from curate.audit.opened import AuditError, OpenedRun
-from curate.audit.present import Answer, Table
+from curate.audit.rendering import Answer, Table
 from curate.batches import read_batches
 from curate.dedup import Signed, signatures
 from curate.dedup.records import binary_words, signature_rows

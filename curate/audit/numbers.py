@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from curate.audit.opened import OpenedRun
-from curate.audit.present import Answer, Cell, Table
+from curate.audit.finished_run import OpenedRun
+from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report import facts
 from curate.audit.report.html import shortened
 from curate.audit.report.losses import losses

@@ -18,15 +18,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.audit.finished_run import OpenedPart, OpenedRun
 from curate.audit.measures import BEFORE_DOCUMENTS
-from curate.audit.opened import OpenedPart, OpenedRun
 from curate.audit.removals import STEP as REMOVED
 from curate.config.models import Pipeline, Source
 from curate.config.steps import Quality
 from curate.filters.expression import parse
+from curate.pipeline.steps import verdict_steps
 from curate.quality.keep import threshold_of_share
-from curate.stages.judge import judge_step
-from curate.steps import verdict_steps
+from curate.verdicts.decide import judge_step
 
 Mask = npt.NDArray[np.bool_]
 Step = Mapping[str, Any]

@@ -67,7 +67,9 @@ def read_lists(paths: Iterable[str | Path]) -> list[Removal]:
                     raise ValueError
                 found.append(Removal(entry["by"], entry["key"], entry["at"], entry["why"], tuple(entry["records"])))
             except (ValueError, KeyError, TypeError):
-                raise ValueError(f"{path}:{number}: no entry of a list of removals; `curate remove` writes them") from None
+                raise ValueError(
+                    f"{path}:{number}: no entry of a list of removals; `curate remove` writes them"
+                ) from None
     return found
 
 

@@ -18,17 +18,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
 from curate.audit.lineage import lineage
 from curate.audit.measures import BEFORE_DOCUMENTS
-from curate.audit.opened import AuditError, OpenedRun
-from curate.audit.present import Answer, Table
 from curate.audit.removals import LIST, RULE, STEP, By, Removal, as_line, key_of
+from curate.audit.rendering import Answer, Table
 from curate.batches import BatchWriter, read_batches, read_schema
-from curate.fingerprint import fingerprint
+from curate.engine.fingerprint import fingerprint
+from curate.pipeline.tasks.ledger import ROW_GROUP
 from curate.shards.reader import MANIFEST, MIX_FORMAT
 from curate.shards.store import write_shard
-from curate.stages.ledger import ROW_GROUP
 from curate.storage import atomic_path, digest_file, write_atomically
 
 _HOST = r"regexp_extract(lower(url), '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)', 1)"
@@ -200,9 +200,7 @@ def _empty_store(run: OpenedRun, ids: pa.Array, changed: list[_Emptied]) -> dict
     return gone
 
 
-def _empty_folder(
-    run: Path, folder: Path, ids: pa.Array, gone: Mapping[tuple[str, int], int]
-) -> Iterable[_Emptied]:
+def _empty_folder(run: Path, folder: Path, ids: pa.Array, gone: Mapping[tuple[str, int], int]) -> Iterable[_Emptied]:
     """New versions of the shards that hold the records, and a manifest that lists them. An index of a mix stays: what it
     points at is empty now, and its manifest counts so."""
     try:

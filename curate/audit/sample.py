@@ -11,9 +11,9 @@ import pyarrow as pa
 
 from curate.audit.explain import document_number
 from curate.audit.find import row_at
+from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
-from curate.audit.opened import AuditError, OpenedRun
-from curate.audit.present import Answer, Passage, Table
+from curate.audit.rendering import Answer, Passage, Table
 from curate.audit.rules import judged_rules
 from curate.audit.snippets import snippet
 from curate.chance import draw
@@ -96,4 +96,3 @@ def _start(seed: int) -> bytes:
     """Where the sample of a seed begins among ids: 16 bytes."""
     words = draw(pa.array([bytes(16), bytes([1] * 16)], ID), seed, "sample")
     return np.asarray(words, "<u8").tobytes()
-

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.lineage import stage_of, text_at
-from curate.audit.opened import AuditError, OpenedRun
 
 SNIPPET = 400
 """Characters of a passage."""

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.audit.opened import OpenedPart, OpenedRun
+from curate.audit.finished_run import OpenedPart, OpenedRun
 from curate.audit.redecide import Mask, Redecided, Steps, one_array, redecide_part
 from curate.chance import draw
 from curate.records import ID

@@ -8,9 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from curate.audit.opened import AuditError, OpenedRun
-from curate.audit.present import Answer, Cell, Table
+from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.redecide import changed_steps
+from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.sums import add_up
 from curate.audit.whatif import explain_tokens, needs_run, outcome_of
 

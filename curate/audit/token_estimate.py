@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import tokens
+from curate.audit.finished_run import OpenedRun
 from curate.audit.lineage import gone, lineage
-from curate.audit.opened import OpenedRun
 from curate.audit.sums import Flip, Sums
 
 SAMPLE = 1000

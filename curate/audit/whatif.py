@@ -12,9 +12,9 @@ from typing import Any
 
 import yaml
 
-from curate.audit.opened import AuditError, OpenedRun
-from curate.audit.present import Answer, Cell, Passage, Table
+from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.redecide import Steps, changed_steps
+from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.rules import bounds
 from curate.audit.snippets import snippet
 from curate.audit.sums import Flip, Sums, add_up
@@ -23,7 +23,7 @@ from curate.config.models import Pipeline, Source
 from curate.config.steps import Deduplicate, Language, Quality
 from curate.config.values import Model
 from curate.flow import read_params
-from curate.steps import evaluation_steps
+from curate.pipeline.steps import evaluation_steps
 
 _SHOWN_GROUPS = 30
 _THRESHOLDS: dict[type[Model], set[str]] = {
@@ -108,7 +108,9 @@ def decide(run: OpenedRun, pipeline: Pipeline) -> Outcome:
     """Decide the whole ledger under a changed pipeline. Raises AuditError where only a run can answer."""
     redo = needs_run(run, pipeline)
     if redo:
-        raise AuditError(f"this change needs a run; what was committed before stays, and it would redo: {', '.join(redo)}")
+        raise AuditError(
+            f"this change needs a run; what was committed before stays, and it would redo: {', '.join(redo)}"
+        )
     steps = changed_steps(run, pipeline)
     (sums,) = add_up(run, [steps], SAMPLE)
     return outcome_of(run, steps, sums)

@@ -46,7 +46,9 @@ def signatures(texts: Sequence[str] | pa.Array, ngram: int = 5, permutations: in
     units = find_units(data, bounds)
     shingles = hash_shingles(units, ngram)
     return Signed(
-        sign_shingles(shingles, permutations), np.diff(shingles.offsets).astype(np.int32), hash_texts(data, bounds, units)
+        sign_shingles(shingles, permutations),
+        np.diff(shingles.offsets).astype(np.int32),
+        hash_texts(data, bounds, units),
     )
 
 

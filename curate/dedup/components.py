@@ -113,6 +113,8 @@ def merge_forests(forests: Sequence[Forest]) -> Forest:
     for forest in forests:
         for start in range(0, len(forest.numbers), _LINKS_AT_ONCE):
             some = slice(start, start + _LINKS_AT_ONCE)
-            _unite(np.searchsorted(numbers, forest.numbers[some]), np.searchsorted(numbers, forest.roots[some]), parents)
+            _unite(
+                np.searchsorted(numbers, forest.numbers[some]), np.searchsorted(numbers, forest.roots[some]), parents
+            )
     _flatten(parents)
     return Forest(numbers, numbers[parents])

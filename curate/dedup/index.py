@@ -14,9 +14,9 @@ from typing import Any
 
 import fsspec
 
-from curate.fingerprint import fingerprint
+from curate.engine.fingerprint import fingerprint
+from curate.engine.task import File
 from curate.storage import is_remote, open_binary, write_atomically
-from curate.task import File
 
 NORMALISATION = 1
 """Version of the normalised text and its hashes: documents signed under another cannot be compared."""
@@ -55,7 +55,6 @@ class Entry:
     def file(self, folder: str, file: IndexFile) -> File:
         """Where a file of this entry lies."""
         return File(file.name, f"{folder}/{self.identity}/{file.name}", file.digest, file.bytes)
-
 
 
 def entry_identity(run: str, inputs: Sequence[tuple[str, str, str]]) -> str:

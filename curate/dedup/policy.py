@@ -12,8 +12,12 @@ _UNKNOWN = np.iinfo(np.int64).max
 
 
 def policy_order(
-    ids: NDArray[np.uint64], tiers: NDArray[np.int32], ranks: NDArray[np.int32], chars: NDArray[np.int64],
-    dates: NDArray[np.int64], then: Then,
+    ids: NDArray[np.uint64],
+    tiers: NDArray[np.int32],
+    ranks: NDArray[np.int32],
+    chars: NDArray[np.int64],
+    dates: NDArray[np.int64],
+    then: Then,
 ) -> NDArray[np.int64]:
     """Positions in policy order: earlier tier, preferred source, the stated key, then the id's bytes.
 

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from curate.config import ConfigError, Pipeline
 from curate.config.steps import Deduplicate
+from curate.engine.task import Committed
 from curate.flow import Part
-from curate.task import Committed
 
 _FEW = 100  # documents: a share of fewer is no sign of a mistake
 
@@ -32,7 +32,10 @@ def describe_clusters(decisions: Sequence[Committed]) -> str:
 
 
 def check_safety(
-    pipeline: Pipeline, setting: Deduplicate, parts: Sequence[Part], applied: Sequence[Committed],
+    pipeline: Pipeline,
+    setting: Deduplicate,
+    parts: Sequence[Part],
+    applied: Sequence[Committed],
     decisions: Sequence[Committed],
 ) -> None:
     """Raise ConfigError, naming the key that allows it, where a source loses too much or a cluster is too large."""

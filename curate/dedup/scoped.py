@@ -7,9 +7,9 @@ from dataclasses import replace
 from curate.batches import read_schema
 from curate.config import ConfigError
 from curate.config.steps import Deduplicate
+from curate.engine.task import File
 from curate.flow import Part
 from curate.records import ORIGIN
-from curate.task import File
 
 
 def kept_documents(setting: Deduplicate, part: Part) -> tuple[dict[str, str], tuple[File, ...]]:

@@ -146,7 +146,11 @@ def _edge(left: Documents, i: Scalar, right: Documents, j: Scalar, criteria: Cri
             )
         else:
             similarity = agreement(left.signatures[i], right.signatures[j]) / left.signatures.shape[1]
-    if criteria.address and _same(left.addresses, i, right.addresses, j) and left.addresses[i, 0] | left.addresses[i, 1]:
+    if (
+        criteria.address
+        and _same(left.addresses, i, right.addresses, j)
+        and left.addresses[i, 0] | left.addresses[i, 1]
+    ):
         return ADDRESS, similarity
     if similarity >= criteria.least:
         return MINHASH, similarity
@@ -154,7 +158,9 @@ def _edge(left: Documents, i: Scalar, right: Documents, j: Scalar, criteria: Cri
 
 
 @kernel
-def _walk(documents: Documents, kept: Documents, table: _Table, criteria: Criteria, grows: bool, out: Decisions) -> None:
+def _walk(
+    documents: Documents, kept: Documents, table: _Table, criteria: Criteria, grows: bool, out: Decisions
+) -> None:
     """Decide documents against those kept, whose positions the table holds; where it grows, both are the same."""
     seen = np.full(len(kept.sizes), -1, np.int64)
     for document in range(len(documents.sizes)):

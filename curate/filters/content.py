@@ -1,7 +1,7 @@
 """What names a pack's part in a run: the edits and metrics that decide numbers and text, without the bounds."""
 
+from curate.engine.fingerprint import fingerprint
 from curate.filters.packs import Pack
-from curate.fingerprint import fingerprint
 
 
 def pack_content(pack: Pack) -> str:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from curate.filters.errors import PackError, nearest
 from curate.text import line_program as lines
-from curate.text.needles import ANYWHERE, NOT_BESIDE_ASCII_LETTERS, NOT_BESIDE_WORD_CHARACTERS
+from curate.text.multi_string_search import ANYWHERE, NOT_BESIDE_ASCII_LETTERS, NOT_BESIDE_WORD_CHARACTERS
 
 _NUMBER_CONDITIONS = {
     "longest_word_above": lines.LONGEST_WORD_ABOVE,
@@ -125,7 +125,9 @@ def _deletion(value: object, lists: WordLists, place: str) -> tuple[int, tuple[s
 def _told(value: object) -> str:
     """YAML as one line that a person reads."""
     if isinstance(value, Mapping):
-        return ", ".join(f"{str(key).replace('_', ' ')} {_told(inside)}" for key, inside in value.items() if key != "as")
+        return ", ".join(
+            f"{str(key).replace('_', ' ')} {_told(inside)}" for key, inside in value.items() if key != "as"
+        )
     if isinstance(value, list):
         return " | ".join(str(item) for item in value)
     return "" if value is True else str(value)

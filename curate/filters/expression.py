@@ -64,7 +64,9 @@ def _tokens(text: str) -> list[str]:
     while at < len(text):
         match = _TOKEN.match(text, at)
         if match is None:
-            raise ExpressionError(f"cannot read {text[at:].strip()!r} in {text!r}; allowed are names, numbers, + - * / ( )")
+            raise ExpressionError(
+                f"cannot read {text[at:].strip()!r} in {text!r}; allowed are names, numbers, + - * / ( )"
+            )
         tokens.append(match.group().strip())
         at = match.end()
     if len(tokens) > _MOST_TOKENS:

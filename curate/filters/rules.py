@@ -76,7 +76,9 @@ def read_rule(name: str, fields: object, place: str) -> Rule:
     return Rule(name, metric, expression, low, high, str(fields.get("why", "")), exclusive)
 
 
-def override(rules: tuple[Rule, ...], changes: Mapping[str, Mapping[str, float | None]], place: str) -> tuple[Rule, ...]:
+def override(
+    rules: tuple[Rule, ...], changes: Mapping[str, Mapping[str, float | None]], place: str
+) -> tuple[Rule, ...]:
     """Rules with bounds replaced: {'min_words': {'min': 30}}; None takes a bound away."""
     names = [rule.name for rule in rules]
     for name, bounds in changes.items():
@@ -87,6 +89,8 @@ def override(rules: tuple[Rule, ...], changes: Mapping[str, Mapping[str, float |
                 raise PackError(f"{place}.{name}: a rule has no bound {bound!r}{nearest(bound, BOUNDS)}")
     changed = []
     for rule in rules:
-        given = {bound: _bound(value, f"{place}.{rule.name}.{bound}") for bound, value in changes.get(rule.name, {}).items()}
+        given = {
+            bound: _bound(value, f"{place}.{rule.name}.{bound}") for bound, value in changes.get(rule.name, {}).items()
+        }
         changed.append(replace(rule, min=given.get("min", rule.min), max=given.get("max", rule.max)))
     return tuple(changed)

@@ -19,7 +19,7 @@ from curate.filters.pack_files import find, read_pack
 from curate.filters.url_lists import DOMAINS, URLS, WORDS, Codes, codes_of, count_matches, read_list
 from curate.text.characters import lowered
 from curate.text.columns import text_buffers
-from curate.text.needles import NeedleGroup, NeedleTable, needle_table, rows_with_group
+from curate.text.multi_string_search import NeedleGroup, NeedleTable, needle_table, rows_with_group
 
 _KEYS = ("name", "about", "source", "lists", "urls")
 _FIELDS = ("block", "allow", "list", "values", "at_least", "min_score", "why")
@@ -134,9 +134,7 @@ def _read_rule(name: str, fields: object, lists: Mapping[str, str | None], place
     )
 
 
-def load_url(
-    name_or_path: str, *, base: str | Path | None = None, lists: Mapping[str, str] | None = None
-) -> UrlPack:
+def load_url(name_or_path: str, *, base: str | Path | None = None, lists: Mapping[str, str] | None = None) -> UrlPack:
     """A pack of URL rules by name, or by path relative to `base`.
 
     `lists` gives the files (paths relative to `base`, or addresses) of lists that the pack names. Raises PackError
@@ -160,5 +158,3 @@ def load_url(
         str(content.get("source", "")),
         tuple(_read_rule(str(name), fields, paths, f"{path}: urls.{name}") for name, fields in rules.items()),
     )
-
-

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.chance import Words, draw, unit
-from curate.mixture.plan import BIN_BITS, BINS
+from curate.mixture.solve import BIN_BITS, BINS
 
 _STRETCHES = 16  # of an epoch; the order within each is new every time
 _KEY = 2.0**64

@@ -18,11 +18,11 @@ import pyarrow.parquet as pq
 
 from curate.batches import BatchWriter, read_batches
 from curate.config.models import Mixture
-from curate.fingerprint import fingerprint
+from curate.engine.fingerprint import fingerprint
+from curate.mixture.available_tokens import stock_of
 from curate.mixture.copies import copies, key_bins
 from curate.mixture.groups import DOMAIN, domains, group_names
-from curate.mixture.plan import MixtureError, MixturePlan, plan_mixture
-from curate.mixture.stock import stock_of
+from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
 from curate.records import ID
 from curate.shards.order import SPLITS, in_validation, keys, sort_order
 from curate.shards.reader import MANIFEST, MIX_FORMAT, SHARDS_FORMAT

@@ -1,167 +1,169 @@
-"""How much of each group the shards hold: weights and epochs to whole epochs and a cut of the last one. Knows counts only.
-
-The rules, in order:
-
-1. The mixture has `tokens` tokens; `all` means as many as the groups have together.
-2. A group with `epochs` gets that many of its own tokens. What is left goes to the other groups by weight.
-3. A group that its weight would give more than `max_epochs` gets `max_epochs`; what it leaves goes to the others by their
-   weights, and again until nobody is over (as UniMax fills up, Chung et al. 2023, algorithm 1, but from given weights).
-4. Where every group is at its cap, the rest is missing, and the plan says how much.
-
-With `temperature` T a group's weight is its tokens to the power 1/T: 1 keeps proportions, more evens them out
-(Conneau et al. 2020, section 3.1, where the exponent is alpha = 1/T).
-"""
+"""From the token store to shards: plan the mixture, place documents, cut shards. Executes nothing itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-import numpy as np
-import numpy.typing as npt
+from curate.batches import read_schema
+from curate.config.models import Pipeline
+from curate.engine.runner import Runner, check_balance
+from curate.engine.task import Committed, File, Task
+from curate.flow import Flow, Part
+from curate.mixture.available_tokens import total_stock
+from curate.mixture.groups import DOMAIN
+from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
+from curate.pipeline.steps import dtype_name
+from curate.shards.order import SPLITS, bucket_bits, windows
+from curate.shards.shuffle import bucket_tokens
 
-from curate.config.models import Mixture
-
-BIN_BITS = 16
-BINS = 1 << BIN_BITS
-"""Documents are chosen by the first 16 bits of their key: a cut is within a bin, 1/65,536 of an epoch, or a document."""
-
-
-class MixtureError(ValueError):
-    """A mixture that cannot be made of what there is."""
-
-
-@dataclass(frozen=True)
-class Stock:
-    """What a group has: the bins of keys that hold documents, in order; their tokens, end-of-text included; documents."""
-
-    bins: npt.NDArray[np.int64]
-    tokens: npt.NDArray[np.int64]
-    documents: npt.NDArray[np.int64]
+_GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
+SOURCE = "source"
 
 
-@dataclass(frozen=True)
-class GroupPlan:
-    """A group's part: every document `whole` times, those of the first `bins` bins once more."""
-
-    available_tokens: int
-    available_documents: int
-    weight: float | None
-    target_tokens: float
-    whole: int
-    bins: int
-    tokens: int
-    documents: int
-
-    @property
-    def epochs(self) -> float:
-        """Tokens used over tokens there are."""
-        return self.tokens / self.available_tokens if self.available_tokens else 0.0
-
-
-@dataclass(frozen=True)
-class MixturePlan:
-    """The whole mixture of the training split."""
-
-    groups: Mapping[str, GroupPlan]
-    missing_tokens: int
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all groups."""
-        return sum(group.tokens for group in self.groups.values())
-
-    def statement(self) -> dict[str, Any]:
-        """What was asked and what was achieved, as JSON for manifests and reports."""
-        total = self.tokens
-        groups = {
-            name: asdict(group)
-            | {
-                "target_tokens": round(group.target_tokens),
-                "epochs": round(group.epochs, 6),
-                "share": round(group.tokens / total, 8) if total else 0.0,
-            }
-            for name, group in self.groups.items()
-        }
-        return {"tokens": total, "missing_tokens": self.missing_tokens, "groups": groups}
-
-
-def plan_mixture(settings: Mixture, stocks: Mapping[str, Stock]) -> MixturePlan:
-    """The plan for these settings and stocks. Raises MixtureError naming a group that is asked for and not there."""
-    available = {name: int(stock.tokens.sum()) for name, stock in sorted(stocks.items())}
-    absent = [name for name in settings.sources if not available.get(name) and _wanted(settings, name)]
-    if absent:
-        known = ", ".join(name for name, tokens in available.items() if tokens) or "none"
-        raise MixtureError(
-            f"the mixture asks for {', '.join(map(repr, absent))}, of which no token was kept; there are: {known}"
+def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """Documents in their global order, as often as the mixture says, cut into shards. Raises MixtureError."""
+    store = [(number, part.tokens) for number, part in enumerate(flow.parts) if part.tokens is not None]
+    groups = _mixture_groups(pipeline, flow, runner)
+    plan = _plan(pipeline, store, groups, runner)
+    documents = sum(result.counts["documents"] for _, result in store)
+    total = documents + sum(result.counts["tokens"] for _, result in store)
+    validation = pipeline.shards.validation
+    expected = {"train": plan.tokens if plan else total, "validation": int(total * validation)}
+    settings = {
+        "seed": pipeline.seed,
+        "tokens_per_shard": pipeline.shards.tokens_per_shard,
+        "validation": validation,
+        "tokens": expected,
+        "mixture": plan and {name: [group.whole, group.bins] for name, group in plan.groups.items()},
+    }
+    tasks = [
+        Task(
+            "sort",
+            "curate.shards.shuffle:sort_group",
+            settings | {"parts": [number for number, _ in group]},
+            (
+                *(result.file("tokens", f"tokens-{number}") for number, result in group),
+                *(replace(groups[number], name=f"groups-{number}") for number, _ in group if number in groups),
+            ),
+            f"group {index}",
         )
-    weights = _weights(settings, available)
-    fixed = {
-        name: share.epochs * available[name]
-        for name, share in settings.sources.items()
-        if share.epochs is not None and name in available
-    }
-    total = sum(available.values()) if settings.tokens == "all" else settings.tokens
-    caps = {
-        name: share.max_epochs * available.get(name, 0)
-        for name, share in settings.sources.items()
-        if share.max_epochs is not None
-    }
-    left = max(0.0, total - sum(fixed.values()))
-    targets = fixed | share_out(left, weights, caps)
-    groups = {}
-    for name, tokens in available.items():
-        target = targets.get(name, 0.0)
-        groups[name] = _group_plan(stocks[name], tokens, target, weights.get(name))
-    missing = max(0, round(total - sum(targets.values())))
-    return MixturePlan(groups, missing)
+        for index, group in enumerate(_batches_of_parts(store))
+    ]
+    sorted_groups = runner.stage("sort", tasks)
+    placed = {split: sum(group.counts[split] for group in sorted_groups) for split in SPLITS}
+    if plan is None:
+        check_balance("shuffle", into=documents, **placed)
+    else:
+        check_balance("mixture", into=sum(group.documents for group in plan.groups.values()), placed=placed["train"])
+    shards = {split: _cut(pipeline, split, expected[split], placed[split], sorted_groups, runner) for split in SPLITS}
+    return replace(flow, shards=shards, mixture=plan)
 
 
-def _wanted(settings: Mixture, name: str) -> bool:
-    share = settings.sources[name]
-    return share.weight != 0 and share.epochs != 0
-
-
-def _weights(settings: Mixture, available: Mapping[str, int]) -> dict[str, float]:
-    """Weight of each group that has one: the settings', or by the temperature for those without epochs."""
-    if settings.temperature is None and settings.sources:
-        return {name: share.weight for name, share in settings.sources.items() if share.weight and available.get(name)}
-    power = 1 / (settings.temperature or 1.0)
-    fixed = {name for name, share in settings.sources.items() if share.epochs is not None}
-    return {name: tokens**power for name, tokens in available.items() if tokens and name not in fixed}
-
-
-def share_out(total: float, weights: Mapping[str, float], caps: Mapping[str, float]) -> dict[str, float]:
-    """Tokens by weight, none over its cap; what a capped one leaves goes to the others by weight."""
-    given: dict[str, float] = {}
-    open_weights = dict(weights)
-    while open_weights:
-        rest = max(0.0, total - sum(given.values()))
-        scale = rest / sum(open_weights.values())
-        over = [name for name, weight in open_weights.items() if name in caps and weight * scale > caps[name]]
-        if not over:
-            return given | {name: weight * scale for name, weight in open_weights.items()}
-        for name in over:
-            given[name] = caps[name]
-            del open_weights[name]
-    return given
-
-
-def _group_plan(stock: Stock, tokens: int, target: float, weight: float | None) -> GroupPlan:
-    """Whole epochs, and the cut of the next one that comes nearest to the target."""
-    whole = int(target // tokens) if tokens else 0
-    reached = np.concatenate([[0], np.cumsum(stock.tokens)])
-    filled = int(np.argmin(np.abs(reached - (target - whole * tokens))))  # bins taken of those that hold documents
-    if filled and filled == len(stock.bins):
-        whole, filled = whole + 1, 0
-    return GroupPlan(
-        available_tokens=tokens,
-        available_documents=int(stock.documents.sum()),
-        weight=weight,
-        target_tokens=target,
-        whole=whole,
-        bins=int(stock.bins[filled - 1]) + 1 if filled else 0,
-        tokens=int(whole * tokens + reached[filled]),
-        documents=int(whole * stock.documents.sum() + stock.documents[:filled].sum()),
+def _cut(
+    pipeline: Pipeline, split: str, expected: int, placed: int, groups: Sequence[Committed], runner: Runner
+) -> tuple[Committed, ...]:
+    """The shards of a split, from the sorted groups."""
+    per_shard = pipeline.shards.tokens_per_shard
+    inputs = tuple(file for group in groups for file in (group.file("sorted"), group.file("index")))
+    filled = bucket_tokens(
+        [group.files["index"].path for group in groups], split, 1 << bucket_bits(expected, per_shard)
     )
+    tasks = [
+        Task(
+            "shards",
+            "curate.shards.shuffle:merge_shard",
+            {
+                "split": split,
+                "first": window.first,
+                "last": window.last,
+                "start": window.start,
+                "buckets": list(window.buckets),
+                "dtype": dtype_name(pipeline.tokens.tokenizer),
+            },
+            inputs,
+            f"{split} {number}",
+        )
+        for number, window in enumerate(windows(filled, per_shard))
+    ]
+    results = runner.stage(f"shards-{split}", tasks)
+    check_balance(f"shards {split}", into=placed, written=sum(result.counts["documents"] for result in results))
+    return tuple(result for result in results if result.counts["documents"])
+
+
+def _plan(
+    pipeline: Pipeline, store: Sequence[tuple[int, Committed]], groups: Mapping[int, File], runner: Runner
+) -> MixturePlan | None:
+    """How often each group's documents appear; None without a mixture."""
+    if pipeline.mixture is None:
+        return None
+    params = {"seed": pipeline.seed, "validation": pipeline.shards.validation}
+    tasks = [
+        Task(
+            "stock",
+            "curate.mixture.tasks:count_part",
+            params,
+            (result.file("tokens"), *([groups[number]] if number in groups else [])),
+            f"part {number}",
+        )
+        for number, result in store
+    ]
+    counted = runner.stage("stock", tasks)
+    return plan_mixture(pipeline.mixture, total_stock([result.files["stock"].path for result in counted]))
+
+
+def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int, File]:
+    """By part number, the mixture's group of each row of the store, where groups are not the sources."""
+    if pipeline.mixture is None or pipeline.mixture.by == SOURCE:
+        return {}
+    by = pipeline.mixture.by
+    numbers = [number for number, part in enumerate(flow.parts) if part.tokens is not None]
+    tasks = [
+        Task(
+            "mixture-groups",
+            "curate.mixture.tasks:group_part",
+            {"by": by},
+            (_verdicts(flow.parts[number]), _column(flow.parts[number], by)),
+            flow.parts[number].name,
+        )
+        for number in numbers
+    ]
+    results = runner.stage("mixture-groups", tasks)
+    for number, result in zip(numbers, results, strict=True):
+        tokens = flow.parts[number].tokens
+        check_balance(
+            f"mixture {number}", into=tokens.counts["documents"] if tokens else 0, grouped=result.counts["documents"]
+        )
+    return {number: result.file("groups") for number, result in zip(numbers, results, strict=True)}
+
+
+def _verdicts(part: Part) -> File:
+    assert part.verdicts is not None, "tokens without verdicts"
+    return part.verdicts
+
+
+def _column(part: Part, by: str) -> File:
+    """The part's file that holds the column. Raises MixtureError where no step made it."""
+    if by == DOMAIN:
+        return part.documents
+    found = next((file for file in part.columns if by in read_schema(file.path).names), None)
+    if found is None:
+        names = sorted({name for file in part.columns for name in read_schema(file.path).names})
+        raise MixtureError(
+            f"mixture.by: no step of {part.source} makes a column {by!r}; there are: source, domain, {', '.join(names)}"
+        )
+    return found
+
+
+def _batches_of_parts(store: Sequence[tuple[int, Committed]]) -> list[list[tuple[int, Committed]]]:
+    """Token-store parts in runs of about _GROUP_BYTES."""
+    groups: list[list[tuple[int, Committed]]] = []
+    held = _GROUP_BYTES
+    for number, result in store:
+        size = result.files["tokens"].bytes
+        if held + size > _GROUP_BYTES:
+            groups.append([])
+            held = 0
+        groups[-1].append((number, result))
+        held += size
+    return groups

@@ -66,9 +66,7 @@ def delete_citations(data: Any, start: Scalar, end: Scalar, words: Any, flags: A
 
 
 @kernel
-def folded_end(
-    data: Any, at: Scalar, end: Scalar, strings: Any, begin: Scalar, stop: Scalar, lower: Any
-) -> Scalar:
+def folded_end(data: Any, at: Scalar, end: Scalar, strings: Any, begin: Scalar, stop: Scalar, lower: Any) -> Scalar:
     """The end of the characters at `at` whose lower case is strings[begin:stop], or -1."""
     while begin < stop:
         if at >= end:
@@ -83,7 +81,9 @@ def folded_end(
 
 
 @kernel
-def delete_phrases(data: Any, start: Scalar, end: Scalar, program: LineProgram, group: Scalar, action: Scalar) -> Scalar:
+def delete_phrases(
+    data: Any, start: Scalar, end: Scalar, program: LineProgram, group: Scalar, action: Scalar
+) -> Scalar:
     """Delete each place where a phrase stands (at the start, the end, or anywhere), leftmost first, once through."""
     strings, string_ends, lower = program.strings, program.string_ends, program.lower
     first, last = program.groups[group], program.groups[group + 1]

@@ -39,7 +39,7 @@ from curate.text.line_program import (
     WORDS_BELOW,
     LineProgram,
 )
-from curate.text.needles import find_groups
+from curate.text.multi_string_search import find_groups
 
 _LOWER_CASE_GROWTH = 2  # `lower_into` writes at most twice the bytes it reads
 

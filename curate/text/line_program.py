@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.text.characters import Bytes, Offsets, lowered, tables
-from curate.text.needles import ANYWHERE, NeedleGroup, NeedleTable, needle_table
+from curate.text.multi_string_search import ANYWHERE, NeedleGroup, NeedleTable, needle_table
 
 # What a step does with a line for which all its conditions hold.
 DROP = 0

@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 
 from curate.config import ConfigError
-from curate.trainer.reading import read
-from curate.trainer.settings import Training
+from curate.trainer.train.reading import read
+from curate.trainer.train.settings import Training
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         settings = read(
             options.file, Training, [*options.set, *([f"data.path={options.data}"] if options.data else [])]
         )
-        from curate.trainer.train import train
+        from curate.trainer.train.train import train
 
         train(settings)
     except (ConfigError, ValueError, ArithmeticError, OSError) as error:

@@ -25,19 +25,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.console import Console
 
-from curate.audit.flow import aggregate
+from curate.audit.plan import aggregate
 from curate.config import read_pipeline
 from curate.config.sizes import parse_count
-from curate.engine import SerialEngine
+from curate.engine.executors import SerialEngine
+from curate.engine.progress import ProgressDisplay
+from curate.engine.runner import Runner
+from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
-from curate.progress import ProgressDisplay
+from curate.pipeline.steps import evaluation_steps, verdict_steps
+from curate.pipeline.tasks.ledger import ROW_GROUP
 from curate.records import ledger_schema
-from curate.runner import Runner
-from curate.stages.judge import judge_step, verdict_columns
-from curate.stages.ledger import ROW_GROUP
-from curate.steps import evaluation_steps, verdict_steps
 from curate.storage import SourceFile
-from curate.task import Committed, File, Task
+from curate.verdicts.decide import judge_step, verdict_columns
 
 PART_ROWS = 1 << 20
 PIPELINE = """
@@ -136,9 +136,12 @@ def make_run(folder: Path, rows: int, settings: str = "") -> None:
         table = renamed(base.slice(0, size), number)
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
         given = File(f"part-{number}.jsonl", "", str(number), 0)
-        verdict = committed(work, Task("verdicts-web", "curate.stages.judge:judge_part", {"steps": steps}, (given,)), {}, {})
+        judging = Task("verdicts-web", "curate.verdicts.decide:judge_part", {"steps": steps}, (given,))
+        verdict = committed(work, judging, {}, {})
         named = File("verdicts", str(work / verdict.task.folder / f"{verdict.task.key}.verdicts"), str(number), 0)
-        task = Task("ledger", "curate.stages.ledger:write_ledger", {"number": number}, (named,), f"part {number}")
+        task = Task(
+            "ledger", "curate.pipeline.tasks.ledger:write_ledger", {"number": number}, (named,), f"part {number}"
+        )
         ledger = committed(work, task, {"ledger": temporary}, {"records": size})
         part = Part("web", number, SourceFile("", f"part-{number}.jsonl", 0, ""), verdict, named, decided=(verdict,))
         (folder / "ledger" / f"{part.name}.parquet").hardlink_to(ledger.files["ledger"].path)
@@ -158,7 +161,14 @@ def make_run(folder: Path, rows: int, settings: str = "") -> None:
         "chars": 0, "funnel": [funnel], "kept": audit["web"]["passed"], "tokens": 0,
         "edited_chars": {}, "datatrove": {}, "quality": {},
     }  # fmt: skip
-    stats = {"name": "large", "sources": {"web": web}, "shards": {}, "mixture": None, "contamination": None, "audit": audit}
+    stats = {
+        "name": "large",
+        "sources": {"web": web},
+        "shards": {},
+        "mixture": None,
+        "contamination": None,
+        "audit": audit,
+    }
     (folder / "stats.json").write_text(json.dumps(stats))
     record = {
         "name": "large", "fingerprint": "0" * 16, "pipeline": pipeline.model_dump(mode="json", by_alias=True),
@@ -177,7 +187,7 @@ def make_run(folder: Path, rows: int, settings: str = "") -> None:
 def measured(*arguments: str) -> tuple[float, float]:
     """(seconds, peak megabytes) of a `curate` command in a process of its own."""
     code = (
-        "import sys; from curate.cli import main; status = main(sys.argv[1:]);"
+        "import sys; from curate.cli.main import main; status = main(sys.argv[1:]);"
         "high = next(line for line in open('/proc/self/status') if line.startswith('VmHWM'));"
         "print('peak', high.split()[1], file=sys.stderr); sys.exit(status)"
     )
@@ -203,7 +213,9 @@ def main() -> None:
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         ledger = sorted((run / "ledger").iterdir())
         size = sum(path.stat().st_size for path in ledger)
-        print(f"{options.rows:,} rows, {size / 1e9:.2f} GB; made in {time.perf_counter() - started:.0f} s, {peak:.0f} MB")
+        print(
+            f"{options.rows:,} rows, {size / 1e9:.2f} GB; made in {time.perf_counter() - started:.0f} s, {peak:.0f} MB"
+        )
         wanted = pq.ParquetFile(ledger[-1]).read_row_group(0, ["id", "url"]).slice(7, 1).to_pylist()[0]
         questions = {
             "explain by id": ("explain", str(run), wanted["id"].hex()),

@@ -25,8 +25,8 @@ from datatrove.utils.text import simplify_text
 from curate.dedup import signatures
 from curate.dedup.banding import band_keys
 from tests.benchmarks.bench_dedup_signatures import hash_string
-from tests.deduplicating import deduplicate
-from tests.test_dedup_recall import jaccard, sets_of, similar_pairs
+from tests.dedup.test_recall import jaccard, sets_of, similar_pairs
+from tests.support.deduplicating import deduplicate
 
 _BANDS, _ROWS, _NGRAM = 14, 8, 5
 _VERIFY = 0.7
@@ -54,7 +54,8 @@ def peer_clusters(texts: list[str], folder: Path) -> tuple[set[int], dict[int, i
             [
                 reader,
                 peer.MinhashDedupFilter(
-                    str(folder / "remove"), exclusion_writer=JsonlWriter(str(folder / "out"), compression=None),
+                    str(folder / "remove"),
+                    exclusion_writer=JsonlWriter(str(folder / "out"), compression=None),
                     load_cluster_ids=True,
                 ),
                 JsonlWriter(str(folder / "kept"), compression=None),

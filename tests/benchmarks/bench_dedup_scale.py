@@ -28,16 +28,16 @@ from curate.batches import BatchWriter, read_batches
 from curate.config.models import Pipeline
 from curate.config.sizes import parse_count
 from curate.config.steps import Deduplicate, MinHash
-from curate.dedup.earlier import Indexed
-from curate.dedup.flow import _apply, _decide, banding
+from curate.dedup.plan import _apply, _decide, banding
+from curate.dedup.prior_runs import Indexed
 from curate.dedup.records import NO_DATE, Rows, signature_columns, signature_schema
 from curate.dedup.shingles import Shingles
-from curate.engine import start_engine
+from curate.engine.executors import start_engine
+from curate.engine.runner import Runner
+from curate.engine.task import Committed, Counts, File, Output, Task, Timing
 from curate.flow import Part
 from curate.records import VERDICTS
-from curate.runner import Runner
 from curate.storage import SourceFile
-from curate.task import Committed, Counts, File, Output, Task, Timing
 
 _PART = 250_000  # documents of a part
 _BATCH = 1 << 14
@@ -87,7 +87,9 @@ def write_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
             noise = np.random.default_rng([2, first + start])
             same = copies & (noise.random(len(mine)) < _SAME_TEXT)
             changed = noise.random((len(mine), width)) >= noise.uniform(0.55, 1.0, len(mine))[:, None]
-            values = mixed(family[mine].astype(np.uint64)[:, None] * np.uint64(width) + np.arange(width, dtype=np.uint64))
+            values = mixed(
+                family[mine].astype(np.uint64)[:, None] * np.uint64(width) + np.arange(width, dtype=np.uint64)
+            )
             values = (values >> np.uint64(32)).astype(np.uint32)
             other = noise.integers(0, 1 << 32, values.shape, np.uint32)
             values = np.where(changed & (copies & ~same)[:, None], other, values)
@@ -191,8 +193,15 @@ def main() -> None:
         meter.timings.clear()
         meter.peak = 0
         parts = [
-            Part("web", number, SourceFile("", "", 0, ""), result, result.file("signatures"), result.file("verdicts"),
-                 decided=(result,))
+            Part(
+                "web",
+                number,
+                SourceFile("", "", 0, ""),
+                result,
+                result.file("signatures"),
+                result.file("verdicts"),
+                decided=(result,),
+            )
             for number, result in enumerate(signed)
         ]
         started = time.perf_counter()
@@ -212,7 +221,9 @@ def _print(documents: int, seconds: float, meter: Meter, folder: Path) -> None:
         wall, cores = sum(timing.seconds for timing in mine), sum(timing.cpu for timing in mine)
         print(f"{stage:12} {len(mine):4} tasks {wall:7.1f} s {cores:7.1f} core-s {size / 1e6:9.1f} MB written")
     cores = sum(timing.cpu for timing in meter.timings)
-    print(f"all          {seconds:.1f} s, {cores:.1f} core-seconds, {cores / documents * 1e6:.2f} microseconds a document")
+    print(
+        f"all          {seconds:.1f} s, {cores:.1f} core-seconds, {cores / documents * 1e6:.2f} microseconds a document"
+    )
     print(f"memory of all processes at its highest {meter.peak / 1e9:.2f} GB")
 
 

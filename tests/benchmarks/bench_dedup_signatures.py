@@ -20,7 +20,7 @@ from datatrove.pipeline.dedup.minhash import MinhashConfig, MinhashDedupSignatur
 
 from curate.dedup import signatures
 from curate.text.columns import as_column
-from tests.real_text import extracted_pages
+from tests.support.real_text import extracted_pages
 
 _PERMUTATIONS = 112
 _NGRAM = 5
@@ -95,7 +95,9 @@ def main() -> None:
     print(f"curate, 112 permutations   {ours:8.1f} MB/s")
     print(f"curate, 256 permutations   {default:8.1f} MB/s")
     for name, function, pages in (
-        ("rensa", with_rensa, texts), ("datasketch", with_datasketch, sample), ("datatrove", datatrove, sample)
+        ("rensa", with_rensa, texts),
+        ("datasketch", with_datasketch, sample),
+        ("datatrove", datatrove, sample),
     ):
         theirs = rate(function, pages, _ROUNDS if pages is texts else 1)
         print(f"{name:26} {theirs:8.2f} MB/s   curate is {ours / theirs:.0f} times as fast")

@@ -25,10 +25,10 @@ from pathlib import Path
 from rich.console import Console
 
 from curate.config.reading import read_pipeline
-from curate.engine import Engine, start_engine
-from curate.progress import ProgressDisplay
-from curate.runner import Runner
-from curate.runs import execute, find_inputs
+from curate.engine.executors import Engine, start_engine
+from curate.engine.progress import ProgressDisplay
+from curate.engine.runner import Runner
+from curate.pipeline.run import execute, find_inputs
 
 PIPELINE = """
 name: bench

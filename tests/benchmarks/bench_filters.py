@@ -19,9 +19,9 @@ from curate import filters
 from curate.filters.metrics import METRICS
 from curate.filters.packs import Pack
 from curate.text.view import TextView
-from tests import filter_oracles as oracles
 from tests.benchmarks.numpy_gopher import numpy_gopher
-from tests.real_text import extracted_pages
+from tests.support import filter_oracles as oracles
+from tests.support.real_text import extracted_pages
 
 ROWS = 512  # a batch of the pipeline
 ROUNDS = 7
@@ -66,7 +66,9 @@ def apply_each(columns: list[pa.Array], packs: list[Pack]) -> None:
 
 def throughput(texts: list[str]) -> None:
     columns = batches(texts)
-    packs = [filters.load(name) for name, _ in filters.available() if name not in ("url", "webtext-urls", "c4-badwords")]
+    packs = [
+        filters.load(name) for name, _ in filters.available() if name not in ("url", "webtext-urls", "c4-badwords")
+    ]
     named = tuple(dict.fromkeys(name for pack in packs for name in pack.metric_names if name in METRICS))
     for told, work in (
         (f"all {len(named)} metrics of all packs", lambda: measure(columns, named)),

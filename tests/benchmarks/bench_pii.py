@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from curate import pii
 from curate.pii import phones
-from tests.pii_labels import Labelled, is_second_half, read_labelled, scores
+from tests.support.pii_labels import Labelled, is_second_half, read_labelled, scores
 
 ROUNDS = 3
 

@@ -114,11 +114,18 @@ def with_datatrove(data: Path, extractor: BaseExtractor) -> tuple[dict[str, str]
     for document in kept:
         tokens += len(encoding.encode_ordinary(document.text)) + 1
     total = time.perf_counter() - started
-    return texts, tokens, {
-        "read": seconds["read"], "extract": seconds["extract"] - seconds["read"],
-        "filter": seconds["filter"] - seconds["extract"], "tokens": total - seconds["filter"], "all": total,
-        "cpu": cpu_seconds() - cpu,
-    }
+    return (
+        texts,
+        tokens,
+        {
+            "read": seconds["read"],
+            "extract": seconds["extract"] - seconds["read"],
+            "filter": seconds["filter"] - seconds["extract"],
+            "tokens": total - seconds["filter"],
+            "all": total,
+            "cpu": cpu_seconds() - cpu,
+        },
+    )
 
 
 def with_curate(data: Path, engine: str, folder: Path) -> tuple[dict[str, str], int, dict[str, float]]:
@@ -145,7 +152,10 @@ def word_f1(data: Path, texts: dict[str, str]) -> float:
         for gold in map(json.loads, lines):
             if gold["gold_kind"] != "human" or not gold["text"] or gold["truncated"]:
                 continue
-            wanted, found = Counter(gold["text"].lower().split()), Counter((texts.get(gold["url"]) or "").lower().split())
+            wanted, found = (
+                Counter(gold["text"].lower().split()),
+                Counter((texts.get(gold["url"]) or "").lower().split()),
+            )
             shared = (wanted & found).total()
             scores.append(2 * shared / (wanted.total() + found.total()))
     return sum(scores) / len(scores)

@@ -23,12 +23,12 @@ import numpy as np
 import torch
 
 from curate.shards import Loader
-from curate.trainer.architecture import Architecture, training_flops_per_token
-from curate.trainer.metrics import read_metrics
-from curate.trainer.parallel import pick_device
-from curate.trainer.settings import Training
-from curate.trainer.throughput import model_flops_utilization
-from curate.trainer.train import train
+from curate.trainer.model.architecture import Architecture, training_flops_per_token
+from curate.trainer.train.metrics import read_metrics
+from curate.trainer.train.parallel import pick_device
+from curate.trainer.train.settings import Training
+from curate.trainer.train.throughput import model_flops_utilization
+from curate.trainer.train.train import train
 
 WARM_UP = 10  # steps that are not counted: compilation, caches, clocks
 

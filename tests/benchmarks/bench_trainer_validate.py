@@ -28,10 +28,10 @@ import torch
 
 import curate
 from curate.tokens import load
-from curate.trainer.tasks import read_lines
-from curate.trainer.validate import validate
-from curate.trainer.validation import Validation
-from curate.trainer.verdict import Verdict
+from curate.trainer.compare.comparison import Verdict
+from curate.trainer.compare.settings import Validation
+from curate.trainer.compare.validate import validate
+from curate.trainer.evaluate.tasks import read_lines
 
 DATA = Path(os.environ.get("CURATE_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 TEXTS = ("wikipedia-paragraphs", "abc-science", "state-union", "webtext", "movie-reviews", "gutenberg-books")

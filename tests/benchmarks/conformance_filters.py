@@ -1,6 +1,6 @@
 """How often the packs decide as independent oracles do, on the extracted text of realweb-dev: the table of docs/filters.md.
 
-    python tests/benchmarks/conformance_filters.py [FOLDER OF TEST DATA]
+python tests/benchmarks/conformance_filters.py [FOLDER OF TEST DATA]
 """
 
 import sys
@@ -14,8 +14,8 @@ import pyarrow as pa
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from curate import filters
-from tests import filter_oracles as oracles
-from tests.real_text import extracted_pages
+from tests.support import filter_oracles as oracles
+from tests.support.real_text import extracted_pages
 
 Judge = Callable[[str], set[str]]
 
@@ -38,7 +38,9 @@ def row(pack: str, oracle: str, texts: pa.Array, judge: Judge, cause: str) -> st
     rules = Counter(rule for place in differ for rule in ours[place] | theirs[place])
     told = ", ".join(f"{rule} {count}" for rule, count in rules.most_common(3))
     share = len(differ) / len(texts)
-    return f"| `{pack}` | {oracle} | {len(texts):,} | {len(differ)} | {share:.2%} | {cause if differ else ''} | {told} |"
+    return (
+        f"| `{pack}` | {oracle} | {len(texts):,} | {len(differ)} | {share:.2%} | {cause if differ else ''} | {told} |"
+    )
 
 
 def main(folder: Path) -> None:

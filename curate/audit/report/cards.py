@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from curate.audit.opened import OpenedRun
+from curate.audit.finished_run import OpenedRun
 from curate.audit.report.examples import examples
 from curate.audit.report.html import Html, count, join, named, short, svg, tag
 from curate.audit.report.reasons import whys

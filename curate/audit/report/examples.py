@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.lineage import stage_of, text_at, text_versions
-from curate.audit.opened import AuditError, OpenedRun
 from curate.audit.report.html import Html, join, short, tag
 from curate.audit.report.spans import Spans, spans
 

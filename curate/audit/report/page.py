@@ -15,8 +15,9 @@ from typing import Any
 import pyarrow as pa
 import yaml
 
-from curate.audit.opened import OpenedRun, beside, open_finished
-from curate.audit.report import cards, facts, overlap, panels, performance, standing, thresholds
+from curate.audit.finished_run import OpenedRun, beside, open_finished
+from curate.audit.report import cards, facts, overlap, panels, performance, thresholds
+from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.html import Html, bar, clean, count, join, named, percent, table, tag
 from curate.audit.report.river import river
 from curate.storage import write_atomically

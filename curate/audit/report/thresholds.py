@@ -80,7 +80,9 @@ def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
                 setting = numbers["key"] if numbers["whole_key"] else f"{numbers['key']}.{side}"
                 again = len([None for other in found if (other.rule, other.side) == (rule, side)])
                 near = nearest.get((rule, low, high), {})
-                found.append(Slider(rule, side, setting, bound, numbers, near, at, sources=numbers["sources"], again=again))
+                found.append(
+                    Slider(rule, side, setting, bound, numbers, near, at, sources=numbers["sources"], again=again)
+                )
     steps = max(_LEAST_STEPS, min(_MOST_STEPS, _ALL_STEPS // max(1, len(found))))
     return [replace(slider, steps=steps) for slider in found[:MOST_SLIDERS]]
 

@@ -6,8 +6,7 @@ from curate.filters.metrics import lines, quality, redpajama, repetition
 from curate.filters.metrics.column import Metric
 
 METRICS: Mapping[str, Metric] = {
-    metric.__name__: metric
-    for metric in (*quality.METRICS, *lines.METRICS, *repetition.METRICS, *redpajama.METRICS)
+    metric.__name__: metric for metric in (*quality.METRICS, *lines.METRICS, *repetition.METRICS, *redpajama.METRICS)
 }
 """Every metric of text that a rule can name."""
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from curate import tokens
-from curate.fingerprint import fingerprint
+from curate.engine.fingerprint import fingerprint
 from curate.shards.export import huggingface, mds, megatron, nanogpt, text
 from curate.shards.export.card import CARD, card_files
 from curate.shards.export.formats import ExportError, ExportFile, Source

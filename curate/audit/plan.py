@@ -1,0 +1,80 @@
+"""The stages of auditing: marking what lists of removals name, and counting the ledger for reports, part by part and then
+merged group by group until one remains. Executes nothing itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from curate.audit.removals import LIST
+from curate.config.models import Pipeline
+from curate.engine.runner import Runner
+from curate.engine.task import Committed, File, Task
+from curate.flow import Flow, Part
+from curate.storage import digest_file
+
+_MERGED_AT_ONCE = 64
+"""Parts whose counts one task merges: its memory is bounded, and the driver reads one file whatever the run's size."""
+
+
+def aggregate(flow: Flow, runner: Runner) -> Committed | None:
+    """The counts of the whole run (files `aggregate` and `sample`), or None for a run without parts."""
+    results = runner.stage(
+        "aggregate",
+        [
+            Task(
+                "aggregate",
+                "curate.audit.tasks.aggregate:aggregate_part",
+                {"source": part.source, "steps": applied_steps(part)},
+                (result.file("ledger", part.name),),
+                part.name,
+            )
+            for part, result in zip(flow.parts, flow.ledger, strict=True)
+        ],
+    )
+    while len(results) > 1:
+        groups = [results[i : i + _MERGED_AT_ONCE] for i in range(0, len(results), _MERGED_AT_ONCE)]
+        results = runner.stage("merge-aggregates", [_merge(group) for group in groups])
+    return results[0] if results else None
+
+
+def applied_steps(part: Part) -> list[dict[str, Any]]:
+    """The verdict steps that the part was judged by."""
+    steps: list[dict[str, Any]] = part.decided[0].task.params["steps"] if part.decided else []
+    return steps
+
+
+def mark_removed(pipeline: Pipeline, flow: Flow, folder: Path, runner: Runner) -> Flow:
+    """Documents on the lists that the pipeline names or the run directory holds, marked for the verdicts."""
+    lists = [Path(path) for path in pipeline.removals] + [folder.resolve() / LIST]
+    files = tuple(
+        File(f"list-{i}", str(path), digest_file(path), path.stat().st_size)
+        for i, path in enumerate(lists)
+        if path.exists() or str(path) in pipeline.removals
+    )
+    if not files:
+        return flow
+    tasks = [
+        Task(
+            "remove",
+            "curate.audit.tasks.remove:mark_removed",
+            {},
+            (part.read.file("documents"), part.read.file("records"), *files),
+            part.name,
+        )
+        for part in flow.parts
+    ]
+    results = runner.stage("remove", tasks)
+    parts = [
+        part.after(result, columns=(*part.columns, result.file("removed")))
+        for part, result in zip(flow.parts, results, strict=True)
+    ]
+    return replace(flow, parts=tuple(parts), removals=True)
+
+
+def _merge(group: list[Committed]) -> Task:
+    files = tuple(
+        result.file(name, f"{name}-{i}") for i, result in enumerate(group) for name in ("aggregate", "sample")
+    )
+    return Task("aggregate-merge", "curate.audit.tasks.aggregate:merge_parts", {}, files, f"{len(group)} parts")

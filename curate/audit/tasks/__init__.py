@@ -1,0 +1,1 @@
+"""Tasks that count ledgers and mark removed records."""

@@ -1,0 +1,63 @@
+"""Counts of a ledger part for reports, and the merging of parts' counts: so a report reads so many numbers, not rows.
+
+Knows ledger files; what is counted is the audit's business.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from curate.audit.aggregates import Aggregate, aggregate, merge, merge_samples, needed_columns
+from curate.engine.task import Counts, File, Output
+
+
+def aggregate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """One input, a part's ledger under the part's name. Params: `source`, `steps` (verdict steps). Writes `aggregate` and
+    `sample`."""
+    (file,) = inputs
+    ledger = pq.ParquetFile(file.path)
+    columns = needed_columns(params["steps"])
+    counts: list[Aggregate] = []
+    samples: list[pa.Table] = []
+    documents = 0
+    for group in range(max(ledger.num_row_groups, 1)):
+        table = ledger.read_row_group(group, columns) if ledger.num_row_groups else ledger.read(columns)
+        found, sample = aggregate(table, params["steps"], documents)
+        documents += found["documents"]
+        for sides in found["nearest"].values():
+            for nearest in sides.values():
+                for each in nearest:
+                    each.append(file.name)
+        counts.append(found)
+        samples.append(sample)
+    return _write({params["source"]: merge(counts)}, samples, output)
+
+
+def merge_parts(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs `aggregate` and `sample` of several parts or mergers, in turn. Writes the same of all."""
+    counts = []
+    for file in inputs[::2]:
+        with open(file.path, encoding="utf-8") as opened:
+            counts.append(json.load(opened))
+    return _write(merge(counts), [_read(file.path) for file in inputs[1::2]], output)
+
+
+def _read(path: str) -> pa.Table:
+    with pa.memory_map(path) as file:
+        return pa.ipc.open_file(file).read_all()
+
+
+def _write(counts: Aggregate, samples: Sequence[pa.Table], output: Output) -> Counts:
+    with open(output.path("aggregate"), "w", encoding="utf-8") as file:
+        json.dump(counts, file, sort_keys=True, allow_nan=False)
+    sample = merge_samples(samples)
+    with pa.ipc.new_file(
+        output.path("sample"), sample.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")
+    ) as writer:
+        writer.write_table(sample)
+    return {"documents": sum(each["documents"] for each in counts.values())}

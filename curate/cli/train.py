@@ -1,0 +1,293 @@
+"""Commands of the extra `train`: train, validate, model, scaling. Parse, call, print; imports PyTorch only when called."""
+
+from __future__ import annotations
+
+import argparse
+import functools
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from curate.trainer.evaluate.evaluate import Measure
+
+Command = Callable[[argparse.Namespace], int]
+_TASKS = "../shared/data/eval"
+
+
+def add_commands(commands: Any) -> None:
+    """Add the commands to what `ArgumentParser.add_subparsers` gave."""
+    train = commands.add_parser("train", help="train a model on shards; goes on where it stopped")
+    train.add_argument("file", metavar="FILE", help="training file, such as examples/train/gpt2-124m.yaml")
+    train.add_argument("--data", metavar="DIR", help="run directory, shards or mix: the file's data.path")
+    train.add_argument("--workers", type=int, metavar="N", help="so many processes under Ray Train; without: this one")
+    train.add_argument("--address", metavar="RAY", help="with --workers: address of an existing Ray cluster")
+    _add_set(train)
+    train.set_defaults(call=_guarded(_train))
+
+    validate = commands.add_parser("validate", help="train a proxy per mix and seed and say which mix is better")
+    validate.add_argument("file", metavar="FILE", help="validation file, such as examples/validate.yaml")
+    _add_set(validate)
+    validate.set_defaults(call=_guarded(_validate))
+
+    model = commands.add_parser("model", help="use a trained model").add_subparsers(required=True, metavar="ACTION")
+    _add_generate(model)
+    _add_evaluate(model)
+    _add_finetune(model)
+    export = model.add_parser("export", help="write a model for Hugging Face transformers")
+    export.add_argument("checkpoint", metavar="CHECKPOINT")
+    export.add_argument("out", metavar="DIR")
+    export.set_defaults(call=_guarded(_export))
+
+    scaling = commands.add_parser("scaling", help="scaling laws").add_subparsers(required=True, metavar="ACTION")
+    fit = scaling.add_parser("fit", help="fit Chinchilla's and Kaplan's laws to runs")
+    _add_runs(fit)
+    fit.set_defaults(call=_guarded(_scaling_fit))
+    plan = scaling.add_parser("plan", help="the best model and number of tokens for a compute budget")
+    _add_runs(plan)
+    plan.add_argument("--flops", type=float, required=True, help="training compute, 6 N D")
+    plan.set_defaults(call=_guarded(_scaling_plan))
+
+
+def _add_set(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the file")
+
+
+def _add_generate(model: Any) -> None:
+    generate = model.add_parser("generate", help="continue prompts")
+    generate.add_argument("checkpoint", metavar="CHECKPOINT")
+    generate.add_argument("--prompt", action="append", default=[], help="may be given more than once")
+    generate.add_argument("--tokens", type=int, default=100)
+    generate.add_argument("--temperature", type=float, default=1.0, help="0: always the most likely token")
+    generate.add_argument("--top-k", type=int)
+    generate.add_argument("--top-p", type=float)
+    generate.add_argument("--repetition-penalty", type=float, default=1.0)
+    generate.add_argument("--beams", type=int, help="beam search instead of sampling")
+    generate.add_argument("--seed", type=int, default=0)
+    generate.add_argument("--device", default="auto")
+    generate.set_defaults(call=_guarded(_generate))
+
+
+def _add_evaluate(model: Any) -> None:
+    evaluate = model.add_parser("evaluate", help="measure a model on tasks and texts")
+    evaluate.add_argument("checkpoint", metavar="CHECKPOINT")
+    evaluate.add_argument("--tasks", default="", help="such as wikitext2,lambada,arc-easy")
+    evaluate.add_argument("--shots", default="0", help="solved examples before each item, such as 0,1,5")
+    evaluate.add_argument("--folder", default=_TASKS, help=f"the tasks' files (default: {_TASKS})")
+    evaluate.add_argument("--texts", action="append", default=[], metavar="NAME=FILE", help="JSON Lines: bits per byte")
+    evaluate.add_argument("--data", metavar="DIR", help="look for items and texts in this mix (default: the model's)")
+    evaluate.add_argument("--limit", type=int, help="most items of each")
+    evaluate.add_argument("--device", default="auto")
+    evaluate.set_defaults(call=_guarded(_evaluate))
+
+
+def _add_finetune(model: Any) -> None:
+    finetune = model.add_parser("finetune", help="train a classifier on a model, as GPT-1 did")
+    finetune.add_argument("checkpoint", metavar="CHECKPOINT")
+    finetune.add_argument("--train", required=True, metavar="FILE", help="JSON Lines with text, label (and second)")
+    finetune.add_argument("--test", required=True, metavar="FILE")
+    finetune.add_argument("--out", metavar="FILE", help="predicted classes, a line per test example")
+    finetune.add_argument("--epochs", type=int, default=3)
+    finetune.add_argument("--learning-rate", type=float, default=6.25e-5)
+    finetune.add_argument("--seed", type=int, default=0)
+    finetune.add_argument("--device", default="auto")
+    finetune.set_defaults(call=_guarded(_finetune))
+
+
+def _add_runs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("runs", metavar="FILE", help="JSON Lines: parameters, tokens and loss of trained models")
+
+
+def _guarded(command: Command) -> Command:
+    """The command with its errors as messages, and one that says what to install where PyTorch is missing."""
+
+    @functools.wraps(command)
+    def call(options: argparse.Namespace) -> int:
+        missing = [name for name in ("torch", "scipy") if find_spec(name) is None]
+        if missing:
+            print(f"error: needs {' and '.join(missing)}: pip install 'curate[train]'", file=sys.stderr)
+            return 1
+        from curate.trainer.compare.validate import ProxyError
+
+        try:
+            return command(options)
+        except (ValueError, ArithmeticError, ProxyError) as error:
+            print(f"error: {error}", file=sys.stderr)
+            return 1
+
+    return call
+
+
+def _train(options: argparse.Namespace) -> int:
+    from curate.trainer.train.reading import read
+    from curate.trainer.train.settings import Training
+
+    settings = read(options.file, Training, [*options.set, *([f"data.path={options.data}"] if options.data else [])])
+    if options.workers:
+        from curate.trainer.train.ray_train import train_on_ray
+        from curate.trainer.train.train import output_folder
+
+        train_on_ray(settings, options.workers, options.address)
+        print(f"Checkpoints: {output_folder(settings)}")
+        return 0
+    from curate.trainer.train.train import train
+
+    print(f"Checkpoints: {train(settings).folder}")
+    return 0
+
+
+def _validate(options: argparse.Namespace) -> int:
+    from curate.trainer.compare.validate import output_folder, read_validation, validate
+
+    settings = read_validation(options.file, options.set)
+    verdict = validate(settings)
+    print()
+    for pair in verdict.pairs:
+        print(pair.sentence)
+    print(f"\nVerdict: {output_folder(settings) / 'verdict.html'}")
+    return 0
+
+
+def _generate(options: argparse.Namespace) -> int:
+    from curate.tokens import load
+    from curate.trainer.evaluate.evaluate import encode
+    from curate.trainer.model.generate import Sampling, beam_search, cache_bytes, stream
+    from curate.trainer.train.checkpoint import load_model, open_checkpoint
+    from curate.trainer.train.parallel import pick_device
+
+    checkpoint = open_checkpoint(options.checkpoint)
+    model = load_model(checkpoint, pick_device(options.device))
+    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    texts = options.prompt or [""]
+    end = tokenizer.end_of_text
+    prompts = [[end, *ids.tolist()] for ids in encode(tokenizer, texts)]
+    print(f"cache: {cache_bytes(model, prompts, options.tokens):,} bytes", file=sys.stderr)
+    if options.beams:
+        for text, prompt in zip(texts, prompts, strict=True):
+            for beam in beam_search(model, prompt, options.tokens, options.beams, end):
+                print(f"{beam.nats:.2f}\t{text}{tokenizer.decode(beam.tokens)}")
+        return 0
+    sampling = Sampling(options.temperature, options.top_k, options.top_p, options.repetition_penalty, options.seed)
+    results: list[list[int]] = [[] for _ in prompts]
+    shown = 0
+    alone = len(prompts) == 1
+    for count, step in enumerate(stream(model, prompts, options.tokens, sampling, end)):
+        if alone and not count:
+            print(texts[0], end="", flush=True)
+        for result, token in zip(results, step, strict=True):
+            if token is not None:
+                result.append(token)
+        text = tokenizer.decode(results[0]) if alone else ""
+        if alone and not text.endswith("\N{REPLACEMENT CHARACTER}"):  # not within a character's bytes
+            print(text[shown:], end="", flush=True)
+            shown = len(text)
+    if alone:
+        print(tokenizer.decode(results[0])[shown:])
+    else:
+        for text, result in zip(texts, results, strict=True):
+            print(text + tokenizer.decode(result))
+    return 0
+
+
+def _evaluate(options: argparse.Namespace) -> int:
+    from curate.tokens import load
+    from curate.trainer.evaluate.evaluate import bits_per_byte, measure_task, wikitext_perplexity
+    from curate.trainer.evaluate.tasks import find_task, read_lines
+    from curate.trainer.train.checkpoint import load_model, open_checkpoint
+    from curate.trainer.train.parallel import pick_device
+
+    checkpoint = open_checkpoint(options.checkpoint)
+    model = load_model(checkpoint, pick_device(options.device))
+    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    data = options.data or checkpoint.about["settings"]["data"]["path"]
+    data = data if Path(data).exists() else None
+    shots = [int(count) for count in options.shots.split(",")]
+    names = [name for name in options.tasks.split(",") if name]
+    for name in names:
+        if name != "wikitext2":
+            find_task(name)
+    for pair in options.texts:
+        name, _, path = pair.partition("=")
+        texts = [row["text"] for row in read_lines(path)][: options.limit]
+        _print_measure(bits_per_byte(model, tokenizer, name, texts, data))
+    for name in names:
+        if name == "wikitext2":
+            measure, perplexity = wikitext_perplexity(model, tokenizer, options.folder, data)
+            _print_measure(measure)
+            print(f"{'':24}perplexity {perplexity:.2f} per word")
+            continue
+        for measure in measure_task(model, tokenizer, name, options.folder, shots, limit=options.limit, data=data):
+            _print_measure(measure)
+    return 0
+
+
+def _print_measure(measure: Measure) -> None:
+    line = f"{measure.name:24}{measure.mean:.4f} ± {measure.standard_error:.4f} {measure.unit}, {len(measure.values)} items"
+    found = measure.found
+    if found is not None and not found.searched:
+        line += ", all too short to be looked for in the training data"
+    elif found is not None and measure.unit == "accuracy":
+        line += f", {found.share_of_texts:.1%} of the {found.searched} items of 13 tokens or more found in the training data"
+    elif found is not None:
+        line += f", {found.share_of_runs:.1%} of their runs of 13 tokens found in the training data"
+    print(line)
+
+
+def _finetune(options: argparse.Namespace) -> int:
+    from curate.tokens import load
+    from curate.trainer.evaluate.tasks import read_lines
+    from curate.trainer.train.checkpoint import load_model, open_checkpoint
+    from curate.trainer.train.finetune import FineTuning, classify, finetune, measure, read_examples
+    from curate.trainer.train.parallel import pick_device
+
+    checkpoint = open_checkpoint(options.checkpoint)
+    model = load_model(checkpoint, pick_device(options.device))
+    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    examples, labels = read_examples(read_lines(options.train), tokenizer)
+    tests, _ = read_examples(read_lines(options.test), tokenizer, labels)
+    settings = FineTuning(learning_rate=options.learning_rate, epochs=options.epochs, seed=options.seed)
+    classifier = finetune(model, examples, len(labels), settings)
+    _print_measure(measure(classifier, tests))
+    if options.out:
+        Path(options.out).write_text("".join(f"{labels[label]}\n" for label in classify(classifier, tests)))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from curate.trainer.model.export import export
+    from curate.trainer.train.checkpoint import open_checkpoint
+
+    print(f"Written: {export(open_checkpoint(options.checkpoint), options.out)}")
+    return 0
+
+
+def _scaling_fit(options: argparse.Namespace) -> int:
+    from curate.trainer.compare.scaling import fit_chinchilla, fit_kaplan, read_runs
+    from curate.trainer.evaluate.tasks import read_lines
+
+    runs = read_runs(read_lines(options.runs))
+    law = fit_chinchilla(runs)
+    print(
+        f"Chinchilla  L = {law.E:.4f} + {law.A:.4g} / N^{law.a:.4f} + {law.B:.4g} / D^{law.b:.4f}   error {law.error:.2%}"
+    )
+    other = fit_kaplan(runs)
+    print(
+        f"Kaplan      L = (({other.Nc:.3g} / N)^({other.aN:.4f} / {other.aD:.4f}) + {other.Dc:.3g} / D)^{other.aD:.4f}"
+        f"   error {other.error:.2%}"
+    )
+    return 0
+
+
+def _scaling_plan(options: argparse.Namespace) -> int:
+    from curate.trainer.compare.scaling import fit_chinchilla, read_runs
+    from curate.trainer.evaluate.tasks import read_lines
+
+    law = fit_chinchilla(read_runs(read_lines(options.runs)))
+    parameters, tokens = law.best(options.flops)
+    print(
+        f"{options.flops:.3g} FLOP: {parameters:.3g} parameters, {tokens:.3g} tokens "
+        f"({tokens / parameters:.0f} per parameter), loss {law.loss(parameters, tokens):.4f}"
+    )
+    return 0

@@ -1,0 +1,242 @@
+"""Decontaminating: items to n-grams, n-grams found and counted by part, the frequent ones ignored, the rest cut out.
+
+Joins the aligned files of a part by position. Knows files; what a match is and what remains without it is said elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.batches import BatchWriter, read_batches
+from curate.decontaminate.cutting import LEAST_PIECE, MOST_PIECES, Span, in_characters, merged, pieces_without
+from curate.decontaminate.grams import FEWEST_WORDS, Grams, distinct_pairs, find_grams, grams_of, table_of
+from curate.decontaminate.items import read_items
+from curate.decontaminate.records import COUNTS, FOUND, ITEMS, MATCHES, OUTCOME, read_grams, write_grams
+from curate.engine.task import Counts, File, Output
+from curate.records import DOCUMENTS, VERDICTS
+from curate.text.columns import as_column
+from curate.text.rows import replace_rows
+from curate.verdicts.drop import drop_documents
+
+STEP = "decontaminate"
+FREQUENT = 10
+"""N-grams in more documents of the training set are ignored (Brown et al. 2020, appendix C)."""
+_BETWEEN_PIECES = "\n\n"
+_LONGEST_OVERLAP = 600  # characters of overlapping text that the report quotes of an item in a document
+_BETWEEN_OVERLAPS = " […] "
+
+
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile the search, once per machine."""
+    sample = as_column(["Kernels are compiled here."])
+    grams = grams_of(sample.to_pylist(), [0], FEWEST_WORDS)
+    find_grams(sample, grams, table_of(grams))
+
+
+def index_items(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs: the evaluation files. Params `sets`, what each file's set is called; `fields`; `ngram`.
+
+    Writes `grams`, `heads` and `items`. Counts items by set, n-grams, and their lengths.
+    """
+    texts: list[str] = []
+    owners: list[int] = []
+    names: list[tuple[str, str]] = []
+    for name, file in zip(params["sets"], inputs, strict=True):
+        for item in read_items(file.path, params["fields"]):
+            texts += item.texts
+            owners += [len(names)] * len(item.texts)
+            names.append((name, item.name))
+    grams = grams_of(texts, owners, params["ngram"])
+    write_grams(grams, output.path("grams"), output.path("heads"))
+    matched = np.zeros(len(names), bool)
+    matched[grams.items] = True
+    with BatchWriter(output.path("items"), ITEMS) as writer:
+        sets, items = (pa.array([pair[side] for pair in names], pa.string()) for side in (0, 1))
+        writer.write({"set": sets, "item": items, "matched": pa.array(matched)})
+    return {"items": len(names), "ngrams": len(grams.keys), "lengths": grams.lengths.tolist()}
+
+
+def match_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs `documents`, `verdicts`, `grams`, `heads`. Param `lengths`, of the n-grams.
+
+    Writes `matches` (MATCHES), of documents that are alive, and `counts` (COUNTS).
+    """
+    files = {file.name: file.path for file in inputs}
+    grams = read_grams(files["grams"], files["heads"], params["lengths"])
+    table = table_of(grams)
+    counts: NDArray[np.int64] = np.zeros(len(grams.keys), np.int64)
+    documents = 0
+    with BatchWriter(output.path("matches"), MATCHES) as writer:
+        for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
+            kept = verdict.column("kept")
+            rows = np.flatnonzero(np.asarray(kept))
+            found = find_grams(batch.column("text").filter(kept), grams, table)
+            columns = (rows[found.rows], found.starts, found.ends, found.grams)
+            writer.write({name: pa.array(column) for name, column in zip(MATCHES.names, columns, strict=True)})
+            counts += np.bincount(distinct_pairs(found.rows, found.grams)[1], minlength=len(counts))
+            documents += len(rows)
+    seen = np.flatnonzero(counts)
+    with BatchWriter(output.path("counts"), COUNTS) as writer:
+        writer.write({"gram": pa.array(seen), "documents": pa.array(counts[seen])})
+    return {"documents": documents, "ngrams": len(seen)}
+
+
+def count_frequent(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs: every part's `counts`. Writes `frequent` (COUNTS): n-grams in more than FREQUENT documents of all parts."""
+    pieces = [batch for file in inputs for batch in read_batches(file.path)]
+    table = pa.Table.from_batches(pieces, COUNTS).group_by("gram").aggregate([("documents", "sum")]).sort_by("gram")
+    table = table.filter(pc.greater(table["documents_sum"], FREQUENT)).combine_chunks()
+    with BatchWriter(output.path("frequent"), COUNTS) as writer:
+        none = pa.array([], pa.int64())
+        columns = (pa.concat_arrays([none, *table[name].chunks]) for name in ("gram", "documents_sum"))
+        writer.write(dict(zip(COUNTS.names, columns, strict=True)))
+    return {"frequent": len(table)}
+
+
+def cut_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs `documents`, `verdicts`, `matches`, `frequent`, `grams`, `heads`, `items`. Params `lengths`, `mode`.
+
+    Writes `documents` without what was found, `verdicts`, `columns` (OUTCOME), aligned, and `found` (FOUND).
+    """
+    files = {file.name: file.path for file in inputs}
+    grams = read_grams(files["grams"], files["heads"], params["lengths"])
+    ignored = np.zeros(len(grams.keys), bool)
+    for batch in read_batches(files["frequent"]):
+        ignored[batch.column("gram").to_numpy()] = True
+    names = [f"{row['set']}:{row['item']}" for batch in read_batches(files["items"]) for row in batch.to_pylist()]
+    failed: Counter[str] = Counter()
+    alive_documents = contaminated = 0
+    with (
+        BatchWriter(output.path("documents"), DOCUMENTS) as documents,
+        BatchWriter(output.path("verdicts"), VERDICTS) as verdicts,
+        BatchWriter(output.path("columns"), OUTCOME) as columns,
+        BatchWriter(output.path("found"), FOUND) as found,
+    ):
+        aligned = (read_batches(files[name]) for name in ("documents", "verdicts", "matches"))
+        for batch, verdict, matches in zip(*aligned, strict=True):
+            cuts = {
+                row: _cut(batch.column("text")[row].as_py(), spans, params["mode"])
+                for row, spans in _spans(matches, grams, ignored).items()
+            }
+            rules = {row: cut.rule for row, cut in sorted(cuts.items()) if cut.rule is not None}
+            alive = np.asarray(verdict.column("kept"))
+            gone = np.zeros(len(alive), bool)
+            gone[list(rules)] = True
+            text = replace_rows(batch.column("text"), {row: cut.text for row, cut in cuts.items()})
+            documents.write({"id": batch.column("id"), "url": batch.column("url"), "text": text})
+            verdicts.write(drop_documents(verdict, gone, STEP, pa.array([*rules.values()], pa.string())))
+            listed: list[list[str] | None] = [[] if lives else None for lives in alive.tolist()]
+            for row, cut in cuts.items():
+                listed[row] = [names[item] for item in cut.overlaps]
+            columns.write({"contamination": pa.array(listed, OUTCOME.field("contamination").type)})
+            found.write(_found(batch, cuts))
+            failed.update(rules.values())
+            alive_documents += int(alive.sum())
+            contaminated += len(cuts)
+    removed = sum(failed.values())
+    return {
+        "documents": alive_documents,
+        "kept": alive_documents - removed,
+        "dropped": {STEP: removed} if removed else {},
+        "failed": dict(sorted(failed.items())),
+        "alone": dict(sorted(failed.items())),
+        "contaminated": contaminated,
+    }
+
+
+@dataclass(frozen=True)
+class _Cut:
+    """A contaminated document: its text from now on, the rule by which it is dropped, overlapping text by item."""
+
+    text: str
+    rule: str | None
+    overlaps: Mapping[int, str]
+
+
+def _spans(matches: pa.RecordBatch, grams: Grams, ignored: NDArray[np.bool_]) -> dict[int, dict[int, list[Span]]]:
+    """By row, and by item in ascending order, the stretches of bytes that the item's n-grams cover."""
+    found: dict[int, dict[int, list[Span]]] = {}
+    for row, start, end, gram in zip(*(column.to_pylist() for column in matches.columns), strict=True):
+        if not ignored[gram]:
+            of_row = found.setdefault(row, defaultdict(list))
+            for item in grams.items[grams.offsets[gram] : grams.offsets[gram + 1]].tolist():
+                of_row[item].append((start, end))
+    return {row: {item: merged(spans) for item, spans in sorted(items.items())} for row, items in found.items()}
+
+
+def _cut(text: str, items: Mapping[int, Sequence[Span]], mode: str) -> _Cut:
+    document = text.encode()
+    overlaps = {item: _quoted(document, spans) for item, spans in items.items()}
+    if mode == "drop":
+        return _Cut("", f"{STEP}/match", overlaps)
+    spans = merged(span for spans in items.values() for span in spans)
+    pieces = pieces_without(text, in_characters(document, spans))
+    if len(pieces) > MOST_PIECES:
+        return _Cut("", f"{STEP}/pieces", overlaps)
+    left = [piece for piece in pieces if len(piece) >= LEAST_PIECE]
+    if not left:
+        return _Cut("", f"{STEP}/too-short", overlaps)
+    return _Cut(_BETWEEN_PIECES.join(left), None, overlaps)
+
+
+def _quoted(document: bytes, spans: Sequence[Span]) -> str:
+    """Overlapping text for the report, cut where it is long."""
+    text = _BETWEEN_OVERLAPS.join(document[start:end].decode() for start, end in spans)
+    return text if len(text) <= _LONGEST_OVERLAP else text[:_LONGEST_OVERLAP] + _BETWEEN_OVERLAPS.rstrip()
+
+
+def _found(batch: pa.RecordBatch, cuts: Mapping[int, _Cut]) -> dict[str, pa.Array]:
+    pairs = [(row, item, text) for row, cut in cuts.items() for item, text in cut.overlaps.items()]
+    rows = pa.array([row for row, _, _ in pairs], pa.int64())
+    return {
+        "number": pa.array([item for _, item, _ in pairs], pa.int64()),
+        "id": batch.column("id").take(rows),
+        "url": batch.column("url").take(rows),
+        "text": pa.array([text for _, _, text in pairs], pa.string()),
+    }
+
+
+def report_contamination(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs `items`, then every part's `found`. Params `sources`, the parts' sources; `ngram`, `mode`, `frequent`.
+
+    Writes `report`, JSON: by set how many items it has, how many were too short to match, and each that was found, with the
+    documents and the overlapping text.
+    """
+    items, *found = inputs
+    sets: dict[str, dict[str, Any]] = {}
+    names: list[tuple[str, str]] = []
+    for batch in read_batches(items.path):
+        for row in batch.to_pylist():
+            counted = sets.setdefault(
+                row["set"], {"items": 0, "too_short": 0, "found": 0, "documents": 0, "overlaps": []}
+            )
+            counted["items"] += 1
+            counted["too_short"] += not row["matched"]
+            names.append((row["set"], row["item"]))
+    documents: dict[int, list[dict[str, Any]]] = defaultdict(list)
+    of_sets: dict[str, set[bytes]] = defaultdict(set)
+    for source, file in zip(params["sources"], found, strict=True):
+        for batch in read_batches(file.path):
+            for row in batch.to_pylist():
+                place = {"id": row["id"].hex(), "source": source, "url": row["url"], "text": row["text"]}
+                documents[row["number"]].append(place)
+                of_sets[names[row["number"]][0]].add(row["id"])
+    for number in sorted(documents):
+        name, item = names[number]
+        sets[name]["found"] += 1
+        sets[name]["overlaps"].append({"item": item, "documents": documents[number]})
+    for name, ids in of_sets.items():
+        sets[name]["documents"] = len(ids)
+    report = {name: params[name] for name in ("ngram", "mode", "frequent")} | {"sets": sets}
+    Path(output.path("report")).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    return {"items": len(documents), "documents": len({each["id"] for places in documents.values() for each in places})}

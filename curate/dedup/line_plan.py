@@ -1,0 +1,94 @@
+"""Removing recurring lines as tasks: find, count, remove. Says what runs in which order; executes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from curate.config.models import Pipeline
+from curate.config.steps import Deduplicate, Lines
+from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
+from curate.dedup.scoped import kept_documents
+from curate.engine.runner import Runner, check_balance
+from curate.engine.task import Task
+from curate.flow import Flow
+from curate.pipeline.steps import verdict_steps
+
+_CHARACTERS_OF_A_PIECE = 40  # fewer than most lines and sentences have: buckets come out small rather than large
+_BYTES_OF_A_KEY = 6 * 16  # keys and numbers, sorted through a copy, and what is found among them
+_SLACK = 64 << 20
+
+_SPAN_SENTENCES = 3  # Raffel et al. 2020, section 2.2: "any three-sentence span"
+
+
+def remove_lines(pipeline: Pipeline, setting: Deduplicate, lines: Lines, flow: Flow, runner: Runner) -> Flow:
+    """The flow with recurring lines, or spans of three sentences, removed from all documents but the first."""
+    members = [position for position, part in enumerate(flow.parts) if pipeline.sources[part.source].role == "training"]
+    pieces = sum(flow.parts[position].read.counts["chars"] for position in members) // _CHARACTERS_OF_A_PIECE
+    spans = lines.unit == "three_sentences"
+    bits = bucket_bits(pieces)
+    described = []
+    for number, position in enumerate(members):
+        part = flow.parts[position]
+        scope, inputs = kept_documents(setting, part)
+        params = {"part": number, "sentences": spans, "size": _SPAN_SENTENCES if spans else 1, "scope": scope}
+        described.append((part, params, inputs))
+    module = "curate.dedup.tasks.lines"
+    find = [
+        Task("lines-found", f"{module}:find_recurring", params | {"bits": bits}, inputs, part.name)
+        for part, params, inputs in described
+    ]
+    keys = tuple(
+        result.file("keys", f"keys-{number}") for number, result in enumerate(runner.stage("lines-found", find))
+    )
+    count = [
+        Task(
+            "lines-counted",
+            f"{module}:count_recurring",
+            {"bucket": bucket, "min_count": lines.min_count},
+            keys,
+            f"bucket {bucket}",
+        )
+        for bucket in range(1 << bits)
+    ]
+    counted = runner.stage("lines-counted", count, _SLACK + _BYTES_OF_A_KEY * BUCKET_KEYS)
+    frequent = tuple(result.file("frequent", f"frequent-{bucket}") for bucket, result in enumerate(counted))
+    kind = "spans" if spans else "lines"
+    remove = [
+        Task(
+            "lines-removed",
+            f"{module}:remove_recurring",
+            params | {"kind": kind, "rules": _sentence_rules(pipeline, part.source)},
+            (*inputs, *frequent),
+            part.name,
+        )
+        for part, params, inputs in described
+    ]
+    parts = list(flow.parts)
+    for position, result in zip(members, runner.stage("lines-removed", remove), strict=True):
+        part, counts = parts[position], result.counts
+        check_balance(
+            f"lines {part.name}",
+            into=part.decided[-1].counts["kept"],
+            kept=counts["kept"],
+            dropped=sum(counts["dropped"].values()),
+        )
+        parts[position] = part.after(
+            result,
+            documents=result.file("documents"),
+            verdicts=result.file("verdicts"),
+            columns=(*part.columns, result.file("columns")),
+            decided=(*part.decided, result),
+        )
+    return replace(flow, parts=tuple(parts))
+
+
+def _sentence_rules(pipeline: Pipeline, source: str) -> list[list[Any]]:
+    """[step, rule, min, max, exclusive] of the source's rules on the number of sentences."""
+    return [
+        [step["name"], name, low, high, exclusive]
+        for step in verdict_steps(pipeline, source)
+        if step["kind"] == "filter"
+        for name, metric, low, high, exclusive in step["rules"]
+        if metric == "sentences"
+    ]

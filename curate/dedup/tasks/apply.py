@@ -1,0 +1,102 @@
+"""Writing what deduplication decided beside a part: verdicts, ledger columns, groups. Knows decisions; makes none."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.batches import BatchWriter, read_batches
+from curate.dedup.records import DECISIONS, PART_BITS
+from curate.dedup.survivors import KINDS
+from curate.engine.task import Counts, File, Output
+from curate.records import ID, VERDICTS
+from curate.verdicts.decide import verdict_columns
+
+STEP = "deduplicate"
+
+OUTCOME = pa.schema(
+    [("duplicate_of", ID), ("duplicate_kind", pa.string()), ("jaccard", pa.float32()), ("cluster_size", pa.int32())]
+)
+"""The ledger's columns of this step; null where an earlier step dropped the document."""
+GROUPS = pa.schema([("group", ID)])
+"""Documents with the same group share the train/validation split: all of a component."""
+
+
+def apply_decisions(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs: `verdicts`, the part's `signatures`, every range's `decisions`. Param `part`: the part's number.
+
+    Writes `verdicts`, `columns` (OUTCOME) and `groups` (GROUPS), aligned.
+    """
+    files = {file.name: file.path for file in inputs}
+    ids = _ids(files["signatures"])
+    outcome = _outcome_of_kept(ids, [file.path for file in inputs if file.name.startswith("decisions")], params["part"])
+    failed: Counter[str] = Counter()
+    position = 0
+    with (
+        BatchWriter(output.path("verdicts"), VERDICTS) as verdicts,
+        BatchWriter(output.path("columns"), OUTCOME) as columns,
+        BatchWriter(output.path("groups"), GROUPS) as groups,
+    ):
+        for verdict in read_batches(files["verdicts"]):
+            alive = np.asarray(verdict.column("kept"))
+            rows = pa.array(position + np.cumsum(alive) - 1, mask=~alive)
+            position += int(alive.sum())
+            mine = outcome.take(rows).combine_chunks()
+            kinds = {kind: pc.equal(mine["duplicate_kind"], kind) for kind in KINDS.values()}
+            failures = {f"{STEP}/{kind}": np.asarray(pc.fill_null(mask, False)) for kind, mask in kinds.items()}
+            verdicts.write(dropped(verdict, failures))
+            columns.write({name: mine[name].combine_chunks() for name in OUTCOME.names})
+            groups.write({"group": mine["group"].combine_chunks()})
+            failed.update({rule: int(mask.sum()) for rule, mask in failures.items()})
+    removed = failed.total()
+    counted = {rule: count for rule, count in sorted(failed.items()) if count}
+    return {
+        "documents": position,
+        "kept": position - removed,
+        "dropped": {STEP: removed} if removed else {},
+        "failed": counted,
+        "alone": counted,
+    }
+
+
+def _ids(path: str) -> pa.Array:
+    return pa.concat_arrays([pa.array([], ID), *(batch.column("id") for batch in read_batches(path))])
+
+
+def _outcome_of_kept(ids: pa.Array, decisions: Sequence[str], part: int) -> pa.Table:
+    """Per signed document the columns of OUTCOME and its group: a document that is in no decision is a cluster of one."""
+    pieces = [pa.Table.from_batches([], DECISIONS)]
+    bounds = np.array([part << PART_BITS, (part + 1) << PART_BITS], np.uint64)
+    for path in decisions:
+        for batch in read_batches(path):
+            low, high = np.searchsorted(batch.column("number").to_numpy(), bounds)
+            pieces.append(pa.Table.from_batches([batch.slice(low, high - low)]))
+    table = pa.concat_tables(pieces).combine_chunks()
+    rows = (table["number"].to_numpy() - bounds[0]).astype(np.int64)
+    place: NDArray[np.int64] = np.full(len(ids), -1, np.int64)
+    place[rows] = np.arange(len(rows))
+    found = table.take(pa.array(place, mask=place < 0))
+    return pa.table(
+        {name: found[name] for name in OUTCOME.names}
+        | {
+            "cluster_size": pc.fill_null(found["cluster_size"], 1),
+            "group": pc.coalesce(found["group"], pa.chunked_array([ids])),
+        }
+    )
+
+
+def dropped(verdict: pa.RecordBatch, failures: Mapping[str, NDArray[np.bool_]]) -> dict[str, pa.Array]:
+    """The verdicts with new failures, by `step/rule`, of documents that had failed nothing before."""
+    added = verdict_columns(dict(failures), len(verdict))
+    gone = pc.invert(added["kept"])
+    return {
+        "kept": pc.and_(verdict.column("kept"), added["kept"]),
+        "failed": pc.if_else(gone, added["failed"], verdict.column("failed")),
+        "dropped_at": pc.if_else(gone, added["dropped_at"], verdict.column("dropped_at")),
+    }

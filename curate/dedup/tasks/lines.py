@@ -1,0 +1,204 @@
+"""Removing lines or spans of sentences that recur across documents: finding them, counting them, and the new texts.
+
+The first document, in the order of the run, keeps its lines. Knows text and counts; knows no policy of which document is
+better. A document is measured again by the sentence rules of its source's packs where it lost something.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from curate.batches import BatchWriter, read_batches
+from curate.dedup.buckets import read_bucket, write_buckets
+from curate.dedup.normal import mix64
+from curate.dedup.records import KEYS, PART_BITS
+from curate.dedup.scope import Scopes, columns_of_documents, document_scopes
+from curate.dedup.segments import Pieces, find_pieces, pieces_of_spans, span_codes, without_pieces
+from curate.dedup.tasks.apply import STEP, dropped
+from curate.engine.task import Counts, File, Output
+from curate.filters.expression import parse
+from curate.filters.rules import Rule
+from curate.pipeline.tasks.evaluate import edit_column
+from curate.records import DOCUMENTS, EDITS, VERDICTS
+from curate.text.columns import text_buffers, text_column
+from curate.text.compiled import kernel
+from curate.text.view import TextView
+
+EMPTIED = "emptied"
+"""The rule that drops a document of which nothing is left."""
+
+Rules = list[tuple[str, Rule]]
+
+
+def find_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs `documents`, `verdicts`, and where the scope is a column `records` or `scope`.
+
+    Params: `part`, its number; `sentences`, `size`, `scope`, `bits`. Writes `keys` (KEYS): each line's or span's key once a
+    kept document, with the document's number.
+    """
+    keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+    first = params["part"] << PART_BITS
+    for found in _batches(params, inputs):
+        per_document = np.repeat(np.arange(found.documents, dtype=np.uint64), np.diff(found.pieces.offsets))
+        pairs = np.unique(np.stack([per_document, found.keys], axis=1)[found.keys != 0], axis=0)
+        keys.append(pairs[:, 1])
+        numbers.append(pairs[:, 0] + np.uint64(first))
+        first += found.documents
+    found_keys = np.concatenate(keys)
+    write_buckets(output.path("keys"), found_keys, np.concatenate(numbers), params["bits"])
+    return {"keys": len(found_keys)}
+
+
+def count_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs: `keys` of every part. Writes `frequent` (KEYS): keys of `bucket` in at least `min_count` documents, with the
+    first of these."""
+    keys, numbers = read_bucket([file.path for file in inputs], params["bucket"])
+    starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1]]))
+    frequent = starts[np.diff(np.append(starts, len(keys))) >= params["min_count"]]
+    with BatchWriter(output.path("frequent"), KEYS, compressed=False) as writer:
+        writer.write({"key": pa.array(keys[frequent]), "number": pa.array(numbers[frequent])})
+    return {"frequent": len(frequent)}
+
+
+def remove_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs as `find_recurring`, and `frequent` of every bucket in order. Params as there, and `rules`: [step, rule, min,
+    max, exclusive] of rules on the number of sentences.
+
+    Writes `documents`, `verdicts`, and `columns` with the `edits`, all aligned.
+    """
+    frequent = _Frequent([file.path for file in inputs if file.name.startswith("frequent")])
+    rules = [_sentence_rule(*fields) for fields in params["rules"]]
+    failed: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
+    documents = gone_documents = removed_chars = 0
+    first = params["part"] << PART_BITS
+    with ExitStack() as stack:
+        texts = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
+        verdicts = stack.enter_context(BatchWriter(output.path("verdicts"), VERDICTS))
+        columns = stack.enter_context(BatchWriter(output.path("columns"), pa.schema([("edits", EDITS)])))
+        for found in _batches(params, inputs):
+            changed, removed = found.without(frequent, params["size"], first)
+            failures = _failures(changed, removed, rules)
+            text = found.put_back(changed)
+            lost = np.zeros(len(found.kept), np.int64)
+            lost[found.kept] = removed
+            texts.write({"id": found.batch.column("id"), "url": found.batch.column("url"), "text": text})
+            columns.write({"edits": edit_column([(STEP, {params["kind"]: lost})], len(lost))})
+            masks = {rule: found.spread(mask) for rule, mask in failures.items()}
+            verdicts.write(dropped(found.verdict, masks))
+            matrix = np.array([*failures.values()], bool).reshape(len(failures), found.documents)
+            failed.update({rule: int(mask.sum()) for rule, mask in failures.items()})
+            alone.update({rule: int((mask & (matrix.sum(axis=0) == 1)).sum()) for rule, mask in failures.items()})
+            gone_documents += int(matrix.any(axis=0).sum())
+            documents += found.documents
+            first += found.documents
+            removed_chars += int(removed.sum())
+    return {
+        "documents": documents,
+        "kept": documents - gone_documents,
+        "dropped": {STEP: gone_documents} if gone_documents else {},
+        "failed": dict(sorted(failed.items())),
+        "alone": dict(sorted(alone.items())),
+        "edited_chars": {f"{STEP}/{params['kind']}": removed_chars},
+    }
+
+
+def _sentence_rule(step: str, name: str, low: float | None, high: float | None, exclusive: bool) -> tuple[str, Rule]:
+    return step, Rule(name, "sentences", parse("sentences"), low, high, "", exclusive)
+
+
+def _failures(changed: pa.Array, removed: NDArray[np.int64], rules: Rules) -> dict[str, NDArray[np.bool_]]:
+    """Which documents that lost something fail: nothing is left, or too few sentences for a pack of their source."""
+    touched = removed > 0
+    failures = {f"{STEP}/{EMPTIED}": touched & (np.asarray(pc.binary_length(changed)) == 0)}
+    if rules and touched.any():
+        counted = np.zeros(len(touched), np.float64)
+        counted[touched] = TextView(changed.filter(pa.array(touched))).sentences
+        for step, rule in rules:
+            failures[f"{STEP}/{step}-{rule.name}"] = touched & rule.fails({"sentences": counted})
+    return failures
+
+
+class _Found:
+    """The kept documents of a batch and their lines or spans."""
+
+    def __init__(
+        self, batch: pa.RecordBatch, verdict: pa.RecordBatch, scopes: Scopes, params: Mapping[str, Any]
+    ) -> None:
+        self.batch, self.verdict = batch, verdict
+        self.kept = np.asarray(verdict.column("kept"))
+        self._texts = batch.column("text").filter(verdict.column("kept"))
+        self.documents = len(self._texts)
+        self._data, self._bounds = text_buffers(self._texts)
+        self.pieces: Pieces = find_pieces(self._data, self._bounds, params["sentences"])
+        self.keys = span_codes(self.pieces, params["size"]).copy()
+        _scope_keys(self.keys, self.pieces.offsets, scopes)
+
+    def without(self, frequent: _Frequent, size: int, first: int) -> tuple[pa.Array, NDArray[np.int64]]:
+        """(new texts, characters removed) of the kept documents, the first of which has the number `first`."""
+        owners = np.repeat(np.arange(first, first + self.documents, dtype=np.uint64), np.diff(self.pieces.offsets))
+        gone = pieces_of_spans(frequent.elsewhere(self.keys, owners), size)
+        if not gone.any():
+            return self._texts, np.zeros(self.documents, np.int64)
+        data, offsets = without_pieces(self._data, self._bounds, self.pieces, gone)
+        texts = text_column(data, offsets, pa.large_string())
+        removed = pc.subtract(pc.utf8_length(self._texts), pc.utf8_length(texts))
+        return texts, np.asarray(removed, np.int64)
+
+    def put_back(self, texts: pa.Array) -> pa.Array:
+        """The batch's texts with these in place of those of kept documents."""
+        where = pa.array(np.where(self.kept, np.cumsum(self.kept) - 1, 0), mask=~self.kept)
+        return pc.coalesce(texts.take(where), self.batch.column("text"))
+
+    def spread(self, mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """A flag per kept document as one per document of the batch."""
+        wide = np.zeros(len(self.kept), np.bool_)
+        wide[self.kept] = mask
+        return wide
+
+
+def _batches(params: Mapping[str, Any], inputs: Sequence[File]) -> Any:
+    files = {file.name: file.path for file in inputs}
+    beside = [read_batches(files[name]) for name in ("records", "scope") if name in files]
+    for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
+        known = columns_of_documents([next(each) for each in beside], batch.num_rows)
+        yield _Found(batch, verdict, document_scopes(params["scope"], known, verdict.column("kept")), params)
+
+
+@kernel
+def _scope_keys(keys: Any, offsets: Any, scopes: Any) -> None:
+    for document in range(len(scopes)):
+        salt = mix64(scopes[document])
+        for index in range(offsets[document], offsets[document + 1]):
+            if keys[index] != 0:
+                keys[index] = mix64(keys[index] ^ salt)
+
+
+class _Frequent:
+    """Keys that recur, by bucket, mapped into memory."""
+
+    def __init__(self, paths: Sequence[str]) -> None:
+        batches = [next(iter(read_batches(path))) for path in paths]
+        self._keys = [batch.column("key").to_numpy() for batch in batches]
+        self._firsts = [batch.column("number").to_numpy() for batch in batches]
+        self._shift = np.uint64(64 - (len(paths) - 1).bit_length())
+
+    def elsewhere(self, keys: NDArray[np.uint64], owners: NDArray[np.uint64]) -> NDArray[np.bool_]:
+        """Whether each key recurs and its owner is not the first to have it."""
+        gone = np.zeros(len(keys), np.bool_)
+        buckets = (keys >> self._shift).astype(np.int64) if len(self._keys) > 1 else np.zeros(len(keys), np.int64)
+        for bucket, (known, firsts) in enumerate(zip(self._keys, self._firsts, strict=True)):
+            if not len(known):
+                continue
+            mine = np.flatnonzero((buckets == bucket) & (keys != 0))
+            at = np.minimum(np.searchsorted(known, keys[mine]), len(known) - 1)
+            gone[mine] = (known[at] == keys[mine]) & (firsts[at] != owners[mine])
+        return gone

@@ -1,0 +1,1 @@
+"""Tasks, their commits and names, and where they execute. Knows no step."""

@@ -1,0 +1,115 @@
+"""Where functions execute: in this process, or as Ray tasks. The one module of the pipeline that knows Ray.
+
+Knows nothing of tasks' meaning. Results come back as they are done; whoever needs an order sorts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+_IN_FLIGHT_PER_WORKER = 2  # one running and one waiting, so that a worker never idles for the driver
+_SYSTEM_RETRIES = 4  # a worker that died is not the task's fault until it keeps dying
+_OBJECT_STORE_BYTES = 100 << 20  # tasks return manifests only, so Ray's shared memory stays small
+
+
+class Engine(Protocol):
+    """Runs a function over items, bounded in flight."""
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item], memory: int = 0
+    ) -> Iterator[tuple[int, Result]]:
+        """Yield (index of the item, result) as each is done. `memory` is what one call may need, in bytes."""
+        ...
+
+
+@dataclass(frozen=True)
+class SerialEngine:
+    """Everything in this process, one after another."""
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item], memory: int = 0
+    ) -> Iterator[tuple[int, Result]]:
+        """See Engine.map."""
+        for index, item in enumerate(items):
+            yield index, function(item)
+
+
+def _call(function: Callable[[Item], Result], item: Item) -> Result:
+    return function(item)
+
+
+@dataclass(frozen=True)
+class RayEngine:
+    """Ray tasks on this machine or a cluster."""
+
+    workers: int
+
+    def map(
+        self, function: Callable[[Item], Result], items: Sequence[Item], memory: int = 0
+    ) -> Iterator[tuple[int, Result]]:
+        """See Engine.map. A task whose worker died is tried again elsewhere; an exception of the function is raised."""
+        import ray
+
+        options = {"num_cpus": 1, "memory": memory or None, "max_retries": _SYSTEM_RETRIES, "retry_exceptions": False}
+        remote = ray.remote(**options)(_call)
+        waiting: dict[Any, int] = {}
+        following = 0
+        try:
+            while waiting or following < len(items):
+                while following < len(items) and len(waiting) < self.workers * _IN_FLIGHT_PER_WORKER:
+                    waiting[remote.remote(function, items[following])] = following
+                    following += 1
+                done, _ = ray.wait(list(waiting), num_returns=1)
+                for reference in done:
+                    index = waiting.pop(reference)
+                    try:
+                        yield index, ray.get(reference)
+                    except ray.exceptions.RayTaskError as error:
+                        raise error.as_instanceof_cause() from None
+        finally:
+            for reference in waiting:
+                with contextlib.suppress(Exception):
+                    ray.cancel(reference, force=False)
+
+
+@contextlib.contextmanager
+def start_engine(kind: str, workers: int | None, address: str | None) -> Iterator[Engine]:
+    """An engine for the length of the block: `serial`, or `ray` on this machine or at an address."""
+    if kind == "serial":
+        yield SerialEngine()
+        return
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import ray
+
+        logging.getLogger("ray").setLevel(logging.ERROR)
+
+        local = (
+            {}
+            if address
+            else {
+                "num_cpus": workers or os.cpu_count() or 1,
+                "object_store_memory": _OBJECT_STORE_BYTES,
+                "include_dashboard": False,
+            }
+        )
+        # "local" never joins a cluster that happens to run on this machine
+        ray.init(
+            address=address or "local", log_to_driver=False, logging_level="error", configure_logging=False, **local
+        )
+    try:
+        total = int(ray.cluster_resources().get("CPU", 1))
+        yield RayEngine(min(workers or total, total))
+    finally:
+        ray.shutdown()

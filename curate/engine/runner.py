@@ -1,0 +1,88 @@
+"""Runs the tasks of a stage: skips what is committed, executes the rest, commits. Knows tasks and engines; knows no step."""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from curate.engine.executors import Engine
+from curate.engine.fingerprint import canonical
+from curate.engine.task import Committed, Task, Timing, committed, execute
+
+
+class InvariantError(AssertionError):
+    """Records were lost or made: in and kept + dropped differ. The run stops."""
+
+
+class Watcher(Protocol):
+    """Told what happens, for people to see."""
+
+    def stage(self, name: str, tasks: int, done: int) -> None:
+        """A stage begins: so many tasks, so many of them committed before."""
+        ...
+
+    def finished(self, result: Committed, timing: Timing) -> None:
+        """A task was executed and committed."""
+        ...
+
+    def note(self, text: str) -> None:
+        """Something worth knowing of the stage that comes next."""
+        ...
+
+
+@dataclass
+class Runner:
+    """Executes stages into a work folder."""
+
+    work: Path
+    timings: Path
+    engine: Callable[[], Engine]
+    watcher: Watcher
+    executed: Counter[str] = field(default_factory=Counter)
+    """Tasks executed, by stage: what was committed before is not among them."""
+
+    def stage(self, name: str, tasks: Sequence[Task], memory: int = 0) -> list[Committed]:
+        """The results of tasks, in their order. A failure of one stops the stage; what was committed stays."""
+        results = [committed(self.work, task) for task in tasks]
+        missing = [index for index, result in enumerate(results) if result is None]
+        self.watcher.stage(name, len(tasks), len(tasks) - len(missing))
+        if missing:
+            compile_kernels([tasks[index] for index in missing])
+            run_one = functools.partial(execute, self.work)
+            self.timings.mkdir(parents=True, exist_ok=True)
+            with open(self.timings / f"{name}.jsonl", "a", encoding="utf-8") as log:
+                for position, (result, timing) in self.engine().map(run_one, [tasks[i] for i in missing], memory):
+                    results[missing[position]] = result
+                    self.executed[name] += 1
+                    log.write(json.dumps(asdict(timing)) + "\n")
+                    log.flush()
+                    self.watcher.finished(result, timing)
+        return [result for result in results if result is not None]
+
+
+def compile_kernels(tasks: Sequence[Task]) -> None:
+    """Let the modules of task functions compile here, once, what every worker would compile at its first task.
+
+    A module that has kernels says so by a function `compile_kernels(params)`, which uses them on a sample.
+    """
+    distinct = {(task.function.partition(":")[0], canonical(dict(task.params))): task.params for task in tasks}
+    for (name, _), params in distinct.items():
+        module = importlib.import_module(name)
+        if hasattr(module, "compile_kernels"):
+            module.compile_kernels(params)
+
+
+def check_balance(stage: str, **sides: int) -> None:
+    """Raise InvariantError unless `into` equals the sum of the other sides."""
+    into = sides.pop("into")
+    if into != sum(sides.values()):
+        parts = " + ".join(f"{value} {name}" for name, value in sides.items())
+        raise InvariantError(
+            f"{stage}: {into} went in, but {parts} came out; please report this with the run directory"
+        )

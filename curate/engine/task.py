@@ -1,0 +1,156 @@
+"""A task: a pure function from immutable files to immutable files, and its commit.
+
+A task's results lie in `.work/STAGE.FINGERPRINT/`, named after the task's inputs. They are written under a unique
+temporary name, synced and renamed; the manifest comes last and is the commit. Two workers may race: they write the same
+bytes. Knows nothing of what a task computes, nor of who runs it.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import resource
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from curate.engine.fingerprint import code_fingerprint, fingerprint
+from curate.storage import digest_file, sync_folder, write_atomically
+
+Counts = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class File:
+    """An immutable file: what it is called, where it lies, and what names its content (a hash, or an input's stamp)."""
+
+    name: str
+    path: str
+    digest: str
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Task:
+    """One call of `function` (`module:name`) with JSON `params` on `inputs`. `label` is for people and names nothing."""
+
+    stage: str
+    function: str
+    params: Mapping[str, Any]
+    inputs: tuple[File, ...] = ()
+    label: str = ""
+
+    @property
+    def folder(self) -> str:
+        """The stage's folder in `.work`: code, libraries and settings decide it."""
+        return f"{self.stage}.{fingerprint(code_fingerprint(self.function.split(':')[0]), dict(self.params))}"
+
+    @property
+    def key(self) -> str:
+        """The task's name in its folder: its inputs decide it."""
+        return fingerprint([(file.name, file.digest) for file in self.inputs])
+
+
+@dataclass(frozen=True)
+class Committed:
+    """What a task left: files by name, and counts."""
+
+    task: Task
+    files: Mapping[str, File]
+    counts: Counts
+
+    @property
+    def stem(self) -> str:
+        """The manifest's path below `.work`, without `.json`; with `.NAME`, that of the file NAME."""
+        return f"{self.task.folder}/{self.task.key}"
+
+    def file(self, name: str, called: str | None = None) -> File:
+        """The committed file, for use as an input called `called`."""
+        file = self.files[name]
+        return File(called or name, file.path, file.digest, file.bytes)
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long a task took, in seconds, and its peak memory in bytes. Kept beside results, never in them."""
+
+    stage: str
+    label: str
+    seconds: float
+    cpu: float
+    peak: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """Where a task writes: each name once."""
+
+    folder: Path
+    names: list[str] = field(default_factory=list)
+
+    def path(self, name: str) -> str:
+        """A path to write the file of this name to."""
+        if name in self.names:
+            raise ValueError(f"a task wrote {name!r} twice")
+        self.names.append(name)
+        return str(self.folder / name)
+
+
+TaskFunction = Callable[[Mapping[str, Any], Sequence[File], Output], Counts]
+
+
+def committed(work: Path, task: Task) -> Committed | None:
+    """What the task left if it was committed whole, else None."""
+    folder = work / task.folder
+    try:
+        manifest = json.loads((folder / f"{task.key}.json").read_bytes())
+        files = {}
+        for name, entry in manifest["files"].items():
+            path = folder / f"{task.key}.{name}"
+            if os.stat(path).st_size != entry["bytes"]:
+                return None
+            files[name] = File(name, str(path), entry["sha256"], entry["bytes"])
+        return Committed(task, files, manifest["counts"])
+    except (FileNotFoundError, KeyError, json.JSONDecodeError):
+        return None
+
+
+def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
+    """Run a task and commit what it wrote; a failure leaves nothing that looks whole."""
+    started, cpu = time.perf_counter(), time.process_time()
+    module, _, name = task.function.partition(":")
+    function: TaskFunction = getattr(importlib.import_module(module), name)
+    folder = work / task.folder
+    temporary = folder / f".{task.key}.{uuid.uuid4().hex}.tmp"
+    temporary.mkdir(parents=True)
+    try:
+        output = Output(temporary)
+        counts = function(task.params, task.inputs, output)
+        entries = {}
+        for name in output.names:
+            written = temporary / name
+            entries[name] = {"bytes": written.stat().st_size, "sha256": digest_file(written)}
+            with open(written, "rb") as file:
+                os.fsync(file.fileno())
+            os.replace(written, folder / f"{task.key}.{name}")
+        sync_folder(folder)
+        manifest = {
+            "stage": task.stage,
+            "function": task.function,
+            "params": dict(task.params),
+            "inputs": [asdict(file) for file in task.inputs],
+            "files": entries,
+            "counts": counts,
+        }
+        write_atomically(folder / f"{task.key}.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    result = committed(work, task)
+    assert result is not None, "a task's own commit was not found"
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return result, Timing(task.stage, task.label, time.perf_counter() - started, time.process_time() - cpu, peak)

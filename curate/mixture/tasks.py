@@ -1,0 +1,52 @@
+"""What a mixture must know of a part: its documents' groups, and how many tokens each group has in each bin of keys.
+
+Knows the token store and ledger columns; knows no weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from curate.batches import BatchWriter, read_batches
+from curate.engine.task import Counts, File, Output
+from curate.mixture.available_tokens import summed
+from curate.mixture.copies import key_bins
+from curate.mixture.groups import DOMAIN, domains, group_names
+from curate.shards.order import in_validation, keys
+
+GROUPS = pa.schema([("group", pa.string())])
+"""The mixture's group of each row of the token store."""
+STOCK = pa.schema([("group", pa.string()), ("bin", pa.int32()), ("tokens", pa.int64()), ("documents", pa.int64())])
+"""Tokens (end-of-text included) and documents of the training split, by group and bin of keys."""
+
+
+def group_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs `verdicts` and `column`, aligned; params `by`. Writes `groups`, a row per kept document."""
+    verdicts, column = (read_batches(file.path) for file in inputs)
+    name = "url" if params["by"] == DOMAIN else params["by"]
+    with BatchWriter(output.path("groups"), GROUPS) as writer:
+        for verdict, batch in zip(verdicts, column, strict=True):
+            values = batch.column(name).filter(verdict.column("kept"))
+            writer.write({"group": domains(values) if params["by"] == DOMAIN else group_names(values)})
+    return {"documents": writer.rows}
+
+
+def count_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs: `tokens`, the part's token store, and `groups` where they are not the sources. Writes `stock`."""
+    groups = read_batches(inputs[1].path) if len(inputs) > 1 else None
+    counted = [STOCK.empty_table()]
+    for batch in read_batches(inputs[0].path):
+        names = next(groups).column("group") if groups else batch.column("source")
+        train = pa.array(~in_validation(batch.column("group"), params["seed"], params["validation"]))
+        bins = key_bins(keys(batch.column("id"), params["seed"])).astype(np.int32)
+        lengths = np.diff(batch.column("tokens").offsets.to_numpy()).astype(np.int64)
+        columns = [names, pa.array(bins), pa.array(lengths), pa.array(np.ones(len(bins), np.int64))]
+        counted.append(pa.Table.from_arrays(columns, schema=STOCK).filter(train))
+        counted = [summed(pa.concat_tables(counted))]
+    with BatchWriter(output.path("stock"), STOCK) as writer:
+        writer.write({name: counted[0].column(name).combine_chunks() for name in STOCK.names})
+    return {"documents": int(counted[0].column("documents").to_numpy().sum())}

@@ -1,0 +1,54 @@
+"""shards/manifest.json: what a trainer must know of the shards, without opening one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from curate.config.models import Pipeline
+from curate.engine.fingerprint import fingerprint
+from curate.flow import Flow
+from curate.tokens import load
+
+FORMAT = "curate-shards/1"
+
+
+def mixture_statement(pipeline: Pipeline, flow: Flow) -> dict[str, Any] | None:
+    """What the mixture asked for and got; null where every document is in once."""
+    if flow.mixture is None or pipeline.mixture is None:
+        return None
+    return {"by": pipeline.mixture.by} | flow.mixture.statement()
+
+
+def shard_manifest(pipeline: Pipeline, flow: Flow) -> dict[str, Any]:
+    """Rows, tokens and SHA-256 per shard; the tokenizer; a fingerprint of the content. `shard` in the ledger counts in
+    this list's order."""
+    tokenizer = load(pipeline.tokens.tokenizer)
+    shards = [
+        {
+            "file": f"{split}-{number:05d}.arrow",
+            "split": split,
+            "rows": result.counts["documents"],
+            "tokens": result.counts["tokens"],
+            "bytes": result.files["shard"].bytes,
+            "sha256": result.files["shard"].digest,
+        }
+        for split, results in flow.shards.items()
+        for number, result in enumerate(results)
+    ]
+    return {
+        "format": FORMAT,
+        "name": pipeline.name,
+        "seed": pipeline.seed,
+        "tokenizer": {
+            "name": tokenizer.name,
+            "vocabulary_size": tokenizer.vocabulary_size,
+            "vocabulary_sha256": tokenizer.vocabulary_hash,
+            "end_of_text": tokenizer.end_of_text,
+            "dtype": str(tokenizer.arrow_type),
+        },
+        "documents": sum(shard["rows"] for shard in shards),
+        "tokens": sum(shard["tokens"] for shard in shards),
+        "mixture": mixture_statement(pipeline, flow),
+        "shards": shards,
+        "fingerprint": fingerprint(tokenizer.vocabulary_hash, shards),
+    }

@@ -1,0 +1,147 @@
+"""The numbers of a run, from the counts its tasks committed: the funnel by source and step, rules, tokens, damage.
+
+Knows counts; opens no rows.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from curate.config.models import Pipeline
+from curate.engine.task import Committed
+from curate.flow import Flow, Part, is_output
+
+Stats = dict[str, Any]
+
+
+def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed | None) -> Stats:
+    """Every number of a run that a person is shown. `counted` holds what was counted of the ledger, by source."""
+    sources: Stats = {}
+    for name, source in pipeline.sources.items():
+        parts = [part for part in flow.parts if part.source == name]
+        sources[name] = {
+            "role": source.role,
+            "files": len(parts),
+            "bytes": sum(part.read.counts["bytes"] for part in parts),
+            "records": sum(part.read.counts["records"] for part in parts),
+            "other_records": _total(part.read.counts["others"] for part in parts),
+            "documents": sum(part.read.counts["documents"] for part in parts),
+            "chars": sum(part.read.counts["chars"] for part in parts),
+            "funnel": funnel(pipeline, parts),
+            "edited_chars": _total(part.evaluated.counts["edited_chars"] for part in parts if part.evaluated),
+            "datatrove": _block_statistics(parts),
+            "quality": _quality_statistics(flow, name, parts),
+            "kept": sum(
+                part.decided[-1].counts["kept"] for part in parts if part.decided and is_output(pipeline, part)
+            ),
+            "tokens": sum(part.tokens.counts["tokens"] for part in parts if part.tokens is not None),
+        }
+    shards = {
+        split: {
+            "shards": len(results),
+            "documents": sum(result.counts["documents"] for result in results),
+            "tokens": sum(result.counts["tokens"] for result in results),
+        }
+        for split, results in flow.shards.items()
+    }
+    mixture = flow.mixture.statement() if flow.mixture else None
+    audit = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
+    return {
+        "name": pipeline.name,
+        "sources": sources,
+        "shards": shards,
+        "mixture": mixture,
+        "contamination": _contamination_statistics(flow.contamination),
+        "audit": audit,
+    }
+
+
+def _contamination_statistics(reported: Committed | None) -> Stats | None:
+    """Per evaluation set its items, those too short to look for, those found, and the documents that hold them."""
+    if reported is None:
+        return None
+    report = json.loads(Path(reported.files["report"].path).read_bytes())
+    sets = {
+        name: {key: counts[key] for key in ("items", "too_short", "found", "documents")}
+        for name, counts in report["sets"].items()
+    }
+    return {"ngram": report["ngram"], "mode": report["mode"], "sets": sets}
+
+
+def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> Stats:
+    """Documents per twentieth of the quality score, and what the model says of itself but for its curves."""
+    scored = [part.scored.counts["scores"] for part in parts if part.scored is not None]
+    if not scored:
+        return {}
+    classified = flow.quality[source]
+    card = {key: value for key, value in classified.card.items() if key != "held_out"}
+    held_out = {key: value for key, value in classified.card.get("held_out", {}).items() if key != "points"}
+    return {
+        "scores": [sum(counts) for counts in zip(*scored, strict=True)],
+        "least_score": classified.least_score,
+        "model": card | {"held_out": held_out},
+    }
+
+
+def funnel(pipeline: Pipeline, parts: list[Part]) -> list[Stats]:
+    """Per step in order: documents in, dropped, kept, and by rule how many failed it and how many failed nothing else."""
+    if not parts:
+        return []
+    dropped: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    alone: Counter[str] = Counter()
+    for part in parts:
+        for counts in (part.read.counts, *(result.counts for result in part.decided)):
+            dropped.update(counts.get("dropped", {}))
+            failed.update(counts.get("failed", {}))
+            alone.update(counts.get("alone", {}))
+    for rule in list(failed):
+        if rule.split("/")[0] in ("read", "url", "extract"):
+            alone[rule] = failed[rule]  # a record that fails here gets no further
+    entering = sum(part.read.counts["records"] for part in parts)
+    rows = []
+    source = pipeline.sources[parts[0].source]
+    steps = ["read", *(name for name, _ in source.named_steps())]
+    if source.role == "training":
+        steps += [next(iter(type(step).model_fields)) for step in pipeline.combine]
+    if dropped["removed"]:
+        early = [step for step in steps if step in ("read", "url", "extract")]
+        steps = [*early, "removed", *(step for step in steps if step not in early)]
+    for step in _in_order_of_work(steps):
+        rules = {
+            rule: {"failed": count, "alone": alone[rule]}
+            for rule, count in failed.items()
+            if rule.split("/")[0] == step
+        }
+        rows.append(
+            {"step": step, "in": entering, "dropped": dropped[step], "kept": entering - dropped[step], "rules": rules}
+        )
+        entering -= dropped[step]
+    return rows
+
+
+def _in_order_of_work(steps: list[str]) -> list[str]:
+    """Rules on addresses are applied before extraction, wherever they are written."""
+    if "url" in steps and "extract" in steps:
+        steps = [step for step in steps if step != "url"]
+        steps.insert(steps.index("extract"), "url")
+    return steps
+
+
+def _total(counters: Any) -> dict[str, Any]:
+    total: Counter[str] = Counter()
+    for counter in counters:
+        total.update(counter)
+    return dict(sorted(total.items()))
+
+
+def _block_statistics(parts: list[Part]) -> dict[str, dict[str, float]]:
+    """What datatrove's blocks counted, by step."""
+    steps = {name for part in parts if part.evaluated for name in part.evaluated.counts["datatrove"]}
+    return {
+        name: _total(part.evaluated.counts["datatrove"].get(name, {}) for part in parts if part.evaluated)
+        for name in sorted(steps)
+    }

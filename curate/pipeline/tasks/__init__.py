@@ -1,0 +1,1 @@
+"""Tasks of the pipeline itself: reading, evaluating, the ledger, documents."""

@@ -1,0 +1,128 @@
+"""The ledger of a part: every row, kept or dropped, with all that every step said of it, as Parquet.
+
+Joins the aligned files of the part by position. Knows columns' names and types; judges nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curate.batches import read_batches
+from curate.engine.task import Counts, File, Output
+from curate.records import EDITS, ORIGIN, ledger_schema
+
+ROW_GROUP = 1 << 16
+"""Rows of a row group: fixed, so that files never follow the batches they came in."""
+
+
+def write_ledger(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs: `records`; `verdicts`, the last decision on each document; `columns...`, aligned files of ledger columns;
+    `places...`, one per shard, in the order of params `shards`. Params `metrics`: [name, Arrow type] of metric columns.
+
+    Writes `ledger` (Parquet, the ledger's schema).
+    """
+    schema = ledger_schema(params["metrics"])
+    files = {file.name: file.path for file in inputs}
+    columns = [read_batches(file.path) for file in inputs if file.name.startswith("columns")]
+    places = _Places(params, [file.path for file in inputs if file.name.startswith("places")])
+    verdicts = read_batches(files["verdicts"])
+    kept = rows = 0
+    pending: list[pa.Table] = []
+    with pq.ParquetWriter(output.path("ledger"), schema, compression="zstd") as writer:
+        for records in read_batches(files["records"]):
+            verdict = next(verdicts)
+            wide = _wide(verdict, [next(column) for column in columns], places)
+            table = _join(records, wide, schema)
+            kept += pc.sum(table.column("kept")).as_py() or 0
+            rows += table.num_rows
+            pending = _write_groups(writer, [*pending, table])
+        if pending and sum(map(len, pending)):
+            writer.write_table(pa.concat_tables(pending).combine_chunks(), row_group_size=ROW_GROUP)
+    return {"records": rows, "kept": kept}
+
+
+def _write_groups(writer: pq.ParquetWriter, tables: list[pa.Table]) -> list[pa.Table]:
+    """Write full row groups; return the rest."""
+    if sum(map(len, tables)) < ROW_GROUP:
+        return tables
+    table = pa.concat_tables(tables)
+    full = len(table) // ROW_GROUP * ROW_GROUP
+    writer.write_table(table.slice(0, full).combine_chunks(), row_group_size=ROW_GROUP)
+    return [table.slice(full)]
+
+
+def _wide(verdict: pa.RecordBatch, parts: Sequence[pa.RecordBatch], places: _Places) -> dict[str, pa.Array]:
+    """Every column known of a batch of documents."""
+    wide: dict[str, pa.Array] = {name: verdict.column(name) for name in verdict.schema.names}
+    for part in parts:
+        for name in part.schema.names:
+            wide[name] = (
+                _concat_lists(wide[name], part.column(name)) if name == "edits" and name in wide else part.column(name)
+            )
+    if "tokens" in wide:
+        wide["shard"], wide["shard_row"] = places.of(pc.is_valid(wide["tokens"]))
+    return wide
+
+
+def _concat_lists(left: pa.Array, right: pa.Array) -> pa.Array:
+    """Each row's two lists as one."""
+    joined = [a + b for a, b in zip(left.to_pylist(), right.to_pylist(), strict=True)]
+    return pa.array(joined, EDITS)
+
+
+def _join(records: pa.RecordBatch, wide: Mapping[str, pa.Array], schema: pa.Schema) -> pa.Table:
+    """Records with the columns of those among them that are documents; the others get nulls and are not kept."""
+    is_document = pc.is_null(records.column("dropped_at"))
+    mask = is_document.to_numpy(zero_copy_only=False)
+    where = pa.array(np.cumsum(mask) - 1, mask=~mask)
+    arrays = []
+    for column in schema:
+        if column.name in ORIGIN.names or column.name == "chars":
+            arrays.append(records.column(column.name))
+        elif column.name == "kept":
+            arrays.append(pc.fill_null(wide["kept"].take(where), False))
+        elif column.name in ("failed", "dropped_at"):
+            arrays.append(pc.coalesce(wide[column.name].take(where), records.column(column.name)))
+        elif column.name in wide:
+            arrays.append(wide[column.name].take(where).cast(column.type))
+        else:
+            arrays.append(pa.nulls(records.num_rows, column.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+class _Places:
+    """Hands out the shard and row of a part's kept documents, in the part's order; first occurrence."""
+
+    def __init__(self, params: Mapping[str, Any], paths: Sequence[str]) -> None:
+        self._next = 0
+        shards, rows, in_shard = [], [], []
+        for shard, path in zip(params.get("shards", ()), paths, strict=True):
+            for batch in read_batches(path):
+                part = batch.column("part").to_numpy()
+                low, high = np.searchsorted(part, [params["part"], params["part"] + 1])
+                rows.append(batch.column("row").to_numpy()[low:high])
+                in_shard.append(batch.column("shard_row").to_numpy()[low:high])
+                shards.append(np.full(high - low, shard, dtype=np.int32))
+        row = np.concatenate([np.empty(0, np.int64), *rows])
+        shard_row = np.concatenate([np.empty(0, np.int64), *in_shard])
+        shard_number = np.concatenate([np.empty(0, np.int32), *shards])
+        order = np.lexsort((shard_row, shard_number, row))
+        self._rows, first = np.unique(row[order], return_index=True)
+        self._shards, self._shard_rows = shard_number[order][first], shard_row[order][first]
+
+    def of(self, kept: pa.Array) -> tuple[pa.Array, pa.Array]:
+        """(shard, row) per document of the next batch; null where it is not in any shard."""
+        mask = kept.to_numpy(zero_copy_only=False)
+        row = np.where(mask, self._next + np.cumsum(mask) - 1, -1)
+        self._next += int(mask.sum())
+        at = np.searchsorted(self._rows, row)
+        found = mask & (at < len(self._rows))
+        found[found] = self._rows[at[found]] == row[found]
+        index = pa.array(at, mask=~found)
+        return pa.array(self._shards).take(index), pa.array(self._shard_rows).take(index)

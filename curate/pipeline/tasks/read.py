@@ -1,0 +1,104 @@
+"""Reading and extracting a part: one input file becomes the rows of the ledger and the documents that go on.
+
+Pages that a rule on addresses refuses are not extracted. Knows ingest, extraction and address rules; knows no filter.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate import ingest
+from curate.batches import BatchWriter
+from curate.engine.fingerprint import canonical
+from curate.engine.task import Counts, File, Output
+from curate.extract import extractor
+from curate.filters.url import UrlPack, load_url
+from curate.records import DOCUMENTS, ORIGIN, RECORDS
+from curate.storage import SourceFile
+
+
+def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Read one file. Writes `records` (RECORDS, every row) and `documents` (DOCUMENTS, those that go on), batch by batch."""
+    (file,) = inputs
+    source_file = SourceFile(file.path, file.name, file.bytes, file.digest)
+    columns = ingest.Columns(**params["columns"])
+    others: Counter[str] = Counter()
+    failures: Counter[str] = Counter()
+    dropped: Counter[str] = Counter()
+    counts = Counter(records=0, documents=0, chars=0)
+    with ExitStack() as stack:
+        records = stack.enter_context(BatchWriter(output.path("records"), RECORDS))
+        documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
+        for pages in ingest.read(source_file, params["source"], params["format"], columns, others):
+            failed, dropped_at, texts = _judge(pages, params)
+            going = pc.is_valid(texts)
+            chars = pc.utf8_length(texts).cast(pa.int64())
+            records.write(
+                {name: pages.column(name) for name in ORIGIN.names}
+                | {"chars": chars, "failed": pa.array(failed, pa.list_(pa.string())), "dropped_at": dropped_at}
+            )
+            kept = pages.select(["id", "url"]).filter(going)
+            documents.write({"id": kept.column("id"), "url": kept.column("url"), "text": texts.filter(going)})
+            counts["records"] += pages.num_rows
+            counts["documents"] += kept.num_rows
+            counts["chars"] += pc.sum(chars).as_py() or 0
+            failures.update(name for names in failed for name in names)
+            dropped.update(name for name in dropped_at.to_pylist() if name is not None)
+    return {
+        **counts,
+        "bytes": file.bytes,
+        "others": dict(sorted(others.items())),
+        "failed": dict(sorted(failures.items())),
+        "dropped": dict(sorted(dropped.items())),
+    }
+
+
+def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[str]], pa.Array, pa.Array]:
+    """Per row: the rules failed so far, the step that dropped it (null: none), and its text (null: dropped)."""
+    failed: list[list[str]] = [
+        [] if reason is None else [f"read/{reason}"] for reason in pages.column("reason").to_pylist()
+    ]
+    dropped_at: list[str | None] = ["read" if names else None for names in failed]
+    texts = pages.column("text")
+    if "url" in params:
+        for rule, mask in _refused(params["url"], pages.column("url")):
+            for position in np.flatnonzero(mask).tolist():
+                if not failed[position] or failed[position][0].startswith("url/"):
+                    failed[position].append(f"url/{rule}")
+                    dropped_at[position] = "url"
+    going = pa.array([not names for names in failed], pa.bool_())
+    texts = pc.if_else(going, texts, pa.scalar(None, pa.large_string()))
+    extract = params.get("extract")
+    if extract is not None:
+        markup = pc.and_(going, pc.is_valid(pages.column("body")))
+        positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
+        extracted = extractor(extract["engine"]).extract(pages.select(["body", "content_type"]).filter(markup))
+        for position, reason in zip(positions.tolist(), extracted.column("reason").to_pylist(), strict=True):
+            if reason is not None:
+                failed[position].append(f"extract/{reason}")
+                dropped_at[position] = "extract"
+        where = np.full(pages.num_rows, -1, dtype=np.int64)
+        where[positions] = np.arange(len(positions))
+        texts = pc.coalesce(texts, extracted.column("text").take(pa.array(where, mask=where < 0)))
+    return failed, pa.array(dropped_at, pa.string()), texts
+
+
+def _refused(url: Mapping[str, Any], urls: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+    """(rule, which addresses fail it) of every rule of the packs. Raises PackError where a pack does not have a list."""
+    for pack in _url_packs(tuple(url["packs"]), tuple(sorted(url["lists"].items())), canonical(url["content"])):
+        yield from pack.failures(urls).items()
+
+
+@functools.lru_cache(maxsize=4)
+def _url_packs(names: tuple[str, ...], lists: tuple[tuple[str, str], ...], content: str) -> tuple[UrlPack, ...]:
+    """The packs, loaded once for all parts that a process reads."""
+    return tuple(load_url(name, lists=dict(lists)) for name in names)

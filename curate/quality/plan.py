@@ -1,0 +1,150 @@
+"""Quality as tasks: sample, train, score, and a threshold where a share is to be kept. Executes nothing itself.
+
+A source's classifier is trained on its own documents, as the steps before leave their text, against those of the
+sources named as positives. Every document is scored, whatever earlier rules say of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from math import sqrt
+
+from curate.config import ConfigError
+from curate.config.models import Pipeline
+from curate.config.steps import Quality
+from curate.engine.runner import Runner, check_balance
+from curate.engine.task import Committed, File, Task
+from curate.flow import Classified, Flow, Part
+from curate.pipeline.steps import verdict_steps
+from curate.quality.model import read_card
+from curate.storage import digest_file
+
+_SPARE = 6.0  # standard deviations: a sample is too small by chance once in a thousand million runs
+_DRAWS = 1 << 64
+
+
+def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """The flow with quality scores, for the sources that have the step. Raises ConfigError where none can be had."""
+    settings = {name: source.setting(Quality) for name, source in pipeline.sources.items()}
+    parts = {name: [part for part in flow.parts if part.source == name] for name in pipeline.sources}
+    scoring = {name: setting for name, setting in settings.items() if setting is not None and parts[name]}
+    if not scoring:
+        return flow
+    models = _models(pipeline, scoring, parts, runner)
+    tasks = [
+        Task(
+            f"score-{part.source}",
+            "curate.quality.tasks.score:score_part",
+            {"seed": pipeline.seed, "label": scoring[part.source].label},
+            (replace(part.documents, name="documents"), models[part.source]),
+            part.name,
+        )
+        for name in scoring
+        for part in parts[name]
+    ]
+    results = {result.task.label: result for result in runner.stage("score", tasks)}
+    scored = []
+    for part in flow.parts:
+        if part.source in scoring:
+            result = results[part.name]
+            check_balance(f"score {part.name}", into=part.read.counts["documents"], scored=result.counts["documents"])
+            part = part.after(result, columns=(*part.columns, result.file("columns")), scored=result)
+        scored.append(part)
+    least = _least_scores(scoring, scored, runner)
+    classified = {name: Classified(model, read_card(model.path), least.get(name)) for name, model in models.items()}
+    return replace(flow, parts=tuple(scored), quality=classified)
+
+
+def _models(
+    pipeline: Pipeline, scoring: dict[str, Quality], parts: dict[str, list[Part]], runner: Runner
+) -> dict[str, File]:
+    """The model of each source: the file named, or one trained here."""
+    models = {}
+    training = {}
+    for name, setting in scoring.items():
+        if setting.model is None:
+            training[name] = setting
+        else:
+            models[name] = File("model", setting.model, digest_file(setting.model), os.path.getsize(setting.model))
+    if not training:
+        return models
+    samples = [
+        (name, side, task)
+        for name, setting in training.items()
+        for side, sources in (("positive", setting.positives), ("negative", (name,)))
+        for task in _sampling(pipeline, name, side, [part for source in sources for part in parts[source]], setting)
+    ]
+    sampled = runner.stage("sample", [task for _, _, task in samples])
+    chosen: Counter[tuple[str, str]] = Counter()
+    for (name, side, _), result in zip(samples, sampled, strict=True):
+        chosen[name, side] += result.counts["documents"]
+    for (name, side), documents in chosen.items():
+        if not documents:
+            raise ConfigError(f"sources.{name}.steps: quality has no {side} documents to learn from")
+    trained = [
+        Task(
+            f"quality-{name}",
+            "curate.quality.tasks.train:train_model",
+            {"classifier": setting.classifier, "sample": setting.sample, "seed": pipeline.seed},
+            tuple(
+                result.file("sample", f"{side}-{number}")
+                for number, ((owner, side, _), result) in enumerate(zip(samples, sampled, strict=True))
+                if owner == name
+            ),
+            name,
+        )
+        for name, setting in training.items()
+    ]
+    for name, result in zip(training, runner.stage("quality", trained), strict=True):
+        models[name] = result.file("model")
+    return models
+
+
+def _sampling(pipeline: Pipeline, owner: str, side: str, parts: Sequence[Part], setting: Quality) -> list[Task]:
+    """Tasks that leave a few more documents than the sample wants, each with the same chance."""
+    documents = sum(part.read.counts["documents"] for part in parts)
+    share = min(1.0, (setting.sample + _SPARE * sqrt(setting.sample)) / max(documents, 1))
+    limit = str(min(_DRAWS - 1, int(share * _DRAWS)))
+    tasks = []
+    for part in parts:
+        rules = verdict_steps(pipeline, part.source) if side == "positive" else []
+        steps = [step for step in rules if step["kind"] != "quality"]
+        columns = part.columns if steps else ()
+        tasks.append(
+            Task(
+                f"sample-{owner}-{side}",
+                "curate.quality.tasks.sample:sample_part",
+                {"limit": limit, "seed": pipeline.seed, "steps": steps},
+                (
+                    replace(part.documents, name="documents"),
+                    *(replace(file, name=f"columns-{i}") for i, file in enumerate(columns)),
+                ),
+                part.name,
+            )
+        )
+    return tasks
+
+
+def _least_scores(scoring: dict[str, Quality], parts: Sequence[Part], runner: Runner) -> dict[str, float]:
+    """The least score kept, by source, where a share is to be kept."""
+    shares = {name: setting.keep_share for name, setting in scoring.items() if setting.keep_share is not None}
+    tasks = [
+        Task(
+            f"threshold-{name}",
+            "curate.quality.tasks.score:find_threshold",
+            {"share": share},
+            tuple(_scores(part.scored, number) for number, part in enumerate(parts) if part.source == name),
+            name,
+        )
+        for name, share in shares.items()
+    ]
+    results = runner.stage("threshold", tasks) if tasks else []
+    return {name: result.counts["threshold"] for name, result in zip(shares, results, strict=True)}
+
+
+def _scores(scored: Committed | None, number: int) -> File:
+    assert scored is not None, "a part whose source has a quality step was scored"
+    return scored.file("columns", f"columns-{number}")

@@ -1,0 +1,175 @@
+"""The external shuffle: sort groups of token-store parts by key, then merge the buckets of all groups into shards.
+
+A mixture decides how often a document appears; without one it appears once. Knows the token store and the global order;
+knows no text. Memory is bounded by a group of parts and by a shard, however often documents repeat.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate.batches import BatchWriter, read_batches, read_schema
+from curate.chance import Words
+from curate.engine.task import Counts, File, Output
+from curate.mixture.copies import copies
+from curate.records import ID, PLACES
+from curate.shards.order import SPLITS, bucket_bits, buckets, in_validation, keys, sort_order
+from curate.shards.store import write_shard
+
+INDEX = pa.schema([("split", pa.int8()), ("bucket", pa.int64()), ("documents", pa.int64()), ("tokens", pa.int64())])
+"""What a sorted group holds: batch i of `sorted` is row i, one split's bucket."""
+
+
+def _sorted_schema(tokens: pa.DataType) -> pa.Schema:
+    return pa.schema(
+        [
+            ("key", pa.uint64()),
+            ("id", ID),
+            ("source", pa.string()),
+            ("part", pa.int32()),
+            ("row", pa.int64()),
+            ("tokens", pa.list_(tokens)),
+        ]
+    )
+
+
+def sort_group(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs: for each number of params `parts` its token store `tokens-N`, and `groups-N` where the mixture is not by
+    source. Params `mixture`: [whole epochs, bins of the next one] by group, or null for every document once.
+
+    Writes `sorted`, a batch per bucket, and its `index`.
+    """
+    table = _store_rows(params["parts"], inputs)
+    token_type = table.schema.field("tokens").type.value_type
+    ids, groups = table.column("id").combine_chunks(), table.column("group").combine_chunks()
+    seed, tokens_per_shard = params["seed"], params["tokens_per_shard"]
+    validation = in_validation(groups, seed, params["validation"])
+    order = keys(ids, seed)
+    lengths = _lengths(table)
+    written: dict[str, list[int]] = {name: [] for name in INDEX.names}
+    documents = {}
+    schema = _sorted_schema(token_type)
+    with BatchWriter(output.path("sorted"), schema, compressed=False) as writer:
+        for number, split in enumerate(SPLITS):
+            rows = np.flatnonzero(validation == (split == "validation"))
+            places = order[rows]
+            if split == "train" and params["mixture"] is not None:
+                rows, places = _mixed(params["mixture"], table, ids, order, rows, seed)
+            sequence = sort_order(places, ids.take(pa.array(rows)))
+            rows, places = rows[sequence], places[sequence]
+            in_bucket = buckets(places, bucket_bits(params["tokens"][split], tokens_per_shard))
+            cuts = [0, *(np.flatnonzero(np.diff(in_bucket)) + 1).tolist(), len(rows)] if len(rows) else []
+            for low, high in itertools.pairwise(cuts):
+                taken = table.take(pa.array(rows[low:high])).combine_chunks()
+                columns = {
+                    name: taken.column(name).combine_chunks() for name in ("id", "source", "part", "row", "tokens")
+                }
+                writer.write({"key": pa.array(places[low:high]), **columns})
+                tokens = lengths[rows[low:high]].sum()
+                for name, value in zip(INDEX.names, (number, in_bucket[low], high - low, tokens), strict=True):
+                    written[name].append(int(value))
+            documents[split] = len(rows)
+    with BatchWriter(output.path("index"), INDEX) as index:
+        index.write({name: pa.array(values, INDEX.field(name).type) for name, values in written.items()})
+    return documents
+
+
+def _mixed(
+    mixture: Mapping[str, Sequence[int]],
+    table: pa.Table,
+    ids: pa.Array,
+    order: Words,
+    rows: npt.NDArray[np.intp],
+    seed: int,
+) -> tuple[npt.NDArray[np.intp], Words]:
+    """(row, key) of every copy that the mixture takes of these rows."""
+    names = table.column("mix").combine_chunks().take(pa.array(rows)).dictionary_encode()
+    plans = np.array([mixture.get(name, (0, 0)) for name in names.dictionary.to_pylist()], np.int64).reshape(-1, 2)
+    codes = names.indices.to_numpy()
+    chosen, places = copies(ids.take(pa.array(rows)), order[rows], seed, plans[codes, 0], plans[codes, 1])
+    return rows[chosen], places
+
+
+def _lengths(table: pa.Table) -> npt.NDArray[np.int64]:
+    """Tokens of each row."""
+    lengths: npt.NDArray[np.int64] = pc.list_value_length(table.column("tokens")).to_numpy().astype(np.int64)
+    return lengths
+
+
+def _store_rows(parts: Sequence[int], inputs: Sequence[File]) -> pa.Table:
+    """The rows of several token-store files with their part number, row, and group of the mixture (`mix`)."""
+    files = {file.name: file.path for file in inputs}
+    tables = []
+    for part in parts:
+        table = _table(files[f"tokens-{part}"])
+        mix = _table(files[f"groups-{part}"]).column("group") if f"groups-{part}" in files else table.column("source")
+        table = table.append_column("part", pa.array(np.full(table.num_rows, part, dtype=np.int32)))
+        table = table.append_column("row", pa.array(np.arange(table.num_rows)))
+        tables.append(table.append_column("mix", mix))
+    return pa.concat_tables(tables)
+
+
+def _table(path: str) -> pa.Table:
+    return pa.Table.from_batches(list(read_batches(path)), read_schema(path))
+
+
+def merge_shard(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs are `sorted` and `index` of every group, in turn. Writes `shard` and the `places` of its rows.
+
+    Takes the documents of one split whose first token lies in [first, last); writes nothing where there are none.
+    """
+    groups = list(zip(inputs[::2], inputs[1::2], strict=True))
+    schema = _sorted_schema(pa.from_numpy_dtype(params["dtype"]))
+    start, pieces = params["start"], []
+    for bucket in params["buckets"]:
+        table = pa.Table.from_batches(list(_bucket(groups, params["split"], bucket)), schema).combine_chunks()
+        if table.num_rows == 0:
+            continue
+        table = table.take(pa.array(sort_order(table.column("key").to_numpy(), table.column("id").combine_chunks())))
+        lengths = _lengths(table)
+        begins = start + np.cumsum(lengths) - lengths
+        start += int(lengths.sum())
+        pieces.append(table.filter(pa.array((begins >= params["first"]) & (begins < params["last"]))))
+    table = pa.concat_tables(pieces).combine_chunks()
+    if table.num_rows == 0:
+        return {"documents": 0, "tokens": 0}
+    (batch,) = table.select(["id", "source", "tokens"]).to_batches()
+    write_shard(output.path("shard"), batch)
+    order = np.lexsort((table.column("row").to_numpy(), table.column("part").to_numpy()))
+    with BatchWriter(output.path("places"), PLACES, compressed=False) as places:
+        places.write(
+            {
+                "part": table.column("part").combine_chunks().take(pa.array(order)),
+                "row": table.column("row").combine_chunks().take(pa.array(order)),
+                "shard_row": pa.array(order.astype(np.int64)),
+            }
+        )
+    tokens = len(table.column("tokens").combine_chunks().flatten())
+    return {"documents": table.num_rows, "tokens": tokens}
+
+
+def _bucket(groups: Sequence[tuple[File, File]], split: str, bucket: int) -> Iterator[pa.RecordBatch]:
+    for data, index in groups:
+        (listed,) = read_batches(index.path)
+        splits, numbers = listed.column("split").to_numpy(), listed.column("bucket").to_numpy()
+        for position in np.flatnonzero((splits == SPLITS.index(split)) & (numbers == bucket)):
+            with pa.memory_map(data.path) as file:
+                yield pa.ipc.open_file(file).get_batch(int(position))
+
+
+def bucket_tokens(indexes: Sequence[str], split: str, buckets: int) -> list[int]:
+    """Tokens in each bucket of a split, over the indexes of all groups."""
+    totals = np.zeros(buckets, dtype=np.int64)
+    for path in indexes:
+        for batch in read_batches(path):
+            mine = batch.column("split").to_numpy() == SPLITS.index(split)
+            np.add.at(totals, batch.column("bucket").to_numpy()[mine], batch.column("tokens").to_numpy()[mine])
+    tokens: list[int] = totals.tolist()
+    return tokens

@@ -1,0 +1,55 @@
+"""Tokenizing a part: kept documents become rows of the token store. Knows tokenizers; knows no rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curate import tokens
+from curate.batches import BatchWriter, read_batches
+from curate.engine.task import Counts, File, Output
+from curate.records import TOKEN_COUNTS, token_store
+from curate.tokens.tokenizer import append_to_rows
+
+
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile the encoder, once per machine."""
+    tokens.load(params["tokenizer"]).encode(pa.array(["Kernels are compiled here."], pa.large_string()))
+
+
+def tokenize_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs `documents` and `verdicts`, and `groups` where deduplication made them.
+
+    Writes `tokens` (the store's schema, kept documents only) and `counts` (TOKEN_COUNTS, a row per document).
+    """
+    files = {file.name: file.path for file in inputs}
+    tokenizer = tokens.load(params["tokenizer"])
+    schema = token_store(tokenizer.arrow_type)
+    documents = total = 0
+    with (
+        BatchWriter(output.path("tokens"), schema, compressed=False) as store,
+        BatchWriter(output.path("counts"), TOKEN_COUNTS) as counts,
+    ):
+        groups = read_batches(files["groups"]) if "groups" in files else None
+        for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
+            kept = verdict.column("kept")
+            group = batch.column("id") if groups is None else next(groups).column("group")
+            ids = batch.column("id").filter(kept)
+            rows = tokenizer.encode(batch.column("text").filter(kept))
+            lengths = pc.list_value_length(rows).cast(pa.int64())
+            position = pc.subtract(pc.cumulative_sum(kept.cast(pa.int64())), 1)
+            counts.write({"tokens": lengths.take(pc.if_else(kept, position, pa.scalar(None, pa.int64())))})
+            store.write(
+                {
+                    "id": ids,
+                    "source": pa.array([params["source"]] * len(ids), pa.string()),
+                    "group": group.filter(kept),
+                    "tokens": append_to_rows(rows, tokenizer.end_of_text),
+                }
+            )
+            documents += len(ids)
+            total += pc.sum(lengths).as_py() or 0
+    return {"documents": documents, "tokens": total}

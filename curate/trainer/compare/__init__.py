@@ -1,0 +1,1 @@
+"""Comparing data mixes by training on them."""

@@ -1,0 +1,63 @@
+"""What a validation file says: mixes, seeds, proxies and what they are measured by. Knows no PyTorch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from pydantic import Field, field_validator, model_validator
+
+from curate.config.values import Model, Name, Share, Strings
+from curate.trainer.evaluate.tasks import find_task
+from curate.trainer.train.settings import Natural, Training
+
+
+class Evaluation(Model):
+    """What every proxy is measured by. Paths are relative to the file."""
+
+    texts: Annotated[dict[Name, str], Field(min_length=1)] = Field(
+        description="one validation set for all mixes: per domain a JSON Lines file with the column `text`"
+    )
+    overlap: Share = Field(
+        0.2,
+        description="texts of which a mix holds more than this share of runs of 13 tokens are left out for all mixes",
+    )
+    limit: Natural | None = Field(None, description="most texts of a domain, and items of a task")
+    tasks: Strings = ()
+    shots: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    folder: str = Field("", description="folder of the tasks' files")
+    points: Natural = Field(5, description="measurements along each learning curve")
+
+    @field_validator("tasks")
+    @classmethod
+    def _known(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            find_task(name)
+        return names
+
+
+class Validation(Model):
+    """A validation file."""
+
+    name: str = "validation"
+    mixes: Annotated[dict[Name, str], Field(min_length=2)] = Field(description="name: run directory, shards or mix")
+    seeds: Natural = Field(5, description="proxies per mix; each begins elsewhere in the mix's order of sequences")
+    first_seed: int = 0
+    proxy: Training
+    evaluation: Evaluation
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    devices: Strings | None = Field(None, description="one proxy at a time on each; default: every GPU, or the CPU")
+    attempts: Natural = Field(
+        3, description="starts of a proxy before it counts as failed; each goes on where it stopped"
+    )
+    out: str = Field("", description="folder of proxies and verdict; default: validations/NAME")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_path(cls, value: Any) -> Any:
+        if (
+            isinstance(value, dict)
+            and isinstance(value.get("proxy"), dict)
+            and "path" in (value["proxy"].get("data") or {})
+        ):
+            raise ValueError("proxy.data.path: leave it out, the mixes are what is read")
+        return value

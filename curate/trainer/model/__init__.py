@@ -1,0 +1,1 @@
+"""The model, its presets, its loss, generation and export."""

@@ -1,0 +1,1 @@
+"""Training: data, optimiser, parallel work, checkpoints."""

@@ -1,0 +1,135 @@
+"""Checkpoints: a folder per step, complete or absent; the newest few are kept. Knows files and states; knows no training.
+
+OUT/step-00001000/  checkpoint.json (what it is)  model.pt (weights)  training.pt (optimizers)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
+
+from curate.storage import sync_folder
+from curate.trainer.model.architecture import Architecture
+from curate.trainer.model.model import GPT
+
+_PREFIX = "step-"
+_ABOUT = "checkpoint.json"
+
+
+class CheckpointError(ValueError):
+    """A folder that holds no checkpoint, or one of another model."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint on disk."""
+
+    path: Path
+    about: dict[str, Any]
+    """`step`, `tokens`, `seconds`, `settings`, `tokenizer`, `loader`."""
+
+    @property
+    def shape(self) -> Architecture:
+        """The model's shape."""
+        return Architecture.model_validate(self.about["settings"]["model"])
+
+    def weights(self) -> dict[str, Any]:
+        """The model's parameters by name, on the CPU."""
+        weights: dict[str, Any] = torch.load(self.path / "model.pt", map_location="cpu", weights_only=True)
+        return weights
+
+
+def save(
+    folder: Path,
+    about: dict[str, Any],
+    model: nn.Module,
+    optimizers: list[torch.optim.Optimizer],
+    keep: int,
+    main: bool,
+) -> None:
+    """Write a checkpoint and remove all but the newest `keep`. Every process calls it; `main` writes.
+
+    The whole state passes through the main process's memory.
+    """
+    options = StateDictOptions(full_state_dict=True, cpu_offload=True)
+    weights = get_model_state_dict(model, options=options)
+    states = get_optimizer_state_dict(model, optimizers, options=options)
+    if main:
+        _write(folder / f"{_PREFIX}{about['step']:08d}", about, {"model.pt": weights, "training.pt": states})
+        for old in found(folder)[:-keep]:
+            shutil.rmtree(old)
+
+
+def save_model(folder: Path, about: dict[str, Any], weights: dict[str, Tensor]) -> Path:
+    """Write a checkpoint of weights alone, which cannot be trained on from where it stopped."""
+    path = folder / f"{_PREFIX}{about['step']:08d}"
+    _write(path, about, {"model.pt": weights})
+    return path
+
+
+def _write(path: Path, about: dict[str, Any], states: dict[str, Any]) -> None:
+    for left in path.parent.glob(f".{_PREFIX}*.tmp"):  # of a process that was killed while it wrote
+        shutil.rmtree(left)
+    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    temporary.mkdir(parents=True)
+    try:
+        for name, state in states.items():
+            torch.save(state, temporary / name)
+        (temporary / _ABOUT).write_text(json.dumps(about, indent=1, sort_keys=True) + "\n")
+        for name in (*states, _ABOUT):
+            with open(temporary / name, "rb") as file:
+                os.fsync(file.fileno())
+        sync_folder(temporary)
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+        sync_folder(path.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def found(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, oldest first."""
+    return sorted(path for path in folder.glob(f"{_PREFIX}*") if (path / _ABOUT).exists())
+
+
+def open_checkpoint(path: str | Path) -> Checkpoint:
+    """A checkpoint, or the newest of a folder of them. Raises CheckpointError where there is none."""
+    path = Path(path)
+    if not (path / _ABOUT).exists():
+        there = found(path)
+        if not there:
+            raise CheckpointError(f"no checkpoint in {path}: give a folder that `curate train` wrote")
+        path = there[-1]
+    return Checkpoint(path, json.loads((path / _ABOUT).read_text()))
+
+
+def load_model(checkpoint: Checkpoint, device: torch.device) -> GPT:
+    """The model of a checkpoint, ready to be evaluated."""
+    with torch.device("meta"):
+        model = GPT(checkpoint.shape)
+    model.load_state_dict(checkpoint.weights(), assign=True)
+    return model.to(device).eval()
+
+
+def restore(checkpoint: Checkpoint, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
+    """Put the state of a checkpoint into a model and its optimizers, however they are spread over processes."""
+    options = StateDictOptions(full_state_dict=True)
+    set_model_state_dict(model, checkpoint.weights(), options=options)
+    states = torch.load(checkpoint.path / "training.pt", map_location="cpu", weights_only=True)
+    set_optimizer_state_dict(model, optimizers, optim_state_dict=states, options=options)

@@ -1,0 +1,92 @@
+"""Writes what training measures: one JSON object per line, and TensorBoard and W&B where installed and asked for."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from curate.storage import write_atomically
+from curate.trainer.train.settings import Training
+
+
+class Metrics:
+    """`metrics.jsonl` of a training run. Rows after `step` are those of an interrupted attempt and are removed."""
+
+    def __init__(self, folder: Path, settings: Training, step: int) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / "metrics.jsonl"
+        trim_metrics(folder, step)
+        self._board: Any = None
+        self._wandb: Any = None
+        if settings.tensorboard:
+            from torch.utils.tensorboard import SummaryWriter
+
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=step + 1)
+        if settings.wandb:
+            import wandb  # type: ignore[import-not-found,unused-ignore]
+
+            self._wandb = wandb.init(
+                project=settings.wandb,
+                name=settings.name,
+                id=_wandb_id(folder),
+                resume="allow",
+                config=settings.model_dump(),
+            )
+
+    def write(self, row: dict[str, Any]) -> None:
+        """One row; `step` is among its keys."""
+        with open(self._path, "ab") as file:
+            file.write(_line(row))
+        numbers = {key: value for key, value in row.items() if not isinstance(value, dict)}
+        for key, values in row.items():
+            if isinstance(values, dict):
+                numbers |= {f"{key}/{name}": value for name, value in values.items()}
+        if self._board is not None:
+            for key, value in numbers.items():
+                self._board.add_scalar(key, value, row["step"])
+        if self._wandb is not None:
+            self._wandb.log(numbers, step=row["step"])
+
+    def close(self) -> None:
+        """End every writer."""
+        if self._board is not None:
+            self._board.close()
+        if self._wandb is not None:
+            self._wandb.finish()
+
+
+def check_installed(settings: Training) -> None:
+    """Raises ValueError where a package that the settings ask for is missing: before training, not after."""
+    wanted = {"tensorboard": settings.tensorboard, "wandb": settings.wandb is not None}
+    for name, asked in wanted.items():
+        if asked and find_spec(name) is None:
+            raise ValueError(f"{name}: not installed: pip install {name}, or take it out of the training file")
+
+
+def _wandb_id(folder: Path) -> str:
+    """A run of W&B is one folder's: a resumed training goes on in it, another of the same name is another."""
+    path = folder / "wandb-id"
+    if not path.exists():
+        write_atomically(path, uuid.uuid4().hex.encode())
+    return path.read_text()
+
+
+def _line(row: dict[str, Any]) -> bytes:
+    return json.dumps(row, sort_keys=True).encode() + b"\n"
+
+
+def trim_metrics(folder: Path, step: int) -> None:
+    """Remove the rows after `step`: those of an interrupted attempt, which are written anew."""
+    rows = [row for row in read_metrics(folder) if row["step"] <= step]
+    write_atomically(folder / "metrics.jsonl", b"".join(map(_line, rows)))
+
+
+def read_metrics(folder: Path) -> list[dict[str, Any]]:
+    """The rows of a run's metrics; a last line that was cut off is left out."""
+    path = folder / "metrics.jsonl"
+    if not path.exists():
+        return []
+    return [json.loads(line) for line in path.read_bytes().splitlines(keepends=True) if line.endswith(b"\n")]

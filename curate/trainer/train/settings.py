@@ -1,0 +1,142 @@
+"""What a training file says: every key, its type, its default. Knows no PyTorch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from curate.config.values import Count, Model, Share
+from curate.trainer.model.architecture import Architecture
+from curate.trainer.model.presets import PRESETS
+
+Number = Annotated[float, Field(gt=0)]
+Natural = Annotated[Count, Field(ge=1)]
+
+
+class Data(Model):
+    """Which shards to read, and how they are cut."""
+
+    path: str = Field("", description="a run directory or its shards folder; `curate train --data` names it too")
+    sequence_length: Natural = 1024
+    document_masks: bool = Field(False, description="tokens see only their own document")
+    seed: int = Field(0, description="of the order of sequences")
+    start: Annotated[Count, Field(ge=0)] = Field(0, description="tokens of that order to pass over first")
+
+
+class Budget(Model):
+    """How long to train: exactly one of these."""
+
+    tokens: Natural | None = None
+    flops: Number | None = Field(None, description="6 N + 12 L W T per token; docs/trainer.md has the formula")
+    minutes: Number | None = Field(None, description="of training time; then a run cannot be repeated bit for bit")
+
+    @model_validator(mode="after")
+    def _one(self) -> Budget:
+        if sum(value is not None for value in (self.tokens, self.flops, self.minutes)) != 1:
+            raise ValueError("give exactly one of tokens, flops and minutes")
+        return self
+
+
+class Batch(Model):
+    """Sequences per step and per pass."""
+
+    tokens: Natural = Field(524_288, description="per step, over all devices; a multiple of the sequence length")
+    micro: Natural = Field(16, description="most sequences in one pass on one device")
+
+
+class Optimizer(Model):
+    """AdamW (Loshchilov and Hutter 2019), or Muon (Jordan et al. 2024) for hidden matrices and AdamW for the rest."""
+
+    name: Literal["adamw", "muon"] = "adamw"
+    learning_rate: Number = 6e-4
+    muon_learning_rate: Number = 0.02
+    betas: tuple[Share, Share] = (0.9, 0.95)
+    epsilon: Number = 1e-8
+    weight_decay: Annotated[float, Field(ge=0)] = 0.1
+    clip: Number | None = Field(1.0, description="largest norm of the gradient")
+
+
+class Schedule(Model):
+    """The learning rate over the budget: linear warm-up, then cosine, or stable and linear decay, or constant."""
+
+    kind: Literal["cosine", "stable-decay", "constant"] = "cosine"
+    warmup: Share = Field(0.01, description="share of the budget")
+    decay: Share = Field(0.2, description="stable-decay: last share of the budget")
+    final: Share = Field(0.1, description="last learning rate as a share of the highest")
+
+
+class Parallel(Model):
+    """How processes started by torchrun share the work."""
+
+    data: Literal["ddp", "fsdp"] = "ddp"
+    tensor: Natural = Field(1, description="processes that share each layer")
+
+
+class Every(Model):
+    """Steps between."""
+
+    log: Natural = 10
+    evaluate: Natural = 250
+    checkpoint: Natural = 1000
+
+
+class Training(Model):
+    """A training file."""
+
+    name: str = "model"
+    seed: int = Field(0, description="of the first weights and of dropout")
+    model: Architecture = Architecture()
+    data: Data = Data()
+    budget: Budget
+    batch: Batch = Batch()
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    precision: Literal["float32", "bfloat16"] = "bfloat16"
+    compile: bool = True
+    recompute_activations: bool = False
+    parallel: Parallel = Parallel()
+    every: Every = Every()
+    evaluate_tokens: Count = Field(
+        1_000_000, description="most tokens of the validation shards per evaluation; 0: none"
+    )
+    keep: Natural = Field(2, description="checkpoints kept")
+    out: str = Field("", description="folder of checkpoints and metrics; default: checkpoints/NAME")
+    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    tensorboard: bool = False
+    wandb: str | None = Field(None, description="a W&B project")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _preset(cls, value: Any) -> Any:
+        return (
+            {**value, "model": _from_preset(value["model"])} if isinstance(value, dict) and "model" in value else value
+        )
+
+    @model_validator(mode="after")
+    def _fits(self) -> Training:
+        length = self.data.sequence_length
+        if self.batch.tokens % length:
+            raise ValueError(f"batch.tokens {self.batch.tokens} is no multiple of data.sequence_length {length}")
+        if length > self.model.context:
+            raise ValueError(f"data.sequence_length {length} is more than the model's context {self.model.context}")
+        if self.parallel.tensor > 1 and self.model.dropout:
+            raise ValueError("parallel.tensor needs model.dropout 0: each process would drop other elements")
+        if self.parallel.tensor > 1 and self.model.groups % self.parallel.tensor:
+            raise ValueError(
+                f"parallel.tensor {self.parallel.tensor} does not divide {self.model.groups} key-value heads"
+            )
+        return self
+
+
+def _from_preset(value: Any) -> Any:
+    """`gpt2-124m`, or `{preset: gpt2-124m, context: 512}`, as an architecture's fields."""
+    if isinstance(value, str):
+        value = {"preset": value}
+    if not isinstance(value, dict) or "preset" not in value:
+        return value
+    changes = dict(value)
+    name = changes.pop("preset")
+    if name not in PRESETS:
+        raise ValueError(f"model: no preset {name!r}; known: {', '.join(PRESETS)}")
+    return {**PRESETS[name].shape.model_dump(), **changes}

@@ -1,0 +1,167 @@
+"""`curate validate` from a file to a verdict: one validation set, resumable proxies, honest words."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+from curate.config import ConfigError  # noqa: E402
+from curate.shards import ShardReader  # noqa: E402
+from curate.tokens import load  # noqa: E402
+from curate.trainer.compare.validate import ProxyError, read_validation, validate  # noqa: E402
+from curate.trainer.evaluate.validation_set import choose_texts  # noqa: E402
+from curate.trainer.model.architecture import training_flops_per_token  # noqa: E402
+from tests.support.trainer_example import LENGTH, MERGES, make_shards  # noqa: E402
+
+ROOT = Path(__file__).parents[2]
+OUTSIDE = [
+    f"Zebra {n} juggles {n * 7} violet umbrellas while nobody at all watches from window {n}." for n in range(12)
+]
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_shards(tmp_path_factory.getbasetemp() / "trainer")
+
+
+def inside(shards: Path) -> str:
+    """A text that is in the mix."""
+    reader = ShardReader(shards)
+    view = reader.open(reader.split("train")[0])
+    return load(reader.tokenizer["name"]).decode(view.tokens[view.offsets[2] : view.offsets[3] - 1])
+
+
+def write(path: Path, texts: list[str]) -> Path:
+    path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    return path
+
+
+def config(folder: Path, shards: Path, **changes: str) -> Path:
+    """A validation file of two mixes, which are the same."""
+    if not (folder / "copy").exists():
+        shutil.copytree(shards / "shards", folder / "copy")
+    write(folder / "zebras.jsonl", OUTSIDE)
+    keys = {"seeds": "2", "devices": "[cpu]", **changes}
+    file = folder / "validate.yaml"
+    file.write_text(
+        f"name: same\nmixes: {{one: '{shards}', two: copy}}\n"
+        + "".join(f"{key}: {value}\n" for key, value in keys.items())
+        + f"out: '{folder / 'out'}'\nproxy:\n"
+        f"  model: {{vocabulary: {MERGES + 1}, layers: 1, width: 16, heads: 2, context: {LENGTH}}}\n"
+        f"  data: {{sequence_length: {LENGTH}}}\n  budget: {{tokens: {6 * 4 * LENGTH}}}\n"
+        f"  batch: {{tokens: {4 * LENGTH}, micro: 4}}\n  precision: float32\n  compile: false\n"
+        "evaluation: {texts: {zebras: zebras.jsonl}, points: 3}\n"
+    )
+    return file
+
+
+def test_two_mixes_that_are_the_same_are_not_told_apart(shards: Path, tmp_path: Path) -> None:
+    """And what is done is kept: the second call trains nothing, a changed setting trains again."""
+    said: list[str] = []
+    verdict = validate(read_validation(config(tmp_path, shards)), said.append)
+    pair = verdict.pairs[0]
+    assert pair.primary.comparison.difference == 0
+    assert "No difference shown" in pair.sentence
+    assert [curve.tokens for curve in verdict.curves] == [(256, 512, 768)] * 2
+    assert verdict.curves[0].mean[0] > verdict.curves[0].mean[-1]
+    for name in ("verdict.json", "verdict.md", "verdict.html"):
+        assert (tmp_path / "out" / name).stat().st_size
+    assert any("zebras: 12 texts; left out: 0 copies, 0 in one, 0 in two." in note for note in verdict.notes)
+    validate(read_validation(config(tmp_path, shards)), said.append)
+    assert said[-1] == "4 proxies, 4 done already"
+    said.clear()
+    validate(read_validation(config(tmp_path, shards), ["proxy.optimizer.learning_rate=1.0e-3"]), said.append)
+    assert said[0] == "4 proxies, 0 done already"
+
+
+def test_a_proxy_that_was_killed_goes_on_from_its_checkpoint(shards: Path, tmp_path: Path) -> None:
+    settings = read_validation(config(tmp_path, shards))
+    before = validate(settings, lambda _: None)
+    folder = tmp_path / "out" / "proxies" / "two" / "seed-1"
+    (folder / "result.json").unlink()
+    shutil.rmtree(folder / "checkpoints" / "step-00000006")
+    after = validate(settings, lambda _: None)
+    assert before.to_json() == after.to_json()
+
+
+@pytest.mark.parametrize("devices", ["[cpu]", "[cpu, cpu]"])
+def test_a_proxy_that_fails_is_tried_again_and_the_same_command_goes_on(
+    shards: Path, tmp_path: Path, devices: str
+) -> None:
+    """The others are done meanwhile: a file where one's checkpoints should be stops only that one."""
+    settings = read_validation(config(tmp_path, shards, seeds="1", attempts="2", devices=devices))
+    blocked = tmp_path / "out" / "proxies" / "one" / "seed-0" / "checkpoints"
+    blocked.parent.mkdir(parents=True)
+    blocked.write_text("not a folder")
+    said: list[str] = []
+    with pytest.raises(ProxyError, match="1 of 2 proxies failed 2 times; the same command goes on"):
+        validate(settings, said.append)
+    assert sum("one/seed-0 failed on cpu, attempt" in line for line in said) == 2
+    assert "two/seed-0 done on cpu" in said
+    blocked.unlink()
+    validate(settings, said.append)
+    assert said[-2:] == ["2 proxies, 1 done already", "one/seed-0 done on cpu"]
+
+
+def test_a_budget_in_minutes_gives_a_learning_curve(shards: Path, tmp_path: Path) -> None:
+    """Of about as many points as asked for, at equal shares of the time: a step as long as a share passes one by."""
+    settings = read_validation(config(tmp_path, shards, seeds="1"), ["proxy.budget={minutes: 0.03}"])
+    verdict = validate(settings, lambda _: None)
+    for curve in verdict.curves:
+        assert 2 <= len(curve.tokens) <= 3
+        assert 0 < curve.tokens[0] < curve.tokens[-1]
+
+
+def test_a_budget_in_flops_trains_every_mix_as_long(shards: Path, tmp_path: Path) -> None:
+    settings = read_validation(config(tmp_path, shards, seeds="1"), ["proxy.budget={flops: 3.0e8}"])
+    first, second = validate(settings, lambda _: None).curves
+    assert first.tokens == second.tokens
+    spent = first.tokens[-1] * training_flops_per_token(settings.proxy.model, LENGTH)
+    assert spent == pytest.approx(3.0e8, rel=0.1)
+
+
+def test_proxies_run_apart_on_several_devices(shards: Path, tmp_path: Path) -> None:
+    said: list[str] = []
+    verdict = validate(read_validation(config(tmp_path, shards, devices="[cpu, cpu]", seeds="1")), said.append)
+    assert sorted(line for line in said if "done on cpu" in line) == [
+        "one/seed-0 done on cpu",
+        "two/seed-0 done on cpu",
+    ]
+    assert "one seed says nothing" in verdict.pairs[0].sentence
+
+
+def test_the_validation_set_holds_no_copies_and_nothing_of_any_mix(shards: Path, tmp_path: Path) -> None:
+    there = inside(shards)
+    path = write(tmp_path / "texts.jsonl", [*OUTSIDE[:3], OUTSIDE[0].upper(), there, "", OUTSIDE[3]])
+    (domain,) = choose_texts({"web": str(path)}, {"mix": str(shards)}, 0.2, None)
+    assert domain.items == (0, 1, 2, 6)
+    assert domain.copies == 2
+    assert domain.in_mixes == {"mix": 1}
+    only = write(tmp_path / "only.jsonl", [there, there + "."])
+    with pytest.raises(ValueError, match=r"evaluation\.texts.web: 0 of 2 texts are in no mix"):
+        choose_texts({"web": str(only)}, {"mix": str(shards)}, 0.2, None)
+
+
+def test_each_seed_reads_its_own_part_of_a_mix(shards: Path, tmp_path: Path) -> None:
+    validate(read_validation(config(tmp_path, shards)), lambda _: None)
+    jobs = [
+        json.loads((tmp_path / "out" / "proxies" / "one" / f"seed-{seed}" / "job.json").read_bytes()) for seed in (0, 1)
+    ]
+    total = sum(entry.tokens for entry in ShardReader(shards).split("train"))
+    assert [job["training"]["data"]["start"] for job in jobs] == [0, total // 2]
+    assert jobs[0]["training"]["data"]["seed"] == jobs[1]["training"]["data"]["seed"]
+
+
+def test_the_example_s_file_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:
+    settings = read_validation(ROOT / "examples" / "validate.yaml")
+    assert len(settings.mixes) == 2
+    assert settings.evaluation.folder.endswith("eval")
+    with pytest.raises(ConfigError, match=r"evaluation.tasks: no task 'chess'"):
+        read_validation(ROOT / "examples" / "validate.yaml", ["evaluation.tasks=chess"])
+    with pytest.raises(ConfigError, match=r"proxy.data.path: leave it out"):
+        read_validation(ROOT / "examples" / "validate.yaml", ["proxy.data.path=a"])
