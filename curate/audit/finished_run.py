@@ -13,9 +13,10 @@ from typing import Any
 
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
+from curate.errors import CurateError
 
 
-class AuditError(ValueError):
+class AuditError(CurateError, ValueError):
     """A question that this run cannot answer; the message says why and what would be right."""
 
 

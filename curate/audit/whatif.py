@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.redecide import Steps, changed_steps
 from curate.audit.rendering import Answer, Cell, Passage, Table
@@ -19,6 +17,7 @@ from curate.audit.rules import bounds
 from curate.audit.snippets import snippet
 from curate.audit.sums import Flip, Sums, add_up
 from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
+from curate.config.document import write_document
 from curate.config.models import Pipeline, Source
 from curate.config.steps import Deduplicate, Language, Quality
 from curate.config.values import Model
@@ -260,7 +259,7 @@ def write_changed(pipeline: Pipeline) -> str:
     for name, source in pipeline.sources.items():
         tree["sources"][name]["steps"] = [_written(step) for step in source.steps]
     tree |= {"combine": [_written(step) for step in pipeline.combine]} if pipeline.combine else {}
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120)
+    return write_document(tree)
 
 
 def _written(step: Model) -> dict[str, Any]:

@@ -122,8 +122,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from curate.config import read_pipeline
     from curate.config.bundled import find_recipe
+    from curate.config.reading import read_pipeline
     from curate.pipeline.describe import describe
     from curate.pipeline.run import check_steps, find_inputs
 

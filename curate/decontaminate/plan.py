@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from curate.config import Pipeline
+from curate.config.models import Pipeline
 from curate.config.steps import Decontaminate
 from curate.decontaminate.items import set_name
 from curate.decontaminate.tasks import FREQUENT

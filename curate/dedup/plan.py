@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from curate.config import Pipeline
+from curate.config.models import Pipeline
 from curate.config.steps import Deduplicate, MinHash
 from curate.dedup.banding import choose_banding, describe_banding
 from curate.dedup.buckets import BUCKET_KEYS, bucket_bits

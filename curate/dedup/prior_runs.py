@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from curate.config import ConfigError, Pipeline
+from curate.config.models import Pipeline
 from curate.config.steps import Deduplicate
 from curate.dedup.index import Entry, IndexFile, Made, earlier_entries, entry_identity, write_entry
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
+from curate.errors import ConfigError
 from curate.flow import Flow, Part
 from curate.storage import is_remote
 

@@ -14,9 +14,10 @@ from typing import Protocol
 from curate.engine.executors import Engine
 from curate.engine.fingerprint import canonical
 from curate.engine.task import Committed, Task, Timing, committed, execute
+from curate.errors import CurateError
 
 
-class InvariantError(AssertionError):
+class InvariantError(CurateError, AssertionError):
     """Records were lost or made: in and kept + dropped differ. The run stops."""
 
 

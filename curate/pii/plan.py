@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from curate.config import Pipeline
+from curate.config.models import Pipeline
 from curate.config.steps import Scrub
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import sqrt
 
-from curate.config import ConfigError
 from curate.config.models import Pipeline
 from curate.config.steps import Quality
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
+from curate.errors import ConfigError
 from curate.flow import Classified, Flow, Part
 from curate.pipeline.steps import verdict_steps
 from curate.quality.model import read_card
