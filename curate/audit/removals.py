@@ -17,6 +17,8 @@ from urllib.parse import urlsplit
 import numpy as np
 import numpy.typing as npt
 
+from curate.errors import ConfigError
+
 By = Literal["url", "domain", "record", "text"]
 KINDS: tuple[By, ...] = ("url", "domain", "record", "text")
 
@@ -67,7 +69,7 @@ def read_lists(paths: Iterable[str | Path]) -> list[Removal]:
                     raise ValueError
                 found.append(Removal(entry["by"], entry["key"], entry["at"], entry["why"], tuple(entry["records"])))
             except (ValueError, KeyError, TypeError):
-                raise ValueError(
+                raise ConfigError(
                     f"{path}:{number}: no entry of a list of removals; `curate remove` writes them"
                 ) from None
     return found

@@ -15,7 +15,7 @@ import re
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -51,8 +51,6 @@ _ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff":
 class _Loader(yaml.SafeLoader):
     """Composes nodes within the bounds; see the module for what is refused."""
 
-    yaml_implicit_resolvers: ClassVar[dict[str, list[tuple[str, re.Pattern[str]]]]] = {}
-
     def __init__(self, text: str) -> None:
         super().__init__(text)
         self.depth = self.values = 0
@@ -75,6 +73,7 @@ class _Loader(yaml.SafeLoader):
         return node
 
 
+_Loader.yaml_implicit_resolvers = {}  # none of YAML 1.1
 for _tag, _pattern in _NUMBER_TYPES.items():
     _Loader.add_implicit_resolver(_tag, _pattern, list(_FIRST_CHARACTERS[_tag.rpartition(":")[2]]))
 

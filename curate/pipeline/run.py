@@ -26,11 +26,13 @@ from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
 from curate.engine.task import Committed
+from curate.errors import missing_extra
 from curate.filters.errors import PackError
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pii.plan import check_scrub, scrub
+from curate.pipeline.check import check_engines, check_tokenizer
 from curate.pipeline.manifest import shard_manifest
 from curate.pipeline.publish import publish
 from curate.pipeline.statistics import Stats, run_statistics
@@ -111,6 +113,8 @@ def check_steps(file: PipelineFile) -> None:
             stages.read_params(name, source)
         except (PackError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
+    check_engines(file)
+    check_tokenizer(file)
     try:
         check_decontaminate(file.pipeline)
         check_scrub(file.pipeline)
@@ -124,6 +128,8 @@ def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
     for name, source in file.pipeline.sources.items():
         try:
             inputs[name] = list_files(source.read.paths, source.read.root)
+        except ImportError as error:
+            raise file.error(("sources", name, "read", "paths"), str(missing_extra(error) or error)) from None
         except OSError as error:
             raise file.error(("sources", name, "read", "paths"), str(error)) from None
     return inputs

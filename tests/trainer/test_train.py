@@ -15,9 +15,9 @@ torch = pytest.importorskip("torch")
 
 from curate.config import ConfigError  # noqa: E402
 from curate.shards import Loader, StateError  # noqa: E402
-from curate.trainer import checkpoint as checkpoints  # noqa: E402
 from curate.trainer.model.architecture import Architecture, training_flops_per_token  # noqa: E402
 from curate.trainer.model.model import GPT  # noqa: E402
+from curate.trainer.train import checkpoint as checkpoints  # noqa: E402
 from curate.trainer.train.metrics import read_metrics  # noqa: E402
 from curate.trainer.train.nonfinite import NonFiniteLoss  # noqa: E402
 from curate.trainer.train.optimizer import build_optimizers  # noqa: E402

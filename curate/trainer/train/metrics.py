@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from curate.errors import ConfigError
 from curate.storage import write_atomically
 from curate.trainer.train.settings import Training
 
@@ -59,11 +60,11 @@ class Metrics:
 
 
 def check_installed(settings: Training) -> None:
-    """Raises ValueError where a package that the settings ask for is missing: before training, not after."""
+    """Raises ConfigError where a package that the settings ask for is missing: before training, not after."""
     wanted = {"tensorboard": settings.tensorboard, "wandb": settings.wandb is not None}
     for name, asked in wanted.items():
         if asked and find_spec(name) is None:
-            raise ValueError(f"{name}: not installed: pip install {name}, or take it out of the training file")
+            raise ConfigError(f"{name}: not installed: pip install {name}, or take it out of the training file")
 
 
 def _wandb_id(folder: Path) -> str:

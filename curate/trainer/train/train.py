@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from curate.errors import ConfigError
 from curate.shards import ShardError
 from curate.trainer.evaluate.validation_loss import HeldOut
 from curate.trainer.model.architecture import training_flops_per_token
@@ -233,11 +234,11 @@ def _held_out(settings: Training, here: World, say: Callable[[str], None]) -> He
 def _check_fit(settings: Training, stream: Stream, here: World) -> None:
     vocabulary = stream.loader.reader.tokenizer["vocabulary_size"]
     if vocabulary > settings.model.vocabulary:
-        raise ValueError(
+        raise ConfigError(
             f"the shards' tokenizer has {vocabulary} ids, the model {settings.model.vocabulary}: set model.vocabulary"
         )
     if stream.per_step % here.data_size:
-        raise ValueError(f"a step's {stream.per_step} sequences do not divide over {here.data_size} processes")
+        raise ConfigError(f"a step's {stream.per_step} sequences do not divide over {here.data_size} processes")
 
 
 def _check_same(newest: checkpoints.Checkpoint, settings: Training, stream: Stream) -> None:
