@@ -10,13 +10,20 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curate.config.models import Pipeline, Source
-from curate.config.steps import Extract, Url
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
+from curate.extract.step import Extract
+from curate.filters.url_step import Url, url_params
 from curate.mixture.solve import MixturePlan
-from curate.pipeline.steps import evaluation_steps, url_step, verdict_steps, vocabulary_hash
+from curate.pipeline.steps import evaluation_steps, verdict_steps
 from curate.shards.order import SPLITS
 from curate.storage import SourceFile
+from curate.tokens import load as load_tokenizer
+from curate.verdicts.rules import FlagRule
+from curate.verdicts.steps import VerdictStep
+
+_REMOVED = VerdictStep("removed", (FlagRule("removed", "listed", "removed", "lists of removals"),))
+"""The step that drops documents on lists of removals."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +141,7 @@ def read_params(name: str, source: Source) -> dict[str, Any]:
         if isinstance(setting, Extract):
             params["extract"] = setting.model_dump()
         elif isinstance(setting, Url):
-            params["url"] = url_step(setting)
+            params["url"] = url_params(setting)
     return params
 
 
@@ -155,18 +162,23 @@ def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     for part, result in zip(flow.parts, runner.stage("evaluate", tasks), strict=True):
         documents = result.file("documents") if "documents" in result.files else part.documents
         parts.append(part.after(result, documents=documents, columns=(result.file("columns"),), evaluated=result))
-    metrics = dict(pair for params in steps.values() for step in params for pair in step["columns"])
+    metrics = dict(pair for params in steps.values() for step in params for pair in map(tuple, step["columns"]))
     return replace(flow, parts=tuple(parts), metrics=tuple(metrics.items()))
 
 
 def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """A verdict on every document, from what was evaluated."""
-    removal = [{"kind": "removed", "name": "removed"}] if flow.removals else []
+    removal = [_REMOVED] if flow.removals else []
     tasks = [
         Task(
             f"verdicts-{part.source}",
-            "curate.verdicts.decide:judge_part",
-            {"steps": [*removal, *verdict_steps(pipeline, part.source, flow.least_score(part.source))]},
+            "curate.verdicts.tasks:judge_part",
+            {
+                "steps": [
+                    step.to_json()
+                    for step in (*removal, *verdict_steps(pipeline, part.source, flow.least_score(part.source)))
+                ]
+            },
             tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns)),
             part.name,
         )
@@ -201,7 +213,7 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             inputs.append(replace(part.group, name="groups"))
         params = {
             "tokenizer": pipeline.tokens.tokenizer,
-            "vocabulary": vocabulary_hash(pipeline.tokens.tokenizer),
+            "vocabulary": load_tokenizer(pipeline.tokens.tokenizer).vocabulary_hash,
             "source": part.source,
         }
         tasks.append(Task("tokens", "curate.tokens.tasks:tokenize_part", params, tuple(inputs), part.name))

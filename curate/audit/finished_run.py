@@ -14,6 +14,7 @@ from typing import Any
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
 from curate.errors import CurateError
+from curate.verdicts.steps import VerdictStep, steps_from_json
 
 
 class AuditError(CurateError, ValueError):
@@ -56,10 +57,9 @@ class OpenedRun:
         """The part of this name."""
         return next(part for part in self.parts if part.name == name)
 
-    def verdict_steps(self, source: str) -> Sequence[Mapping[str, Any]]:
+    def verdict_steps(self, source: str) -> tuple[VerdictStep, ...]:
         """The verdict steps that the run applied to a source, bounds as they were then."""
-        steps: Sequence[Mapping[str, Any]] = self.record["verdict_steps"].get(source, ())
-        return steps
+        return steps_from_json(self.record["verdict_steps"].get(source, ()))
 
     def changed(self, sets: Sequence[str]) -> Pipeline:
         """The run's pipeline with `KEY=VALUE` changes. Raises ConfigError."""

@@ -1,6 +1,6 @@
-"""`--set KEY=VALUE`: changes a tree of keys before it becomes a model. Knows key paths and how steps are named in a file.
+"""`--set KEY=VALUE`: changes a tree of keys before it becomes a model. Knows key paths, and of steps their names.
 
-Knows no step's settings and no file system.
+Knows no file system.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from curate.config.document import KeyPath, parse_value
+from curate.config.steps import raw_name
 from curate.errors import ConfigError, nearest
+from curate.steps import source_steps
 
 Adapt = Callable[[Any, str], Any]
 """Makes of a value and its key what the tree is to hold, such as an absolute path."""
@@ -35,13 +37,11 @@ def assign(tree: dict[str, Any], assignment: str, example: str) -> KeyPath:
     return _descend(tree, pieces, value, ())
 
 
-def assign_in_pipeline(
-    tree: dict[str, Any], assignment: str, top: Sequence[str], filter_keys: Sequence[str], adapt: Adapt
-) -> list[KeyPath]:
+def assign_in_pipeline(tree: dict[str, Any], assignment: str, top: Sequence[str], adapt: Adapt) -> list[KeyPath]:
     """Carry out one KEY=VALUE on a pipeline's tree; returns the paths of the changed keys.
 
     A key begins with one of `top`, or with the name of a step: then it is changed in every step of that name. A step of
-    rules takes `STEP.RULE.min` beside its own settings, `filter_keys`. Raises ConfigError naming the nearest known key.
+    rules takes `STEP.RULE.min` beside its own settings. Raises ConfigError naming the nearest known key.
     """
     pieces, value = parse_assignment(assignment, "tokens.tokenizer=cl100k_base")
     value, key, first = adapt(value, pieces[-1]), ".".join(pieces), pieces[0]
@@ -51,14 +51,21 @@ def assign_in_pipeline(
         if first == "sources" and len(pieces) > 2 and isinstance(sources, dict) and pieces[1] not in sources:
             raise ConfigError(f"--set {key}: no source {pieces[1]!r}{nearest(pieces[1], sources)}")
         return [_descend(tree, pieces, value, ())]
-    targets = [(place, step) for place, step in steps if step_name(step) == first]
+    targets = [(place, step) for place, step in steps if raw_name(step) == first]
     if not targets:
-        known = [*top, *(step_name(step) for _, step in steps)]
+        known = [*top, *(raw_name(step) for _, step in steps)]
         raise ConfigError(f"--set {key}: no key or step {first!r}{nearest(first, known)}")
-    kinds = {next(iter(step)) for _, step in targets}
-    if kinds == {"filter"} and len(pieces) == 3 and pieces[2] in _BOUNDS and pieces[1] not in filter_keys:
+    if len(pieces) == 3 and pieces[2] in _BOUNDS and all(_is_rule(step, pieces[1]) for _, step in targets):
         return [_descend(tree, ["filters", *pieces], value, ())]
     return [_descend(step, [next(iter(step)), *pieces[1:]], value, place) for place, step in targets]
+
+
+def _is_rule(step: Mapping[str, Any], name: str) -> bool:
+    """Whether a key of a step can only be one of its rules: its own settings have no such key."""
+    kind = source_steps().get(next(iter(step)))
+    if kind is None or not kind.has_bounds:
+        return False
+    return name not in {info.alias or key for key, info in kind.settings.model_fields.items()}
 
 
 def _descend(target: Any, pieces: list[str], value: Any, place: KeyPath) -> KeyPath:
@@ -66,17 +73,18 @@ def _descend(target: Any, pieces: list[str], value: Any, place: KeyPath) -> KeyP
     key = ".".join(pieces)
     for index, piece in enumerate(pieces[:-1]):
         if isinstance(target, list):
-            found = next((number for number, item in enumerate(target) if step_name(item) == piece), None)
+            found = next((number for number, item in enumerate(target) if raw_name(item) == piece), None)
             if found is None:
                 raise ConfigError(
-                    f"--set {key}: no step {piece!r}{nearest(piece, [step_name(item) for item in target])}"
+                    f"--set {key}: no step {piece!r}{nearest(piece, [raw_name(item) for item in target])}"
                 )
             target, piece, place = target[found], next(iter(target[found])), (*place, found)
         if not isinstance(target, dict):
             raise ConfigError(f"--set {key}: {'.'.join(pieces[:index])} holds a value, not keys")
         inner = target.get(piece)
-        if isinstance(inner, str) and piece == "filter":
-            inner = {"pack": inner}
+        bare = source_steps()[piece].bare_key if piece in source_steps() else None
+        if isinstance(inner, str) and bare:
+            inner = {bare: inner}
         target[piece] = {} if inner is None else inner
         target, place = target[piece], (*place, piece)
     if not isinstance(target, dict):
@@ -101,16 +109,3 @@ def _steps(tree: Mapping[str, Any]) -> list[tuple[KeyPath, dict[str, Any]]]:
         for index, step in enumerate(steps)
         if isinstance(step, dict) and len(step) == 1
     ]
-
-
-def step_name(step: Any) -> str:
-    """The name that a step as written in a file has; see Source.named_steps."""
-    if not isinstance(step, dict) or len(step) != 1:
-        return ""
-    kind, setting = next(iter(step.items()))
-    if kind == "filter":
-        name = setting.get("as") or setting.get("pack", "") if isinstance(setting, dict) else setting
-        return str(name).rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
-    if kind == "datatrove" and isinstance(setting, dict):
-        return str(setting.get("as") or str(setting.get("block", "")).rsplit(".", 1)[-1])
-    return str(kind)

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from curate.config.document import KeyPath
 from curate.config.models import Pipeline, Source
-from curate.config.steps import COMBINE_STEPS, Deduplicate, Filter
+from curate.dedup.step import Deduplicate
 from curate.errors import nearest
+from curate.steps import combining_steps, source_steps
 
 Mistake = tuple[KeyPath, str]
 
-_ORDER = {"extract": 0, "url": 1, "language": 2, "filter": 2, "datatrove": 2, "quality": 3}
 _MARKUP_FORMATS = frozenset({"warc"})
 
 
@@ -33,10 +33,10 @@ def mistakes(pipeline: Pipeline) -> list[Mistake]:
 
 def _of_order(source_name: str, source: Source) -> Iterator[Mistake]:
     highest, seen = "", set()
-    for index, (step, (name, _)) in enumerate(zip(source.steps, source.named_steps(), strict=True)):
+    for index, step in enumerate(source.steps):
         place: KeyPath = ("sources", source_name, "steps", index)
-        kind = next(iter(type(step).model_fields))
-        if highest and _ORDER[kind] < _ORDER[highest]:
+        kind, name = step.kind, step.name
+        if highest and source_steps()[kind].place < source_steps()[highest].place:
             yield place, f"step out of order: {kind} comes before {highest}"
         else:
             highest = kind
@@ -46,7 +46,7 @@ def _of_order(source_name: str, source: Source) -> Iterator[Mistake]:
 
 
 def _of_format(source_name: str, source: Source) -> Iterator[Mistake]:
-    kinds = [next(iter(type(step).model_fields)) for step in source.steps]
+    kinds = [step.kind for step in source.steps]
     markup = source.read.format in _MARKUP_FORMATS
     if markup and "extract" not in kinds:
         yield ("sources", source_name, "steps"), "WARC files hold HTML: begin with '- extract: {}'"
@@ -64,11 +64,11 @@ def _of_positives(pipeline: Pipeline, source_name: str, source: Source) -> Itera
 
 
 def _of_combining(pipeline: Pipeline) -> Iterator[Mistake]:
-    combined = [next(iter(type(step).model_fields)) for step in pipeline.combine]
+    combined = [step.kind for step in pipeline.combine]
     for index, kind in enumerate(combined):
         if kind in combined[:index]:
             yield ("combine", index), f"a second step {kind!r}"
-        elif index and COMBINE_STEPS.index(kind) < COMBINE_STEPS.index(combined[index - 1]):
+        elif index and combining_steps()[kind].place < combining_steps()[combined[index - 1]].place:
             yield ("combine", index), f"step out of order: {kind} comes before {combined[index - 1]}"
     keepable = ["extract", "verdicts", *combined]
     for index, kept in enumerate(pipeline.keep):
@@ -84,10 +84,10 @@ def _of_combining(pipeline: Pipeline) -> Iterator[Mistake]:
 
 def _of_bounds(pipeline: Pipeline) -> Iterator[Mistake]:
     filters = {
-        name
+        step.name
         for source in pipeline.sources.values()
-        for name, setting in source.named_steps()
-        if isinstance(setting, Filter)
+        for step in source.steps
+        if source_steps()[step.kind].has_bounds
     }
     for name in pipeline.filters:
         if name not in filters:

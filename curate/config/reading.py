@@ -16,7 +16,6 @@ from curate.config.assign import assign, assign_in_pipeline
 from curate.config.document import Document, KeyPath, Value, read_document, validate
 from curate.config.meaning import mistakes
 from curate.config.models import Pipeline
-from curate.config.steps import Filter
 from curate.errors import ConfigError
 from curate.storage import is_remote, resolve
 
@@ -76,7 +75,7 @@ def read_settings(path: str | Path, model: type[Value], sets: Sequence[str], wha
 def _pipeline(document: Document, sets: Sequence[str]) -> PipelineFile:
     tree, changes = dict(document.tree), {}
     for each in sets:
-        for place in assign_in_pipeline(tree, each, list(Pipeline.model_fields), _FILTER_KEYS, _from_here):
+        for place in assign_in_pipeline(tree, each, list(Pipeline.model_fields), _from_here):
             changes[place] = each
     document = dataclasses.replace(document, tree=_written_out(tree), changes=changes)
     pipeline = validate(document, Pipeline)
@@ -84,9 +83,6 @@ def _pipeline(document: Document, sets: Sequence[str]) -> PipelineFile:
     if found:
         raise ConfigError("\n".join(map(str, found)))
     return PipelineFile(document, pipeline)
-
-
-_FILTER_KEYS = [info.alias or name for name, info in Filter.model_fields.items()]
 
 
 def _written_out(tree: Mapping[str, Any]) -> dict[str, Any]:

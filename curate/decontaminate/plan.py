@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from curate.config.models import Pipeline
-from curate.config.steps import Decontaminate
 from curate.decontaminate.items import set_name
+from curate.decontaminate.step import Decontaminate
 from curate.decontaminate.tasks import FREQUENT
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task

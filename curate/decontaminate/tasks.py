@@ -26,7 +26,7 @@ from curate.engine.task import Counts, File, Output
 from curate.records import DOCUMENTS, VERDICTS
 from curate.text.columns import as_column
 from curate.text.rows import replace_rows
-from curate.verdicts.drop import drop_documents
+from curate.verdicts.decide import drop_documents
 
 STEP = "decontaminate"
 FREQUENT = 10

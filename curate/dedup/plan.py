@@ -10,13 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from curate.config.models import Pipeline
-from curate.config.steps import Deduplicate, MinHash
 from curate.dedup.banding import choose_banding, describe_banding
 from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
 from curate.dedup.line_plan import remove_lines
 from curate.dedup.prior_runs import Indexed
 from curate.dedup.safety import check_safety, describe_clusters
 from curate.dedup.scoped import kept_documents
+from curate.dedup.step import Deduplicate, MinHash
 from curate.dedup.survivors import BLOCK
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task

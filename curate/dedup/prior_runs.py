@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from curate.config.models import Pipeline
-from curate.config.steps import Deduplicate
 from curate.dedup.index import Entry, IndexFile, Made, earlier_entries, entry_identity, write_entry
+from curate.dedup.step import Deduplicate
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.errors import ConfigError

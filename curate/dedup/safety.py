@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from curate.config.models import Pipeline
-from curate.config.steps import Deduplicate
+from curate.dedup.step import Deduplicate
 from curate.engine.task import Committed
 from curate.errors import ConfigError
 from curate.flow import Part

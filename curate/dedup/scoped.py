@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from curate.batches import read_schema
-from curate.config.steps import Deduplicate
+from curate.dedup.step import Deduplicate
 from curate.engine.task import File
 from curate.errors import ConfigError
 from curate.flow import Part

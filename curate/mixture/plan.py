@@ -13,9 +13,9 @@ from curate.flow import Flow, Part
 from curate.mixture.available_tokens import total_stock
 from curate.mixture.groups import DOMAIN
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
-from curate.pipeline.steps import dtype_name
 from curate.shards.order import SPLITS, bucket_bits, windows
 from curate.shards.shuffle import bucket_tokens
+from curate.tokens import load as load_tokenizer
 
 _GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
 SOURCE = "source"
@@ -79,7 +79,7 @@ def _cut(
                 "last": window.last,
                 "start": window.start,
                 "buckets": list(window.buckets),
-                "dtype": dtype_name(pipeline.tokens.tokenizer),
+                "dtype": str(load_tokenizer(pipeline.tokens.tokenizer).arrow_type),
             },
             inputs,
             f"{split} {number}",

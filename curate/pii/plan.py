@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from curate.config.models import Pipeline
-from curate.config.steps import Scrub
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.flow import Flow, is_output
 from curate.pii.phones import check_regions
 from curate.pii.scrubbing import Replacement, check_replacement
 from curate.pii.spans import Detection
+from curate.pii.step import Scrub
 from curate.storage import list_files
 
 

@@ -15,7 +15,7 @@ from curate.engine.task import Counts, File, Output
 from curate.pii import Detection, Replacement, scrub
 from curate.records import DOCUMENTS, VERDICTS
 from curate.storage import open_binary
-from curate.verdicts.drop import drop_documents
+from curate.verdicts.decide import drop_documents
 
 STEP = "scrub"
 _FINDINGS = f"{STEP}/findings"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from curate import tokens
 from curate.config.reading import KeyPath, PipelineFile
-from curate.config.steps import Extract
 from curate.errors import missing_extra, nearest
 from curate.extract import engines
+from curate.extract.step import Extract
 
 _ENGINES = ("resiliparse", "trafilatura")
 

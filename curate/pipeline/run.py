@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,6 @@ from curate import flow as stages
 from curate.audit.plan import aggregate, applied_steps, mark_removed
 from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
-from curate.decontaminate.plan import check_decontaminate, decontaminate
-from curate.dedup.plan import deduplicate
 from curate.engine.executors import Engine, start_engine
 from curate.engine.fingerprint import canonical, fingerprint
 from curate.engine.lock import hold
@@ -27,18 +25,17 @@ from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
 from curate.engine.task import Committed
 from curate.errors import missing_extra
-from curate.filters.errors import PackError
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
-from curate.pii.plan import check_scrub, scrub
 from curate.pipeline.check import check_engines, check_tokenizer
 from curate.pipeline.manifest import shard_manifest
 from curate.pipeline.publish import publish
 from curate.pipeline.statistics import Stats, run_statistics
-from curate.pipeline.steps import evaluation_steps, verdict_steps
+from curate.pipeline.steps import evaluation_step, verdict_step
 from curate.pipeline.until import LAST_STEPS, truncated
 from curate.quality.plan import score as score_quality
+from curate.steps import combining_steps, resolve
 from curate.storage import SourceFile, list_files, write_atomically
 
 
@@ -107,17 +104,22 @@ def _lazily(stack: ExitStack, kind: str, workers: int | None, address: str | Non
 def check_steps(file: PipelineFile) -> None:
     """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its source."""
     for name, source in file.pipeline.sources.items():
+        for index, step in enumerate(source.steps):
+            try:
+                evaluation_step(step)
+                verdict_step(file.pipeline, step)
+            except (ValueError, ImportError, OSError) as error:
+                raise file.error(("sources", name, "steps", index, step.kind), str(error)) from None
         try:
-            evaluation_steps(source)
-            verdict_steps(file.pipeline, name)
             stages.read_params(name, source)
-        except (PackError, OSError) as error:
+        except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
     check_engines(file)
     check_tokenizer(file)
     try:
-        check_decontaminate(file.pipeline)
-        check_scrub(file.pipeline)
+        for kind in combining_steps().values():
+            if kind.check is not None:
+                resolve(kind.check)(file.pipeline)
     except (ValueError, OSError) as error:
         raise file.error(("combine",), str(error)) from None
 
@@ -149,15 +151,12 @@ def execute(
     flow = stages.judge(pipeline, flow, runner)
     if "verdicts" in pipeline.keep:
         flow = stages.keep_documents(flow, "verdicts", runner)
-    flow = deduplicate(pipeline, flow, runner)
-    if "deduplicate" in pipeline.keep:
-        flow = stages.keep_documents(flow, "deduplicate", runner)
-    flow = decontaminate(pipeline, flow, runner)
-    if "decontaminate" in pipeline.keep:
-        flow = stages.keep_documents(flow, "decontaminate", runner)
-    flow = scrub(pipeline, flow, runner)
-    if "scrub" in pipeline.keep:
-        flow = stages.keep_documents(flow, "scrub", runner)
+    for kind, step in combining_steps().items():
+        flow = resolve(step.plan)(pipeline, flow, runner)
+        if pipeline.combines(kind):
+            flow = replace(flow, metrics=(*flow.metrics, *step.columns))
+        if kind in pipeline.keep:
+            flow = stages.keep_documents(flow, kind, runner)
     if until is None or until in LAST_STEPS:
         flow = stages.tokenize(pipeline, flow, runner)
     else:

@@ -15,7 +15,7 @@ def truncated(file: PipelineFile, step: str) -> PipelineFile:
     """The pipeline without what comes after a step. Raises ConfigError for a step that it does not have."""
     pipeline = file.pipeline
     in_sources = [name for source in pipeline.sources.values() for name, _ in source.named_steps()]
-    combining = [next(iter(type(each).model_fields)) for each in pipeline.combine]
+    combining = [step.kind for step in pipeline.combine]
     if step in LAST_STEPS:
         return file
     if step in combining:

@@ -13,13 +13,13 @@ from dataclasses import replace
 from math import sqrt
 
 from curate.config.models import Pipeline
-from curate.config.steps import Quality
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
 from curate.errors import ConfigError
 from curate.flow import Classified, Flow, Part
 from curate.pipeline.steps import verdict_steps
 from curate.quality.model import read_card
+from curate.quality.step import SCORE, Quality
 from curate.storage import digest_file
 
 _SPARE = 6.0  # standard deviations: a sample is too small by chance once in a thousand million runs
@@ -110,8 +110,8 @@ def _sampling(pipeline: Pipeline, owner: str, side: str, parts: Sequence[Part], 
     limit = str(min(_DRAWS - 1, int(share * _DRAWS)))
     tasks = []
     for part in parts:
-        rules = verdict_steps(pipeline, part.source) if side == "positive" else []
-        steps = [step for step in rules if step["kind"] != "quality"]
+        rules = verdict_steps(pipeline, part.source) if side == "positive" else ()
+        steps = [step.to_json() for step in rules if SCORE not in step.columns()]
         columns = part.columns if steps else ()
         tasks.append(
             Task(

@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from curate.audit.plan import aggregate
-from curate.config import read_pipeline
+from curate.config.reading import read_pipeline
 from curate.config.sizes import parse_count
 from curate.engine.executors import SerialEngine
 from curate.engine.progress import ProgressDisplay

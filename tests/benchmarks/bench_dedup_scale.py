@@ -27,11 +27,11 @@ import pyarrow as pa
 from curate.batches import BatchWriter, read_batches
 from curate.config.models import Pipeline
 from curate.config.sizes import parse_count
-from curate.config.steps import Deduplicate, MinHash
 from curate.dedup.plan import _apply, _decide, banding
 from curate.dedup.prior_runs import Indexed
 from curate.dedup.records import NO_DATE, Rows, signature_columns, signature_schema
 from curate.dedup.shingles import Shingles
+from curate.dedup.step import Deduplicate, MinHash
 from curate.engine.executors import start_engine
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, Counts, File, Output, Task, Timing

@@ -15,7 +15,7 @@ import yaml
 
 import curate
 from curate.cli.main import main
-from curate.config import ConfigError
+from curate.config.reading import ConfigError
 from curate.quality import keep
 from curate.quality.model import load, read_card
 from tests.quality.test_quality import COMMON, invented

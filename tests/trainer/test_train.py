@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from curate.config import ConfigError  # noqa: E402
+from curate.errors import ConfigError  # noqa: E402
 from curate.shards import Loader, StateError  # noqa: E402
 from curate.trainer.model.architecture import Architecture, training_flops_per_token  # noqa: E402
 from curate.trainer.model.model import GPT  # noqa: E402

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from curate.config import ConfigError  # noqa: E402
+from curate.errors import ConfigError  # noqa: E402
 from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import load  # noqa: E402
 from curate.trainer.compare.validate import ProxyError, read_validation, validate  # noqa: E402
