@@ -44,6 +44,7 @@ _NUMBER_TYPES = {
     "tag:yaml.org,2002:null": re.compile(r"^(?:~|null|Null|NULL|)$"),
 }
 _FIRST_CHARACTERS = {"bool": "tTfF", "int": "-+0123456789", "float": "-+0123456789.", "null": ["~", "n", "N", ""]}
+_BREAKS = frozenset("\x85\u2028\u2029\ufeff")
 _QUOTED = re.compile(r"'([^']*)'")
 _ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 
@@ -91,6 +92,15 @@ class _Dumper(yaml.SafeDumper):
 
 for _tag, _pattern in _NUMBER_TYPES.items():
     _Dumper.add_implicit_resolver(_tag, _pattern, list(_FIRST_CHARACTERS[_tag.rpartition(":")[2]]))
+
+
+def _represent_text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    """Line breaks beyond ASCII in quotes, which escape them: without, YAML folds them to spaces."""
+    style = '"' if _BREAKS & set(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _represent_text)
 
 
 def write_document(tree: Mapping[str, Any], width: int = 120) -> str:
