@@ -17,9 +17,9 @@ import pyarrow as pa
 from curate.audit.finished_run import OpenedRun, beside, open_finished
 from curate.audit.report import cards, facts, overlap, panels, performance, thresholds
 from curate.audit.report import domains_and_languages as standing
-from curate.audit.report.html import Html, bar, clean, count, join, named, percent, table, tag
 from curate.audit.report.river import river
 from curate.config.document import write_document
+from curate.html import Html, bar, clean, count, join, named, percent, table, tag
 from curate.storage import write_atomically
 
 _HERE = Path(__file__).parent
