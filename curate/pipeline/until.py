@@ -27,9 +27,7 @@ def truncated(file: PipelineFile, step: str) -> PipelineFile:
         cut = pipeline.model_copy(update={"sources": sources, "combine": (), "filters": bounds})
     else:
         known = ["read", *in_sources, *combining, *LAST_STEPS]
-        steps = ", ".join(dict.fromkeys(known))
-        hint = nearest(step, known)
-        raise ConfigError(f"--until {step}: no such step{hint} (steps: {steps})")
+        raise ConfigError(f"--until {step}: no such step{nearest(step, known)}")
     return dataclasses.replace(file, pipeline=cut)
 
 
