@@ -27,7 +27,7 @@ from rich.console import Console
 
 from curate.audit.plan import aggregate
 from curate.config.reading import read_pipeline
-from curate.config.sizes import parse_count
+from curate.config.values import parse_count
 from curate.engine.executors import SerialEngine
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner

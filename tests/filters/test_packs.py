@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate import filters
-from curate.filters.catalogue import list_metrics, list_packs, show_pack
+from curate.filters.catalogue import list_packs, show_pack
 from curate.filters.metrics import METRICS
 from curate.filters.packs import describe
 from curate.verdicts.expression import ExpressionError, parse
@@ -155,7 +155,6 @@ def test_packs_and_metrics_are_told_as_text() -> None:
     for words in ("Rae et al. 2021", "duplicate_5grams", "<= 0.15", "fraction_characters_duplicate_5grams"):
         assert words in shown
     assert "bad_words" in show_pack("c4-badwords") and "allowed_domains" in show_pack("url")
-    assert "rps_doc_unigram_entropy" in list_metrics()
     assert describe("c4-badwords").counts[-1] == "bad_word_lines"
 
 

@@ -254,7 +254,7 @@ def test_settings_and_statistics_need_no_torch() -> None:
     folder = Path(__file__).parents[2] / "curate" / "trainer"
     names = {
         "model": ("architecture", "presets"),
-        "train": ("settings", "reading", "schedule", "throughput"),
+        "train": ("settings", "metrics"),
         "evaluate": ("tasks", "overlap"),
         "compare": ("settings", "statistics", "scaling", "comparison", "comparison_html", "comparison_markdown"),
     }

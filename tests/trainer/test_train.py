@@ -18,12 +18,10 @@ from curate.shards import Loader, StateError  # noqa: E402
 from curate.trainer.model.architecture import Architecture, training_flops_per_token  # noqa: E402
 from curate.trainer.model.model import GPT  # noqa: E402
 from curate.trainer.train import checkpoint as checkpoints  # noqa: E402
-from curate.trainer.train.metrics import read_metrics  # noqa: E402
+from curate.trainer.train.metrics import model_flops_utilization, peak_flops, read_metrics  # noqa: E402
 from curate.trainer.train.nonfinite import NonFiniteLoss  # noqa: E402
-from curate.trainer.train.optimizer import build_optimizers  # noqa: E402
-from curate.trainer.train.schedule import learning_rate_share  # noqa: E402
+from curate.trainer.train.optimizer import build_optimizers, learning_rate_share  # noqa: E402
 from curate.trainer.train.settings import Optimizer, Schedule, read_training  # noqa: E402
-from curate.trainer.train.throughput import model_flops_utilization, peak_flops  # noqa: E402
 from curate.trainer.train.train import total_steps, train  # noqa: E402
 from tests.support.trainer_example import LENGTH, make_shards, settings, unigram_bits_per_byte  # noqa: E402
 

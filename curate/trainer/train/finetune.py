@@ -22,8 +22,13 @@ from curate.trainer.evaluate.evaluate import Measure, encode
 from curate.trainer.evaluate.scoring import batches
 from curate.trainer.model.loss import IGNORED, cross_entropy
 from curate.trainer.model.model import GPT
-from curate.trainer.train.optimizer import build_optimizers, gradient_norm, scale_gradients, set_learning_rate
-from curate.trainer.train.schedule import learning_rate_share
+from curate.trainer.train.optimizer import (
+    build_optimizers,
+    gradient_norm,
+    learning_rate_share,
+    scale_gradients,
+    set_learning_rate,
+)
 from curate.trainer.train.settings import Optimizer, Schedule
 
 _SPECIAL = 3  # start, delimiter, extract
