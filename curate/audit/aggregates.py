@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from curate.addresses import hosts
 from curate.audit.edges import bins, edges
 from curate.chance import draw
-from curate.records import ID
+from curate.records.pages import ID
 from curate.verdicts.rules import BoundsRule
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep, thresholds
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
+from curate.engine.foreign import make_importable
 from curate.errors import CurateError
 from curate.verdicts.steps import VerdictStep, steps_from_json
 
@@ -75,8 +76,9 @@ def open_finished(path: str | Path) -> OpenedRun:
     except (FileNotFoundError, NotADirectoryError):
         what = f"`curate status {folder}` says how far it is" if (folder / "timings").is_dir() else "is this a run?"
         raise FileNotFoundError(f"{folder} holds no finished run: {what}") from None
-    if "verdict_steps" not in record:
+    if "folder" not in record:
         raise FileNotFoundError(f"{folder} was written by an older version; `curate run` it again, and it can be asked")
+    make_importable(record["folder"])
     parts = tuple(
         OpenedPart(
             part["name"],

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 from curate.audit.finished_run import OpenedPart, OpenedRun
 from curate.audit.removals import STEP as REMOVED
 from curate.config.models import Pipeline, Source
-from curate.pipeline.steps import verdict_steps
+from curate.config.step_params import verdict_steps
 from curate.quality.step import Quality
 from curate.quality.threshold import threshold_of_share
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep

@@ -26,7 +26,7 @@ from curate.audit.removals import LIST, RULE, STEP, By, Removal, as_line, key_of
 from curate.audit.rendering import Answer, Table
 from curate.batches import BatchWriter, read_batches, read_schema
 from curate.engine.fingerprint import fingerprint
-from curate.pipeline.tasks.ledger import ROW_GROUP
+from curate.records.ledger import ROW_GROUP
 from curate.shards.reader import MANIFEST, MIX_FORMAT
 from curate.shards.store import write_shard
 from curate.storage import atomic_path, digest_file, write_atomically

@@ -16,7 +16,7 @@ from curate.audit.rendering import Answer, Passage, Table
 from curate.audit.snippets import snippet
 from curate.chance import draw
 from curate.errors import nearest
-from curate.records import ID
+from curate.records.pages import ID
 from curate.verdicts.steps import judged_rules
 
 MOST = 10_000

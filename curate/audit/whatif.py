@@ -18,10 +18,10 @@ from curate.audit.sums import Flip, Sums, add_up
 from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
 from curate.config.document import write_document
 from curate.config.models import Pipeline, Source
+from curate.config.step_params import evaluation_steps
 from curate.config.steps import StepModel
 from curate.dedup.step import Deduplicate
-from curate.flow import read_params
-from curate.pipeline.steps import evaluation_steps
+from curate.pipeline.stages import read_params
 from curate.steps import source_steps
 
 _SHOWN_GROUPS = 30

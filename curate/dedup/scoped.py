@@ -9,7 +9,7 @@ from curate.dedup.step import Deduplicate
 from curate.engine.task import File
 from curate.errors import ConfigError
 from curate.flow import Part
-from curate.records import ORIGIN
+from curate.records.pages import ORIGIN
 
 
 def kept_documents(setting: Deduplicate, part: Part) -> tuple[dict[str, str], tuple[File, ...]]:

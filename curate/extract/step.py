@@ -13,9 +13,10 @@ class Extract(Model):
 
     engine: str = Field("resiliparse", description="resiliparse, trafilatura, or a dotted function str -> str")
 
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """`module:function` of an engine from outside the project."""
+        return (self.engine,) if ":" in self.engine else ()
 
-def _foreign(setting: Extract) -> tuple[str, ...]:
-    return (setting.engine,) if ":" in setting.engine else ()
 
-
-STEP = SourceStep("extract", Extract, place=BEFORE_READING, foreign=_foreign)
+STEP = SourceStep("extract", Extract, place=BEFORE_READING, foreign=lambda setting: setting.foreign)

@@ -13,7 +13,8 @@ import pyarrow.compute as pc
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Counts, File, Output
 from curate.pii import Detection, Replacement, scrub
-from curate.records import DOCUMENTS, VERDICTS
+from curate.records.documents import DOCUMENTS
+from curate.records.verdicts import VERDICTS
 from curate.storage import open_binary
 from curate.verdicts.decide import drop_documents
 

@@ -14,12 +14,13 @@ from typing import Any
 
 from rich.console import Console
 
-from curate import flow as stages
 from curate.audit.plan import aggregate, applied_steps, mark_removed
 from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
+from curate.config.step_params import evaluation_step, verdict_step
 from curate.engine.executors import Engine, start_engine
 from curate.engine.fingerprint import canonical, fingerprint
+from curate.engine.foreign import load_again_what_changed, make_importable, note_loaded
 from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
@@ -28,14 +29,14 @@ from curate.errors import missing_extra
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
+from curate.pipeline import stages
 from curate.pipeline.check import check_engines, check_tokenizer
 from curate.pipeline.manifest import shard_manifest
 from curate.pipeline.publish import publish
 from curate.pipeline.statistics import Stats, run_statistics
-from curate.pipeline.steps import evaluation_step, verdict_step
 from curate.pipeline.until import LAST_STEPS, truncated
 from curate.quality.plan import score as score_quality
-from curate.steps import combining_steps, resolve
+from curate.steps import combining_steps, resolve, source_steps
 from curate.storage import SourceFile, list_files, write_atomically
 
 
@@ -75,7 +76,11 @@ def run(
     with hold(folder), ExitStack() as stack:
         display = ProgressDisplay(console, folder / "timings" / "progress.json")
         runner = Runner(
-            folder.resolve() / ".work", folder / "timings", _lazily(stack, engine, workers, address), display
+            folder.resolve() / ".work",
+            folder / "timings",
+            _lazily(stack, engine, workers, address),
+            display,
+            code_folder=file.path.resolve().parent,
         )
         outcome = "failed"
         try:
@@ -102,12 +107,18 @@ def _lazily(stack: ExitStack, kind: str, workers: int | None, address: str | Non
 
 
 def check_steps(file: PipelineFile) -> None:
-    """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its source."""
+    """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its line.
+
+    Code from outside that steps name is looked for beside the pipeline file too, and loaded.
+    """
+    make_importable(file.path.parent)
+    load_again_what_changed()
     for name, source in file.pipeline.sources.items():
         for index, step in enumerate(source.steps):
             try:
                 evaluation_step(step)
                 verdict_step(file.pipeline, step)
+                note_loaded(tuple(source_steps()[step.kind].foreign(step.setting)))
             except (ValueError, ImportError, OSError) as error:
                 raise file.error(("sources", name, "steps", index, step.kind), str(error)) from None
         try:
@@ -207,6 +218,7 @@ def publish_run(
         _json(
             {
                 "name": pipeline.name,
+                "folder": str(file.path.resolve().parent),
                 "fingerprint": fingerprint(stats, {name: result.digest for name, result in shards.items()}),
                 "pipeline": pipeline.model_dump(mode="json", by_alias=True),
                 "inputs": {

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.records import FAILED
+from curate.records.verdicts import FAILED
 from curate.verdicts.rules import Failures, step_names
 
 
@@ -36,6 +36,17 @@ def drop_documents(verdict: pa.RecordBatch, gone: NDArray[np.bool_], step: str, 
         "kept": pc.and_(verdict.column("kept"), pc.invert(mask)),
         "failed": pc.if_else(mask, lists.take(where), verdict.column("failed")),
         "dropped_at": pc.if_else(mask, step, verdict.column("dropped_at")),
+    }
+
+
+def add_failures(verdict: pa.RecordBatch, failures: Mapping[str, NDArray[np.bool_]]) -> dict[str, pa.Array]:
+    """The verdicts with new failures, by `step/rule`, of documents that had failed nothing before."""
+    added = verdict_columns(dict(failures), len(verdict))
+    gone = pc.invert(added["kept"])
+    return {
+        "kept": pc.and_(verdict.column("kept"), added["kept"]),
+        "failed": pc.if_else(gone, added["failed"], verdict.column("failed")),
+        "dropped_at": pc.if_else(gone, added["dropped_at"], verdict.column("dropped_at")),
     }
 
 

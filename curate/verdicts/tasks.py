@@ -11,7 +11,7 @@ from typing import Any
 
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Counts, File, Output
-from curate.records import VERDICTS
+from curate.records.verdicts import VERDICTS
 from curate.verdicts.decide import count_failures, verdict_columns
 from curate.verdicts.rules import Failures
 from curate.verdicts.steps import steps_from_json

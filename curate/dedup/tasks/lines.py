@@ -19,16 +19,17 @@ from numpy.typing import NDArray
 from curate.batches import BatchWriter, read_batches
 from curate.dedup.buckets import read_bucket, write_buckets
 from curate.dedup.normal import mix64
-from curate.dedup.records import KEYS, PART_BITS
+from curate.dedup.records import KEYS, PART_BITS, STEP
 from curate.dedup.scope import Scopes, columns_of_documents, document_scopes
 from curate.dedup.segments import Pieces, find_pieces, pieces_of_spans, span_codes, without_pieces
-from curate.dedup.tasks.apply import STEP, dropped
 from curate.engine.task import Counts, File, Output
-from curate.pipeline.tasks.evaluate import edit_column
-from curate.records import DOCUMENTS, EDITS, VERDICTS
+from curate.records.documents import DOCUMENTS
+from curate.records.edits import EDITS, edit_column
+from curate.records.verdicts import VERDICTS
 from curate.text.columns import text_buffers, text_column
 from curate.text.compiled import kernel
 from curate.text.view import TextView
+from curate.verdicts.decide import add_failures
 from curate.verdicts.rules import BoundsRule
 from curate.verdicts.steps import steps_from_json, thresholds
 
@@ -94,7 +95,7 @@ def remove_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: 
             texts.write({"id": found.batch.column("id"), "url": found.batch.column("url"), "text": text})
             columns.write({"edits": edit_column([(STEP, {params["kind"]: lost})], len(lost))})
             masks = {rule: found.spread(mask) for rule, mask in failures.items()}
-            verdicts.write(dropped(found.verdict, masks))
+            verdicts.write(add_failures(found.verdict, masks))
             matrix = np.array([*failures.values()], bool).reshape(len(failures), found.documents)
             failed.update({rule: int(mask.sum()) for rule, mask in failures.items()})
             alone.update({rule: int((mask & (matrix.sum(axis=0) == 1)).sum()) for rule, mask in failures.items()})

@@ -11,16 +11,14 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Counts, File, Output
-from curate.records import DOCUMENTS, EDITS
+from curate.records.documents import DOCUMENTS
+from curate.records.edits import EDITS, EditsByStep, edit_column
 from curate.steps import Evaluator, resolve
 from curate.text.view import TextView
-
-EditsByStep = list[tuple[str, Mapping[str, Any]]]
 
 
 def compile_kernels(params: Mapping[str, Any]) -> None:
@@ -67,26 +65,3 @@ def evaluate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
                 edited.write({"id": batch.column("id"), "url": batch.column("url"), "text": view.texts})
     statistics = {name: dict(sorted(step.statistics.items())) for name, step in steps.items() if step.statistics}
     return {"documents": documents, "edited_chars": dict(sorted(chars.items())), "statistics": statistics}
-
-
-def edit_column(edits: EditsByStep, rows: int) -> pa.Array:
-    """The `edits` column: per document the edits that removed something, in the order of steps and kinds."""
-    steps: list[str] = []
-    kinds: list[str] = []
-    removed: list[np.ndarray[Any, Any]] = []
-    for step, by_kind in edits:
-        for kind, chars in by_kind.items():
-            steps.append(step)
-            kinds.append(kind)
-            removed.append(chars)
-    if not removed:
-        return pa.array([[]] * rows, EDITS)
-    matrix = np.stack(removed, axis=1)
-    row, column = np.nonzero(matrix)
-    offsets = np.zeros(rows + 1, dtype=np.int32)
-    np.cumsum(np.count_nonzero(matrix, axis=1), out=offsets[1:])
-    values = pa.StructArray.from_arrays(
-        [pa.array(steps).take(pa.array(column)), pa.array(kinds).take(pa.array(column)), pa.array(matrix[row, column])],
-        fields=list(EDITS.value_type),
-    )
-    return pa.ListArray.from_arrays(pa.array(offsets), values)

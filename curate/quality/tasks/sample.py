@@ -14,11 +14,8 @@ import pyarrow as pa
 from curate.batches import BatchWriter, read_batches
 from curate.chance import draw
 from curate.engine.task import Counts, File, Output
-from curate.records import DOCUMENTS
+from curate.records.quality import SAMPLE
 from curate.verdicts.steps import steps_from_json
-
-SAMPLE = pa.schema([("draw", pa.uint64()), *DOCUMENTS])
-"""Documents and the draws that chose them."""
 
 
 def sample_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:

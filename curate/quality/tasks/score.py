@@ -14,10 +14,8 @@ from curate.chance import draw, unit
 from curate.engine.task import Counts, File, Output
 from curate.quality.model import load
 from curate.quality.threshold import Scores, histogram, threshold_of_share
+from curate.records.quality import QUALITY
 from curate.verdicts.draws import as_draw
-
-QUALITY = pa.schema([("quality_score", pa.float32()), ("quality_draw", pa.float32())])
-"""The ledger's columns of this step. `quality_draw` is uniform in [0, 1)."""
 
 
 def compile_kernels(params: Mapping[str, Any]) -> None:

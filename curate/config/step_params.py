@@ -9,6 +9,7 @@ from typing import Any
 
 from curate.config.models import Pipeline, Source
 from curate.config.steps import StepModel
+from curate.engine.fingerprint import named_code
 from curate.steps import source_steps
 from curate.verdicts.steps import VerdictStep
 
@@ -32,6 +33,7 @@ def evaluation_step(step: StepModel) -> StepParams | None:
         "name": step.name,
         "evaluator": evaluation.evaluator,
         "params": dict(evaluation.params),
+        "code": named_code((evaluation.evaluator, *evaluation.foreign)),
         "columns": [list(pair) for pair in evaluation.columns],
         "fixed": [list(pair) for pair in evaluation.fixed],
     }
