@@ -113,6 +113,7 @@ def check_steps(file: PipelineFile) -> None:
     """
     make_importable(file.path.parent)
     load_again_what_changed()
+    check_engines(file)
     for name, source in file.pipeline.sources.items():
         for index, step in enumerate(source.steps):
             try:
@@ -125,7 +126,6 @@ def check_steps(file: PipelineFile) -> None:
             stages.read_params(name, source)
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
-    check_engines(file)
     check_tokenizer(file)
     try:
         for kind in combining_steps().values():
