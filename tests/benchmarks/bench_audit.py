@@ -27,8 +27,8 @@ from rich.console import Console
 
 from curate.audit.plan import aggregate
 from curate.config.reading import read_pipeline
-from curate.config.sizes import parse_count
 from curate.config.step_params import evaluation_steps, verdict_steps
+from curate.config.values import parse_count
 from curate.engine.executors import SerialEngine
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner

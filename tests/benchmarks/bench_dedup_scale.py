@@ -26,7 +26,7 @@ import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
 from curate.config.models import Pipeline
-from curate.config.sizes import parse_count
+from curate.config.values import parse_count
 from curate.dedup.plan import _apply, _decide, banding
 from curate.dedup.prior_runs import Indexed
 from curate.dedup.records import NO_DATE, Rows, signature_columns, signature_schema

@@ -10,7 +10,19 @@ import pytest
 PACKAGE = Path(__file__).resolve().parents[2] / "curate"
 ENGINE_SIDE = {"cli", "runs", "flow", "runner", "engine", "progress", "tables", "statistics"}
 ALLOWED_IN_TEXT = {"text"}
-LOW = {"records", "storage", "batches", "chance", "fingerprint", "task", "config", "recipes"}
+LOW = {
+    "caching",
+    "errors",
+    "text",
+    "records",
+    "storage",
+    "batches",
+    "chance",
+    "fingerprint",
+    "task",
+    "config",
+    "recipes",
+}
 
 
 def rooms_imported(path: Path) -> set[str]:
@@ -36,7 +48,7 @@ def modules(room: str) -> list[Path]:
 
 @pytest.mark.parametrize("path", modules("text"), ids=lambda path: path.stem)
 def test_kernels_import_nothing_of_the_project(path: Path) -> None:
-    assert not rooms_imported(path)
+    assert rooms_imported(path) <= {"caching"}  # where compiled kernels are kept
 
 
 @pytest.mark.parametrize("path", modules("stages"), ids=lambda path: path.stem)

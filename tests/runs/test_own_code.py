@@ -88,7 +88,7 @@ def test_what_if_and_explain_know_an_own_steps_rules(folder: Path) -> None:
     assert (passed["passed"], passed["passes"]) == (2, 3)
     id = ledger(folder)[1]["id"].hex()
     told = json.loads(curate("explain", folder / "run", id, "--format", "json").stdout)
-    assert {"wordy/enough": 2.0} == {rule["name"]: rule["value"] for rule in told["rules"] if rule["fails"]}
+    assert {rule["name"]: rule["value"] for rule in told["rules"] if rule["fails"]} == {"wordy/enough": 2.0}
 
 
 def test_an_own_step_may_edit_text(folder: Path) -> None:
@@ -137,8 +137,8 @@ def test_a_changed_block_of_datatrove_is_run_again(folder: Path) -> None:
 
 def test_a_changed_extraction_engine_is_run_again(folder: Path) -> None:
     page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>A page."
-    head = f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://e.example/\r\nWARC-Record-ID: <urn:uuid:1>\r\n"
-    head += f"WARC-Date: 2024-01-01T00:00:00Z\r\nContent-Type: application/http; msgtype=response\r\nContent-Length: {len(page)}\r\n\r\n"
+    head = "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://e.example/\r\nWARC-Record-ID: <urn:uuid:1>\r\n"
+    head += "WARC-Date: 2024-01-01T00:00:00Z\r\nContent-Type: application/http; msgtype=response\r\n\r\n"
     (folder / "one.warc").write_bytes(head.encode() + page + b"\r\n\r\n")
     (folder / "engines.py").write_text("def text(html): return 'first version'\n")
     pipeline = PIPELINE.replace("{format: jsonl, paths: [docs.jsonl.gz]}", "{format: warc, paths: [one.warc]}")
@@ -175,7 +175,7 @@ def test_a_pack_may_take_metrics_from_outside(folder: Path) -> None:
         ('python: {function: "mysteps:nothing"}', "has no attribute 'nothing'"),
         ('python: {function: "nowhere:f"}', "No module named 'nowhere'"),
         ("python: {function: mysteps.wordy}", "write module:function, as in mysteps:readability"),
-        ('python: {function: "mysteps:wordy", rules: {few: {metric: word, min: 3}}}', "no column 'word'; the function gives words, short"),
+        ('python: {function: "mysteps:wordy", rules: {few: {metric: word, min: 3}}}', "the function gives words, short"),
         ('python: {function: "mysteps:wordy", rules: {few: {metric: words}}}', "a rule needs min or max"),
         ('python: {function: "mysteps:STEP"}', "has no attribute 'STEP'"),
     ],
