@@ -122,8 +122,9 @@ class Frames:
 
     def _stored_as(self, head: bytes, named: str) -> str:
         """The compression of a file that begins with these bytes and is named so."""
-        if self._makes_sense(head):
-            return "plain"
+        if self._makes_sense(head):  # as any file does whose first bytes were overwritten with a header
+            self._use(named)
+            return "plain" if self._next_frame(0, until=_SCAN, sensible=True) is None else named
         shown = evidence.compression(head)
         if shown:
             self._use(shown)

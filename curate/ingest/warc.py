@@ -144,36 +144,30 @@ def _true_end(frames: Frames, begin: int, size: int | None) -> tuple[int, int] |
     `size` is where it was said to end. The end is the next start of a record or the end of the compressed frame; of a
     plain file only after an empty line or near `size`, for else the record is cut there. Or the reason why none shows.
     """
-    searched = begin if size is None or size > len(frames.buffer) else size
-    start = _next_start(frames, begin, searched)
-    if start is None and size is not None and searched == size and frames.codec == "plain":
-        start = _next_start(frames, begin, begin)
-    whole = start is not None or frames.between_frames
+    start = _next_start(frames, begin)
     if start is None:
         if frames.failure or len(frames.buffer) - begin > MAX_BLOCK:
             return frames.failure or DAMAGED
+        if not frames.between_frames and not _is_whole(frames.buffer, begin):
+            return TRUNCATED_FILE
         start = len(frames.buffer)
-        whole = whole or _is_whole(frames.buffer, begin)
     blanks = _BLOCKS_END.search(frames.buffer, max(begin, start - 6), start)
     end = blanks.start() if blanks else start
-    if frames.codec == "plain" and not (blanks and _AFTER_BLOCK.match(frames.buffer, end)):
-        whole = whole and size is not None and (size <= start or size - start <= _NEARLY)
-    if not whole:
-        return TRUNCATED_FILE if start == len(frames.buffer) else DAMAGED
-    return end, start
+    whole = (blanks and _AFTER_BLOCK.match(frames.buffer, end)) or frames.boundaries(start, start)
+    near = size is not None and size - start <= _NEARLY
+    return (end, start) if whole or near else DAMAGED
 
 
-def _next_start(frames: Frames, begin: int, at: int) -> int | None:
-    """Where the next record starts in the buffer, or after it within the limit; None where none does."""
-    while True:
-        found = _RECORD_START.search(frames.buffer, at)
-        if found:
-            return found.start()
-        if len(frames.buffer) - begin > MAX_BLOCK:
+def _next_start(frames: Frames, begin: int) -> int | None:
+    """Where in the buffer the first record starts that begins after `begin`; None where none does within the limit."""
+    at = begin
+    while not (found := _RECORD_START.search(frames.buffer, at)):
+        if len(frames.buffer) - begin > MAX_BLOCK or frames.failure:
             return None
         at = max(at, len(frames.buffer) - _LONGEST_START)
         if not frames.fill():
             return None
+    return found.start()
 
 
 def _is_whole(data: bytearray, begin: int) -> bool:
