@@ -164,7 +164,9 @@ _DEFAULTS = {
 """By language, as the same table has them by locale; iso-8859-2 there is windows-1250 here, which extends its letters."""
 _LANGUAGE = re.compile(rb"<html\b[^>]{0,400}?\blang\s*=\s*[\"']?([A-Za-z]{2,3})\b", re.I)
 
-_TWO_BYTES = frozenset({"big5", "euc-jp", "euc-kr", "gb18030", "gbk", "hz-gb-2312", "iso-2022-jp", "iso-2022-kr", "shift_jis"})
+_TWO_BYTES = frozenset(
+    {"big5", "euc-jp", "euc-kr", "gb18030", "gbk", "hz-gb-2312", "iso-2022-jp", "iso-2022-kr", "shift_jis"}
+)
 _WEIGHED = 1 << 16  # characters outside ASCII that are looked at to tell one reading from the other
 _FEW = 8
 """Characters outside ASCII from which on chance is ruled out: pairs of GBK are valid UTF-8 in one of seven cases."""

@@ -11,9 +11,11 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from curate.ingest.json_lines import read_jsonl
+from curate.ingest.parquet import read_parquet
 from curate.ingest.reasons import UNREADABLE
 from curate.ingest.rows import Rows
-from curate.ingest.tables import Columns, read_jsonl, read_parquet
+from curate.ingest.tables import Columns
 from curate.ingest.warc import read_warc
 from curate.storage import SourceFile, open_binary
 

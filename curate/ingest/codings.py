@@ -222,7 +222,9 @@ def undo(body: bytes, named: Sequence[bytes], html: bool, limit: int = MAX_BODY)
         elif left:
             decode = _DECODERS.get(left[0])
             tries = dict.fromkeys([*([decode] if decode else []), *_WITHOUT_SIGNATURE])
-            found = [(each, out) for each in tries if (out := _tried(each, body, limit)) and _plausible(each, decode, out)]
+            found = [
+                (each, out) for each in tries if (out := _tried(each, body, limit)) and _plausible(each, decode, out)
+            ]
             if not found:
                 break
             body, left = found[0][1], left[1:]
