@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from curate.ingest.isolation import read_apart
 from curate.ingest.json_lines import read_jsonl
 from curate.ingest.parquet import read_parquet
 from curate.ingest.reasons import UNREADABLE
@@ -19,7 +20,7 @@ from curate.ingest.tables import Columns
 from curate.ingest.warc import read_warc
 from curate.storage import SourceFile, open_binary
 
-__all__ = ["FORMATS", "Columns", "read", "read_record"]
+__all__ = ["FORMATS", "Columns", "read", "read_apart", "read_record"]
 
 FORMATS = ("warc", "wet", "jsonl", "parquet")
 

@@ -132,7 +132,7 @@ def _write_value(kind: int, value: Any) -> bytes:
     if kind == DOUBLE:
         return bytes(value)
     if kind == BINARY:
-        return _varint(len(value)) + value
+        return _varint(len(value)) + bytes(value)
     if kind in (LIST, SET):
         element, values = value
         size = (

@@ -38,7 +38,7 @@ def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
     with ExitStack() as stack:
         records = stack.enter_context(BatchWriter(output.path("records"), RECORDS))
         documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
-        for pages in ingest.read(source_file, params["source"], params["format"], columns, others):
+        for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, others):
             failed, dropped_at, texts = _judge(pages, params)
             going = pc.is_valid(texts)
             chars = pc.utf8_length(texts).cast(pa.int64())
