@@ -21,6 +21,7 @@ from curate.batches import BatchWriter
 from curate.engine.fingerprint import canonical
 from curate.engine.task import Counts, File, Output
 from curate.extract import extractor
+from curate.extract.limits import BY_THE_CLOCK
 from curate.filters.url import UrlPack, load_url
 from curate.records import DOCUMENTS, ORIGIN, RECORDS
 from curate.storage import SourceFile
@@ -52,6 +53,9 @@ def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
             counts["documents"] += kept.num_rows
             counts["chars"] += pc.sum(chars).as_py() or 0
             failures.update(name for names in failed for name in names)
+            others.update(
+                f"clock.{reason}" for names in failed for name in names if (reason := _by_the_clock(name)) is not None
+            )
             dropped.update(name for name in dropped_at.to_pylist() if name is not None)
     return {
         **counts,
@@ -60,6 +64,12 @@ def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
         "failed": dict(sorted(failures.items())),
         "dropped": dict(sorted(dropped.items())),
     }
+
+
+def _by_the_clock(failure: str) -> str | None:
+    """The reason of a failure that the machine's speed decided, which another machine may decide otherwise."""
+    step, _, reason = failure.partition("/")
+    return reason if step == "extract" and reason in BY_THE_CLOCK else None
 
 
 def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[str]], pa.Array, pa.Array]:
