@@ -92,7 +92,8 @@ def _after_line_end(body: bytes, at: int) -> int | None:
     """Where the line end at a position ends; None where there is none."""
     if body.startswith(b"\r\n", at):
         return at + 2
-    return at + 1 if body.startswith(b"\n", at) else None
+    lone = body.startswith(b"\n", at) and body[at - 1] != 0x0D  # after CR it is half of an end that lies before
+    return at + 1 if lone else None
 
 
 def _next_chunk(body: bytes, start: int) -> tuple[int, int] | None:

@@ -126,7 +126,8 @@ def parse(line: bytes, columns: Columns, counts: Counter[str]) -> dict[str, Any]
     opened = line.count(b"{") + line.count(b"[")
     if (opened > MAX_DEPTH or opened + line.count(b",") > MAX_VALUES) and not _is_ordinary(line):
         found = _cut_out(line, columns.named())
-        counts["lines.read-in-part"] += found is not None
+        if found is not None:
+            counts["lines.read-in-part"] += 1
         return found
     try:
         fields = _loads(line.decode())
