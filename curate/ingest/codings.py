@@ -32,7 +32,7 @@ _READ: Final = 1 << 16
 _CHUNK_SIZE = re.compile(rb"[ \t]*(?:0[xX])?([0-9a-fA-F]{1,15})[ \t]*(?:;[^\r\n]*)?\r{0,2}\n")  # RFC 9112, 7.1
 _CUT_SIZE = re.compile(rb"[ \t]*[0-9a-fA-F]{0,15}[ \t]*(?:;[^\n]*)?\r*")
 _NEXT_CHUNK = re.compile(rb"\r?\n([0-9a-fA-F]{1,8})[ \t]*(?:;[^\r\n]*)?\r?\n")
-_LAST_CHUNK = re.compile(rb"\r?\n0{1,15}[ \t]*\r?\n(?:\r?\n)?\Z")
+_LAST_CHUNK = re.compile(rb"\r?\n0{1,15}[ \t]*\r?\n?(?:\r?\n)?\Z")
 _TRAILERS: Final = 1024  # bytes that may follow a last chunk of which the sizes before were wrong
 
 Chunks = Literal["whole", "cut", "wrong"]
@@ -64,6 +64,9 @@ def dechunk(body: bytes) -> tuple[bytes, Chunks]:
         if size is None:
             if not _CUT_SIZE.fullmatch(body, at):
                 pieces.append(body[at:])
+                wrong += 1
+            elif pieces and at == len(body) and (last := _LAST_CHUNK.search(pieces[-1])):  # a size that took it in
+                pieces[-1] = pieces[-1][: last.start()]
                 wrong += 1
             return b"".join(pieces), "wrong" if wrong else "cut"
         start, length = size.end(), int(size[1], 16)
