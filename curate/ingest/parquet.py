@@ -22,7 +22,7 @@ from curate.ingest.tables import Columns, add_row
 
 _ROWS: Final = 64
 """Rows decoded at a time: a batch of large documents stays small."""
-_BATCH_BYTES: Final = 128 << 20
+_BATCH_BYTES: Final = 64 << 20
 """Most bytes of a batch where a value of few stored bytes may be long."""
 _BUFFER: Final = 1 << 20
 _MAX_ROWS: Final = 1 << 24

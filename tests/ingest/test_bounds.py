@@ -99,7 +99,7 @@ def test_a_bomb_in_a_body_takes_no_more_than_the_largest_body(tmp_path: Path, co
     }[coding]
     reasons, mebibytes = grown(warc_of(tmp_path, compress(huge), f"Content-Encoding: {coding}"))
     assert reasons == {"too-large": 1, "None": 1}
-    assert mebibytes < 90
+    assert mebibytes < 130
 
 
 # ---- files
@@ -178,16 +178,16 @@ def test_a_dictionary_of_long_texts_is_decoded_few_rows_at_a_time(tmp_path: Path
     assert path.stat().st_size < 20_000
     reasons, mebibytes = grown(path, "parquet")
     assert reasons == {"None": 20}
-    assert mebibytes < 450
+    assert mebibytes < 350
 
 
 def test_texts_that_share_their_beginnings_are_decoded_few_rows_at_a_time(tmp_path: Path) -> None:
     long = "a" * (10 << 20)
-    table = pa.table({"text": [long + str(n) for n in range(20)]})
+    table = pa.table({"text": [long + str(n) for n in range(40)]})
     path = parquet(tmp_path / "x.parquet", table, use_dictionary=False, column_encoding={"text": "DELTA_BYTE_ARRAY"})
     reasons, mebibytes = grown(path, "parquet")
-    assert reasons == {"None": 20}
-    assert mebibytes < 300
+    assert reasons == {"None": 40}
+    assert mebibytes < 320
 
 
 def test_more_rows_than_a_file_can_hold_are_one_span(tmp_path: Path) -> None:
