@@ -182,10 +182,9 @@ class _Reading:
         spans = row_spans(pages["text"]) if text else iter([(0, count, None)])
         for start, end, page in spans:
             end = min(end, count)
-            start = max(start, done)
-            if start >= end:
+            if done >= end:
                 continue
-            found = self._page_texts(group, text, pages["text"], page, start - done) if text else iter([None] * count)
+            found = self._page_texts(group, text, pages["text"], page, done - start) if text else iter([None] * count)
             for value in found:
                 if done >= end:
                     break

@@ -144,7 +144,7 @@ class SinglePages:
         content += self._read(page)
         footer = self._one_page_footer(group, column, page, offsets, len(content) - len(_MAGIC))
         content += footer + len(footer).to_bytes(4, "little") + _MAGIC
-        return pq.ParquetFile(pa.BufferReader(bytes(content)), pre_buffer=False)
+        return pq.ParquetFile(pa.BufferReader(bytes(content)), pre_buffer=False, page_checksum_verification=True)
 
     def _read(self, page: Page) -> bytes:
         self._file.seek(page.start)
