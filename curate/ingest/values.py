@@ -89,7 +89,8 @@ def _epoch(number: float) -> int:
     size = abs(number)
     parts = 1 if size < _MILLISECONDS else 1e3 if size < _MICROSECONDS else 1e6 if size < _NANOSECONDS else 1e9
     moment = int(number / parts)
-    datetime.fromtimestamp(moment, UTC)  # what is no year from 1 to 9999 is no date
+    if not _FIRST_SECOND <= moment < _LAST_SECOND:
+        raise ValueError("no year from 1 to 9999")
     return moment
 
 
