@@ -142,6 +142,8 @@ def list_files(patterns: Sequence[str], root: str | None = None) -> list[SourceF
         if not is_remote(pattern):
             _check_folders(pattern)
         found = _expand(pattern)
+        if not found and not is_remote(pattern) and os.path.isdir(pattern):
+            raise FileNotFoundError(f"{pattern} is a folder: name its files, for example {pattern.rstrip('/')}/*.gz")
         if not found:
             raise FileNotFoundError(f"no file matches {pattern}")
         for path, size, stamp in found:
