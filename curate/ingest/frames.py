@@ -11,6 +11,7 @@ import bz2
 import io
 import lzma
 import re
+import zlib
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import IO, Any, Final, cast
@@ -203,7 +204,7 @@ class Frames:
             self.buffer += self._decode(self._decoder, data)
         except _DECODE_ERRORS:
             self.failure = DAMAGED
-            return False
+            return self._decode_up_to_the_error(data)
         self.stored += len(data)
         if self._decoder.eof:
             self._unread = self._decoder.unused_data
@@ -211,6 +212,31 @@ class Frames:
             self._decoder = None
             self._begin_frame(self._dropped + len(self.buffer), self.stored)
         return True
+
+    def _decode_up_to_the_error(self, data: bytes) -> bool:
+        """Add what the slice that failed decodes to before its error; whether that is anything.
+
+        Only of gzip: other compressions come in blocks that are whole or lost. The frame is decoded once more, by zlib,
+        which gives each byte as soon as it can; a frame is left at its first error, so this happens once a frame.
+        """
+        if self.codec != "gzip":
+            return False
+        decoder, start = zlib.decompressobj(_GZIP_WINDOW), self._stored_at[-1]
+        given, before = self._dropped + len(self.buffer) - self._decoded_at[-1], len(self.buffer)
+        self._file.seek(start)
+        try:
+            while start < self.stored:
+                piece = self._file.read(min(self._slice, self.stored - start))
+                given -= len(decoder.decompress(piece))
+                start += len(piece)
+            for at in range(len(data)):
+                decoded = decoder.decompress(data[at : at + 1])
+                self.stored += 1
+                self.buffer += decoded[max(0, given) :] if given > 0 else decoded
+                given = max(0, given - len(decoded))
+        except zlib.error:
+            pass
+        return len(self.buffer) > before
 
     def _begin_frame(self, decoded: int, stored: int) -> None:
         """Note where a frame begins. One that holds nothing gives way to the next: only the last of a place counts."""

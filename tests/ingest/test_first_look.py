@@ -62,14 +62,14 @@ WRONG = [
     ("wet", b"Tides follow the moon.", "is no warc file; it begins 'Tides follow"),
     ("warc", record(b"{}", "metadata", Content_Type="application/json") * 9, "holds metadata only"),
     ("parquet", GOOD["parquet"][:-20], "is a Parquet file that cannot be opened"),
-    ("jsonl", b'{"content": "tides", "url": "a"}\n', NO + "in its first line; its columns are content, url: set `text: content`?"),
-    ("jsonl", b'{"Text": "tides"}\n{"Text": "moon"}\n', NO + "in its first 2 lines; its columns are Text: set `text: Text`?"),
+    ("jsonl", b'{"content": "tides", "url": "a"}\n', NO + "in its first line; its columns are content, url: set `text: co"),
+    ("jsonl", b'{"Text": "tides"}\n{"Text": "moon"}\n', NO + "in its first 2 lines; its columns are Text: set `text: T"),
     ("jsonl", b'{"a": 1}\n' * 500, NO + "in its first 100 lines; its columns are a"),
     ("jsonl", b'{"text": ["tides"]}\n', "has no text in column 'text': it holds lists"),
     ("jsonl", b'{"text": null}\n', "has no text in column 'text': it holds null"),
-    ("parquet", parquet(pa.table({"raw_content": ["a"]})), "has no column 'text'; its columns are raw_content: set `text: raw"),
+    ("parquet", parquet(pa.table({"raw_content": ["a"]})), "has no column 'text'; its columns are raw_content: set"),
     ("parquet", parquet(pa.table({"text": [[1]]})), "has no text in column 'text': its type is list"),
-    ("parquet", parquet(pa.table({f"c{n}": [n] for n in range(40)})), "its columns are c0, c1, c2, c3, c4, c5, c6, c7, c8, c9, c10, c11"),
+    ("parquet", parquet(pa.table({f"c{n}": [n] for n in range(40)})), "its columns are c0, c1, c2, c3, c4, c5"),
 ]  # fmt: skip
 
 

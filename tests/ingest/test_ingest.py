@@ -697,7 +697,9 @@ def test_damage_in_one_of_many_members_of_jsonl_gz_costs_that_member(tmp_path: P
     texts = [row["text"] for row in rows if row["reason"] is None]
     assert texts[:50] == [f"0 {n}" for n in range(50)]
     assert texts[-50:] == [f"2 {n}" for n in range(50)]
-    assert [row["reason"] for row in rows if row["reason"]] == ["damaged"]
+    failed = [row["reason"] for row in rows if row["reason"]]
+    assert failed[-1] == "damaged"
+    assert set(failed[:-1]) <= {"bad-json"}, "what deflate makes of bytes after the damage"
 
 
 def test_parquet_rows(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import random
 from collections import Counter
@@ -18,7 +19,7 @@ from hypothesis import strategies as st
 from curate.ingest import Columns, thrift
 from curate.ingest.parquet_pages import find_pages
 from curate.ingest.values import seconds
-from tests.support.archives import HTML, Row, check_account, pages, read_path, record, response
+from tests.support.archives import CODECS, HTML, Row, check_account, pages, read_path, record, response
 
 TEXTS = [f"{random.Random(n).getrandbits(3000):x}" for n in range(4000)]
 
@@ -287,8 +288,6 @@ def test_a_record_that_lost_its_last_bytes_takes_none_of_the_next(
 @pytest.mark.parametrize("place", ["first", "middle", "last"])
 @pytest.mark.parametrize("codec", ["plain", "gzip", "zstd", "one gzip"])
 def test_a_length_off_by_anything_costs_no_page(tmp_path: Path, codec: str, place: str, off: int) -> None:
-    from tests.support.archives import CODECS
-
     block = response(HTML * 9)
     lying = record(block, Content_Length=str(len(block) + off))
     stored = pages(4)
@@ -300,6 +299,27 @@ def test_a_length_off_by_anything_costs_no_page(tmp_path: Path, codec: str, plac
     check_account(rows, counts, path.stat().st_size)
     assert [row["reason"] for row in rows] == [None] * 5
     assert all(row["body"].rstrip() == HTML * 9 for row in rows if row["url"] == "http://example.org/")
+
+
+# ---- compressed lines
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.floats(0.02, 0.98), st.integers(1, 255))
+def test_lines_before_the_damage_in_a_compressed_file_are_kept(
+    tmp_path_factory: pytest.TempPathFactory, where: float, flip: int
+) -> None:
+    lines = [json.dumps({"text": text}) for text in TEXTS[:200]]
+    data = bytearray(gzip.compress("\n".join(lines).encode()))
+    at = int(where * len(data))
+    data[at] ^= flip
+    path = tmp_path_factory.getbasetemp() / "flipped.jsonl.gz"
+    path.write_bytes(data)
+    rows, _ = read_path(path, "jsonl")
+    kept = texts(rows)
+    sure = int(200 * where) - 4
+    assert kept[: max(0, sure)] == TEXTS[: max(0, sure)]
+    assert rows[-1]["reason"] is not None or len(kept) == 200
 
 
 # ---- Thrift, which pages are cut with
