@@ -27,7 +27,7 @@ from curate.ingest.messages import MEMORY_STATUS, MESSAGE, Kind
 from curate.ingest.reasons import READER_CRASHED, READER_OUT_OF_MEMORY
 from curate.ingest.rows import Rows
 from curate.ingest.tables import Columns
-from curate.records import PAGES
+from curate.records.pages import PAGES
 from curate.storage import SourceFile
 
 READER_MEMORY: Final = 4 << 30

@@ -30,7 +30,7 @@ from warcio.warcwriter import WARCWriter
 
 from curate.ingest import Columns, codings, http, json_lines, read, read_record, reasons, warc
 from curate.ingest.identity import record_id
-from curate.records import BATCH_BYTES, BATCH_ROWS
+from curate.records.pages import BATCH_BYTES, BATCH_ROWS
 from curate.storage import SourceFile, list_files
 from tests.support.archives import (
     CODECS,

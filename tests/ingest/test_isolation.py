@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from curate.ingest import Columns, isolation, read, read_apart
-from curate.records import BATCH_ROWS
+from curate.records.pages import BATCH_ROWS
 from curate.storage import SourceFile
 from tests.support.archives import HTML, Row, pages, record, response, source_file
 

@@ -13,7 +13,7 @@ from typing import Any
 import zstandard
 
 from curate.ingest import Columns, read, reasons
-from curate.records import BATCH_ROWS, PAGES
+from curate.records.pages import BATCH_ROWS, PAGES
 from curate.storage import SourceFile
 
 HTML = b"<!doctype html><html><body><p>Tides follow the moon.</p></body></html>"

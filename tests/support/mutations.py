@@ -24,7 +24,7 @@ import pyarrow.parquet as pq
 import zstandard
 
 from curate.ingest import Columns, read, reasons
-from curate.records import PAGES
+from curate.records.pages import PAGES
 from curate.storage import SourceFile
 from tests.support.archives import HTML, chunked, record, response
 
