@@ -11,13 +11,17 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from curate.ingest.first_look import check_source, first_look
+from curate.ingest.isolation import read_apart
+from curate.ingest.json_lines import read_jsonl
+from curate.ingest.parquet import read_parquet
 from curate.ingest.reasons import UNREADABLE
 from curate.ingest.rows import Rows
-from curate.ingest.tables import Columns, read_jsonl, read_parquet
+from curate.ingest.tables import Columns
 from curate.ingest.warc import read_warc
 from curate.storage import SourceFile, open_binary
 
-__all__ = ["FORMATS", "Columns", "read", "read_record"]
+__all__ = ["FORMATS", "Columns", "check_source", "first_look", "read", "read_apart", "read_record"]
 
 FORMATS = ("warc", "wet", "jsonl", "parquet")
 
