@@ -15,10 +15,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.addresses import hosts
 from curate.audit.edges import bins, edges
 from curate.chance import draw
 from curate.records.pages import ID
+from curate.text.addresses import hosts
 from curate.verdicts.rules import BoundsRule
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep, thresholds
 

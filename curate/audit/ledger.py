@@ -13,9 +13,9 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from curate.addresses import hosts
 from curate.audit.finished_run import AuditError
 from curate.audit.rendering import Answer, Cell, Table
+from curate.text.addresses import hosts
 
 MEMORY = "2GB"
 """What DuckDB may hold; beyond it, it spills to disk."""

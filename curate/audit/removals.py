@@ -16,8 +16,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from curate.addresses import domain_name, host
 from curate.errors import ConfigError
+from curate.text.addresses import domain_name, host
 
 By = Literal["url", "domain", "record", "text"]
 KINDS: tuple[By, ...] = ("url", "domain", "record", "text")

@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.addresses import domain_name
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
 from curate.audit.lineage import lineage
@@ -30,10 +29,11 @@ from curate.records.ledger import ROW_GROUP
 from curate.shards.reader import MANIFEST, MIX_FORMAT
 from curate.shards.store import write_shard
 from curate.storage import atomic_path, digest_file, write_atomically
+from curate.text.addresses import domain_name
 from curate.verdicts.steps import BEFORE_DOCUMENTS
 
 _HOST = "host_of(url)"
-"""SQL for what curate.addresses calls the host."""
+"""SQL for what curate.text.addresses calls the host."""
 _CONDITIONS: dict[By, str] = {
     "url": "split_part(trim(url), '#', 1) = split_part(trim(?), '#', 1)",
     "domain": f"({_HOST} = $1 or ends_with({_HOST}, '.' || $1))",

@@ -18,10 +18,9 @@ from curate.audit.sums import Flip, Sums, add_up
 from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
 from curate.config.document import write_document
 from curate.config.models import Pipeline, Source
-from curate.config.step_params import evaluation_steps
+from curate.config.step_params import evaluation_steps, read_params
 from curate.config.steps import StepModel
 from curate.dedup.step import Deduplicate
-from curate.pipeline.stages import read_params
 from curate.steps import source_steps
 
 _SHOWN_GROUPS = 30

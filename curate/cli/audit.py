@@ -107,8 +107,8 @@ def _show(options: argparse.Namespace, answer: Any) -> int:
 
 def _report(options: argparse.Namespace) -> int:
     from curate.audit.finished_run import open_finished
-    from curate.audit.numbers import report_numbers
     from curate.audit.report import write_report
+    from curate.audit.report.numbers import report_numbers
 
     if options.format != "html":
         return _show(options, report_numbers(open_finished(options.run)))

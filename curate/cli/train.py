@@ -218,9 +218,9 @@ def _print_measure(measure: Measure) -> None:
 
 def _finetune(options: argparse.Namespace) -> int:
     from curate.tokens import load
+    from curate.trainer.evaluate.finetune import FineTuning, classify, finetune, measure, read_examples
     from curate.trainer.evaluate.tasks import read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
-    from curate.trainer.train.finetune import FineTuning, classify, finetune, measure, read_examples
     from curate.trainer.train.parallel import pick_device
 
     checkpoint = open_checkpoint(options.checkpoint)
@@ -237,8 +237,8 @@ def _finetune(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from curate.trainer.model.export import export
     from curate.trainer.train.checkpoint import open_checkpoint
+    from curate.trainer.train.export import export
 
     RESULTS.print(f"Written: {export(open_checkpoint(options.checkpoint), options.out)}")
     return 0

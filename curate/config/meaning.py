@@ -5,11 +5,12 @@ Knows the pipeline's models; knows no file and no line: it gives key paths and s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
 from curate.config.document import KeyPath
 from curate.config.models import Pipeline, Source
-from curate.dedup.step import Deduplicate
+from curate.config.steps import StepModel
 from curate.errors import nearest
 from curate.steps import combining_steps, source_steps
 
@@ -24,7 +25,7 @@ def mistakes(pipeline: Pipeline) -> list[Mistake]:
     for name, source in pipeline.sources.items():
         found += _of_order(name, source)
         found += _of_format(name, source)
-        found += _of_positives(pipeline, name, source)
+    found += _of_sources_named(pipeline)
     found += _of_combining(pipeline)
     found += _of_bounds(pipeline)
     found += _of_mixture(pipeline)
@@ -55,12 +56,21 @@ def _of_format(source_name: str, source: Source) -> Iterator[Mistake]:
         yield place, f"{source.read.format} files hold text already: leave this step out"
 
 
-def _of_positives(pipeline: Pipeline, source_name: str, source: Source) -> Iterator[Mistake]:
-    for index, (_, setting) in enumerate(source.named_steps()):
-        for positive in getattr(setting, "positives", ()):
-            if positive not in pipeline.sources:
-                place = ("sources", source_name, "steps", index, "quality", "positives")
-                yield place, f"no source {positive!r}{nearest(positive, pipeline.sources)}"
+def _of_sources_named(pipeline: Pipeline) -> Iterator[Mistake]:
+    places: list[tuple[KeyPath, StepModel, Callable[[Any], Mapping[str, tuple[str, ...]]]]] = [
+        (("sources", name, "steps", index), step, source_steps()[step.kind].sources_named)
+        for name, source in pipeline.sources.items()
+        for index, step in enumerate(source.steps)
+    ]
+    places += [
+        (("combine", index), step, combining_steps()[step.kind].sources_named)
+        for index, step in enumerate(pipeline.combine)
+    ]
+    for place, step, named in places:
+        for key, sources in named(step.setting).items():
+            for name in sources:
+                if name not in pipeline.sources:
+                    yield (*place, step.kind, *key.split(".")), f"no source {name!r}{nearest(name, pipeline.sources)}"
 
 
 def _of_combining(pipeline: Pipeline) -> Iterator[Mistake]:
@@ -74,12 +84,6 @@ def _of_combining(pipeline: Pipeline) -> Iterator[Mistake]:
     for index, kept in enumerate(pipeline.keep):
         if kept not in keepable:
             yield ("keep", index), f"documents cannot be kept after {kept!r}{nearest(kept, keepable)}"
-    deduplicate = pipeline.combined(Deduplicate)
-    closed = deduplicate is not None and deduplicate.index is None  # an index may hold sources of other runs
-    for preferred in deduplicate.keep.prefer_source if deduplicate and closed else ():
-        if preferred not in pipeline.sources:
-            place = ("combine", combined.index("deduplicate"), "deduplicate", "keep", "prefer_source")
-            yield place, f"no source {preferred!r}{nearest(preferred, pipeline.sources)}"
 
 
 def _of_bounds(pipeline: Pipeline) -> Iterator[Mistake]:

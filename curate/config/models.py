@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, field_validator, model_serializer, model_validator
 
 from curate.config.steps import AnyCombiningStep, AnySourceStep
-from curate.config.values import Count, Model, Name, Share, Strings, parse_count
+from curate.settings import Count, Model, Name, Share, Strings, parse_count
 
 Setting = TypeVar("Setting", bound=Model)
 

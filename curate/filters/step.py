@@ -9,9 +9,9 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from curate.config.values import Model, Name
 from curate.errors import CurateError
 from curate.filters.packs import load, pack_content
+from curate.settings import Model, Name
 from curate.steps import Applied, Changes, Evaluation, SourceStep
 from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule

@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.caching import cache_folder
 from curate.errors import ConfigError
 from curate.storage import atomic_path, digest_file, is_remote, open_binary
+from curate.text.caching import cache_folder
 from curate.text.characters import Bytes, Offsets
 
 _LABEL = "__label__"  # fastText's default prefix of labels

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.addresses import hosts
+from curate.text.addresses import hosts
 
 NONE = "none"
 """The group of documents without a value."""
@@ -25,5 +25,5 @@ def group_names(column: pa.Array) -> pa.Array:
 
 
 def domains(urls: pa.Array) -> pa.Array:
-    """The host of each address; see curate.addresses."""
+    """The host of each address; see curate.text.addresses."""
     return pc.fill_null(hosts(urls), NONE)

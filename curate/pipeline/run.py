@@ -17,7 +17,7 @@ from rich.console import Console
 from curate.audit.plan import aggregate, applied_steps, mark_removed
 from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
-from curate.config.step_params import evaluation_step, verdict_step
+from curate.config.step_params import evaluation_step, read_params, verdict_step
 from curate.engine.executors import Engine, start_engine
 from curate.engine.fingerprint import canonical, fingerprint
 from curate.engine.foreign import load_again_what_changed, make_importable, note_loaded
@@ -123,7 +123,7 @@ def check_steps(file: PipelineFile) -> None:
             except (ValueError, ImportError, OSError) as error:
                 raise file.error(("sources", name, "steps", index, step.kind), str(error)) from None
         try:
-            stages.read_params(name, source)
+            read_params(name, source)
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
     check_tokenizer(file)

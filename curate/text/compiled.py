@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numba
 
-from curate.caching import cache_folder
+from curate.text.caching import cache_folder
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 

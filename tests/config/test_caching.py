@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.caching import cache_folder
+from curate.text.caching import cache_folder
 
 
 @pytest.fixture

@@ -193,7 +193,7 @@ import pyarrow.compute as pc
 from dataclasses import replace
 
 from curate.batches import BatchWriter, read_batches
-from curate.config.values import Model
+from curate.settings import Model
 from curate.engine.task import Task
 from curate.steps import Applied, CombiningStep, Evaluation, SourceStep
 from curate.verdicts.rules import BoundsRule

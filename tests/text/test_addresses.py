@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.addresses import domain_name, host, hosts
 from curate.audit.ledger import _hosts
 from curate.audit.removals import Removal, key_of, matcher
 from curate.mixture.groups import domains
+from curate.text.addresses import domain_name, host, hosts
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from curate.trainer.model.architecture import Architecture, count_parameters  # noqa: E402
-from curate.trainer.model.export import ModelExportError, from_config, from_transformers, to_config, to_transformers  # noqa: E402
 from curate.trainer.model.loss import IGNORED, cross_entropy  # noqa: E402
 from curate.trainer.model.model import GPT, KeyValueCache  # noqa: E402
 from curate.trainer.model.presets import PRESETS, Preset  # noqa: E402
+from curate.trainer.train.export import ModelExportError, from_config, from_transformers, to_config, to_transformers  # noqa: E402
 
 TINY = Architecture(vocabulary=101, context=32, layers=2, width=32, heads=4)
 SHAPES = {

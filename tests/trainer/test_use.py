@@ -27,13 +27,13 @@ from curate.trainer.evaluate.evaluate import (  # noqa: E402
     find_in_training,
     wikitext_perplexity,
 )
+from curate.trainer.evaluate.finetune import FineTuning, classify, finetune, measure, read_examples  # noqa: E402
 from curate.trainer.evaluate.scoring import continuation_likelihoods, document_nats  # noqa: E402
 from curate.trainer.evaluate.tasks import TASKS, Item, find_task, read_items, with_shots  # noqa: E402
 from curate.trainer.model.architecture import Architecture  # noqa: E402
 from curate.trainer.model.generate import Sampling, beam_search, cache_bytes, choose, generate, stream  # noqa: E402
 from curate.trainer.model.model import GPT  # noqa: E402
 from curate.trainer.train.checkpoint import load_model, open_checkpoint  # noqa: E402
-from curate.trainer.train.finetune import FineTuning, classify, finetune, measure, read_examples  # noqa: E402
 from curate.trainer.train.train import train  # noqa: E402
 from tests.support.trainer_example import LENGTH, make_shards, settings  # noqa: E402
 

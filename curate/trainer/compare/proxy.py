@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from curate.config.values import Model
+from curate.settings import Model
 from curate.storage import write_atomically
 from curate.tokens import load
 from curate.trainer.evaluate.evaluate import Measure, bits_per_byte, measure_task

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from curate.config.reading import read_settings
-from curate.config.values import Count, Model, Share
+from curate.settings import Count, Model, Share
 from curate.trainer.model.architecture import Architecture
 from curate.trainer.model.presets import PRESETS
 
