@@ -13,7 +13,7 @@ from typing import Protocol
 
 from curate.engine.executors import Engine
 from curate.engine.fingerprint import canonical
-from curate.engine.foreign import make_importable
+from curate.engine.foreign import CodeChanged, check_unchanged, make_importable
 from curate.engine.task import Committed, Task, Timing, committed, execute
 from curate.errors import CurateError, disk_full
 
@@ -58,11 +58,12 @@ class Runner:
         self.watcher.stage(name, len(tasks), len(tasks) - len(missing))
         if missing:
             compile_kernels([tasks[index] for index in missing])
-            run_one = functools.partial(_execute_with_code, str(self.code_folder or ""), self.work)
+            run_one = functools.partial(execute_named, str(self.code_folder or ""), self.work)
+            named = [(tasks[index], tasks[index].folder) for index in missing]
             self.timings.mkdir(parents=True, exist_ok=True)
             with open(self.timings / f"{name}.jsonl", "a", encoding="utf-8") as log:
                 try:
-                    for position, (result, timing) in self.engine().map(run_one, [tasks[i] for i in missing], memory):
+                    for position, (result, timing) in self.engine().map(run_one, named, memory):
                         results[missing[position]] = result
                         self.executed[name] += 1
                         log.write(json.dumps(asdict(timing)) + "\n")
@@ -73,9 +74,17 @@ class Runner:
         return [result for result in results if result is not None]
 
 
-def _execute_with_code(code_folder: str, work: Path, task: Task) -> tuple[Committed, Timing]:
+def execute_named(code_folder: str, work: Path, named: tuple[Task, str]) -> tuple[Committed, Timing]:
+    """Execute a task in a worker, where the code is still what the run named the task's folder after.
+
+    Raises CodeChanged where it was edited since.
+    """
+    task, folder = named
     if code_folder:
         make_importable(code_folder)
+    check_unchanged(dict(task.params))
+    if task.folder != folder:
+        raise CodeChanged(f"the source of {task.reference} was changed while the run was going; run the command again")
     return execute(work, task)
 
 

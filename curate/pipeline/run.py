@@ -80,7 +80,7 @@ def run(
             folder / "timings",
             _lazily(stack, engine, workers, address),
             display,
-            code_folder=file.path.resolve().parent,
+            code_folder=file.path.parent,
         )
         outcome = "failed"
         try:
@@ -218,7 +218,7 @@ def publish_run(
         _json(
             {
                 "name": pipeline.name,
-                "folder": str(file.path.resolve().parent),
+                "folder": str(file.path.parent.resolve()),
                 "fingerprint": fingerprint(stats, {name: result.digest for name, result in shards.items()}),
                 "pipeline": pipeline.model_dump(mode="json", by_alias=True),
                 "inputs": {

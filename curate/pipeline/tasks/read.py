@@ -6,6 +6,7 @@ Pages that a rule on addresses refuses are not extracted. Knows ingest, extracti
 from __future__ import annotations
 
 import functools
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -18,7 +19,6 @@ import pyarrow.compute as pc
 
 from curate import ingest
 from curate.batches import BatchWriter
-from curate.engine.fingerprint import canonical
 from curate.engine.task import Counts, File, Output
 from curate.extract import extractor
 from curate.extract.limits import BY_THE_CLOCK
@@ -92,7 +92,8 @@ def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[
     if extract is not None:
         markup = pc.and_(going, pc.is_valid(pages.column("body")))
         positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
-        extracted = extractor(extract["engine"]).extract(pages.select(["body", "content_type"]).filter(markup))
+        engine = extractor(extract["engine"], version=params.get("code", {}).get(extract["engine"], ""))
+        extracted = engine.extract(pages.select(["body", "content_type"]).filter(markup))
         for position, reason in zip(positions.tolist(), extracted.column("reason").to_pylist(), strict=True):
             if reason is not None:
                 failed[position].append(f"extract/{reason}")
@@ -105,7 +106,8 @@ def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[
 
 def _refused(url: Mapping[str, Any], urls: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
     """(rule, which addresses fail it) of every rule of the packs. Raises PackError where a pack does not have a list."""
-    for pack in _url_packs(tuple(url["packs"]), tuple(sorted(url["lists"].items())), canonical(url["content"])):
+    content = json.dumps(url["content"], sort_keys=True)
+    for pack in _url_packs(tuple(url["packs"]), tuple(sorted(url["lists"].items())), content):
         yield from pack.failures(urls).items()
 
 
