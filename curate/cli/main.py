@@ -91,13 +91,19 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from curate.config.bundled import find_recipe
     from curate.config.reading import read_pipeline
+    from curate.config.step_params import foreign_code
+    from curate.pipeline.check import check_inputs
     from curate.pipeline.describe import describe
     from curate.pipeline.run import check_steps, find_inputs
 
     file = read_pipeline(find_recipe(options.pipeline), options.set)
     inputs = find_inputs(file)
     check_steps(file)
+    check_inputs(file, inputs)
     RESULTS.print(describe(file.pipeline, inputs))
+    own = foreign_code(file.pipeline)
+    if own:
+        RESULTS.print(f"  your own code, which a run executes: {', '.join(own)}")
     return 0
 
 

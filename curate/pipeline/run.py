@@ -17,10 +17,10 @@ from rich.console import Console
 from curate.audit.plan import aggregate, applied_steps, mark_removed
 from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
-from curate.config.step_params import evaluation_step, read_params, verdict_step
+from curate.config.step_params import evaluation_step, foreign_code, read_params, verdict_step
 from curate.engine.executors import Engine, start_engine
 from curate.engine.fingerprint import canonical, fingerprint
-from curate.engine.foreign import load_again_what_changed, make_importable, note_loaded
+from curate.engine.foreign import load_again_what_changed, note_loaded
 from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
@@ -30,7 +30,7 @@ from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
-from curate.pipeline.check import check_engines, check_tokenizer
+from curate.pipeline.check import check_engines, check_inputs, check_tokenizer
 from curate.pipeline.manifest import shard_manifest
 from curate.pipeline.publish import publish
 from curate.pipeline.statistics import Stats, run_statistics
@@ -67,10 +67,14 @@ def run(
     """
     sets = [f"{key}={canonical(value)}" for key, value in set.items()] if isinstance(set, Mapping) else list(set)
     file = read_pipeline(path, sets)
+    own = foreign_code(file.pipeline)
+    if own and console is not None:
+        console.print(f"Running your own code: {', '.join(own)}", highlight=False, markup=False, soft_wrap=True)
     if until is not None:
         file = truncated(file, until)
     inputs = find_inputs(file)
     check_steps(file)
+    check_inputs(file, inputs)
     folder = Path(out) if out is not None else Path("runs") / file.pipeline.name
     console = console or Console(quiet=True)
     with hold(folder), ExitStack() as stack:
@@ -111,7 +115,6 @@ def check_steps(file: PipelineFile) -> None:
 
     Code from outside that steps name is looked for beside the pipeline file too, and loaded.
     """
-    make_importable(file.path.parent)
     load_again_what_changed()
     check_engines(file)
     for name, source in file.pipeline.sources.items():
