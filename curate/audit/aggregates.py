@@ -17,6 +17,8 @@ import pyarrow.compute as pc
 
 from curate.audit.edges import bins, edges
 from curate.audit.measures import BEFORE_DOCUMENTS, Measure, measures
+from curate.audit.removals import RULE
+from curate.audit.removals import STEP as REMOVED
 from curate.chance import draw
 from curate.records import ID
 
@@ -52,7 +54,7 @@ def aggregate(table: pa.Table, steps: Sequence[Mapping[str, Any]], first: int) -
     table = table.filter(pc.invert(pc.fill_null(early, False))).combine_chunks()
     columns = {name: pa.concat_arrays([*table.column(name).chunks, pa.nulls(0, table.schema.field(name).type)])
                for name in table.column_names}  # fmt: skip
-    judged = frozenset(step["name"] for step in steps)
+    judged = frozenset([REMOVED, *(step["name"] for step in steps)])  # who was removed since fails that too
     failures = Failures(columns["failed"], judged)
     kept = np.asarray(columns["kept"], bool)
     tokens = np.asarray(pc.fill_null(columns["tokens"], 0), np.int64)
@@ -199,8 +201,9 @@ def _nearest(measure: Measure, values: Any, failures: Failures, draws: Any, ids:
     fails = measure.fails(values)
     disturbed = failures.total != failures.of(measure.name)
     sides = {}
+    there = ~np.isnan(values) & ~failures.of(RULE)  # nobody is shown what was removed
     for side, mask in (("fails", fails), ("passes", ~fails)):
-        rows = np.flatnonzero(mask & ~np.isnan(values))
+        rows = np.flatnonzero(mask & there)
         clear = rows[~disturbed[rows]]
         rows = clear if len(clear) >= NEAREST else rows
         if len(rows) > NEAREST and rows is clear:  # what is further than the nearest few need not be sorted

@@ -25,12 +25,14 @@ def add_commands(commands: Any) -> None:
     report.add_argument("--open", action="store_true", help="show the page in a browser")
     report.add_argument("--format", choices=("html", *FORMATS), default="html", help="how to show it (default: html)")
     report.set_defaults(call=_answering(_report))
+    _texts_arguments(report)
 
     explain = commands.add_parser("explain", help="one record's whole way through a run")
     _run_argument(explain)
     explain.add_argument("record", metavar="RECORD", help="address, id, record id, shard:row, or shard@token")
     explain.add_argument("--original", action="store_true", help="show the bytes it came from, read again")
     explain.add_argument("--full", action="store_true", help="show texts whole")
+    _texts_arguments(explain)
     explain.set_defaults(call=_answering(_explain))
 
     whatif = commands.add_parser("whatif", help="what other thresholds would do, without a run")
@@ -41,6 +43,7 @@ def add_commands(commands: Any) -> None:
     whatif.add_argument("--sweep", metavar="KEY=LOW..HIGH", help="the yield as one value moves; LOW..HIGH:POINTS")
     whatif.add_argument("--samples", type=int, default=2, metavar="N", help="records to show of each kind (default: 2)")
     whatif.add_argument("--write", metavar="FILE", help="save the changed pipeline")
+    _texts_arguments(whatif)
     whatif.set_defaults(call=_answering(_whatif))
 
     diff = commands.add_parser("diff", help="what differs between two runs, and for whom")
@@ -60,6 +63,7 @@ def add_commands(commands: Any) -> None:
     sample.add_argument("--where", metavar="SQL", help="condition on the ledger's columns")
     sample.add_argument("-n", type=int, default=10, metavar="N", help="how many (default: 10)")
     sample.add_argument("--seed", type=int, default=0, help="another seed, another sample (default: 0)")
+    _texts_arguments(sample)
     sample.set_defaults(call=_answering(_sample))
 
     query = commands.add_parser("query", help="SQL on the ledger")
@@ -68,6 +72,11 @@ def add_commands(commands: Any) -> None:
     query.add_argument("--limit", type=int, default=1000, metavar="N", help="most rows to show (default: 1000)")
     query.set_defaults(call=_answering(_query))
 
+    verify = commands.add_parser("verify", help="whether every file of a run is the one that was written")
+    _run_argument(verify)
+    verify.add_argument("--repair", action="store_true", help="restore what there is a whole copy of")
+    verify.set_defaults(call=_answering(_verify))
+
     remove = commands.add_parser("remove", help="take records out of a run, and keep them out of later ones")
     _run_argument(remove)
     what = remove.add_mutually_exclusive_group(required=True)
@@ -75,7 +84,7 @@ def add_commands(commands: Any) -> None:
     for name, value in kinds.items():
         what.add_argument(f"--{name}", metavar="FILE", help=f"a file with {value} on each line")
     remove.add_argument("--why", default="", metavar="WORDS", help="why, for the list")
-    remove.add_argument("--purge", action="store_true", help="remove .work too, where texts remain")
+    remove.add_argument("--purge", action="store_true", help="remove .work too, whole")
     remove.set_defaults(call=_answering(_remove))
 
     plan = commands.add_parser("plan", help="what a run will give and cost, from a dry run of a sample of its files")
@@ -90,7 +99,7 @@ def add_commands(commands: Any) -> None:
     plan.add_argument("--against", metavar="RUN", help="a finished run to compare with")
     plan.set_defaults(call=_answering(_plan))
 
-    for command in (plan, remove, explain, whatif, diff, sample, query):
+    for command in (plan, remove, verify, explain, whatif, diff, sample, query):
         command.add_argument("--format", choices=FORMATS, default="table", help="how to show it (default: table)")
 
 
@@ -111,6 +120,23 @@ def _answering(function: Callable[[argparse.Namespace], int]) -> Callable[[argpa
     return call
 
 
+def _texts_arguments(parser: argparse.ArgumentParser) -> None:
+    """How texts are shown; by itself, with personal data replaced."""
+    texts = parser.add_mutually_exclusive_group()
+    texts.add_argument("--raw-texts", action="store_const", const="raw", dest="texts", help="texts as they are")
+    texts.add_argument("--no-texts", action="store_const", const="none", dest="texts", help="no texts")
+    parser.set_defaults(texts="scrubbed")
+
+
+def _opened(options: argparse.Namespace) -> Any:
+    """The run to be asked, and how it shows texts."""
+    import dataclasses
+
+    from curate.audit.finished_run import open_finished
+
+    return dataclasses.replace(open_finished(options.run), texts=options.texts)
+
+
 def _run_argument(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="run directory")
 
@@ -129,7 +155,7 @@ def _report(options: argparse.Namespace) -> int:
 
     if options.format != "html":
         return _show(options, report_numbers(open_finished(options.run)))
-    path = write_report(options.run)
+    path = write_report(options.run, options.texts)
     OUT.print(str(path), highlight=False, markup=False)
     if options.open:
         webbrowser.open(path.resolve().as_uri())
@@ -139,10 +165,9 @@ def _report(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     from curate.audit.explain import explain
     from curate.audit.find import find
-    from curate.audit.finished_run import open_finished
     from curate.audit.rendering import Answer
 
-    run = open_finished(options.run)
+    run = _opened(options)
     answers = [explain(run, found, original=options.original, full=options.full) for found in find(run, options.record)]
     if len(answers) == 1:
         return _show(options, answers[0])
@@ -151,12 +176,11 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _whatif(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import open_finished
     from curate.audit.sweep import sweep
     from curate.audit.whatif import what_if, write_changed
     from curate.storage import write_atomically
 
-    run = open_finished(options.run)
+    run = _opened(options)
     if options.write:
         write_atomically(Path(options.write), write_changed(run.changed(options.set)).encode())
     if options.sweep:
@@ -175,16 +199,14 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import open_finished
     from curate.audit.sample import condition, sample
 
-    run = open_finished(options.run)
+    run = _opened(options)
     sql = condition(run, options.failed, options.kept, options.where)
     return _show(options, sample(run, sql, options.n, options.seed))
 
 
 def _remove(options: argparse.Namespace) -> int:
-    import shutil
     from datetime import UTC, datetime
 
     from curate.audit.finished_run import open_finished
@@ -195,12 +217,20 @@ def _remove(options: argparse.Namespace) -> int:
     kinds: dict[str, By] = {"urls": "url", "domains": "domain", "records": "record", "texts": "text"}
     given, by = next((getattr(options, name), by) for name, by in kinds.items() if getattr(options, name))
     values = [line for line in Path(given).read_text("utf-8").splitlines() if line.strip()]
-    run = open_finished(options.run)
-    with hold(run.folder):
-        answer = remove(run, by, values, datetime.now(UTC).isoformat(timespec="seconds"), options.why)
-        if options.purge:
-            shutil.rmtree(run.folder / ".work", ignore_errors=True)
+    folder = open_finished(options.run).folder
+    with hold(folder):
+        run = open_finished(folder)
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        answer = remove(run, by, values, at, options.why, purge=options.purge)
     return _show(options, answer)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from curate.audit.verify import answer, verify
+
+    verified = verify(options.run, repair=options.repair)
+    _show(options, answer(verified))
+    return 0 if verified.sound else 1
 
 
 def _plan(options: argparse.Namespace) -> int:

@@ -10,6 +10,8 @@ from typing import Any
 from rich.console import Console
 
 from curate.cli.audit import _answering as answering
+from curate.cli.audit import _opened as opened
+from curate.cli.audit import _texts_arguments as texts_arguments
 
 OUT = Console(soft_wrap=True)
 
@@ -24,6 +26,7 @@ def add_commands(commands: Any) -> None:
     duplicates.add_argument(
         "--characters", type=int, default=800, metavar="N", help="of each text and difference (default: 800)"
     )
+    texts_arguments(duplicates)
     duplicates.set_defaults(call=answering(_duplicates))
 
     near = commands.add_parser("near", help="is this text in a run already?")
@@ -39,10 +42,9 @@ def add_commands(commands: Any) -> None:
 
 def _duplicates(options: argparse.Namespace) -> int:
     from curate.audit.duplicates import duplicates
-    from curate.audit.finished_run import open_finished
     from curate.audit.rendering import show
 
-    show(duplicates(open_finished(options.run), options.largest, options.characters), options.format, OUT)
+    show(duplicates(opened(options), options.largest, options.characters), options.format, OUT)
     return 0
 
 

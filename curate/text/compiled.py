@@ -6,6 +6,7 @@ calls, so the cache folder's name carries a hash of every kernel source in the p
 
 import hashlib
 import os
+import stat
 import tempfile
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -30,11 +31,29 @@ def _cache_folder() -> str:
     )
     try:
         os.makedirs(root, exist_ok=True)
-        if os.access(root, os.W_OK):
+        status = os.stat(root)
+        if os.access(root, os.W_OK) and status.st_uid in (os.getuid(), 0) and not status.st_mode & 0o002:
             return os.path.join(root, "numba-" + _sources_hash())
     except OSError:
         pass
-    return os.path.join(tempfile.gettempdir(), f"curate-{os.getuid()}", "numba-" + _sources_hash())
+    return os.path.join(
+        _private(os.path.join(tempfile.gettempdir(), f"curate-{os.getuid()}")), "numba-" + _sources_hash()
+    )
+
+
+def _private(folder: str) -> str:
+    """The folder, which nobody else may write to: machine code that is read from it is executed.
+
+    Where another user made it first, a new one that lasts as long as it lasts: kernels are then compiled in every process.
+    """
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        status = os.lstat(folder)
+        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022:
+            return folder
+    except OSError:
+        pass
+    return tempfile.mkdtemp(prefix="curate-kernels-")
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:
