@@ -117,6 +117,8 @@ class ShardReader:
                 return self._open[entry.file]
         path = self._remote.path(entry) if self._remote else f"{self.folder}/{entry.file}"
         if self.manifest["format"] == MIX_FORMAT:
+            if self.manifest.get("store_sha256"):
+                check_shard(path, entry)
             view = _gathered(path, entry, self._store())
         else:
             view = open_shard(path, entry, checked=self._remote is not None)
@@ -177,7 +179,6 @@ def _is_shard(schema: pa.Schema) -> bool:
 
 def _gathered(path: str, entry: ShardEntry, store: Sequence[str]) -> ShardView:
     """A shard of a mix that is an index, in memory."""
-    check_shard(path, entry)
     (index,) = read_batches(path)
     index.validate(full=True)
     try:
