@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,7 @@ def empty_published(commit: Commit, ids: pa.Array) -> list[Change]:
         return []
     changes: list[Change] = []
     folders: set[str] = set()
+    before = {name: listed.sha256 for name, listed in commit.files.items()}
     for name in sorted(commit.files):
         empty = _place(name)
         if name.startswith(("shards/", "mixes/")):
@@ -98,7 +99,7 @@ def empty_published(commit: Commit, ids: pa.Array) -> list[Change]:
                 changes.append(Change(name, found.rows, found.tokens))
     for folder in sorted(folders):
         if f"{folder}/{MANIFEST}" in commit.files:
-            changes += _empty_shards(commit, folder, ids)
+            changes += _empty_shards(commit, folder, ids, before)
     return changes
 
 
@@ -115,13 +116,17 @@ def current(commit: Commit, name: str) -> Path:
     return staged if staged.exists() else commit.folder / name
 
 
-def _empty_shards(commit: Commit, folder: str, ids: pa.Array) -> list[Change]:
+def _empty_shards(commit: Commit, folder: str, ids: pa.Array, before: Mapping[str, str]) -> list[Change]:
     """New versions of the shards that hold the documents, and a manifest that lists them. An index of a mix stays: what it
-    points at is empty now, and its manifest counts so."""
+    points at is empty now, and its manifest counts so; one of a store that was made again since is left, and refused when it
+    is read."""
     data = current(commit, f"{folder}/{MANIFEST}").read_bytes()
     manifest, listed = parse_manifest(data, f"{commit.folder}/{folder}/{MANIFEST}")
     changes, entries = [], []
     index = manifest["format"] == MIX_FORMAT
+    store = [f"tokens/{Path(each).name}" for each in manifest.get("store", ())]
+    if index and [before.get(each) for each in store] != list(manifest.get("store_sha256", ())):
+        return []
     lengths = _Lengths(commit, manifest.get("store", ())) if index else None
     for entry, fields in zip(listed, manifest["shards"], strict=True):
         name = f"{folder}/{entry.file}"
@@ -134,7 +139,7 @@ def _empty_shards(commit: Commit, folder: str, ids: pa.Array) -> list[Change]:
             emptied = new.get("emptied", 0) - entry.emptied
             changes.append(Change(f"{folder}/{new['file']}", emptied, entry.tokens - new["tokens"]))
         entries.append(new)
-    sums = [commit.files[f"tokens/{Path(each).name}"].sha256 for each in manifest.get("store", ())]
+    sums = [commit.files[each].sha256 for each in store]
     if changes:
         kept = sum(entry["rows"] - entry.get("emptied", 0) for entry in entries)
         manifest |= {"documents": kept, "tokens": sum(entry["tokens"] for entry in entries), "shards": entries}

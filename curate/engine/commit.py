@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,8 @@ _MARKERS = ("manifest.json", "stats.json", "run.json")
 """Files that say of others that they are whole, the last of them of all."""
 _MOST_BYTES = 4 << 30
 """Of a listing: some 20 million files."""
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
+"""What `storage.atomic_path` calls its files until they are whole."""
 _PATIENCE = 60.0
 """Seconds that a reader waits for a commit that is being carried out: it only renames."""
 
@@ -171,6 +174,8 @@ class Commit:
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         carry_out(folder, listing)
+        for path in [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]:
+            path.unlink()  # of a commit that was cut short
         self.folder, self._take_over = folder, take_over
         self._listing, self._header = listing, {"format": "curate-files/1"} if header is None else dict(header)
         self.published = Published.of(folder, listing)

@@ -89,7 +89,9 @@ def seen_of_run(folder: Path) -> dict[str, Any]:
     assert kept == sum(row["kept"] for row in rows), "stats.json and the ledger are of two states"
     shards = {"shards": _documents(folder / "shards")}
     listed = {split: each["documents"] for split, each in opened.stats["shards"].items()}
-    assert sum(listed.values()) == sum(count for _, count in shards["shards"]), "stats.json and shards are of two states"
+    assert sum(listed.values()) == sum(count for _, count in shards["shards"]), (
+        "stats.json and shards are of two states"
+    )
     for mix in sorted((folder / "mixes").glob("*")):
         shards[mix.name] = _documents(mix)
     return {"record": dict(opened.record), "ledger": rows, "shards": shards}
@@ -149,7 +151,9 @@ def crashes(folder: Path) -> Iterator[Crash]:
 
     exported = folder / "exported"
     export(folder / "publish", "parquet", exported, workers=1)
-    yield Crash("export", exported, lambda: export(base, "parquet", exported, workers=1), lambda: seen_of_export(exported))
+    yield Crash(
+        "export", exported, lambda: export(base, "parquet", exported, workers=1), lambda: seen_of_export(exported)
+    )
 
 
 def content(folder: Path) -> dict[str, str]:
