@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.removals import RULE, STEP
 from curate.batches import BatchWriter, read_batches, read_schema
-from curate.pipeline.tasks.ledger import ROW_GROUP
+from curate.records.ledger import ROW_GROUP
 from curate.shards.store import write_shard
+from curate.verdicts.steps import BEFORE_DOCUMENTS
 
 Mask = npt.NDArray[np.bool_]
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
 from curate.engine.commit import DamagedError, Published, open_published
+from curate.verdicts.steps import VerdictStep, steps_from_json
 
 
 class AuditError(ValueError):
@@ -77,10 +78,9 @@ class OpenedRun:
         """The part of this name."""
         return next(part for part in self.parts if part.name == name)
 
-    def verdict_steps(self, source: str) -> Sequence[Mapping[str, Any]]:
+    def verdict_steps(self, source: str) -> tuple[VerdictStep, ...]:
         """The verdict steps that the run applied to a source, bounds as they were then."""
-        steps: Sequence[Mapping[str, Any]] = self.record["verdict_steps"].get(source, ())
-        return steps
+        return steps_from_json(self.record["verdict_steps"].get(source, ()))
 
     def changed(self, sets: Sequence[str]) -> Pipeline:
         """The run's pipeline with `KEY=VALUE` changes. Raises ConfigError."""
@@ -140,7 +140,7 @@ def _open(folder: Path, published: Published) -> OpenedRun:
         raise FileNotFoundError(f"{folder} holds no finished run: {what}") from None
     except ValueError as error:
         raise AuditError(f"{folder}: run.json or stats.json is damaged: {error}") from None
-    if "verdict_steps" not in record:
+    if "folder" not in record:
         raise FileNotFoundError(f"{folder} was written by an older version; `curate run` it again, and it can be asked")
     return opened(folder, record, stats, published)
 

@@ -26,7 +26,7 @@ from curate.engine.commit import STAGED, Commit, sweep
 from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import sealed, unsealed
 from curate.engine.task import EMPTIED
-from curate.records import ID
+from curate.records.pages import ID
 from curate.shards.entry import MANIFEST, MIX_FORMAT, parse_manifest
 from curate.storage import digest_file, write_atomically
 

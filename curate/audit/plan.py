@@ -3,13 +3,15 @@ merged group by group until one remains. Executes nothing itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from curate.audit.finished_run import OpenedRun
 from curate.audit.removals import LIST
+from curate.audit.tasks.aggregate import aggregate_part, merge_parts
+from curate.audit.tasks.remove import mark_part
 from curate.config.models import Pipeline
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task, committed, execute
@@ -39,7 +41,11 @@ def aggregate_ledger(run: OpenedRun, ledger: Sequence[Path], digests: Sequence[s
     """The counts of a finished run over other versions of its ledger's files: what was counted before is not again."""
     work = run.folder.resolve() / ".work"
     tasks = [
-        _count(part.source, run.verdict_steps(part.source), File(part.name, str(path), digest, path.stat().st_size))
+        _count(
+            part.source,
+            run.record["verdict_steps"].get(part.source, []),
+            File(part.name, str(path), digest, path.stat().st_size),
+        )
         for part, path, digest in zip(run.parts, ledger, digests, strict=True)
     ]
     results = [committed(work, task) or execute(work, task)[0] for task in tasks]
@@ -49,9 +55,9 @@ def aggregate_ledger(run: OpenedRun, ledger: Sequence[Path], digests: Sequence[s
     return results[0] if results else None
 
 
-def _count(source: str, steps: Sequence[Mapping[str, Any]], ledger: File) -> Task:
+def _count(source: str, steps: Sequence[Any], ledger: File) -> Task:
     params = {"source": source, "steps": list(steps)}
-    return Task("aggregate", "curate.audit.tasks.aggregate:aggregate_part", params, (ledger,), ledger.name)
+    return Task("aggregate", aggregate_part, params, (ledger,), ledger.name)
 
 
 def applied_steps(part: Part) -> list[dict[str, Any]]:
@@ -73,7 +79,7 @@ def mark_removed(pipeline: Pipeline, flow: Flow, folder: Path, runner: Runner) -
     tasks = [
         Task(
             "remove",
-            "curate.audit.tasks.remove:mark_removed",
+            mark_part,
             {},
             (part.read.file("documents"), part.read.file("records"), *files),
             part.name,
@@ -92,4 +98,4 @@ def _merge(group: list[Committed]) -> Task:
     files = tuple(
         result.file(name, f"{name}-{i}") for i, result in enumerate(group) for name in ("aggregate", "sample")
     )
-    return Task("aggregate-merge", "curate.audit.tasks.aggregate:merge_parts", {}, files, f"{len(group)} parts")
+    return Task("aggregate-merge", merge_parts, {}, files, f"{len(group)} parts")

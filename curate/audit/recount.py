@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.audit.ledger import connect
-from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.removals import RULE, STEP
+from curate.verdicts.steps import BEFORE_DOCUMENTS
 
 Stats = dict[str, Any]
 

@@ -30,7 +30,7 @@ from curate.engine.commit import Commit
 from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import as_json, sealed
 from curate.mixture.remains import Lost, lost_documents, statement_of_rest
-from curate.records import ID
+from curate.records.pages import ID
 from curate.shards.entry import MANIFEST, ShardEntry, parse_manifest
 from curate.shards.export.made import exports_of
 

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from curate.audit.finished_run import OpenedRun
-from curate.config.steps import Scrub
 from curate.pii import Detection, Replacement, scrub
 from curate.pii.plan import detection_of
+from curate.pii.step import Scrub
 
 HIDDEN = "(text not shown: --no-texts)"
 

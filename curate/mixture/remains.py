@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from curate.batches import read_batches
 from curate.mixture.copies import key_bins
 from curate.mixture.make import SOURCE, ledger_groups
-from curate.records import ID
+from curate.records.pages import ID
 from curate.shards.order import in_validation, keys
 
 

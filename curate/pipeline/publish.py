@@ -16,7 +16,7 @@ from curate.audit.places import empty_published, empty_work, no_ids, removed_ids
 from curate.audit.plan import applied_steps
 from curate.audit.removals import LIST, read_lists
 from curate.audit.report import report_page
-from curate.config.models import Pipeline
+from curate.config.reading import PipelineFile
 from curate.engine.commit import JOURNAL, LISTING, STAGED, Commit, DamagedError
 from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import as_json
@@ -63,7 +63,7 @@ def claim(folder: Path, name: str, replace: bool) -> None:
 
 
 def publish_run(
-    pipeline: Pipeline,
+    file: PipelineFile,
     inputs: Mapping[str, Sequence[SourceFile]],
     flow: Flow,
     counted: Committed | None,
@@ -71,17 +71,20 @@ def publish_run(
     replace: bool = False,
 ) -> Stats:
     """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers, report."""
+    pipeline = file.pipeline
     commit = Commit(folder, _OF_A_RUN, take_over=replace)
-    for name, file in _results(flow):
-        listed = commit.copy(name, file.path, file.digest)
-        if listed.sha256 != file.digest and not is_emptied(file):
-            raise DamagedError(f"{file.path} is not what was written there: remove it, and run the same command again")
+    for name, result in _results(flow):
+        listed = commit.copy(name, result.path, result.digest)
+        if listed.sha256 != result.digest and not is_emptied(result):
+            raise DamagedError(
+                f"{result.path} is not what was written there: remove it, and run the same command again"
+            )
     if flow.shards:
         commit.write("shards/manifest.json", shard_manifest(pipeline, flow))
     if (folder / LIST).exists():
         commit.copy(LIST, folder / LIST)
     stats = run_statistics(pipeline, flow, counted)
-    record = _record(pipeline, inputs, flow, counted, stats)
+    record = _record(file, inputs, flow, counted, stats)
     removed = removed_ids(Path(result.files["ledger"].path) for result in flow.ledger) if flow.removals else no_ids()
     empty_published(commit, removed)
     commit.write("stats.json", as_json(stats))
@@ -113,7 +116,7 @@ def _results(flow: Flow) -> Iterator[tuple[str, File]]:
 
 
 def _record(
-    pipeline: Pipeline,
+    file: PipelineFile,
     inputs: Mapping[str, Sequence[SourceFile]],
     flow: Flow,
     counted: Committed | None,
@@ -126,9 +129,10 @@ def _record(
         for number, result in enumerate(results)
     }
     return {
-        "name": pipeline.name,
+        "name": file.pipeline.name,
+        "folder": str(file.path.resolve().parent),
         "fingerprint": fingerprint(stats, shards),
-        "pipeline": pipeline.model_dump(mode="json", by_alias=True),
+        "pipeline": file.pipeline.model_dump(mode="json", by_alias=True),
         "inputs": {
             name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
             for name, files in inputs.items()

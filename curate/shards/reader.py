@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from curate.batches import read_batches
 from curate.engine.commit import Published, settle_above
-from curate.records import shard
+from curate.records.shards import shard
 from curate.shards.entry import (
     FORMATS,
     MANIFEST,

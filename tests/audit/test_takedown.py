@@ -1,4 +1,4 @@
-"""Takedown is complete: no byte below the run directory holds a removed passage, and all numbers agree about what is left."""
+"""Takedown is complete: no byte below the run directory holds a removed passage, and all numbers agree on what is left."""
 
 from __future__ import annotations
 
