@@ -150,7 +150,7 @@ def crashes(folder: Path) -> Iterator[Crash]:
     yield Crash("remove", removing, take_out, lambda: seen_of_run(removing))
 
     exported = folder / "exported"
-    export(folder / "publish", "parquet", exported, workers=1)
+    export(base / "mixes" / "whole", "parquet", exported, workers=1)
     yield Crash(
         "export", exported, lambda: export(base, "parquet", exported, workers=1), lambda: seen_of_export(exported)
     )
