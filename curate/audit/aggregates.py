@@ -15,6 +15,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.audit.removals import RULE
+from curate.audit.removals import STEP as REMOVED
 from curate.chance import draw
 from curate.records.pages import ID
 from curate.text.addresses import hosts
@@ -77,7 +79,7 @@ def aggregate(table: pa.Table, steps: Sequence[VerdictStep], first: int) -> tupl
     table = table.filter(pc.invert(pc.fill_null(early, False))).combine_chunks()
     columns = {name: pa.concat_arrays([*table.column(name).chunks, pa.nulls(0, table.schema.field(name).type)])
                for name in table.column_names}  # fmt: skip
-    judged = frozenset(step.name for step in steps)
+    judged = frozenset([REMOVED, *(step.name for step in steps)])  # who was removed since fails that too
     failures = Failures(columns["failed"], judged)
     kept = np.asarray(columns["kept"], bool)
     tokens = np.asarray(pc.fill_null(columns["tokens"], 0), np.int64)
@@ -224,8 +226,9 @@ def _nearest(measure: BoundsRule, values: Any, failures: Failures, draws: Any, i
     fails = measure.outside(values)
     disturbed = failures.total != failures.of(measure.full_name)
     sides = {}
+    there = ~np.isnan(values) & ~failures.of(RULE)  # nobody is shown what was removed
     for side, mask in (("fails", fails), ("passes", ~fails)):
-        rows = np.flatnonzero(mask & ~np.isnan(values))
+        rows = np.flatnonzero(mask & there)
         clear = rows[~disturbed[rows]]
         rows = clear if len(clear) >= NEAREST else rows
         if len(rows) > NEAREST and rows is clear:  # what is further than the nearest few need not be sorted
