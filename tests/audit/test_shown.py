@@ -50,7 +50,8 @@ def leaks(text: str) -> set[str]:
 
 
 QUESTIONS = [
-    ("sample", "-n", "6"), ("sample", "-n", "6", "--dropped", "--format", "json"), ("whatif", "--set", "filters.c4.min_sentences.min=7"),
+    ("sample", "-n", "6"), ("sample", "-n", "6", "--dropped", "--format", "json"),
+    ("whatif", "--set", "filters.c4.min_sentences.min=7"),
     ("explain", "https://a.example/0"), ("explain", "https://a.example/5", "--format", "json", "--full"),
     ("explain", "https://a.example/5", "--original"),
 ]  # fmt: skip
