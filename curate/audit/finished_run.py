@@ -17,6 +17,7 @@ from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
 from curate.engine.commit import DamagedError, Published, open_published
 from curate.errors import CurateError
+from curate.records.statistics import RunNumbers
 from curate.verdicts.steps import VerdictStep, steps_from_json
 
 
@@ -53,7 +54,7 @@ class OpenedRun:
     folder: Path
     pipeline: Pipeline
     record: Mapping[str, Any]
-    stats: Mapping[str, Any]
+    stats: RunNumbers
     parts: tuple[OpenedPart, ...]
     published: Published = _UNLISTED
     texts: Mode = "scrubbed"
@@ -146,7 +147,7 @@ def _open(folder: Path, published: Published) -> OpenedRun:
     return opened(folder, record, stats, published)
 
 
-def opened(folder: Path, record: Mapping[str, Any], stats: Mapping[str, Any], published: Published) -> OpenedRun:
+def opened(folder: Path, record: Mapping[str, Any], stats: RunNumbers, published: Published) -> OpenedRun:
     """A run directory from its record and numbers. Raises AuditError for a record with a name of no form of ours."""
     try:
         known = _Record.model_validate(record)

@@ -32,9 +32,9 @@ from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
 from curate.pipeline.check import check_engines, check_inputs, check_tokenizer
 from curate.pipeline.publish import claim, publish_run
-from curate.pipeline.statistics import Stats
 from curate.pipeline.until import LAST_STEPS, truncated
 from curate.quality.plan import score as score_quality
+from curate.records.statistics import RunNumbers
 from curate.steps import combining_steps, resolve, source_steps
 from curate.storage import SourceFile, list_files, output_path
 
@@ -44,7 +44,7 @@ class Run:
     """A run directory and what is in it."""
 
     path: Path
-    stats: Stats
+    stats: RunNumbers
     executed: Mapping[str, int]
     """Tasks executed by this call, by stage; what was committed before is not among them."""
 
@@ -163,7 +163,7 @@ def execute(
     folder: Path,
     until: str | None,
     take_over: bool = False,
-) -> Stats:
+) -> RunNumbers:
     """Every stage in order, then the run directory."""
     pipeline = file.pipeline
     flow = stages.read(pipeline, inputs, runner)
@@ -198,4 +198,4 @@ def open_run(path: str | Path) -> Run:
     """A run directory made before. Raises FileNotFoundError where there is none, or none that was finished, DamagedError
     where a file is not the one that was published."""
     opened = open_finished(path)
-    return Run(opened.folder, dict(opened.stats), {})
+    return Run(opened.folder, opened.stats, {})
