@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from curate.audit.edges import bins, edges
 from curate.chance import draw
 from curate.records.pages import ID
+from curate.text.addresses import hosts
 from curate.verdicts.rules import BoundsRule
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep, thresholds
 
@@ -34,8 +35,6 @@ _HUNDREDTHS = 100
 MOST_ODDS = 20
 """Scores of odds beyond 2^20, or below its inverse, are not told apart: float32 hardly does."""
 _OCTAVE = 2  # bins per doubling of lengths in tokens
-
-_HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?(?P<host>[^/?#:]+)"
 
 
 def needed_columns(steps: Sequence[VerdictStep]) -> list[str]:
@@ -126,9 +125,8 @@ def _languages(languages: pa.Array, kept: Mask, tokens: npt.NDArray[np.int64]) -
 
 
 def _domains(urls: pa.Array, kept: Mask, passed: Mask, tokens: npt.NDArray[np.int64]) -> Aggregate:
-    hosts = pc.struct_field(pc.extract_regex(urls, _HOST), "host")
     weights = {"documents": np.ones(len(kept)), "passed": passed, "kept": kept, "tokens": tokens}
-    return _most(_grouped(pc.utf8_lower(hosts), weights))
+    return _most(_grouped(hosts(urls), weights))
 
 
 def _most(domains: Aggregate) -> Aggregate:

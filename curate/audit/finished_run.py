@@ -14,10 +14,11 @@ from typing import Any
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
 from curate.engine.foreign import make_importable
+from curate.errors import CurateError
 from curate.verdicts.steps import VerdictStep, steps_from_json
 
 
-class AuditError(ValueError):
+class AuditError(CurateError, ValueError):
     """A question that this run cannot answer; the message says why and what would be right."""
 
 

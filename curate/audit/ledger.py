@@ -11,9 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from curate.audit.finished_run import AuditError
 from curate.audit.rendering import Answer, Cell, Table
+from curate.text.addresses import hosts
 
 MEMORY = "2GB"
 """What DuckDB may hold; beyond it, it spills to disk."""
@@ -25,8 +27,9 @@ PLAIN = "* replace (lower(hex(id)) as id, lower(hex(duplicate_of)) as duplicate_
 def connect(files: Sequence[Path], memory: str = MEMORY) -> Any:
     """A DuckDB connection in which `ledger` has every row of these files, with `id` and `duplicate_of` in hexadecimal;
     `records` is the same with ids as bytes, and with `part` and `row` (the row's place in its file).
+    `host_of(url)` is the host of an address.
     """
-    connection = duckdb.connect(":memory:")
+    connection: Any = duckdb.connect(":memory:")
     connection.execute("set memory_limit = ?", [memory])
     connection.execute("set temp_directory = ?", [str(Path(tempfile.gettempdir()) / "curate-duckdb")])
     connection.execute("set preserve_insertion_order = true")
@@ -38,8 +41,14 @@ def connect(files: Sequence[Path], memory: str = MEMORY) -> Any:
         "create view records as select * exclude (filename, file_row_number), "
         f"parse_filename(filename, true) as part, file_row_number as row from {source}"
     )
+    connection.create_function("host_of", _hosts, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
     connection.execute(f"create view ledger as select {PLAIN} from records")
     return connection
+
+
+def _hosts(urls: Any) -> Any:
+    """`host_of(url)` in SQL: the host of an address, as reports and mixtures name it; null where there is none."""
+    return hosts(urls.combine_chunks() if isinstance(urls, pa.ChunkedArray) else urls)
 
 
 def query(files: Sequence[Path], sql: str, limit: int) -> Answer:

@@ -29,9 +29,11 @@ from curate.records.ledger import ROW_GROUP
 from curate.shards.reader import MANIFEST, MIX_FORMAT
 from curate.shards.store import write_shard
 from curate.storage import atomic_path, digest_file, write_atomically
+from curate.text.addresses import domain_name
 from curate.verdicts.steps import BEFORE_DOCUMENTS
 
-_HOST = r"regexp_extract(lower(url), '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)', 1)"
+_HOST = "host_of(url)"
+"""SQL for what curate.text.addresses calls the host."""
 _CONDITIONS: dict[By, str] = {
     "url": "split_part(trim(url), '#', 1) = split_part(trim(?), '#', 1)",
     "domain": f"({_HOST} = $1 or ends_with({_HOST}, '.' || $1))",
@@ -94,7 +96,7 @@ def _removal(run: OpenedRun, by: By, value: str, at: str, why: str) -> Removal:
 
 def key_value(by: By, value: str) -> str:
     """A name as SQL compares it."""
-    return value.strip().lower().removeprefix("www.") if by == "domain" else value.strip()
+    return domain_name(value) if by == "domain" else value.strip()
 
 
 def _holding(run: OpenedRun, passage: str) -> tuple[list[str], list[str]]:

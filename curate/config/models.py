@@ -6,9 +6,8 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import Field, field_validator, model_serializer, model_validator
 
-from curate.config.sizes import parse_count
 from curate.config.steps import AnyCombiningStep, AnySourceStep
-from curate.config.values import Count, Model, Name, Share, Strings
+from curate.settings import Count, Model, Name, Share, Strings, parse_count
 
 Setting = TypeVar("Setting", bound=Model)
 

@@ -16,6 +16,19 @@ from curate.verdicts.steps import VerdictStep
 StepParams = dict[str, Any]
 
 
+def read_params(name: str, source: Source) -> StepParams:
+    """What decides the records and texts of a source's parts."""
+    table = {key: getattr(source.read, key) for key in ("text", "id", "url", "date")}
+    params: StepParams = {"source": name, "format": source.read.format, "columns": table}
+    for step in source.steps:
+        kind = source_steps()[step.kind]
+        told = kind.reading(step.setting)
+        params |= told
+        if told and kind.foreign(step.setting):
+            params["code"] = named_code(kind.foreign(step.setting))
+    return params
+
+
 def evaluation_steps(source: Source) -> list[StepParams]:
     """What decides a document's numbers and text: `evaluation_step` of each step that looks at text, in order."""
     return [params for params in map(evaluation_step, source.steps) if params is not None]

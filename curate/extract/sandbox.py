@@ -21,6 +21,7 @@ from types import TracebackType
 
 import pyarrow as pa
 
+from curate.errors import CurateError
 from curate.extract.attributes import comparisons
 from curate.extract.frames import DONE, MEMORY_STATUS, READY, REPLY, REQUEST, Outcome
 from curate.extract.limits import CRASH, MEMORY, TIMEOUT, TOO_LARGE, TOO_MANY_ATTRIBUTES, Limits
@@ -41,7 +42,7 @@ _REASONS = {-signal.SIGPROF: TIMEOUT, -signal.SIGXCPU: TIMEOUT, -signal.SIGKILL:
 """By exit status, as subprocess gives it; any other is a crash."""
 
 
-class EngineUnavailable(RuntimeError):
+class EngineUnavailable(CurateError, RuntimeError):
     """The child cannot be started or the engine cannot be loaded: no page's fault."""
 
 

@@ -20,10 +20,10 @@ from curate.batches import BatchWriter, read_batches
 from curate.config.models import Mixture
 from curate.engine.fingerprint import fingerprint
 from curate.mixture.available_tokens import stock_of
-from curate.mixture.copies import copies, key_bins
 from curate.mixture.groups import DOMAIN, domains, group_names
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
 from curate.records.pages import ID
+from curate.shards.copies import copies, key_bins
 from curate.shards.order import SPLITS, in_validation, keys, sort_order
 from curate.shards.reader import MANIFEST, MIX_FORMAT, SHARDS_FORMAT
 from curate.shards.store import gather, write_shard

@@ -17,7 +17,7 @@ from rich.console import Console
 from curate.audit.plan import aggregate, applied_steps, mark_removed
 from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
-from curate.config.step_params import evaluation_step, verdict_step
+from curate.config.step_params import evaluation_step, read_params, verdict_step
 from curate.engine.executors import Engine, start_engine
 from curate.engine.fingerprint import canonical, fingerprint
 from curate.engine.foreign import load_again_what_changed, make_importable, note_loaded
@@ -25,10 +25,12 @@ from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
 from curate.engine.task import Committed
+from curate.errors import missing_extra
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
+from curate.pipeline.check import check_engines, check_tokenizer
 from curate.pipeline.manifest import shard_manifest
 from curate.pipeline.publish import publish
 from curate.pipeline.statistics import Stats, run_statistics
@@ -111,6 +113,7 @@ def check_steps(file: PipelineFile) -> None:
     """
     make_importable(file.path.parent)
     load_again_what_changed()
+    check_engines(file)
     for name, source in file.pipeline.sources.items():
         for index, step in enumerate(source.steps):
             try:
@@ -120,9 +123,10 @@ def check_steps(file: PipelineFile) -> None:
             except (ValueError, ImportError, OSError) as error:
                 raise file.error(("sources", name, "steps", index, step.kind), str(error)) from None
         try:
-            stages.read_params(name, source)
+            read_params(name, source)
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
+    check_tokenizer(file)
     try:
         for kind in combining_steps().values():
             if kind.check is not None:
@@ -137,6 +141,8 @@ def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
     for name, source in file.pipeline.sources.items():
         try:
             inputs[name] = list_files(source.read.paths, source.read.root)
+        except ImportError as error:
+            raise file.error(("sources", name, "read", "paths"), str(missing_extra(error) or error)) from None
         except OSError as error:
             raise file.error(("sources", name, "read", "paths"), str(error)) from None
     return inputs

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from curate.errors import CurateError
 
-class ShardError(ValueError):
+
+class ShardError(CurateError, ValueError):
     """A folder that holds no readable shards; the message says what is wrong with which file."""
 
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.errors import CurateError
 from curate.shards.reader import ShardReader
 from curate.tokens.tokenizer import Tokenizer
 
 
-class ExportError(ValueError):
+class ExportError(CurateError, ValueError):
     """An export that cannot be made; the message says why and what would do."""
 
 
