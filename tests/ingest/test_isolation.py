@@ -63,7 +63,7 @@ def test_what_reading_raises_is_raised_here(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="No such file") as raised:
         list(read_apart(gone, "web", "warc", Columns(), Counter()))
     assert raised.value.filename == gone.path
-    with pytest.raises(ValueError, match="the formats are warc, wet, jsonl, parquet"):
+    with pytest.raises(ValueError, match="no format 'arc'; did you mean 'warc'"):
         list(read_apart(gone, "web", "arc", Columns(), Counter()))
 
 
