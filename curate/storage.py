@@ -111,10 +111,39 @@ def common_root(patterns: Sequence[str]) -> str:
     return "/".join(shared)
 
 
+def _literal_brackets(pattern: str) -> str:
+    """The pattern with its brackets taken for themselves, `*` and `?` still for wildcards."""
+    return pattern.replace("[", "[[]")
+
+
+def _names(pattern: str) -> list[str]:
+    """The local paths that a pattern matches: one that is a file's own name means that file, brackets and all.
+
+    Brackets are wildcards where that matches something, else they stand for themselves, as in `dump[2024]/*.jsonl`.
+    """
+    if os.path.exists(pattern) or not _WILD & set(pattern):
+        return [pattern]
+    return local_glob.glob(pattern, recursive=True) or local_glob.glob(_literal_brackets(pattern), recursive=True)
+
+
+def _details(filesystem: Any, pattern: str) -> list[dict[str, Any]]:
+    """What a remote file system says of each file that a pattern matches, in the same way."""
+    if not _WILD & set(pattern) or ("[" in pattern and filesystem.exists(pattern)):
+        return [filesystem.info(pattern)]
+    found = filesystem.glob(pattern, detail=True)
+    if not found and "[" in pattern:
+        found = filesystem.glob(_literal_brackets(pattern), detail=True)
+    return list(found.values())
+
+
+_MARKS = ("ETag", "etag", "LastModified", "last_modified", "Last-Modified", "mtime", "updated", "Content-MD5", "Digest")
+"""What file systems call that which changes with a file's content, the best first."""
+
+
 def _expand(pattern: str) -> list[tuple[str, int, str]]:
     """(path, size, stamp) of each file a pattern matches, sorted."""
     if not is_remote(pattern):
-        names = local_glob.glob(pattern, recursive=True) if _WILD & set(pattern) else [pattern]
+        names = _names(pattern)
         found = []
         for name in sorted(names):
             status = os.stat(name)
@@ -123,16 +152,12 @@ def _expand(pattern: str) -> list[tuple[str, int, str]]:
         return found
     filesystem, _, _ = fsspec.get_fs_token_paths(pattern)
     scheme = pattern.split("://", 1)[0]
-    details: list[dict[str, Any]]
-    details = (
-        list(filesystem.glob(pattern, detail=True).values()) if _WILD & set(pattern) else [filesystem.info(pattern)]
-    )
     found = []
-    for info in sorted(details, key=lambda info: str(info["name"])):
+    for info in sorted(_details(filesystem, pattern), key=lambda info: str(info["name"])):
         if info.get("type") == "directory":
             continue
         name = str(info["name"])
-        mark = info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime") or ""
+        mark = next((info[key] for key in _MARKS if info.get(key)), "")
         size = int(info.get("size") or 0)
         found.append((name if "://" in name else f"{scheme}://{name.lstrip('/')}", size, f"{size}-{mark}"))
     return found
@@ -142,7 +167,7 @@ def _check_folders(pattern: str) -> None:
     """Raise PermissionError for a folder a local pattern reaches and may not list: glob would pass over it silently."""
     pieces = pattern.split("/")
     for depth in range(2, len(pieces)):
-        for folder in local_glob.iglob("/".join(pieces[:depth]), recursive=True):
+        for folder in _names("/".join(pieces[:depth])):
             allowed = os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
             if os.path.isdir(folder) and not allowed:
                 raise PermissionError(f"cannot read the folder {folder}")
@@ -159,6 +184,8 @@ def list_files(patterns: Sequence[str], root: str | None = None) -> list[SourceF
         if not is_remote(pattern):
             _check_folders(pattern)
         found = _expand(pattern)
+        if not found and not is_remote(pattern) and os.path.isdir(pattern):
+            raise FileNotFoundError(f"{pattern} is a folder: name its files, for example {pattern.rstrip('/')}/*.gz")
         if not found:
             raise FileNotFoundError(f"no file matches {pattern}")
         for path, size, stamp in found:

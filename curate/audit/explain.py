@@ -5,22 +5,24 @@ Puts together what the ledger and the committed texts say; decides nothing and c
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-import gzip
 import itertools
+import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from curate import ingest
 from curate.audit.evidence import personal_data, shared_passages
 from curate.audit.find import Found, find_ids
 from curate.audit.finished_run import AuditError, OpenedRun, beside
 from curate.audit.lineage import gone, text_versions
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.shown import shown
-from curate.storage import open_binary
+from curate.storage import SourceFile, open_binary
 from curate.verdicts.rules import Judged
 from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
 
@@ -28,6 +30,10 @@ _MOST_SHOWN = 20_000
 """Characters of a text that are shown; --full shows all."""
 _MOST_BYTES = 1 << 20
 """Bytes of an original record that are read."""
+_ARCHIVES = frozenset({"warc", "wet"})
+"""Formats whose records lie in the file as they are told of."""
+_RECORD = ("record_id", "url", "date", "reason", "text")
+"""Columns of a table's row that are shown of it."""
 _GZIP = 31  # zlib's code for a gzip header and the largest window
 _HIDDEN = "(shown by --raw-texts)"
 _CONTEXT = 2  # unchanged lines around a difference
@@ -87,9 +93,9 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         "pii_spans": [dict(zip(("type", "start", "end"), span[:3], strict=True)) for span in personal],
     }
     if original:
-        (text,) = shown(run, [original_bytes(found).decode("utf-8", "replace")])
-        blocks.append(Passage("Original bytes", _cut(text, length)))
-        data["original"] = text
+        (record,) = shown(run, [original_record(run, found)])
+        blocks.append(Passage("Original record", _cut(record, length)))
+        data["original"] = record
     return Answer(tuple(blocks), data)
 
 
@@ -184,38 +190,29 @@ def _cut(text: str, length: int | None) -> str:
     return f"{text[:length]}\n… {len(text) - length:,} characters more; --full shows them"
 
 
-def original_bytes(found: Found) -> bytes:
-    """The record as it lies in its input file, decompressed where it can be; at most 1 MiB. Raises AuditError where
-    the file cannot be read.
-
-    Rows of tables are read again whole: the line of a JSON Lines file.
+def original_record(run: OpenedRun, found: Found) -> str:
+    """The record read again from its input file: a web archive's as it lies there, decompressed, at most 1 MiB; a table's
+    row as JSON, in the words of the ledger. Raises AuditError where the file cannot be read or holds it no longer.
     """
-    path, offset, length = found.part.path, found.row["offset"], found.row["length"]
+    read, part, row = run.pipeline.sources[found.part.source].read, found.part, found.row
     try:
-        with open_binary(path) as file:
-            if found.row["record_id"] is None and path.removesuffix(".gz").endswith(("jsonl", "json", "parquet")):
-                return _table_row(path, file, offset)
-            file.seek(offset)
-            raw = file.read(min(length, _MOST_BYTES) if length else _MOST_BYTES)
-    except (OSError, EOFError) as error:
-        raise AuditError(f"cannot read {path} at {offset:,}: {error}") from None
-    try:
-        return zlib.decompressobj(wbits=_GZIP).decompress(raw, _MOST_BYTES)
-    except zlib.error:
-        return raw  # not compressed, or damaged: as it lies
+        if read.format in _ARCHIVES:
+            return _archived(part.path, row["offset"], row["length"])
+        columns = ingest.Columns(text=read.text, id=read.id, url=read.url, date=read.date)
+        file = SourceFile(part.path, part.file, 0, "")
+        again = ingest.read_record(file, part.source, read.format, columns, row["offset"], found.id)
+    except (OSError, EOFError, LookupError, ValueError) as error:
+        raise AuditError(f"cannot read {part.path} at {row['offset']:,}: {error}") from None
+    values = again.select(list(_RECORD)).to_pylist()[0]
+    return json.dumps(
+        {name: value for name, value in values.items() if value is not None}, ensure_ascii=False, default=str
+    )
 
 
-def _table_row(path: str, file: Any, number: int) -> bytes:
-    if path.endswith("parquet"):
-        table = pq.ParquetFile(file)
-        for group in range(table.num_row_groups):
-            rows = table.metadata.row_group(group).num_rows
-            if number < rows:
-                return str(table.read_row_group(group).slice(number, 1).to_pylist()[0]).encode()
-            number -= rows
-        raise EOFError("no such row")
-    with gzip.open(file) if path.endswith(".gz") else file as lines:
-        for index, line in enumerate(lines):
-            if index == number:
-                return bytes(line)
-    raise EOFError("no such line")
+def _archived(path: str, offset: int, length: int) -> str:
+    with open_binary(path) as file:
+        file.seek(offset)
+        raw = file.read(min(length, _MOST_BYTES) if length else _MOST_BYTES)
+    with contextlib.suppress(zlib.error):  # not compressed, or damaged: as it lies
+        raw = zlib.decompressobj(wbits=_GZIP).decompress(raw, _MOST_BYTES)
+    return raw.decode("utf-8", "replace")

@@ -16,10 +16,11 @@ from pydantic import BaseModel, Field, ValidationError
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
 from curate.engine.commit import DamagedError, Published, open_published
+from curate.errors import CurateError
 from curate.verdicts.steps import VerdictStep, steps_from_json
 
 
-class AuditError(ValueError):
+class AuditError(CurateError, ValueError):
     """A question that this run cannot answer; the message says why and what would be right."""
 
 

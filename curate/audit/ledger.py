@@ -17,6 +17,7 @@ import pyarrow as pa
 from curate.audit.finished_run import AuditError
 from curate.audit.rendering import Answer, Cell, Table
 from curate.storage import private_folder
+from curate.text.addresses import hosts
 
 MEMORY = "2GB"
 """What DuckDB may hold; beyond it, it spills to disk."""
@@ -28,11 +29,12 @@ PLAIN = "* replace (lower(hex(id)) as id, lower(hex(duplicate_of)) as duplicate_
 def connect(files: Sequence[Path], memory: str = MEMORY) -> Any:
     """A DuckDB connection in which `ledger` has every row of these files, with `id` and `duplicate_of` in hexadecimal;
     `records` is the same with ids as bytes, and with `part` and `row` (the row's place in its file).
+    `host_of(url)` is the host of an address.
 
     It can open these files and no other, and its settings cannot be changed. Where people write the SQL, `ask` lets it read
     only: DuckDB itself would let these files be written.
     """
-    connection = duckdb.connect(":memory:")
+    connection: Any = duckdb.connect(":memory:")
     connection.execute("set memory_limit = ?", [memory])
     spill = private_folder(Path(tempfile.gettempdir()) / f"curate-duckdb-{os.getuid()}")
     connection.execute("set temp_directory = ?", [str(spill)])
@@ -45,11 +47,17 @@ def connect(files: Sequence[Path], memory: str = MEMORY) -> Any:
         "create view records as select * exclude (filename, file_row_number), "
         f"parse_filename(filename, true) as part, file_row_number as row from {source}"
     )
+    connection.create_function("host_of", _hosts, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
     connection.execute(f"create view ledger as select {PLAIN} from records")
     connection.execute(f"set allowed_paths = [{quoted}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+def _hosts(urls: Any) -> Any:
+    """`host_of(url)` in SQL: the host of an address, as reports and mixtures name it; null where there is none."""
+    return hosts(urls.combine_chunks() if isinstance(urls, pa.ChunkedArray) else urls)
 
 
 def ask(connection: Any, sql: str, values: Any = None, limit: int | None = None) -> pa.Table:

@@ -33,8 +33,10 @@ from curate.mixture.remains import Lost, lost_documents, statement_of_rest
 from curate.records.pages import ID
 from curate.shards.entry import MANIFEST, ShardEntry, parse_manifest
 from curate.shards.export.made import exports_of
+from curate.text.addresses import domain_name
 
-_HOST = r"regexp_extract(lower(url), '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)', 1)"
+_HOST = "host_of(url)"
+"""SQL for what curate.text.addresses calls the host."""
 _CONDITIONS: dict[By, str] = {
     "url": "split_part(trim(url), '#', 1) = split_part(trim(?), '#', 1)",
     "domain": f"({_HOST} = $1 or ends_with({_HOST}, '.' || $1))",
@@ -110,7 +112,7 @@ def _with_copies(run: OpenedRun, ids: Sequence[str]) -> tuple[str, ...]:
 
 def key_value(by: By, value: str) -> str:
     """A name as SQL compares it."""
-    return value.strip().lower().removeprefix("www.") if by == "domain" else value.strip()
+    return domain_name(value) if by == "domain" else value.strip()
 
 
 def _holding(run: OpenedRun, passage: str) -> tuple[list[str], list[str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import duckdb
@@ -16,6 +15,7 @@ from curate.audit.ledger import ask, connect
 from curate.audit.rendering import Answer, Passage, Table
 from curate.audit.snippets import snippet
 from curate.chance import draw
+from curate.errors import nearest
 from curate.records.pages import ID
 from curate.verdicts.steps import judged_rules
 
@@ -41,9 +41,7 @@ def condition(run: OpenedRun, failed: str | None, kept: bool | None, where: str 
         elif failed in known:
             conditions.append(f"list_contains(failed, '{failed}')")
         else:
-            close = difflib.get_close_matches(failed, [*known, *sorted(steps)], n=1, cutoff=0.3)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise AuditError(f"no record failed {failed!r}{hint} (rules: {', '.join(known)})")
+            raise AuditError(f"no record failed {failed!r}{nearest(failed, [*known, *steps])}")
     if kept is not None:
         conditions.append("kept" if kept else "not kept")
     if where:

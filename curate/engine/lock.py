@@ -9,8 +9,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from curate.errors import CurateError
 
-class LockedError(RuntimeError):
+
+class LockedError(CurateError, RuntimeError):
     """Another run holds the directory; the message says which."""
 
 

@@ -24,10 +24,10 @@ from curate.engine.fingerprint import fingerprint
 from curate.engine.lock import hold
 from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
-from curate.mixture.copies import copies, key_bins
 from curate.mixture.groups import DOMAIN, domains, group_names
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
 from curate.records.pages import ID
+from curate.shards.copies import copies, key_bins
 from curate.shards.entry import MANIFEST, MIX_FORMAT, SHARDS_FORMAT, parse_manifest
 from curate.shards.order import SPLITS, in_validation, keys, sort_order
 from curate.shards.store import gather, write_shard

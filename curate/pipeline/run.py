@@ -18,17 +18,19 @@ from curate.audit.places import forget_emptied
 from curate.audit.plan import aggregate, mark_removed
 from curate.audit.removals import LIST, read_lists
 from curate.config.reading import PipelineFile, read_pipeline
-from curate.config.step_params import evaluation_step, verdict_step
+from curate.config.step_params import evaluation_step, foreign_code, read_params, verdict_step
 from curate.engine.commit import sweep
 from curate.engine.executors import Engine, start_engine
 from curate.engine.fingerprint import canonical
-from curate.engine.foreign import load_again_what_changed, make_importable, note_loaded
+from curate.engine.foreign import load_again_what_changed, note_loaded
 from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
+from curate.errors import missing_extra
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
+from curate.pipeline.check import check_engines, check_inputs, check_tokenizer
 from curate.pipeline.publish import claim, publish_run
 from curate.pipeline.statistics import Stats
 from curate.pipeline.until import LAST_STEPS, truncated
@@ -67,12 +69,16 @@ def run(
     """
     sets = [f"{key}={canonical(value)}" for key, value in set.items()] if isinstance(set, Mapping) else list(set)
     file = read_pipeline(path, sets)
+    own = foreign_code(file.pipeline)
+    if own and console is not None:
+        console.print(f"Running your own code: {', '.join(own)}", highlight=False, markup=False, soft_wrap=True)
     if until is not None:
         file = truncated(file, until)
     folder = output_path(out, "a run") if out is not None else Path("runs") / file.pipeline.name
     claim(folder, file.pipeline.name, replace)
     inputs = find_inputs(file)
     check_steps(file)
+    check_inputs(file, inputs)
     console = console or Console(quiet=True)
     with hold(folder), ExitStack() as stack:
         sweep(folder)
@@ -114,8 +120,8 @@ def check_steps(file: PipelineFile) -> None:
 
     Code from outside that steps name is looked for beside the pipeline file too, and loaded.
     """
-    make_importable(file.path.parent)
     load_again_what_changed()
+    check_engines(file)
     for name, source in file.pipeline.sources.items():
         for index, step in enumerate(source.steps):
             try:
@@ -125,9 +131,10 @@ def check_steps(file: PipelineFile) -> None:
             except (ValueError, ImportError, OSError) as error:
                 raise file.error(("sources", name, "steps", index, step.kind), str(error)) from None
         try:
-            stages.read_params(name, source)
+            read_params(name, source)
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
+    check_tokenizer(file)
     try:
         for kind in combining_steps().values():
             if kind.check is not None:
@@ -142,6 +149,8 @@ def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
     for name, source in file.pipeline.sources.items():
         try:
             inputs[name] = list_files(source.read.paths, source.read.root)
+        except ImportError as error:
+            raise file.error(("sources", name, "read", "paths"), str(missing_extra(error) or error)) from None
         except OSError as error:
             raise file.error(("sources", name, "read", "paths"), str(error)) from None
     return inputs

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curate.engine.seal import unsealed
+from curate.errors import CurateError
 
 MANIFEST = "manifest.json"
 SHARDS_FORMAT = "curate-shards/1"
@@ -28,7 +29,7 @@ _Hash = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 _Short = Annotated[str, Field(max_length=1024)]
 
 
-class ShardError(ValueError):
+class ShardError(CurateError, ValueError):
     """A folder that holds no readable shards; the message says what is wrong with which file."""
 
 

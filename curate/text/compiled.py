@@ -6,12 +6,12 @@ calls, so the cache folder's name carries a hash of every kernel source in the p
 
 import hashlib
 import os
-import stat
-import tempfile
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numba
+
+from curate.text.caching import cache_folder
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -25,39 +25,8 @@ def _sources_hash() -> str:
     return digest.hexdigest()
 
 
-def _cache_folder() -> str:
-    root = os.environ.get("CURATE_CACHE_DIR") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "curate"
-    )
-    try:
-        os.makedirs(root, exist_ok=True)
-        status = os.stat(root)
-        if os.access(root, os.W_OK) and status.st_uid in (os.getuid(), 0) and not status.st_mode & 0o002:
-            return os.path.join(root, "numba-" + _sources_hash())
-    except OSError:
-        pass
-    return os.path.join(
-        _private(os.path.join(tempfile.gettempdir(), f"curate-{os.getuid()}")), "numba-" + _sources_hash()
-    )
-
-
-def _private(folder: str) -> str:
-    """The folder, which nobody else may write to: machine code that is read from it is executed.
-
-    Where another user made it first, a new one that lasts as long as it lasts: kernels are then compiled in every process.
-    """
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        status = os.lstat(folder)
-        if stat.S_ISDIR(status.st_mode) and status.st_uid == os.getuid() and not status.st_mode & 0o022:
-            return folder
-    except OSError:
-        pass
-    return tempfile.mkdtemp(prefix="curate-kernels-")
-
-
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = _cache_folder()
+    numba.config.CACHE_DIR = str(cache_folder(f"numba-{_sources_hash()}"))
 
 Scalar: TypeAlias = Any
 """A number inside a kernel: NumPy's int64, uint64 or float64 as numba types it; Python's int to a caller."""

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import yaml
 
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
 from curate.audit.report import cards, facts, overlap, panels, performance, thresholds
 from curate.audit.report import domains_and_languages as standing
-from curate.audit.report.html import Html, bar, clean, count, join, named, percent, table, tag
 from curate.audit.report.river import river
+from curate.config.document import write_document
 from curate.engine.commit import Commit
 from curate.engine.lock import hold
+from curate.html import Html, bar, clean, count, join, named, percent, table, tag
 
 _HERE = Path(__file__).parent
 _FILES_SHOWN = 50
@@ -229,7 +229,7 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
 
 
 def _settings(run: OpenedRun) -> Html:
-    written = yaml.safe_dump(dict(run.record["pipeline"]), sort_keys=False, allow_unicode=True, width=100)
+    written = write_document(run.record["pipeline"], width=100)
     if len(written) > _SETTINGS_SHOWN:
         written = written[:_SETTINGS_SHOWN] + "\n… the rest is in run.json\n"
     files = [(name, each["file"], each["bytes"]) for name, listed in run.record["inputs"].items() for each in listed]

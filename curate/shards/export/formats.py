@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from curate.errors import CurateError
 from curate.shards.entry import ShardEntry
 from curate.shards.reader import ShardReader, ShardView
 from curate.tokens.tokenizer import Tokenizer
 
 
-class ExportError(ValueError):
+class ExportError(CurateError, ValueError):
     """An export that cannot be made; the message says why and what would do."""
 
 
