@@ -26,7 +26,8 @@ from tests.support.running import curate
 from tests.support.small_runs import copy_of_small_run, small_pipeline_file
 from tests.support.synthetic_shards import documents, write_shards
 
-OUTSIDE = ["../../victim", "/etc/cron.d/x", "..", "a/../../b", "train-00000.arrow/../../x", ".ssh/keys", "a\\b", "a\0b", "a\nb"]
+OUTSIDE = ["../../victim", "/etc/cron.d/x", "..", "a/../../b", "train-00000.arrow/../../x", ".ssh/keys"]
+OUTSIDE += ["a\\b", "a\0b", "a\nb"]
 
 
 def entry(key: str, value: object) -> Callable[[dict[str, Any]], None]:

@@ -1,4 +1,4 @@
-"""Checksums are read: a byte that is not what was written is noticed by readers, by a rerun and by `verify`, and repaired."""
+"""Checksums are read: a byte that is not what was written is noticed by readers, by reruns and by `verify`, and mended."""
 
 from __future__ import annotations
 
@@ -53,7 +53,10 @@ READERS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "open_finished": ("run.json", open_finished),
     "loader": ("shards/train-00000.arrow", lambda made: [*Loader(made, 16, 8, epochs=1)]),
     "loader of a manifest": ("shards/manifest.json", lambda made: Loader(made, 16, 8)),
-    "loader of an index": ("mixes/index/train-00000.index", lambda made: [*Loader(made / "mixes/index", 16, 8, epochs=1)]),
+    "loader of an index": (
+        "mixes/index/train-00000.index",
+        lambda made: [*Loader(made / "mixes/index", 16, 8, epochs=1)],
+    ),
     "loader of a store": ("tokens/a-00000.arrow", lambda made: [*Loader(made / "mixes/index", 16, 8, epochs=1)]),
     "export": ("shards/train-00000.arrow", lambda made: export(made, "nanogpt", made.with_name("out"))),
 }
