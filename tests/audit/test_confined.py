@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -80,9 +82,6 @@ def test_the_folder_that_sql_spills_to_is_this_users_own(
     made: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """In a shared folder anyone can make it first."""
-    import os
-    import tempfile
-
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / f"curate-duckdb-{os.getuid()}").mkdir()
     (tmp_path / f"curate-duckdb-{os.getuid()}").chmod(0o777)
