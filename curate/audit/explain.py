@@ -21,6 +21,7 @@ from curate.audit.find import Found, find_ids
 from curate.audit.finished_run import AuditError, OpenedRun, beside
 from curate.audit.lineage import gone, text_versions
 from curate.audit.rendering import Answer, Cell, Passage, Table
+from curate.audit.shown import shown
 from curate.storage import SourceFile, open_binary
 from curate.verdicts.rules import Judged
 from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
@@ -34,6 +35,7 @@ _ARCHIVES = frozenset({"warc", "wet"})
 _RECORD = ("record_id", "url", "date", "reason", "text")
 """Columns of a table's row that are shown of it."""
 _GZIP = 31  # zlib's code for a gzip header and the largest window
+_HIDDEN = "(shown by --raw-texts)"
 _CONTEXT = 2  # unchanged lines around a difference
 
 _ORIGIN = ("source", "file", "offset", "length", "record_id", "url", "date", "chars")
@@ -43,7 +45,10 @@ _DUPLICATE = ("duplicate_kind", "jaccard", "cluster_size")
 
 
 def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool = False) -> Answer:
-    """Everything known of a record. `original` adds the bytes it came from, read again; `full` shows texts whole."""
+    """Everything known of a record. `original` adds the bytes it came from, read again; `full` shows texts whole.
+
+    `run.texts` says whether personal data in them is shown.
+    """
     row = found.row
     length = None if full else _MOST_SHOWN
     blocks: list[Table | Passage] = [
@@ -60,11 +65,14 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         edits = tuple((edit["step"], edit["kind"], edit["chars"]) for edit in row["edits"])
         blocks.append(Table("Edits", ("step", "kind", "characters removed"), edits))
     every = _every_version(found)
-    versions = [pair for i, pair in enumerate(every) if not i or pair[1] != every[i - 1][1]]
+    different = [pair for i, pair in enumerate(every) if not i or pair[1] != every[i - 1][1]]
+    masked = shown(run, [text for _, text in different])
+    versions = [(stage, text) for (stage, _), text in zip(different, masked, strict=True)]
     survivor = _survivor(run, row)
     if survivor is not None:
-        blocks += _duplicate(row, survivor, versions, length)
-    shared = shared_passages(found) if every else []
+        blocks += _duplicate(run, row, survivor, versions, length)
+    passages = shared_passages(found) if every else []
+    shared = list(zip((item for item, _ in passages), shown(run, [text for _, text in passages]), strict=True))
     if row["contamination"]:
         listed = shared or [(item, "") for item in row["contamination"]]
         blocks.append(Table("Contamination", ("evaluation item", "text in both"), tuple(listed)))
@@ -73,7 +81,8 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         blocks.append(Table("Personal data", ("type", "found"), tuple(sorted(dict(row["pii"]).items()))))
     if personal:
         heads = ("type", "from", "to", "text")
-        blocks.append(Table("Where it was, in characters of the text before scrubbing", heads, tuple(personal)))
+        places = personal if run.texts == "raw" else [(*span[:3], _HIDDEN) for span in personal]
+        blocks.append(Table("Where it was, in characters of the text before scrubbing", heads, tuple(places)))
     blocks += _texts(versions, length)
     data: dict[str, Any] = {
         **{name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()},
@@ -84,9 +93,9 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         "pii_spans": [dict(zip(("type", "start", "end"), span[:3], strict=True)) for span in personal],
     }
     if original:
-        shown = original_record(run, found)
-        blocks.append(Passage("Original record", _cut(shown, length)))
-        data["original"] = shown
+        (record,) = shown(run, [original_record(run, found)])
+        blocks.append(Passage("Original record", _cut(record, length)))
+        data["original"] = record
     return Answer(tuple(blocks), data)
 
 
@@ -138,7 +147,8 @@ def _texts(versions: list[tuple[str, str]], length: int | None) -> list[Table | 
         return [Passage("Text", "(none: the record was dropped before extraction, or the run's .work folder is gone)")]
     blocks: list[Table | Passage] = []
     for (_, before), (stage, after) in itertools.pairwise(versions):
-        blocks.append(Passage(f"What {stage} changed", _cut(difference(before, after), length), diff=True))
+        change = difference(before, after) or f" {_HIDDEN}"
+        blocks.append(Passage(f"What {stage} changed", _cut(change, length), diff=True))
     stage, text = versions[-1]
     blocks.append(Passage(f"Text after {stage}", _cut(text, length)))
     return blocks
@@ -158,13 +168,18 @@ def _survivor(run: OpenedRun, row: Mapping[str, Any]) -> Found | None:
 
 
 def _duplicate(
-    row: Mapping[str, Any], survivor: Found, versions: list[tuple[str, str]], length: int | None
+    run: OpenedRun,
+    row: Mapping[str, Any],
+    survivor: Found,
+    versions: list[tuple[str, str]],
+    length: int | None,
 ) -> list[Table | Passage]:
     pairs = [*_named(row, _DUPLICATE), ("survivor", survivor.id.hex()), ("survivor's url", survivor.row["url"])]
     blocks: list[Table | Passage] = [_pairs("Duplicate", pairs)]
     kept = _every_version(survivor)
     if versions and kept:
-        change = difference(versions[-1][1], kept[-1][1]) or " (the texts are equal)"
+        (other,) = shown(run, [kept[-1][1]])
+        change = difference(versions[-1][1], other) or " (the texts are equal)"
         blocks.append(Passage("From this text to the survivor's", _cut(change, length), diff=True))
     return blocks
 

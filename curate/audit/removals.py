@@ -38,7 +38,9 @@ class Removal:
     at: str
     why: str
     records: tuple[str, ...] = ()
-    """Ids of the records it was found to be, in hexadecimal."""
+    """Ids of the records it was found to be, in hexadecimal, and of their copies."""
+    texts: tuple[str, ...] = ()
+    """Of a passage: keys of the whole texts that held it."""
 
 
 def key_of(by: By, value: str) -> str:
@@ -67,7 +69,8 @@ def read_lists(paths: Iterable[str | Path]) -> list[Removal]:
                 entry = json.loads(line)
                 if entry["by"] not in KINDS:
                     raise ValueError
-                found.append(Removal(entry["by"], entry["key"], entry["at"], entry["why"], tuple(entry["records"])))
+                records, texts = tuple(entry["records"]), tuple(entry.get("texts", ()))
+                found.append(Removal(entry["by"], entry["key"], entry["at"], entry["why"], records, texts))
             except (ValueError, KeyError, TypeError):
                 raise ConfigError(
                     f"{path}:{number}: no entry of a list of removals; `curate remove` writes them"
@@ -110,6 +113,7 @@ class Matcher:
 def matcher(removals: Sequence[Removal]) -> Matcher:
     """What looks up the entries of lists."""
     keys: dict[By, frozenset[str]] = {
-        kind: frozenset(removal.key for removal in removals if removal.by == kind) for kind in KINDS
+        kind: frozenset(key for each in removals if each.by == kind for key in (each.key, *each.texts))
+        for kind in KINDS
     }
     return Matcher(keys, frozenset(id for removal in removals for id in removal.records))

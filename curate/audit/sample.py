@@ -11,7 +11,7 @@ import pyarrow as pa
 from curate.audit.explain import document_number
 from curate.audit.find import row_at
 from curate.audit.finished_run import AuditError, OpenedRun
-from curate.audit.ledger import connect
+from curate.audit.ledger import ask, connect
 from curate.audit.rendering import Answer, Passage, Table
 from curate.audit.snippets import snippet
 from curate.chance import draw
@@ -58,11 +58,13 @@ def sample(run: OpenedRun, sql: str, size: int, seed: int) -> Answer:
     start = _start(seed)
     connection = connect(run.ledger)
     try:
-        total, chosen = connection.execute(
-            "select count(*), arg_min(struct_pack(part := part, row := row), (id < $start, id), $size) "
+        found = ask(
+            connection,
+            "select count(*) as total, arg_min(struct_pack(part := part, row := row), (id < $start, id), $size) as chosen "
             f"from records where {sql}",
             {"start": start, "size": size},
-        ).fetchone()
+        )
+        ((total, chosen),) = ((row["total"], row["chosen"]) for row in found.to_pylist())
     except duckdb.Error as error:
         raise AuditError(f"the condition {sql!r} failed: {str(error).splitlines()[0]}") from None
     rows = [row_at(run, place["part"], place["row"]) for place in chosen or ()]

@@ -18,6 +18,7 @@ def add_commands(commands: Any) -> None:
     add_run(report)
     report.add_argument("--open", action="store_true", help="show the page in a browser")
     add_format(report, "html", default="html")
+    _texts_arguments(report)
     report.set_defaults(call=_report)
 
     explain = commands.add_parser("explain", help="one record's whole way through a run")
@@ -25,6 +26,7 @@ def add_commands(commands: Any) -> None:
     explain.add_argument("record", metavar="RECORD", help="address, id, record id, shard:row, or shard@token")
     explain.add_argument("--original", action="store_true", help="show the bytes it came from, read again")
     explain.add_argument("--full", action="store_true", help="show texts whole")
+    _texts_arguments(explain)
     explain.set_defaults(call=_explain)
 
     whatif = commands.add_parser("whatif", help="what other thresholds would do, without a run")
@@ -33,6 +35,7 @@ def add_commands(commands: Any) -> None:
     whatif.add_argument("--sweep", metavar="KEY=LOW..HIGH", help="the yield as one value moves; LOW..HIGH:POINTS")
     whatif.add_argument("--samples", type=int, default=2, metavar="N", help="records to show of each kind (default: 2)")
     whatif.add_argument("--write", metavar="FILE", help="save the changed pipeline")
+    _texts_arguments(whatif)
     whatif.set_defaults(call=_whatif)
 
     diff = commands.add_parser("diff", help="what differs between two runs, and for whom")
@@ -52,6 +55,7 @@ def add_commands(commands: Any) -> None:
     sample.add_argument("--where", metavar="SQL", help="condition on the ledger's columns")
     add_number(sample, "-n", 10, "how many")
     sample.add_argument("--seed", type=int, default=0, help="another seed, another sample (default: 0)")
+    _texts_arguments(sample)
     sample.set_defaults(call=_sample)
 
     query = commands.add_parser("query", help="SQL on the ledger")
@@ -60,6 +64,11 @@ def add_commands(commands: Any) -> None:
     add_number(query, "--limit", 1000, "most rows to show")
     query.set_defaults(call=_query)
 
+    verify = commands.add_parser("verify", help="whether every file of a run is the one that was written")
+    add_run(verify)
+    verify.add_argument("--repair", action="store_true", help="restore what there is a whole copy of")
+    verify.set_defaults(call=_verify)
+
     remove = commands.add_parser("remove", help="take records out of a run, and keep them out of later ones")
     add_run(remove)
     what = remove.add_mutually_exclusive_group(required=True)
@@ -67,7 +76,7 @@ def add_commands(commands: Any) -> None:
     for name, value in kinds.items():
         what.add_argument(f"--{name}", metavar="FILE", help=f"a file with {value} on each line")
     remove.add_argument("--why", default="", metavar="WORDS", help="why, for the list")
-    remove.add_argument("--purge", action="store_true", help="remove .work too, where texts remain")
+    remove.add_argument("--purge", action="store_true", help="remove .work too, whole")
     remove.set_defaults(call=_remove)
 
     plan = commands.add_parser("plan", help="what a run will give and cost, from a dry run of a sample of its files")
@@ -85,6 +94,7 @@ def add_commands(commands: Any) -> None:
     add_run(duplicates)
     add_number(duplicates, "--largest", 5, "clusters to show")
     add_number(duplicates, "--characters", 800, "of each text and difference")
+    _texts_arguments(duplicates)
     duplicates.set_defaults(call=_duplicates)
 
     near = commands.add_parser("near", help="is this text in a run already?")
@@ -94,8 +104,25 @@ def add_commands(commands: Any) -> None:
     add_number(near, "--most", 20, "most documents to show")
     near.set_defaults(call=_near)
 
-    for command in (plan, remove, explain, whatif, diff, sample, query, duplicates, near):
+    for command in (plan, remove, verify, explain, whatif, diff, sample, query, duplicates, near):
         add_format(command)
+
+
+def _texts_arguments(parser: argparse.ArgumentParser) -> None:
+    """How texts are shown; by itself, with personal data replaced."""
+    texts = parser.add_mutually_exclusive_group()
+    texts.add_argument("--raw-texts", action="store_const", const="raw", dest="texts", help="texts as they are")
+    texts.add_argument("--no-texts", action="store_const", const="none", dest="texts", help="no texts")
+    parser.set_defaults(texts="scrubbed")
+
+
+def _opened(options: argparse.Namespace) -> Any:
+    """The run to be asked, and how it shows texts."""
+    import dataclasses
+
+    from curate.audit.finished_run import open_finished
+
+    return dataclasses.replace(open_finished(options.run), texts=options.texts)
 
 
 def _show(options: argparse.Namespace, answer: Any) -> int:
@@ -112,7 +139,7 @@ def _report(options: argparse.Namespace) -> int:
 
     if options.format != "html":
         return _show(options, report_numbers(open_finished(options.run)))
-    path = write_report(options.run)
+    path = write_report(options.run, options.texts)
     RESULTS.print(str(path))
     if options.open:
         webbrowser.open(path.resolve().as_uri())
@@ -122,10 +149,9 @@ def _report(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     from curate.audit.explain import explain
     from curate.audit.find import find
-    from curate.audit.finished_run import open_finished
     from curate.audit.rendering import Answer
 
-    run = open_finished(options.run)
+    run = _opened(options)
     answers = [explain(run, found, original=options.original, full=options.full) for found in find(run, options.record)]
     if len(answers) == 1:
         return _show(options, answers[0])
@@ -134,12 +160,11 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _whatif(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import open_finished
     from curate.audit.sweep import sweep
     from curate.audit.whatif import what_if, write_changed
     from curate.storage import write_atomically
 
-    run = open_finished(options.run)
+    run = _opened(options)
     if options.write:
         write_atomically(Path(options.write), write_changed(run.changed(options.set)).encode())
     if options.sweep:
@@ -158,16 +183,14 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import open_finished
     from curate.audit.sample import condition, sample
 
-    run = open_finished(options.run)
+    run = _opened(options)
     sql = condition(run, options.failed, options.kept, options.where)
     return _show(options, sample(run, sql, options.n, options.seed))
 
 
 def _remove(options: argparse.Namespace) -> int:
-    import shutil
     from datetime import UTC, datetime
 
     from curate.audit.finished_run import open_finished
@@ -178,12 +201,20 @@ def _remove(options: argparse.Namespace) -> int:
     kinds: dict[str, By] = {"urls": "url", "domains": "domain", "records": "record", "texts": "text"}
     given, by = next((getattr(options, name), by) for name, by in kinds.items() if getattr(options, name))
     values = [line for line in Path(given).read_text("utf-8").splitlines() if line.strip()]
-    run = open_finished(options.run)
-    with hold(run.folder):
-        answer = remove(run, by, values, datetime.now(UTC).isoformat(timespec="seconds"), options.why)
-        if options.purge:
-            shutil.rmtree(run.folder / ".work", ignore_errors=True)
+    folder = open_finished(options.run).folder
+    with hold(folder):
+        run = open_finished(folder)
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        answer = remove(run, by, values, at, options.why, purge=options.purge)
     return _show(options, answer)
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from curate.audit.verify import answer, verify
+
+    verified = verify(options.run, repair=options.repair)
+    _show(options, answer(verified))
+    return 0 if verified.sound else 1
 
 
 def _plan(options: argparse.Namespace) -> int:

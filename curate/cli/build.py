@@ -51,8 +51,9 @@ def add_commands(commands: Any) -> None:
 
     export = commands.add_parser("export", help="a run's or a mix's shards in another trainer's format")
     export.add_argument("path", metavar="RUN_OR_MIX", help="run directory, its shards, or a mix's folder")
-    export.add_argument("--to", required=True, choices=_EXPORT_FORMATS, help="the format")
-    export.add_argument("--out", required=True, metavar="DIR", help="folder to write; what is whole there is kept")
+    export.add_argument("--to", choices=_EXPORT_FORMATS, help="the format")
+    export.add_argument("--out", metavar="DIR", help="folder to write; what is whole there is kept")
+    export.add_argument("--check", action="store_true", help="say which exports of the run are no longer what it is")
     add_number(export, "--sequence-length", 1024, "tokens of a row, for hf")
     add_number(export, "--workers", 2, "files written at once")
     export.set_defaults(call=_export)
@@ -132,10 +133,27 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
+    from curate.errors import ConfigError
     from curate.shards.export import export
 
+    if options.check:
+        return _check_exports(options.path)
+    if options.to is None or options.out is None:
+        raise ConfigError("export needs --to FORMAT and --out DIR (or --check)")
     folder = export(
         options.path, options.to, options.out, sequence_length=options.sequence_length, workers=options.workers
     )
     RESULTS.print(f"Exported to {folder}; README.md there says what it is")
     return 0
+
+
+def _check_exports(run: str) -> int:
+    """Which exports are stale: status 3 where one is, or is not where it was."""
+    from curate.shards.export.made import exports_of
+
+    made = exports_of(Path(run))
+    table = Table("folder", "format", "of", "state")
+    for each in made:
+        table.add_row(each.path, each.format, each.of, each.state)
+    RESULTS.print(table if made else f"No export of {run} is on its list.")
+    return 3 if any(each.state != "current" for each in made) else 0

@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     add_number(run, "--workers", None, "tasks at once (default: every core)")
     run.add_argument("--address", metavar="RAY", help="address of an existing Ray cluster")
     run.add_argument("--until", metavar="STEP", help="stop after a step and keep its documents as Parquet")
+    run.add_argument("--replace", action="store_true", help="write where other files, or another pipeline's run, are")
     run.add_argument("--engine", choices=("ray", "serial"), default="ray", help="Ray tasks, or all in this process")
     run.set_defaults(call=_run)
 
@@ -74,6 +75,7 @@ def _run(options: argparse.Namespace) -> int:
         address=options.address,
         engine=options.engine,
         until=options.until,
+        replace=options.replace,
         console=MESSAGES,
     )
     print_funnel(RESULTS, result.stats)
@@ -91,13 +93,19 @@ def _run(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from curate.config.bundled import find_recipe
     from curate.config.reading import read_pipeline
+    from curate.config.step_params import foreign_code
+    from curate.pipeline.check import check_inputs
     from curate.pipeline.describe import describe
     from curate.pipeline.run import check_steps, find_inputs
 
     file = read_pipeline(find_recipe(options.pipeline), options.set)
     inputs = find_inputs(file)
     check_steps(file)
+    check_inputs(file, inputs)
     RESULTS.print(describe(file.pipeline, inputs))
+    own = foreign_code(file.pipeline)
+    if own:
+        RESULTS.print(f"  your own code, which a run executes: {', '.join(own)}")
     return 0
 
 

@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from curate.config.document import KeyPath
+from curate.config.formats import format_named
 from curate.config.models import Pipeline, Source
 from curate.config.steps import StepModel
-from curate.errors import nearest
+from curate.errors import ConfigError, nearest
 from curate.steps import combining_steps, source_steps
 
 Mistake = tuple[KeyPath, str]
-
-_MARKUP_FORMATS = frozenset({"warc"})
 
 
 def mistakes(pipeline: Pipeline) -> list[Mistake]:
@@ -48,9 +47,16 @@ def _of_order(source_name: str, source: Source) -> Iterator[Mistake]:
 
 def _of_format(source_name: str, source: Source) -> Iterator[Mistake]:
     kinds = [step.kind for step in source.steps]
-    markup = source.read.format in _MARKUP_FORMATS
+    try:
+        markup = format_named(source.read.format).markup
+    except ConfigError as error:
+        yield ("sources", source_name, "read", "format"), str(error)
+        return
     if markup and "extract" not in kinds:
-        yield ("sources", source_name, "steps"), "WARC files hold HTML: begin with '- extract: {}'"
+        yield (
+            ("sources", source_name, "steps"),
+            f"{source.read.format.upper()} files hold HTML: begin with '- extract: {{}}'",
+        )
     if not markup and "extract" in kinds:
         place = ("sources", source_name, "steps", kinds.index("extract"))
         yield place, f"{source.read.format} files hold text already: leave this step out"

@@ -16,6 +16,7 @@ from curate.config.assign import assign, assign_in_pipeline
 from curate.config.document import Document, KeyPath, Value, read_document, validate
 from curate.config.meaning import mistakes
 from curate.config.models import Pipeline
+from curate.engine.foreign import make_importable
 from curate.errors import ConfigError
 from curate.storage import is_remote, resolve
 
@@ -49,6 +50,7 @@ def read_pipeline(path: str | Path, sets: Sequence[str] = ()) -> PipelineFile:
     Raises ConfigError with every mistake found, and FileNotFoundError where there is no such file.
     """
     document = read_document(path, "a pipeline file", ("name", "sources", "shards"))
+    make_importable(document.path.resolve().parent)
     tree = _absolute(_written_out(document.tree), document.path.resolve().parent)
     return _pipeline(dataclasses.replace(document, tree=tree), sets)
 

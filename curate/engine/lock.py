@@ -36,6 +36,20 @@ def hold(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
+@contextlib.contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder that is no run directory, without a file in it. Raises LockedError when another process holds it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(f"{folder} is being written to by another process: wait for it") from None
+        yield
+    finally:
+        os.close(handle)
+
+
 def is_held(folder: Path) -> bool:
     """Whether some run holds the directory now."""
     try:

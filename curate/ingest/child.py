@@ -61,9 +61,8 @@ def main(memory: str) -> None:
     """Serve requests until there are no more, or nobody who asks."""
     with open(os.dup(1), "wb") as pipe:
         os.dup2(2, 1)  # nobody else writes to the pipe
-        import curate.ingest
+        import curate.ingest  # noqa: F401  (loaded before memory is limited)
 
-        assert curate.ingest.FORMATS
         _confine(int(memory))
         try:
             with contextlib.suppress(BrokenPipeError):

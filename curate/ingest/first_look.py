@@ -79,7 +79,9 @@ def first_look(file: SourceFile, format: str, columns: Columns) -> str | None:
     with open_binary(file.path) as handle:
         if not handle.read(1):
             return f"{file.path} is empty"
-        look = {"jsonl": _json_lines, "parquet": _parquet}.get(format, _archive)
+        look = {"jsonl": _json_lines, "parquet": _parquet, "warc": _archive, "wet": _archive}.get(format)
+        if look is None:  # a format from outside says itself what it cannot read
+            return None
         found = look(handle, file, columns)
         return found and f"{file.path} {found}"
 

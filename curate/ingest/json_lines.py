@@ -18,6 +18,7 @@ from curate.ingest.reasons import BAD_JSON, DAMAGED, TOO_LARGE
 from curate.ingest.rows import Rows
 from curate.ingest.tables import Columns, add_row
 from curate.ingest.values import label, seconds
+from curate.storage import SourceFile
 
 MAX_LINE: Final = 64 << 20
 """Most bytes of a line."""
@@ -169,3 +170,10 @@ def _cut_out(line: bytes, names: list[str]) -> dict[str, Any] | None:
             except (ValueError, RecursionError):
                 return None
     return fields
+
+
+def read_file(
+    handle: IO[bytes], file: SourceFile, rows: Rows, columns: Columns, counts: Counter[str], start: int
+) -> Iterator[None]:
+    """Append the rows of a JSON Lines file, pausing after each; see `curate.config.formats.Format`."""
+    return read_jsonl(handle, file.relative, rows, columns, counts)

@@ -19,6 +19,7 @@ from curate.ingest.parquet_pages import Pages, SinglePages, row_spans
 from curate.ingest.reasons import DAMAGED, TOO_LARGE
 from curate.ingest.rows import Rows
 from curate.ingest.tables import Columns, add_row
+from curate.storage import SourceFile
 
 _ROWS: Final = 64
 """Rows decoded at a time: a batch of large documents stays small."""
@@ -267,3 +268,10 @@ def _at_a_time(pages: Any) -> int:
     """How many rows to decode at a time."""
     longest = max((found.longest_value for found in pages), default=0)
     return max(1, min(_ROWS, _BATCH_BYTES // longest)) if longest else _ROWS
+
+
+def read_file(
+    handle: IO[bytes], file: SourceFile, rows: Rows, columns: Columns, counts: Counter[str], start: int
+) -> Iterator[None]:
+    """Append the rows of a Parquet file, pausing after each; see `curate.config.formats.Format`."""
+    return read_parquet(handle, file.path, file.size, rows, columns, counts)

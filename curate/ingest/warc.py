@@ -27,6 +27,8 @@ from curate.ingest.reasons import (
     UNKNOWN_KIND,
 )
 from curate.ingest.rows import Rows
+from curate.ingest.tables import Columns
+from curate.storage import SourceFile
 
 MAX_BLOCK: Final = 32 << 20
 """Most bytes of a record's block. Larger ones are stepped over: memory must not follow what a header claims."""
@@ -350,3 +352,10 @@ def read_warc(file: IO[bytes], name: str, rows: Rows, counts: Counter[str], star
     for found in records(Frames(file, name, makes_sense, start), counts):
         add_row(rows, found, counts)
         yield
+
+
+def read_file(
+    handle: IO[bytes], file: SourceFile, rows: Rows, columns: Columns, counts: Counter[str], start: int
+) -> Iterator[None]:
+    """Append the rows of a WARC or WET file, pausing after each; see `curate.config.formats.Format`."""
+    return read_warc(handle, file.relative, rows, counts, start)

@@ -1,16 +1,19 @@
-"""What can be known to be missing before a run begins: extraction engines and the tokenizer, asked themselves.
+"""What can be known to be wrong before a run begins: extraction engines, the tokenizer, each source's first file.
 
-The costly mistake is one that shows after a night. Knows which settings name code or files of other libraries; reads no
-input and runs no step.
+The costly mistake is one that shows after a night. Knows which settings name code or files of other libraries; runs no
+step.
 """
 
 from __future__ import annotations
 
-from curate import tokens
+from collections.abc import Mapping, Sequence
+
+from curate import ingest, tokens
 from curate.config.reading import KeyPath, PipelineFile
 from curate.errors import missing_extra, nearest
 from curate.extract import engines
 from curate.extract.step import Extract
+from curate.storage import SourceFile
 
 _ENGINES = ("resiliparse", "trafilatura")
 
@@ -47,3 +50,16 @@ def check_tokenizer(file: PipelineFile) -> None:
         tokens.load(name)
     except (ValueError, OSError) as error:
         raise file.error(("tokens", "tokenizer"), str(error)) from None
+
+
+def check_inputs(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]]) -> None:
+    """Look at the beginning of each source's first file. Raises ConfigError where it is not what the pipeline takes it for.
+
+    A format that cannot be read, or a column that is not there, would otherwise show when all files are read.
+    """
+    for name, source in file.pipeline.sources.items():
+        read = source.read
+        columns = ingest.Columns(text=read.text, id=read.id, url=read.url, date=read.date)
+        wrong = ingest.check_source(inputs[name], read.format, columns)
+        if wrong is not None:
+            raise file.error(("sources", name, "read"), wrong)

@@ -15,8 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate.audit.aggregates import merge
-from curate.audit.edges import bins, edges
+from curate.audit.aggregates import bins, edges, merge
 from curate.audit.finished_run import OpenedRun, open_finished
 from curate.audit.ledger import connect
 from curate.audit.rendering import Table, shown

@@ -151,6 +151,42 @@ def test_a_changed_extraction_engine_is_run_again(folder: Path) -> None:
     assert ledger(folder)[0]["chars"] == len("second")
 
 
+READER = """
+from curate.config.formats import Format
+
+PARAGRAPHS = Format("paragraphs", "reading:read_paragraphs")
+
+
+def read_paragraphs(handle, file, rows, columns, counts, start):
+    offset = 0
+    for paragraph in handle.read().split(b"\\n\\n"):
+        rows.add(offset, len(paragraph), text=paragraph.strip())
+        offset += len(paragraph) + 2
+        yield
+"""
+
+
+def test_a_format_of_ones_own_is_read_like_ours_and_named_by_its_source(folder: Path) -> None:
+    (folder / "reading.py").write_text(READER)
+    (folder / "notes.txt").write_text("First paragraph.\n\nSecond one.\n")
+    pipeline = PIPELINE.replace(
+        "{format: jsonl, paths: [docs.jsonl.gz]}", '{format: "reading:PARAGRAPHS", paths: [notes.txt]}'
+    )
+    (folder / "notes.yaml").write_text(pipeline.replace("STEPS", "- filter: gopher-quality"))
+    arguments = ("run", folder / "notes.yaml", "--out", folder / "run", "--engine", "serial")
+    done = curate(*arguments, cwd=folder)
+    assert "Running your own code: reading:read_paragraphs" in done.stderr
+    assert [row["chars"] for row in ledger(folder)] == [16, 11]
+    (folder / "reading.py").write_text(READER.replace("paragraph.strip()", "paragraph.strip()[:5]"))
+    curate(*arguments, cwd=folder)
+    assert [row["chars"] for row in ledger(folder)] == [5, 5]
+
+
+def test_check_names_the_code_that_a_run_would_execute(folder: Path) -> None:
+    (folder / "own.yaml").write_text(PIPELINE.replace("STEPS", f"- {WORDY}"))
+    assert "your own code, which a run executes: mysteps:wordy" in curate("check", folder / "own.yaml").stdout
+
+
 def test_a_pack_may_take_metrics_from_outside(folder: Path) -> None:
     (folder / "ease.py").write_text(
         "import pyarrow.compute as pc\n\ndef letters(texts):\n    return pc.utf8_length(texts)\n"
