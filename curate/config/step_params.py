@@ -12,7 +12,7 @@ from curate.config.formats import format_named
 from curate.config.models import Pipeline, Source
 from curate.config.steps import StepModel
 from curate.engine.fingerprint import named_code
-from curate.steps import source_steps
+from curate.steps import StepParams, source_steps
 from curate.verdicts.steps import VerdictStep
 
 
@@ -49,17 +49,6 @@ class ReadParams(TypedDict):
     url: NotRequired[UrlParams]
     code: Mapping[str, str]
     """Names of the reader and of engines from outside; see `curate.engine.fingerprint.named_code`."""
-
-
-class StepParams(TypedDict):
-    """What decides a step's columns and its edits."""
-
-    name: str
-    evaluator: str
-    params: Mapping[str, Any]
-    code: Mapping[str, str]
-    columns: Sequence[Sequence[str]]
-    fixed: Sequence[Sequence[str]]
 
 
 def read_params(name: str, source: Source) -> ReadParams:

@@ -14,12 +14,11 @@ from typing import TypedDict
 import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
-from curate.config.step_params import StepParams
 from curate.engine.task import Inputs, Output
 from curate.records.counts import EvaluatedCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.edits import EDITS, EditsByStep, edit_column
-from curate.steps import Evaluator, resolve
+from curate.steps import Evaluator, StepParams, resolve
 from curate.text.view import TextView
 
 
