@@ -12,7 +12,7 @@ from curate import tokens
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Counts, File, Output
 from curate.records import TOKEN_COUNTS, token_store
-from curate.tokens.tokenizer import append_to_rows
+from curate.tokens.rows import surround_rows
 
 
 def compile_kernels(params: Mapping[str, Any]) -> None:
@@ -47,7 +47,7 @@ def tokenize_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
                     "id": ids,
                     "source": pa.array([params["source"]] * len(ids), pa.string()),
                     "group": group.filter(kept),
-                    "tokens": append_to_rows(rows, tokenizer.end_of_text),
+                    "tokens": surround_rows(rows, (), (tokenizer.end_of_text,)),
                 }
             )
             documents += len(ids)
