@@ -24,12 +24,12 @@ Lengths = npt.NDArray[np.int64]
 Reference = Callable[[list[str]], Sequence[Sequence[int]]]
 """The library that says what is right: the ids of each text, special tokens' names taken as text."""
 
-SLICE_BYTES = 8 << 20
+SLICE_BYTES = 4 << 20
 """Text that is encoded at once: what gigatoken keeps of it is looked at between two slices."""
-KEPT_BYTES = 128 << 20
+KEPT_BYTES = 64 << 20
 """Memory that gigatoken's pretokens may grow by before they are forgotten. It keeps every one it has seen, and doubles its
 table when that is full: 730 MB after 120 MB of random words where nothing is forgotten."""
-UNMEASURED_BYTES = 16 << 20
+UNMEASURED_BYTES = 8 << 20
 """Text after which they are forgotten where the process's memory cannot be read."""
 
 NEWER_MARKS = (
@@ -83,6 +83,7 @@ class Gigatoken:
         grown = _resident_bytes() - before - ids.nbytes if before else len(text) * (KEPT_BYTES // UNMEASURED_BYTES)
         self._kept += max(0, grown)
         if self._kept > KEPT_BYTES:
+            del self._backend  # before another is made, so that there are never two
             self._backend, self._kept = self._make(), 0
         return ids[bounds[0] : bounds[-1]], np.diff(bounds)
 
