@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from curate.audit.finished_run import AuditError, OpenedPart, OpenedRun
 from curate.audit.lineage import lineage
 from curate.audit.rendering import Answer, Cell, Passage, Table
-from curate.records import ID
+from curate.records.pages import ID
 
 _COLUMNS = ["id", "url", "failed", "kept", "dropped_at", "tokens"]
 _SHOWN = 40

@@ -14,7 +14,7 @@ from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
 from curate.audit.lineage import text_versions
 from curate.audit.rendering import Answer, Passage, Table
-from curate.config.steps import Deduplicate
+from curate.dedup.step import Deduplicate
 
 _SIZES = """
 select 1 << cast(ceil(log2(cluster_size)) as integer) as most, count(*) as clusters, sum(cluster_size - 1)::bigint as removed

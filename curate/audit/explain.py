@@ -18,10 +18,10 @@ from curate.audit.evidence import personal_data, shared_passages
 from curate.audit.find import Found, find_ids
 from curate.audit.finished_run import AuditError, OpenedRun, beside
 from curate.audit.lineage import gone, text_versions
-from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.rendering import Answer, Cell, Passage, Table
-from curate.audit.rules import Judged, judged_rules
 from curate.storage import open_binary
+from curate.verdicts.rules import Judged
+from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
 
 _MOST_SHOWN = 20_000
 """Characters of a text that are shown; --full shows all."""

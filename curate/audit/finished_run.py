@@ -13,6 +13,8 @@ from typing import Any
 
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
+from curate.engine.foreign import make_importable
+from curate.verdicts.steps import VerdictStep, steps_from_json
 
 
 class AuditError(ValueError):
@@ -55,10 +57,9 @@ class OpenedRun:
         """The part of this name."""
         return next(part for part in self.parts if part.name == name)
 
-    def verdict_steps(self, source: str) -> Sequence[Mapping[str, Any]]:
+    def verdict_steps(self, source: str) -> tuple[VerdictStep, ...]:
         """The verdict steps that the run applied to a source, bounds as they were then."""
-        steps: Sequence[Mapping[str, Any]] = self.record["verdict_steps"].get(source, ())
-        return steps
+        return steps_from_json(self.record["verdict_steps"].get(source, ()))
 
     def changed(self, sets: Sequence[str]) -> Pipeline:
         """The run's pipeline with `KEY=VALUE` changes. Raises ConfigError."""
@@ -74,8 +75,9 @@ def open_finished(path: str | Path) -> OpenedRun:
     except (FileNotFoundError, NotADirectoryError):
         what = f"`curate status {folder}` says how far it is" if (folder / "timings").is_dir() else "is this a run?"
         raise FileNotFoundError(f"{folder} holds no finished run: {what}") from None
-    if "verdict_steps" not in record:
+    if "folder" not in record:
         raise FileNotFoundError(f"{folder} was written by an older version; `curate run` it again, and it can be asked")
+    make_importable(record["folder"])
     parts = tuple(
         OpenedPart(
             part["name"],

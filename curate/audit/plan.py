@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.audit.removals import LIST
+from curate.audit.tasks.aggregate import aggregate_part, merge_parts
+from curate.audit.tasks.remove import mark_part
 from curate.config.models import Pipeline
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
@@ -25,7 +27,7 @@ def aggregate(flow: Flow, runner: Runner) -> Committed | None:
         [
             Task(
                 "aggregate",
-                "curate.audit.tasks.aggregate:aggregate_part",
+                aggregate_part,
                 {"source": part.source, "steps": applied_steps(part)},
                 (result.file("ledger", part.name),),
                 part.name,
@@ -58,7 +60,7 @@ def mark_removed(pipeline: Pipeline, flow: Flow, folder: Path, runner: Runner) -
     tasks = [
         Task(
             "remove",
-            "curate.audit.tasks.remove:mark_removed",
+            mark_part,
             {},
             (part.read.file("documents"), part.read.file("records"), *files),
             part.name,
@@ -77,4 +79,4 @@ def _merge(group: list[Committed]) -> Task:
     files = tuple(
         result.file(name, f"{name}-{i}") for i, result in enumerate(group) for name in ("aggregate", "sample")
     )
-    return Task("aggregate-merge", "curate.audit.tasks.aggregate:merge_parts", {}, files, f"{len(group)} parts")
+    return Task("aggregate-merge", merge_parts, {}, files, f"{len(group)} parts")

@@ -21,15 +21,15 @@ import pyarrow.parquet as pq
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
 from curate.audit.lineage import lineage
-from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.removals import LIST, RULE, STEP, By, Removal, as_line, key_of
 from curate.audit.rendering import Answer, Table
 from curate.batches import BatchWriter, read_batches, read_schema
 from curate.engine.fingerprint import fingerprint
-from curate.pipeline.tasks.ledger import ROW_GROUP
+from curate.records.ledger import ROW_GROUP
 from curate.shards.reader import MANIFEST, MIX_FORMAT
 from curate.shards.store import write_shard
 from curate.storage import atomic_path, digest_file, write_atomically
+from curate.verdicts.steps import BEFORE_DOCUMENTS
 
 _HOST = r"regexp_extract(lower(url), '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)', 1)"
 _CONDITIONS: dict[By, str] = {

@@ -14,10 +14,10 @@ from curate.audit.find import row_at
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
 from curate.audit.rendering import Answer, Passage, Table
-from curate.audit.rules import judged_rules
 from curate.audit.snippets import snippet
 from curate.chance import draw
-from curate.records import ID
+from curate.records.pages import ID
+from curate.verdicts.steps import judged_rules
 
 MOST = 10_000
 """Records that a person may ask to read."""

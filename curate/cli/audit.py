@@ -205,8 +205,8 @@ def _remove(options: argparse.Namespace) -> int:
 
 def _plan(options: argparse.Namespace) -> int:
     from curate.audit.finished_run import AuditError, open_finished
-    from curate.config import read_pipeline
     from curate.config.bundled import find_recipe
+    from curate.config.reading import read_pipeline
     from curate.pipeline.forecast import forecast, forecast_answer
     from curate.pipeline.run import find_inputs
 

@@ -23,7 +23,7 @@ _STOPPED = 130  # a shell's exit status for a program ended by Ctrl-C
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    from curate.config import ConfigError
+    from curate.config.reading import ConfigError
     from curate.engine.lock import LockedError
     from curate.engine.runner import InvariantError
     from curate.filters.errors import PackError
@@ -122,8 +122,8 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    from curate.config import read_pipeline
     from curate.config.bundled import find_recipe
+    from curate.config.reading import read_pipeline
     from curate.pipeline.describe import describe
     from curate.pipeline.run import check_steps, find_inputs
 

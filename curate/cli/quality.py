@@ -32,8 +32,10 @@ def add_commands(commands: Any) -> None:
     train.set_defaults(call=_answering(_train))
 
     evaluate = actions.add_parser("evaluate", help="how well a model separates: by its card, on documents, or in a run")
-    evaluate.add_argument("model", metavar="MODEL", help="model file; or a run, for its models and marginal documents")
-    evaluate.add_argument("-n", type=int, default=3, metavar="N", help="marginal documents on each side (default: 3)")
+    evaluate.add_argument(
+        "model", metavar="MODEL", help="model file; or a run, for its models and borderline documents"
+    )
+    evaluate.add_argument("-n", type=int, default=3, metavar="N", help="borderline documents on each side (default: 3)")
     _classes(evaluate, required=False)
     evaluate.add_argument("--label", metavar="LABEL", help="of good documents, in a file of fastText")
     evaluate.add_argument("--json", action="store_true", help="every number, with the curves, as JSON")
@@ -109,12 +111,12 @@ def _evaluate(options: argparse.Namespace) -> int:
 
 
 def _evaluate_run(options: argparse.Namespace) -> int:
-    from curate.audit.borderline import marginal
+    from curate.audit.borderline import borderline
     from curate.audit.finished_run import open_finished
     from curate.audit.rendering import show
 
     run = open_finished(options.model)
-    answer = marginal(run, options.n)
+    answer = borderline(run, options.n)
     if not options.json:
         for name, source in run.stats["sources"].items():
             if source["quality"]:
@@ -132,9 +134,10 @@ def _score(options: argparse.Namespace) -> int:
     import pyarrow.parquet as pq
 
     from curate.quality.documents import read_documents
-    from curate.quality.keep import histogram, keep_probability
     from curate.quality.model import load
+    from curate.quality.threshold import histogram
     from curate.storage import atomic_path
+    from curate.verdicts.draws import keep_probability
 
     score = load(options.model, options.label)
     schema = pa.schema([("id", pa.binary(16)), ("url", pa.string()), ("score", pa.float32())])

@@ -107,7 +107,7 @@ def _guarded(command: Command) -> Command:
     def call(options: argparse.Namespace) -> int:
         missing = [name for name in ("torch", "scipy") if find_spec(name) is None]
         if missing:
-            print(f"error: needs {' and '.join(missing)}: pip install 'curate[train]'", file=sys.stderr)
+            print(f"error: needs {' and '.join(missing)}: pip install 'curate-data[train]'", file=sys.stderr)
             return 1
         from curate.trainer.compare.validate import ProxyError
 

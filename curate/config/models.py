@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import Field, field_validator, model_serializer, model_validator
 
 from curate.config.sizes import parse_count
-from curate.config.steps import CombineStep, SourceStep, named_step
+from curate.config.steps import AnyCombiningStep, AnySourceStep
 from curate.config.values import Count, Model, Name, Share, Strings
 
 Setting = TypeVar("Setting", bound=Model)
@@ -32,7 +32,7 @@ class Source(Model):
 
     read: Read
     role: Literal["training", "reference"] = "training"
-    steps: tuple[SourceStep, ...] = ()
+    steps: tuple[AnySourceStep, ...] = ()
 
     def setting(self, kind: type[Setting]) -> Setting | None:
         """The settings of the step of this kind, if the source has one."""
@@ -40,7 +40,7 @@ class Source(Model):
 
     def named_steps(self) -> list[tuple[str, Model]]:
         """(name, settings) of each step in order; filters are named after their pack unless `as` names them."""
-        return [named_step(step) for step in self.steps]
+        return [(step.name, step.setting) for step in self.steps]
 
 
 class Tokens(Model):
@@ -115,7 +115,7 @@ class Pipeline(Model):
     about: str = ""
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
-    combine: tuple[CombineStep, ...] = ()
+    combine: tuple[AnyCombiningStep, ...] = ()
     filters: dict[str, dict[str, Bounds]] = Field(
         {}, description="bounds of a step's rules: step name, rule name, min or max"
     )
@@ -127,4 +127,8 @@ class Pipeline(Model):
 
     def combined(self, kind: type[Setting]) -> Setting | None:
         """The settings of the combining step of this kind, if the pipeline has one."""
-        return next((setting for _, setting in map(named_step, self.combine) if isinstance(setting, kind)), None)
+        return next((step.setting for step in self.combine if isinstance(step.setting, kind)), None)
+
+    def combines(self, kind: str) -> bool:
+        """Whether the pipeline has the combining step of this name."""
+        return any(step.kind == kind for step in self.combine)

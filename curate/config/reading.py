@@ -18,14 +18,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from curate.config.models import Pipeline
-from curate.config.steps import COMBINE_STEPS, SOURCE_STEPS, Deduplicate, Filter
+from curate.config.steps import raw_name
+from curate.dedup.step import Deduplicate
+from curate.steps import combining_steps, source_steps
 from curate.storage import is_remote, resolve
 
 KeyPath = tuple[str | int, ...]
 
 _PATH_KEYS = frozenset({"paths", "root", "against", "index", "model", "lists", "removals", "key"})
 _PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "filter"})
-_ORDER = {"extract": 0, "url": 1, "language": 2, "filter": 2, "datatrove": 2, "quality": 3}
 _MARKUP_FORMATS = frozenset({"warc"})
 
 
@@ -151,9 +152,9 @@ def _assign(raw: dict[str, Any], assignment: str, file: Path) -> None:
     value = _absolute(value, Path.cwd(), pieces[-1])
     targets: list[dict[str, Any]] = [raw]
     if pieces[0] not in Pipeline.model_fields:
-        targets = [step for step in _steps(raw) if _step_name(step) == pieces[0]]
+        targets = [step for step in _steps(raw) if raw_name(step) == pieces[0]]
         if not targets:
-            known = [*Pipeline.model_fields, *(_step_name(step) for step in _steps(raw))]
+            known = [*Pipeline.model_fields, *(raw_name(step) for step in _steps(raw))]
             raise ConfigError(f"--set {key}: no key or step {pieces[0]!r}{_near(pieces[0], known)}")
     for target in targets:
         _descend(target, pieces if target is raw else [next(iter(target)), *pieces[1:]], value, key)
@@ -162,17 +163,16 @@ def _assign(raw: dict[str, Any], assignment: str, file: Path) -> None:
 def _descend(target: Any, pieces: list[str], value: Any, key: str) -> None:
     for index, piece in enumerate(pieces[:-1]):
         if isinstance(target, list):
-            step = next((item for item in target if _step_name(item) == piece), None)
+            step = next((item for item in target if raw_name(item) == piece), None)
             if step is None:
-                raise ConfigError(
-                    f"--set {key}: no step {piece!r}{_near(piece, [_step_name(item) for item in target])}"
-                )
+                raise ConfigError(f"--set {key}: no step {piece!r}{_near(piece, [raw_name(item) for item in target])}")
             target, piece = step, next(iter(step))
         if not isinstance(target, dict):
             raise ConfigError(f"--set {key}: {'.'.join(pieces[:index])} holds a value, not keys")
         inner = target.get(piece)
-        if isinstance(inner, str) and piece == "filter":
-            inner = {"pack": inner}
+        bare = source_steps()[piece].bare_key if piece in source_steps() else None
+        if isinstance(inner, str) and bare:
+            inner = {bare: inner}
         target[piece] = {} if inner is None else inner
         target = target[piece]
     if not isinstance(target, dict):
@@ -196,19 +196,6 @@ def _steps(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
         for step in steps
         if isinstance(step, dict) and len(step) == 1
     ]
-
-
-def _step_name(step: Any) -> str:
-    """The name a raw step has; see Source.named_steps."""
-    if not isinstance(step, dict) or len(step) != 1:
-        return ""
-    kind, setting = next(iter(step.items()))
-    if kind == "filter":
-        name = setting.get("as") or setting.get("pack", "") if isinstance(setting, dict) else setting
-        return str(name).rsplit("/", 1)[-1].removesuffix(".yaml").removesuffix(".yml")
-    if kind == "datatrove" and isinstance(setting, dict):
-        return str(setting.get("as") or setting.get("block", "").rsplit(".", 1)[-1])
-    return str(kind)
 
 
 def _near(word: str, known: Sequence[str]) -> str:
@@ -235,14 +222,14 @@ def _explain(path: Path, lines: Mapping[KeyPath, int], detail: ErrorDetails) -> 
             isinstance(piece, str)
             and i
             and isinstance(location[i - 1], int)
-            and piece in (*SOURCE_STEPS, *COMBINE_STEPS)
+            and piece in (*source_steps(), *combining_steps())
         )
     )
     kind, given = detail["type"], detail.get("input")
     if kind == "extra_forbidden":
         message = f"unknown key{_near(str(location[-1]), _known_keys(location[:-1]))}"
     elif kind in ("union_tag_invalid", "union_tag_not_found"):
-        known = COMBINE_STEPS if "combine" in location else SOURCE_STEPS
+        known = list(combining_steps() if "combine" in location else source_steps())
         if isinstance(given, Mapping) and len(given) == 1:
             name = str(next(iter(given)))
             message = f"unknown step {name!r}{_near(name, known)}"
@@ -288,10 +275,10 @@ def _check_meaning(file: PipelineFile) -> None:
     filters: set[str] = set()
     for source_name, source in pipeline.sources.items():
         highest, seen = "", set()
-        for index, (step, (name, setting)) in enumerate(zip(source.steps, source.named_steps(), strict=True)):
+        for index, step in enumerate(source.steps):
             at: KeyPath = ("sources", source_name, "steps", index)
-            kind = next(iter(type(step).model_fields))
-            if highest and _ORDER[kind] < _ORDER[highest]:
+            kind, name = step.kind, step.name
+            if highest and source_steps()[kind].place < source_steps()[highest].place:
                 problems.append(file.error(at, f"step out of order: {kind} comes before {highest}"))
             else:
                 highest = kind
@@ -300,9 +287,9 @@ def _check_meaning(file: PipelineFile) -> None:
                     file.error(at, f"a second step named {name!r}; give it a name: {{pack: {name}, as: {name}-again}}")
                 )
             seen.add(name)
-            if isinstance(setting, Filter):
+            if source_steps()[kind].has_bounds:
                 filters.add(name)
-        kinds = [next(iter(type(step).model_fields)) for step in source.steps]
+        kinds = [step.kind for step in source.steps]
         markup = source.read.format in _MARKUP_FORMATS
         if markup and "extract" not in kinds:
             problems.append(
@@ -324,11 +311,11 @@ def _check_meaning(file: PipelineFile) -> None:
                             f"no source {positive!r}{_near(positive, list(pipeline.sources))}",
                         )
                     )
-    combined = [next(iter(type(step).model_fields)) for step in pipeline.combine]
+    combined = [step.kind for step in pipeline.combine]
     for index, kind in enumerate(combined):
         if kind in combined[:index]:
             problems.append(file.error(("combine", index), f"a second step {kind!r}"))
-        elif index and COMBINE_STEPS.index(kind) < COMBINE_STEPS.index(combined[index - 1]):
+        elif index and combining_steps()[kind].place < combining_steps()[combined[index - 1]].place:
             problems.append(
                 file.error(("combine", index), f"step out of order: {kind} comes before {combined[index - 1]}")
             )

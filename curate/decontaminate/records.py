@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
 from curate.decontaminate.grams import Grams
-from curate.records import ID
+from curate.records.pages import ID
 
 GRAMS = pa.schema([("key", pa.uint64()), ("items", pa.list_(pa.int64()))])
 """An n-gram and the numbers of the items it is of."""

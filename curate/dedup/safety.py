@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from curate.config import ConfigError, Pipeline
-from curate.config.steps import Deduplicate
+from curate.config.models import Pipeline
+from curate.config.reading import ConfigError
+from curate.dedup.step import Deduplicate
 from curate.engine.task import Committed
 from curate.flow import Part
 

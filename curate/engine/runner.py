@@ -13,6 +13,7 @@ from typing import Protocol
 
 from curate.engine.executors import Engine
 from curate.engine.fingerprint import canonical
+from curate.engine.foreign import make_importable
 from curate.engine.task import Committed, Task, Timing, committed, execute
 
 
@@ -44,6 +45,8 @@ class Runner:
     timings: Path
     engine: Callable[[], Engine]
     watcher: Watcher
+    code_folder: Path | None = None
+    """Where code from outside lies beside the pipeline file; workers look there too."""
     executed: Counter[str] = field(default_factory=Counter)
     """Tasks executed, by stage: what was committed before is not among them."""
 
@@ -54,7 +57,7 @@ class Runner:
         self.watcher.stage(name, len(tasks), len(tasks) - len(missing))
         if missing:
             compile_kernels([tasks[index] for index in missing])
-            run_one = functools.partial(execute, self.work)
+            run_one = functools.partial(_execute_with_code, str(self.code_folder or ""), self.work)
             self.timings.mkdir(parents=True, exist_ok=True)
             with open(self.timings / f"{name}.jsonl", "a", encoding="utf-8") as log:
                 for position, (result, timing) in self.engine().map(run_one, [tasks[i] for i in missing], memory):
@@ -66,12 +69,18 @@ class Runner:
         return [result for result in results if result is not None]
 
 
+def _execute_with_code(code_folder: str, work: Path, task: Task) -> tuple[Committed, Timing]:
+    if code_folder:
+        make_importable(code_folder)
+    return execute(work, task)
+
+
 def compile_kernels(tasks: Sequence[Task]) -> None:
     """Let the modules of task functions compile here, once, what every worker would compile at its first task.
 
     A module that has kernels says so by a function `compile_kernels(params)`, which uses them on a sample.
     """
-    distinct = {(task.function.partition(":")[0], canonical(dict(task.params))): task.params for task in tasks}
+    distinct = {(task.function.__module__, canonical(dict(task.params))): task.params for task in tasks}
     for (name, _), params in distinct.items():
         module = importlib.import_module(name)
         if hasattr(module, "compile_kernels"):

@@ -7,17 +7,16 @@ bytes. Knows nothing of what a task computes, nor of who runs it.
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
 import resource
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from curate.engine.fingerprint import code_fingerprint, fingerprint
 from curate.storage import digest_file, sync_folder, write_atomically
@@ -35,12 +34,24 @@ class File:
     bytes: int
 
 
+class TaskFunction(Protocol):
+    """What a task does: reads its inputs, writes its output, and returns counts. Named by its module and its name."""
+
+    __module__: str
+    __qualname__: str
+
+    def __call__(self, params: Mapping[str, Any], inputs: Sequence[File], output: Output, /) -> Counts:
+        """The counts of what was read and written; JSON."""
+        ...
+
+
 @dataclass(frozen=True)
 class Task:
-    """One call of `function` (`module:name`) with JSON `params` on `inputs`. `label` is for people and names nothing."""
+    """One call of `function`, a function of a module, with JSON `params` on `inputs`. `label` is for people and names
+    nothing."""
 
     stage: str
-    function: str
+    function: TaskFunction
     params: Mapping[str, Any]
     inputs: tuple[File, ...] = ()
     label: str = ""
@@ -48,7 +59,12 @@ class Task:
     @property
     def folder(self) -> str:
         """The stage's folder in `.work`: code, libraries and settings decide it."""
-        return f"{self.stage}.{fingerprint(code_fingerprint(self.function.split(':')[0]), dict(self.params))}"
+        return f"{self.stage}.{fingerprint(code_fingerprint(self.function.__module__), dict(self.params))}"
+
+    @property
+    def reference(self) -> str:
+        """The function as a name, `module:name`."""
+        return f"{self.function.__module__}:{self.function.__qualname__}"
 
     @property
     def key(self) -> str:
@@ -101,9 +117,6 @@ class Output:
         return str(self.folder / name)
 
 
-TaskFunction = Callable[[Mapping[str, Any], Sequence[File], Output], Counts]
-
-
 def committed(work: Path, task: Task) -> Committed | None:
     """What the task left if it was committed whole, else None."""
     folder = work / task.folder
@@ -123,14 +136,12 @@ def committed(work: Path, task: Task) -> Committed | None:
 def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
     """Run a task and commit what it wrote; a failure leaves nothing that looks whole."""
     started, cpu = time.perf_counter(), time.process_time()
-    module, _, name = task.function.partition(":")
-    function: TaskFunction = getattr(importlib.import_module(module), name)
     folder = work / task.folder
     temporary = folder / f".{task.key}.{uuid.uuid4().hex}.tmp"
     temporary.mkdir(parents=True)
     try:
         output = Output(temporary)
-        counts = function(task.params, task.inputs, output)
+        counts = task.function(task.params, task.inputs, output)
         entries = {}
         for name in output.names:
             written = temporary / name
@@ -141,7 +152,7 @@ def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
         sync_folder(folder)
         manifest = {
             "stage": task.stage,
-            "function": task.function,
+            "function": task.reference,
             "params": dict(task.params),
             "inputs": [asdict(file) for file in task.inputs],
             "files": entries,

@@ -13,11 +13,13 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.engine.fingerprint import fingerprint
 from curate.filters.edits import Edit, WordLists, read_edit
 from curate.filters.errors import PackError, nearest
 from curate.filters.metrics import METRICS
 from curate.filters.pack_files import find, read_pack
 from curate.filters.rules import Rule, override, read_rule
+from curate.steps import resolve
 from curate.text.columns import as_column, text_column
 from curate.text.line_edits import edit_lines
 from curate.text.line_program import COUNT, LineProgram, line_program
@@ -62,6 +64,13 @@ class Pack:
     edits: tuple[Edit, ...]
     rules: tuple[Rule, ...]
     recorded: tuple[str, ...] = ()
+    functions: tuple[tuple[str, str], ...] = ()
+    """Metrics from outside the project: (name, `module:function`)."""
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """`module:function` of the metrics from outside the project."""
+        return tuple(reference for _, reference in self.functions)
 
     @property
     def changes_text(self) -> bool:
@@ -85,7 +94,15 @@ class Pack:
         Raises ValueError on nulls or another type.
         """
         view, found, removed = _edit(self, texts if isinstance(texts, TextView) else TextView(texts))
-        metrics = {name: pa.array(found[name] if name in found else METRICS[name](view)) for name in self.metric_names}
+        functions = dict(self.functions)
+        metrics = {}
+        for name in self.metric_names:
+            if name in found:
+                metrics[name] = pa.array(found[name])
+            elif name in functions:
+                metrics[name] = _measured(functions[name], view)
+            else:
+                metrics[name] = pa.array(METRICS[name](view))
         return Applied(view, metrics, removed)
 
     def verdicts(self, metrics: Mapping[str, pa.Array | NDArray[np.generic]]) -> dict[str, NDArray[np.bool_]]:
@@ -106,6 +123,27 @@ class Pack:
         return pa.record_batch(
             {**applied.metrics, "failed": pa.array(failed, pa.list_(pa.string())), "text": applied.texts}
         )
+
+
+def pack_content(pack: Pack) -> str:
+    """What names a pack's part in a run: equal names, equal columns. A changed bound leaves it, a changed edit, metric or
+    word list does not."""
+    return fingerprint(repr(pack.edits), list(pack.metric_names), [list(pair) for pair in pack.functions])
+
+
+def _measured(reference: str, view: TextView) -> pa.Array:
+    """A metric from outside: `function(texts) -> numbers`, a large_string column in, a number a text out.
+
+    Raises PackError where the answer is not that.
+    """
+    values = resolve(reference)(view.texts.cast(pa.large_string()))
+    array = values if isinstance(values, pa.Array) else pa.array(np.asarray(values))
+    if len(array) != len(view.texts) or not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+        raise PackError(
+            f"metric {reference!r}: {len(array)} values of type {array.type} for {len(view.texts)} texts; "
+            "a metric gives a number for each"
+        )
+    return array.cast(pa.int64() if pa.types.is_integer(array.type) else pa.float64())
 
 
 def _edit(pack: Pack, view: TextView) -> tuple[TextView, dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
@@ -202,7 +240,9 @@ def _read(
     if not isinstance(recorded, list):
         raise PackError(f"{path}: metrics: expected a list of names, found {recorded!r}")
     counts = tuple(edit.name for edit in edits if not edit.changes_text)
-    known = (*METRICS, *counts, *(EDIT_METRICS if edits else ()))
+    functions = _functions(recorded, (*reserved, *names), str(path))
+    recorded = [str(each).rpartition(":")[2] for each in recorded]
+    known = (*METRICS, *(name for name, _ in functions), *counts, *(EDIT_METRICS if edits else ()))
     named = [(f"metrics[{place}]", str(name)) for place, name in enumerate(recorded)]
     named += [(f"rules.{rule.name}.metric", name) for rule in rules for name in rule.expression.names()]
     for place, name in named:
@@ -214,5 +254,24 @@ def _read(
         source=str(content.get("source", "")),
         edits=edits,
         rules=override(rules, overrides, str(path)),
-        recorded=tuple(map(str, recorded)),
+        recorded=tuple(recorded),
+        functions=functions,
     )
+
+
+def _functions(recorded: Sequence[object], taken: Sequence[str], path: str) -> tuple[tuple[str, str], ...]:
+    """The metrics that a pack names as `module:function`: each must be there, under a name that is free."""
+    functions: dict[str, str] = {}
+    for place, written in enumerate(map(str, recorded)):
+        if ":" not in written:
+            continue
+        name = written.rpartition(":")[2]
+        if name in taken or name in functions:
+            raise PackError(f"{path}: metrics[{place}]: the name {name!r} is taken")
+        try:
+            if not callable(resolve(written)):
+                raise ImportError("it is no function")
+        except (ImportError, AttributeError, SyntaxError) as error:
+            raise PackError(f"{path}: metrics[{place}]: {written!r} cannot be used: {error}") from error
+        functions[name] = written
+    return tuple(functions.items())

@@ -23,7 +23,7 @@ from curate.mixture.available_tokens import stock_of
 from curate.mixture.copies import copies, key_bins
 from curate.mixture.groups import DOMAIN, domains, group_names
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
-from curate.records import ID
+from curate.records.pages import ID
 from curate.shards.order import SPLITS, in_validation, keys, sort_order
 from curate.shards.reader import MANIFEST, MIX_FORMAT, SHARDS_FORMAT
 from curate.shards.store import gather, write_shard

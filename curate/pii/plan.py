@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from curate.config import Pipeline
-from curate.config.steps import Scrub
+from curate.config.models import Pipeline
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.flow import Flow, is_output
 from curate.pii.phones import check_regions
 from curate.pii.scrubbing import Replacement, check_replacement
 from curate.pii.spans import Detection
+from curate.pii.step import Scrub
+from curate.pii.tasks import scrub_part
 from curate.storage import list_files
 
 
@@ -34,7 +35,7 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         part = flow.parts[position]
         assert part.verdicts is not None, "scrubbing comes after the verdicts"
         inputs = (replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts"), *key)
-        tasks.append(Task("scrub", "curate.pii.tasks:scrub_part", params, inputs, part.name))
+        tasks.append(Task("scrub", scrub_part, params, inputs, part.name))
     parts = list(flow.parts)
     for position, result in zip(members, runner.stage("scrub", tasks), strict=True):
         part = parts[position]

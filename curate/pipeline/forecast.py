@@ -21,7 +21,7 @@ from curate.audit.finished_run import OpenedRun, open_finished
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report.performance import stage_times, task_times
 from curate.config.reading import PipelineFile
-from curate.config.steps import Quality
+from curate.quality.step import Quality
 from curate.storage import SourceFile, is_remote, open_binary
 
 _SAMPLE_BYTES = 8 << 20

@@ -8,35 +8,33 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from curate import flow as stages
 from curate.audit.plan import aggregate, applied_steps, mark_removed
 from curate.audit.report import write_report
 from curate.config.reading import PipelineFile, read_pipeline
-from curate.decontaminate.plan import check_decontaminate, decontaminate
-from curate.dedup.plan import deduplicate
+from curate.config.step_params import evaluation_step, verdict_step
 from curate.engine.executors import Engine, start_engine
 from curate.engine.fingerprint import canonical, fingerprint
+from curate.engine.foreign import load_again_what_changed, make_importable, note_loaded
 from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
 from curate.engine.task import Committed
-from curate.filters.errors import PackError
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
-from curate.pii.plan import check_scrub, scrub
+from curate.pipeline import stages
 from curate.pipeline.manifest import shard_manifest
 from curate.pipeline.publish import publish
 from curate.pipeline.statistics import Stats, run_statistics
-from curate.pipeline.steps import evaluation_steps, verdict_steps
 from curate.pipeline.until import LAST_STEPS, truncated
 from curate.quality.plan import score as score_quality
+from curate.steps import combining_steps, resolve, source_steps
 from curate.storage import SourceFile, list_files, write_atomically
 
 
@@ -76,7 +74,11 @@ def run(
     with hold(folder), ExitStack() as stack:
         display = ProgressDisplay(console, folder / "timings" / "progress.json")
         runner = Runner(
-            folder.resolve() / ".work", folder / "timings", _lazily(stack, engine, workers, address), display
+            folder.resolve() / ".work",
+            folder / "timings",
+            _lazily(stack, engine, workers, address),
+            display,
+            code_folder=file.path.resolve().parent,
         )
         outcome = "failed"
         try:
@@ -103,17 +105,28 @@ def _lazily(stack: ExitStack, kind: str, workers: int | None, address: str | Non
 
 
 def check_steps(file: PipelineFile) -> None:
-    """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its source."""
+    """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its line.
+
+    Code from outside that steps name is looked for beside the pipeline file too, and loaded.
+    """
+    make_importable(file.path.parent)
+    load_again_what_changed()
     for name, source in file.pipeline.sources.items():
+        for index, step in enumerate(source.steps):
+            try:
+                evaluation_step(step)
+                verdict_step(file.pipeline, step)
+                note_loaded(tuple(source_steps()[step.kind].foreign(step.setting)))
+            except (ValueError, ImportError, OSError) as error:
+                raise file.error(("sources", name, "steps", index, step.kind), str(error)) from None
         try:
-            evaluation_steps(source)
-            verdict_steps(file.pipeline, name)
             stages.read_params(name, source)
-        except (PackError, OSError) as error:
+        except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
     try:
-        check_decontaminate(file.pipeline)
-        check_scrub(file.pipeline)
+        for kind in combining_steps().values():
+            if kind.check is not None:
+                resolve(kind.check)(file.pipeline)
     except (ValueError, OSError) as error:
         raise file.error(("combine",), str(error)) from None
 
@@ -143,15 +156,12 @@ def execute(
     flow = stages.judge(pipeline, flow, runner)
     if "verdicts" in pipeline.keep:
         flow = stages.keep_documents(flow, "verdicts", runner)
-    flow = deduplicate(pipeline, flow, runner)
-    if "deduplicate" in pipeline.keep:
-        flow = stages.keep_documents(flow, "deduplicate", runner)
-    flow = decontaminate(pipeline, flow, runner)
-    if "decontaminate" in pipeline.keep:
-        flow = stages.keep_documents(flow, "decontaminate", runner)
-    flow = scrub(pipeline, flow, runner)
-    if "scrub" in pipeline.keep:
-        flow = stages.keep_documents(flow, "scrub", runner)
+    for kind, step in combining_steps().items():
+        flow = resolve(step.plan)(pipeline, flow, runner)
+        if pipeline.combines(kind):
+            flow = replace(flow, metrics=(*flow.metrics, *step.columns))
+        if kind in pipeline.keep:
+            flow = stages.keep_documents(flow, kind, runner)
     if until is None or until in LAST_STEPS:
         flow = stages.tokenize(pipeline, flow, runner)
     else:
@@ -202,6 +212,7 @@ def publish_run(
         _json(
             {
                 "name": pipeline.name,
+                "folder": str(file.path.resolve().parent),
                 "fingerprint": fingerprint(stats, {name: result.digest for name, result in shards.items()}),
                 "pipeline": pipeline.model_dump(mode="json", by_alias=True),
                 "inputs": {

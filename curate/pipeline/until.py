@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 import difflib
 
-from curate.config import ConfigError
 from curate.config.models import Source
-from curate.config.reading import PipelineFile
+from curate.config.reading import ConfigError, PipelineFile
 
 LAST_STEPS = ("tokens", "shards")
 
@@ -16,7 +15,7 @@ def truncated(file: PipelineFile, step: str) -> PipelineFile:
     """The pipeline without what comes after a step. Raises ConfigError for a step that it does not have."""
     pipeline = file.pipeline
     in_sources = [name for source in pipeline.sources.values() for name, _ in source.named_steps()]
-    combining = [next(iter(type(each).model_fields)) for each in pipeline.combine]
+    combining = [step.kind for step in pipeline.combine]
     if step in LAST_STEPS:
         return file
     if step in combining:

@@ -17,7 +17,7 @@ from curate.quality import fasttext_classifier, logistic
 from curate.quality.features import BUCKETS, extract, margins
 from curate.quality.measures import balanced, baselines, separation
 from curate.quality.model import probability, write_model
-from curate.records import ID
+from curate.records.pages import ID
 
 HELD_OUT = 0.2
 """Share of the groups that measures a model and does not train it."""

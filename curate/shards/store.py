@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.batches import read_batches, read_schema
-from curate.records import shard
+from curate.records.shards import shard
 
 Numbers = npt.NDArray[np.int64]
 

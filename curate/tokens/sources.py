@@ -90,16 +90,16 @@ def _from_hub(name: str) -> Definition:
         raise ValueError(f"{name!r} names no repository of the Hub; write {HUB}OWNER/NAME@REVISION")
     try:
         from huggingface_hub import hf_hub_download
-        from huggingface_hub.errors import EntryNotFoundError
+        from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
     except ImportError as error:
         raise VocabularyError(f"{name} needs the package huggingface_hub, which is not installed") from error
 
     def read(file: str) -> bytes:
         try:
             return _bytes_of(hf_hub_download(found["owner"], file, revision=found["revision"]))
-        except EntryNotFoundError as error:
-            raise FileNotFoundError(f"{name} has no {file}") from error
         except Exception as error:  # whatever the network says; the cache was asked first
+            if isinstance(error, EntryNotFoundError) and not isinstance(error, LocalEntryNotFoundError):
+                raise FileNotFoundError(f"{name} has no {file}") from error
             raise VocabularyError(f"{name}: {file} was neither in the Hub's cache nor to be had: {error}") from error
 
     return _from_folder(name, read)

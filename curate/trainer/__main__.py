@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from curate.config import ConfigError
+from curate.config.reading import ConfigError
 from curate.trainer.train.reading import read
 from curate.trainer.train.settings import Training
 

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from curate.audit.finished_run import open_finished
-from curate.config import read_pipeline
+from curate.config.reading import read_pipeline
 from curate.engine.progress import describe_progress, watch_progress
 from curate.pipeline.forecast import forecast, forecast_answer
 from curate.pipeline.run import find_inputs, run

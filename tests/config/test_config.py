@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.config import ConfigError, read_pipeline
+from curate.config.reading import ConfigError, read_pipeline
 from tests.support.running import EXAMPLE, ROOT, curate
 
 GOOD = f"""name: small

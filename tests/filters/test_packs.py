@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 
 from curate import filters
 from curate.filters.catalogue import list_metrics, list_packs, show_pack
-from curate.filters.expression import ExpressionError, parse
 from curate.filters.metrics import METRICS
 from curate.filters.packs import describe
+from curate.verdicts.expression import ExpressionError, parse
 
 PROSE = "The cat sat on the mat with the dog. " * 3
 TEXT_PACKS = [name for name, _ in filters.available() if name not in ("url", "webtext-urls", "c4-badwords")]

@@ -29,7 +29,7 @@ from warcio.warcwriter import WARCWriter
 
 from curate.ingest import Columns, http, read, read_record, reasons, tables, warc
 from curate.ingest.identity import record_id
-from curate.records import BATCH_BYTES, BATCH_ROWS, PAGES
+from curate.records.pages import BATCH_BYTES, BATCH_ROWS, PAGES
 from curate.storage import SourceFile, list_files
 
 HTML = b"<!doctype html><html><body><p>Tides follow the moon.</p></body></html>"

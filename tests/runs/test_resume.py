@@ -76,7 +76,9 @@ def test_a_threshold_changed_back_finds_what_was_done_before(whole: Path, tmp_pa
     ("module", "again", "not_again"),
     [
         ("curate/text/sentences.py", {"evaluate-web"}, {"read-web", "read-reference", "verdicts-reference"}),
-        ("curate/language/bayes.py", {"evaluate-web"}, {"read-web", "read-reference"}),
+        ("curate/language/bayes.py", set(), {"read-web", "read-reference", "evaluate-web"}),  # it has no such step
+        ("curate/filters/metrics/lines.py", {"evaluate-web"}, {"read-web", "tokens", "evaluate-reference"}),
+        ("curate/records/ledger.py", {"ledger"}, {"read-web", "evaluate-web", "verdicts-web", "tokens", "shards"}),
         ("curate/extract/engines.py", {"read-web"}, set()),
         ("curate/engine/progress.py", set(), {"read-web", "evaluate-web", "verdicts-web", "tokens", "ledger"}),
     ],

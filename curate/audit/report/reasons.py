@@ -7,17 +7,16 @@ from pathlib import Path
 import yaml
 
 from curate.config.models import Pipeline
-from curate.config.steps import Filter, FilterStep
 from curate.filters.errors import PackError
 from curate.filters.pack_files import find
+from curate.filters.step import Filter
 
 
 def whys(pipeline: Pipeline) -> dict[str, str]:
     """{step/rule: why} of every rule whose pack is still there to say it."""
     told: dict[str, str] = {}
-    packs = [
-        step.filter for source in pipeline.sources.values() for step in source.steps if isinstance(step, FilterStep)
-    ]
+    settings_of_steps = (setting for source in pipeline.sources.values() for _, setting in source.named_steps())
+    packs = [setting for setting in settings_of_steps if isinstance(setting, Filter)]
     for used in packs:
         pack = _read(used)
         rules = pack.get("rules")

@@ -22,7 +22,8 @@ from curate.engine.fingerprint import canonical
 from curate.engine.task import Counts, File, Output
 from curate.extract import extractor
 from curate.filters.url import UrlPack, load_url
-from curate.records import DOCUMENTS, ORIGIN, RECORDS
+from curate.records.documents import DOCUMENTS, RECORDS
+from curate.records.pages import ORIGIN
 from curate.storage import SourceFile
 
 

@@ -34,7 +34,7 @@ def train_on_ray(settings: Training, workers: int, address: str | None = None) -
             from ray.train import RunConfig, ScalingConfig
             from ray.train.torch import TorchTrainer
         except ImportError as error:
-            raise ValueError(f"--workers needs Ray Train: pip install 'curate[train]' ({error})") from None
+            raise ValueError(f"--workers needs Ray Train: pip install 'curate-data[train]' ({error})") from None
         local: dict[str, Any] = {"num_cpus": max(workers, os.cpu_count() or 1), "include_dashboard": False}
         where = address or os.environ.get("RAY_ADDRESS")
         ray.init(where or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if where else local))
