@@ -29,8 +29,8 @@ _UNREACHABLE = "\ufdd0{digest}:{id}"
 @dataclass(frozen=True)
 class Definition:
     """A tokenizer. `end` and `start` are the ids that its files declare to end and begin a text, `special` its special
-    tokens by name; `fast` makes gigatoken's (raises where it cannot) for texts that `exceptions` does not match; `files` gives
-    the files by their usual names."""
+    tokens by name; `fast` makes gigatoken's (raises where it cannot) for texts that `exceptions` does not match; `files`
+    gives the files by their usual names."""
 
     library: str
     vocabulary_size: int
@@ -113,9 +113,7 @@ def from_json(content: bytes, declared: Mapping[str, Mapping[str, Any]]) -> Defi
         special=special,
         end=_declared(declared, "eos", special, _END_NAMES),
         start=_declared(declared, "bos", special, _START_NAMES),
-        reference=lambda texts: [
-            each.ids for each in library().encode_batch_fast(texts, add_special_tokens=False)
-        ],
+        reference=lambda texts: [each.ids for each in library().encode_batch_fast(texts, add_special_tokens=False)],
         decode=lambda ids: str(plain.decode(ids, skip_special_tokens=False)),
         fast=fast,
         files=lambda: {"tokenizer.json": content},
@@ -149,7 +147,7 @@ def from_model(content: bytes) -> Definition:
         reference=lambda texts: model.encode(texts, num_threads=1),
         decode=model.decode,
         fast=fast,
-        files=lambda: {"tokenizer.model": content},
+        files=lambda: {"tokenizer.model": content} | _model_files(content),
     )
 
 
@@ -208,3 +206,20 @@ def _model_as_json(content: bytes) -> str:
 
     made: str = sentencepiece_to_tokenizer_json(content)
     return made
+
+
+def _model_files(content: bytes) -> dict[str, bytes]:
+    """A `.model` as a `tokenizer.json` that also decodes, where there is one."""
+    try:
+        parsed = json.loads(_model_as_json(content))
+    except ValueError:
+        return {}
+    steps: list[dict[str, Any]] = [
+        {"type": "Replace", "pattern": {"String": "\u2581"}, "content": " "},
+        {"type": "ByteFallback"},
+        {"type": "Fuse"},
+    ]
+    if any(step["type"] == "Prepend" for step in parsed["normalizer"]["normalizers"]):
+        steps.append({"type": "Strip", "content": " ", "start": 1, "stop": 0})
+    parsed["decoder"] = {"type": "Sequence", "decoders": steps}
+    return {"tokenizer.json": json.dumps(parsed, ensure_ascii=False).encode()}

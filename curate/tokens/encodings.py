@@ -101,7 +101,8 @@ class Parts:
             "decoder": levels | {"use_regex": True},
             "model": {
                 "type": "BPE",
-                "vocab": {spell[token]: rank for token, rank in self._by_rank()},
+                "vocab": {spell[token]: rank for token, rank in self._by_rank()}
+                | dict(self.special),  # at their own ids
                 "merges": [[spell[part] for part in merge] for merge in merges if merge],
             },
         }
@@ -125,7 +126,8 @@ def from_file(name: str, content: bytes) -> tiktoken.Encoding:
                 token, rank = line.split()
                 ranks[base64.b64decode(token, validate=True)] = int(rank)
         except ValueError as error:
-            raise ValueError(f"{name}, line {number}: expected a token in base64 and its rank, found {line[:40]!r}") from error
+            found = f"{name}, line {number}: expected a token in base64 and its rank, found {line[:40]!r}"
+            raise ValueError(found) from error
     if any(bytes([value]) not in ranks for value in range(_BYTES)):
         raise ValueError(f"{name}: not every byte has a token, so not every text could be encoded")
     special = {END_OF_TEXT: max(ranks.values()) + 1}

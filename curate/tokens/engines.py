@@ -121,7 +121,10 @@ class Shared:
         if not pc.any(odd).as_py():
             return self._fast(texts)
         odd = odd.to_numpy(zero_copy_only=False)
-        parts = [list_array(*self._fast(texts.filter(pa.array(~odd)))), list_array(*self._library(texts.filter(pa.array(odd))))]
+        parts = [
+            list_array(*encode(texts.filter(pa.array(mine))))
+            for encode, mine in ((self._fast, ~odd), (self._library, odd))
+        ]
         back = np.empty(len(odd), dtype=np.int64)
         back[np.concatenate([np.flatnonzero(~odd), np.flatnonzero(odd)])] = np.arange(len(odd))
         rows = pa.concat_arrays(parts).take(pa.array(back))
@@ -139,13 +142,13 @@ def proved(
     `exceptions`: a regular expression of texts that are the library's in any case.
     """
     try:
-        fast: Engine = Gigatoken(make)
-        fast = Shared(fast, library, exceptions) if exceptions else fast
+        gigatoken = Gigatoken(make)
+        fast: Engine = Shared(gigatoken, library, exceptions) if exceptions else gigatoken
         column = pa.array(texts, pa.large_string())
-        right = all(np.array_equal(*pair) for pair in zip(fast(column), library(column), strict=True))
+        (ids, lengths), (right_ids, right_lengths) = fast(column), library(column)
     except (RuntimeError, ValueError, KeyError):
         return library
-    return fast if right else library
+    return fast if np.array_equal(ids, right_ids) and np.array_equal(lengths, right_lengths) else library
 
 
 def _slices(offsets: npt.NDArray[np.int64]) -> Iterator[tuple[int, int]]:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import json
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -83,6 +86,17 @@ class Tokenizer:
         """The text of token ids."""
         return self.definition.decode(np.asarray(ids).tolist())
 
+    def files(self) -> dict[str, bytes]:
+        """The tokenizer as files that `transformers`' AutoTokenizer reads from a folder, by name."""
+        names = {id: name for name, id in self.definition.special.items()}
+        declared = {"eos_token": self.end_of_text, "bos_token": self.begin_of_text}
+        config = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "clean_up_tokenization_spaces": False,
+            **{key: names[id] for key, id in declared.items() if id in names},
+        }
+        return self.definition.files() | {"tokenizer_config.json": (json.dumps(config, indent=1) + "\n").encode()}
+
     def token_lengths(self) -> npt.NDArray[np.int64]:
         """Bytes of text of each id; special tokens have none.
 
@@ -121,5 +135,12 @@ def load(name: str, end_of_text: str | int | None = None) -> Tokenizer:
             f"{name} declares no token that ends a text; name one by end_of_text. Its special tokens: {known}"
         )
     if end is None or not 0 <= end < definition.vocabulary_size:
-        raise ValueError(f"end_of_text: {end_of_text!r} is no special token and no id of {name}; special tokens: {known}")
+        raise ValueError(
+            f"end_of_text: {end_of_text!r} is no special token and no id of {name}; special tokens: {known}"
+        )
     return Tokenizer(name, definition, end)
+
+
+def load_recorded(entry: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer of what manifests and checkpoints keep: `name` and `end_of_text` (the id). Raises as `load` does."""
+    return load(str(entry["name"]), int(entry["end_of_text"]))

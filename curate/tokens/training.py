@@ -48,9 +48,13 @@ def train_vocabulary(texts: Iterable[str], size: int, out: str | Path, split: st
     """
     path = Path(out)
     if path.suffix not in SUFFIXES:
-        raise TrainingError(f"{path.name}: a tokenizer's name ends in {' or '.join(SUFFIXES)}, by which it is known for one")
+        raise TrainingError(
+            f"{path.name}: a tokenizer's name ends in {' or '.join(SUFFIXES)}, by which it is known for one"
+        )
     if split not in SPLITS or (path.suffix == ".tiktoken" and split != "gpt2"):
-        raise TrainingError(f"{path.name} cannot be split as {split!r}: .json as {' or '.join(SPLITS)}, .tiktoken as gpt2")
+        raise TrainingError(
+            f"{path.name} cannot be split as {split!r}: .json as {' or '.join(SPLITS)}, .tiktoken as gpt2"
+        )
     if size < _BYTES + 1:
         raise TrainingError(f"a vocabulary of {size}: bytes and end-of-text alone are {_BYTES + 1}")
     sample: list[str] = []
@@ -66,7 +70,9 @@ def train_vocabulary(texts: Iterable[str], size: int, out: str | Path, split: st
     trained.train_from_iterator(_keeping(texts, sample), trainer)
     vocabulary = trained.get_vocab()
     if len(vocabulary) < size - 1:
-        raise TrainingError(f"the texts give {len(vocabulary) + 1} tokens, not {size}: give more text, or a smaller --vocab")
+        raise TrainingError(
+            f"the texts give {len(vocabulary) + 1} tokens, not {size}: give more text, or a smaller --vocab"
+        )
     trained.add_special_tokens([AddedToken(END_OF_TEXT, special=True, normalized=False)])
     trained.encode_special_tokens = True
     if path.suffix == ".json":

@@ -64,8 +64,8 @@ def verify(name: str, columns: Iterable[pa.Array], against: str | None = None) -
     tokenizer.encode(pa.array(["The encoder is made."]))
     for column in (pa.array(ODD_TEXTS, pa.large_string()), *columns):
         strings = column.to_pylist()
-        rows, seconds = _timed(lambda column=column: tokenizer.encode(column))
-        expected, reference_seconds = _timed(lambda strings=strings: reference(strings))
+        rows, seconds = _timed(tokenizer.encode, column)
+        expected, reference_seconds = _timed(reference, strings)
         spent = [spent[0] + seconds, spent[1] + reference_seconds]
         found = _differences(rows, expected, texts)
         differing += len(found)
@@ -104,9 +104,9 @@ def _reference(tokenizer: Tokenizer, against: str | None) -> tuple[str, Referenc
     raise ValueError(f"{tokenizer.name} is read by {own}, and {against!r} cannot read it; leave out --against")
 
 
-def _timed(call: Callable[[], Any]) -> tuple[Any, float]:
+def _timed(call: Callable[[Any], Any], texts: Any) -> tuple[Any, float]:
     started = time.process_time()
-    made = call()
+    made = call(texts)
     return made, time.process_time() - started
 
 

@@ -13,9 +13,7 @@ import pytest
 import sentencepiece
 from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
-LLAMA3 = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
+LLAMA3 = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
 QWEN = LLAMA3.replace(r"\p{N}{1,3}", r"\p{N}")
 SIZE = 3_000
 
@@ -40,7 +38,9 @@ def real_texts(shared_data: Path) -> list[str]:
         return [json.loads(line)["text"] for line in lines]
 
 
-def byte_level(texts: list[str], pattern: str, special: list[str], normalizer: Any = None, whole: bool = False) -> Tokenizer:
+def byte_level(
+    texts: list[str], pattern: str, special: list[str], normalizer: Any = None, whole: bool = False
+) -> Tokenizer:
     """A byte-level BPE tokenizer; `whole`: a word that is a token is not merged (LLaMA 3's `ignore_merges`)."""
     made = Tokenizer(models.BPE(ignore_merges=whole))
     if normalizer is not None:

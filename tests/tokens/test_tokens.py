@@ -138,8 +138,8 @@ def test_every_form_of_tokenizer_encodes_as_its_library(
     if fast:
         assert_as_reference(loaded, [text[:20_000] for text in LONG])
         for text in real_texts[400:500]:
-                back = loaded.decode(loaded.encode(pa.array([text]))[0].values)
-                assert back == (unicodedata.normalize("NFC", text) if form == "qwen" else text)
+            back = loaded.decode(loaded.encode(pa.array([text]))[0].values)
+            assert back == (unicodedata.normalize("NFC", text) if form == "qwen" else text)
 
 
 @pytest.mark.parametrize("form", ["llama3", "qwen", "gemma", "llama2"])
