@@ -21,14 +21,15 @@ def run_texts(run: str | Path) -> Iterator[Texts]:
     files = sorted((run / "tokens").glob("*.arrow"))
     if not files:
         raise FileNotFoundError(f"{run} has no token store; give a run directory of a finished run")
-    tokenizer = tokens.load(json.loads((run / "run.json").read_bytes())["pipeline"]["tokens"]["tokenizer"])
+    entry = json.loads((run / "shards" / "manifest.json").read_bytes())["tokenizer"]
+    tokenizer = tokens.load_recorded(entry)
     for file in files:
         ledger = pq.read_table(run / "ledger" / f"{file.stem}.parquet", columns=["language", "tokens"])
         languages = ledger.column("language").filter(pc.is_valid(ledger.column("tokens"))).combine_chunks()
         begin = 0
         for batch in read_batches(str(file)):
             rows = batch.column("tokens")
-            texts = [tokenizer.decode(row.values.to_numpy()[:-1]) for row in rows]
+            texts = [tokenizer.text(row.values.to_numpy(), entry) for row in rows]
             if texts:
                 source = batch.column("source")[0].as_py()
                 yield Texts(source, pa.array(texts, pa.large_string()), languages.slice(begin, len(texts)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,6 +97,10 @@ class Tokenizer:
         }
         return self.definition.files() | {"tokenizer_config.json": (json.dumps(config, indent=1) + "\n").encode()}
 
+    def text(self, row: npt.NDArray[Any], entry: Mapping[str, Any]) -> str:
+        """The text of a document in shards or the token store, whose manifest names the tokenizer in `entry`."""
+        return self.decode(row[len(entry.get("prefix", ())) : len(row) - len(entry.get("suffix", ())) - 1])
+
     def token_lengths(self) -> npt.NDArray[np.int64]:
         """Bytes of text of each id; special tokens have none.
 
@@ -144,3 +148,22 @@ def load(name: str, end_of_text: str | int | None = None) -> Tokenizer:
 def load_recorded(entry: Mapping[str, Any]) -> Tokenizer:
     """The tokenizer of what manifests and checkpoints keep: `name` and `end_of_text` (the id). Raises as `load` does."""
     return load(str(entry["name"]), int(entry["end_of_text"]))
+
+
+def surroundings(
+    tokenizer: Tokenizer, add_bos: bool = False, prefix: Sequence[int] = (), suffix: Sequence[int] = ()
+) -> tuple[list[int], list[int]]:
+    """The ids before and after each document's own: begin-of-text and `prefix`; `suffix` and end-of-text.
+
+    Raises ValueError where the tokenizer declares no begin-of-text, and for what is no id of it.
+    """
+    if add_bos and tokenizer.begin_of_text is None:
+        raise ValueError(f"add_bos: {tokenizer.name} declares no token that begins a text; give its id in prefix")
+    before = [*([tokenizer.begin_of_text] if add_bos and tokenizer.begin_of_text is not None else ()), *prefix]
+    after = [*suffix, tokenizer.end_of_text]
+    wrong = [id for id in (*before, *after) if not 0 <= id < tokenizer.vocabulary_size]
+    if wrong:
+        raise ValueError(
+            f"prefix, suffix: {wrong} are no ids of {tokenizer.name}, which has {tokenizer.vocabulary_size:,}"
+        )
+    return before, after
