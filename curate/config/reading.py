@@ -136,7 +136,9 @@ def _absolute(value: Any, base: Path, key: str = "") -> Any:
 
 
 def _is_path(value: str) -> bool:
-    return not is_remote(value) and ("/" in value or value.endswith((".yaml", ".yml", ".json", ".tiktoken")))
+    if is_remote(value) or value.startswith(("hf:", "package:")):  # a tokenizer of the Hub or of a package is a name
+        return False
+    return "/" in value or value.endswith((".yaml", ".yml", ".json", ".tiktoken", ".model"))
 
 
 def _assign(raw: dict[str, Any], assignment: str, file: Path) -> None:

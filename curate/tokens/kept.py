@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.json as json_lines
 import pyarrow.parquet as pq
 
 from curate import tokens
 from curate.batches import read_batches
 from curate.tokens.comparing import Texts
+
+_BLOCK = 64 << 20
+"""Bytes of JSON Lines read at once: a line may not be longer."""
 
 
 def run_texts(run: str | Path) -> Iterator[Texts]:
@@ -34,3 +38,22 @@ def run_texts(run: str | Path) -> Iterator[Texts]:
                 source = batch.column("source")[0].as_py()
                 yield Texts(source, pa.array(texts, pa.large_string()), languages.slice(begin, len(texts)))
             begin += len(texts)
+
+
+def texts_of(path: str | Path, column: str = "text") -> Iterator[pa.Array]:
+    """Texts of a run directory, or of a Parquet or JSON Lines file, as columns of large_string without nulls.
+
+    Raises ValueError for a file without the column.
+    """
+    if Path(path).is_dir():
+        yield from (batch.text for batch in run_texts(path))
+        return
+    if Path(path).suffix == ".parquet":
+        batches = pq.ParquetFile(path).iter_batches(columns=[column])
+    else:
+        table = json_lines.read_json(pa.input_stream(str(path)), json_lines.ReadOptions(block_size=_BLOCK))
+        batches = iter(table.to_batches())
+    for batch in batches:
+        if column not in batch.schema.names:
+            raise ValueError(f"{path} has no column {column!r}, but {', '.join(batch.schema.names)}")
+        yield pc.drop_null(batch.column(column)).cast(pa.large_string())

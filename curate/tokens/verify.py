@@ -59,7 +59,7 @@ def verify(name: str, columns: Iterable[pa.Array], against: str | None = None) -
     tokenizer = load(name)
     library, reference = _reference(tokenizer, against)
     texts = size = differing = 0
-    differences: list[Difference] = []
+    shown: list[Difference] = []
     spent = [0.0, 0.0]
     tokenizer.encode(pa.array(["The encoder is made."]))
     for column in (pa.array(ODD_TEXTS, pa.large_string()), *columns):
@@ -67,12 +67,12 @@ def verify(name: str, columns: Iterable[pa.Array], against: str | None = None) -
         rows, seconds = _timed(tokenizer.encode, column)
         expected, reference_seconds = _timed(reference, strings)
         spent = [spent[0] + seconds, spent[1] + reference_seconds]
-        found = _differences(rows, expected, texts)
+        found = differences(rows, expected, texts)
         differing += len(found)
-        differences += found[: _SHOWN - len(differences)]
+        shown += found[: _SHOWN - len(shown)]
         texts += len(strings)
         size += sum(len(text.encode()) for text in strings)
-    return Verified(tokenizer.engine, library, texts, size, differing, differences, *spent)
+    return Verified(tokenizer.engine, library, texts, size, differing, shown, *spent)
 
 
 def prove_sample(tokenizer: Tokenizer, ids: pa.Array, texts: pa.Array, rows: pa.ListArray) -> int:
@@ -110,7 +110,8 @@ def _timed(call: Callable[[Any], Any], texts: Any) -> tuple[Any, float]:
     return made, time.process_time() - started
 
 
-def _differences(rows: pa.ListArray, expected: Sequence[Sequence[int]], first: int) -> list[Difference]:
+def differences(rows: pa.ListArray, expected: Sequence[Sequence[int]], first: int) -> list[Difference]:
+    """Where rows are not what is expected; `first` is the number of the first text."""
     offsets = rows.offsets.to_numpy()
     values: npt.NDArray[Any] = rows.values.to_numpy()
     found = []

@@ -60,6 +60,8 @@ def export(
     record = _Record(folder / RECORD, {"dataset": reader.fingerprint, "format": to, "fingerprint": identity})
     with ThreadPoolExecutor(workers) as pool:
         list(pool.map(functools.partial(record.ensure, folder), _WRITERS[to](source)))
+    for name, content in source.tokenizer.files().items():
+        record.ensure(folder, ExportFile(name, functools.partial(Path.write_bytes, data=content)))  # type: ignore[arg-type]
     for file in card_files(source, to, record.data_files()):
         record.ensure(folder, file, again=True)
     return folder
@@ -67,7 +69,7 @@ def export(
 
 def _tokenizer(reader: ShardReader, given: str | None) -> tokens.Tokenizer:
     name = given or str(reader.tokenizer["name"])
-    loaded = tokens.load(name)
+    loaded = tokens.load_recorded({**reader.tokenizer, "name": name})
     if loaded.vocabulary_hash != reader.tokenizer["vocabulary_sha256"]:
         raise ExportError(
             f"the tokenizer {name!r} is not the one the shards were made with: its vocabulary has another hash"
