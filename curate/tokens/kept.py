@@ -51,9 +51,13 @@ def texts_of(path: str | Path, column: str = "text") -> Iterator[pa.Array]:
     if Path(path).suffix == ".parquet":
         batches = pq.ParquetFile(path).iter_batches(columns=[column])
     else:
-        table = json_lines.read_json(pa.input_stream(str(path)), json_lines.ReadOptions(block_size=_BLOCK))
-        batches = iter(table.to_batches())
+        wanted = json_lines.ParseOptions(pa.schema([(column, pa.large_string())]), unexpected_field_behavior="ignore")
+        block = json_lines.ReadOptions(block_size=_BLOCK)
+        batches = iter(json_lines.read_json(pa.input_stream(str(path)), block, wanted).to_batches())
+    found = False
     for batch in batches:
-        if column not in batch.schema.names:
-            raise ValueError(f"{path} has no column {column!r}, but {', '.join(batch.schema.names)}")
-        yield pc.drop_null(batch.column(column)).cast(pa.large_string())
+        for texts in (pc.drop_null(each).cast(pa.large_string()) for each in batch.columns):
+            found = found or len(texts) > 0
+            yield texts
+    if not found:
+        raise ValueError(f"{path} has no text in {column!r}; name the column or field by --text")
