@@ -36,6 +36,8 @@ from curate.pipeline.until import LAST_STEPS, truncated
 from curate.quality.plan import score as score_quality
 from curate.steps import combining_steps, resolve, source_steps
 from curate.storage import SourceFile, list_files, write_atomically
+from curate.tokens import load as load_tokenizer
+from curate.tokens.tokenizer import surroundings
 
 
 @dataclass(frozen=True)
@@ -123,6 +125,12 @@ def check_steps(file: PipelineFile) -> None:
             stages.read_params(name, source)
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
+    try:
+        settings = file.pipeline.tokens
+        tokenizer = load_tokenizer(settings.tokenizer, settings.end_of_text)
+        surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
+    except (ValueError, OSError) as error:
+        raise file.error(("tokens", "tokenizer"), str(error)) from None
     try:
         for kind in combining_steps().values():
             if kind.check is not None:

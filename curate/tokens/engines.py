@@ -55,7 +55,11 @@ class Gigatoken:
 
     def __init__(self, make: Callable[[], Backend]) -> None:
         self._make = make
-        self._backend = make()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._backend = self._make()
+        self._backend.encode_batch(["What it lays out at first is not counted."], parallel=False)
         self._kept = 0
 
     def __call__(self, texts: pa.Array) -> tuple[Ids, Lengths]:
@@ -84,7 +88,7 @@ class Gigatoken:
         self._kept += max(0, grown)
         if self._kept > KEPT_BYTES:
             del self._backend  # before another is made, so that there are never two
-            self._backend, self._kept = self._make(), 0
+            self._begin()
         return ids[bounds[0] : bounds[-1]], np.diff(bounds)
 
 

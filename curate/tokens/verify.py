@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.chance import id_words
+from curate.engine.runner import InvariantError
 from curate.tokens.definitions import from_json
 from curate.tokens.engines import Reference
 from curate.tokens.odd_texts import ODD_TEXTS
@@ -46,7 +47,7 @@ class Verified:
     reference_seconds: float
 
 
-class ProofError(AssertionError):
+class ProofError(InvariantError):
     """Ids that are not the reference's."""
 
 
