@@ -13,7 +13,19 @@ if TYPE_CHECKING:
     from curate import dedup, extract, filters, language, pii, shards, tokens
     from curate.pipeline.run import Run, open_run, run
 
-__all__ = ["Run", "__version__", "dedup", "extract", "filters", "language", "open_run", "pii", "run", "shards", "tokens"]
+__all__ = [
+    "Run",
+    "__version__",
+    "dedup",
+    "extract",
+    "filters",
+    "language",
+    "open_run",
+    "pii",
+    "run",
+    "shards",
+    "tokens",
+]
 
 _OF_RUNS = ("Run", "open_run", "run")
 

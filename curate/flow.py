@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
 from curate.config.models import Pipeline
 from curate.engine.task import Committed, File
-from curate.mixture.solve import MixturePlan
 from curate.storage import SourceFile
 
 
@@ -42,6 +41,14 @@ class Part:
         return replace(self, way=(*self.way, *results), **changes)
 
 
+class Statement(Protocol):
+    """What a mixture asked for and got."""
+
+    def statement(self) -> dict[str, Any]:
+        """The same as JSON."""
+        ...
+
+
 @dataclass(frozen=True)
 class Classified:
     """A source's quality classifier: its model, what the model says of itself, the least score kept of a share."""
@@ -64,7 +71,7 @@ class Flow:
     removals: bool = False
     """Whether documents on lists of removals were marked."""
     shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
-    mixture: MixturePlan | None = None
+    mixture: Statement | None = None
     ledger: tuple[Committed, ...] = ()
     documents: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
     """Documents kept as Parquet, by the step after which they were, a result per part."""

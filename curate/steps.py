@@ -19,7 +19,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.config.values import Model
+from curate.settings import Model
 from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule
 
@@ -99,8 +99,12 @@ class SourceStep:
     """Whether `filters.STEP.RULE` changes its rules."""
     thresholds: frozenset[str] = frozenset()
     """The settings that only verdicts look at: another value needs no document to be looked at again."""
+    reading: Callable[[Any], dict[str, Any]] = lambda setting: {}
+    """What the reading of a part must know of it (JSON), for a step that is carried out there."""
     foreign: Callable[[Any], tuple[str, ...]] = lambda setting: ()
     """`module:name` of others' code that the settings name."""
+    sources_named: Callable[[Any], Mapping[str, tuple[str, ...]]] = lambda setting: {}
+    """Names of sources in the settings, by dotted key: each must be a source of the pipeline."""
 
 
 @dataclass(frozen=True)
@@ -116,6 +120,8 @@ class CombiningStep:
     place: int
     plan: str
     check: str | None = None
+    sources_named: Callable[[Any], Mapping[str, tuple[str, ...]]] = lambda setting: {}
+    """See SourceStep.sources_named."""
     columns: tuple[tuple[str, str], ...] = ()
     """Ledger columns that it adds, with the names of their Arrow types; the product's own are in every ledger."""
 

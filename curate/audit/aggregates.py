@@ -15,11 +15,39 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.audit.edges import bins, edges
+from curate.audit.removals import RULE
+from curate.audit.removals import STEP as REMOVED
 from curate.chance import draw
 from curate.records.pages import ID
+from curate.text.addresses import hosts
 from curate.verdicts.rules import BoundsRule
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep, thresholds
+
+Edges = npt.NDArray[np.float64]
+
+_STEPS_PER_DECADE = 180
+"""From 1 to 10 by twentieths, from 10 to 100 by halves, and so on: numbers that people write."""
+_DECADES = 9  # up to a thousand million
+_UNIT_STEPS = 200  # from 0 to 1 by half hundredths
+_FINE = tuple(k / 2000 for k in range(1, 10))  # below the first of those
+_WHOLE = tuple(range(101))  # whole numbers that half steps leave out are few: all up to 100
+
+
+def edges(bounds: Sequence[float] = ()) -> Edges:
+    """The ascending edges, with these bounds among them. Every value is the float nearest to its decimal."""
+    grid = [k / _UNIT_STEPS for k in range(_UNIT_STEPS + 1)]
+    for decade in range(_DECADES):
+        step = 10**decade
+        grid += [(20 + k) * step / 20 for k in range(1, _STEPS_PER_DECADE + 1)]
+    return np.unique(np.array([*grid, *_FINE, *_WHOLE, *bounds], np.float64))
+
+
+def bins(values: npt.NDArray[np.float64], at: Edges) -> npt.NDArray[np.int64]:
+    """The bin of each value, none of them NaN: 2i + 1 for what equals edge i, 2i for what lies just below it, and
+    2 x len(edges) for what lies above all."""
+    left = np.searchsorted(at, values, side="left")
+    return np.asarray(left + np.searchsorted(at, values, side="right"), np.int64)
+
 
 Aggregate = dict[str, Any]
 Mask = npt.NDArray[np.bool_]
@@ -34,8 +62,6 @@ _HUNDREDTHS = 100
 MOST_ODDS = 20
 """Scores of odds beyond 2^20, or below its inverse, are not told apart: float32 hardly does."""
 _OCTAVE = 2  # bins per doubling of lengths in tokens
-
-_HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?(?P<host>[^/?#:]+)"
 
 
 def needed_columns(steps: Sequence[VerdictStep]) -> list[str]:
@@ -53,7 +79,7 @@ def aggregate(table: pa.Table, steps: Sequence[VerdictStep], first: int) -> tupl
     table = table.filter(pc.invert(pc.fill_null(early, False))).combine_chunks()
     columns = {name: pa.concat_arrays([*table.column(name).chunks, pa.nulls(0, table.schema.field(name).type)])
                for name in table.column_names}  # fmt: skip
-    judged = frozenset(step.name for step in steps)
+    judged = frozenset([REMOVED, *(step.name for step in steps)])  # who was removed since fails that too
     failures = Failures(columns["failed"], judged)
     kept = np.asarray(columns["kept"], bool)
     tokens = np.asarray(pc.fill_null(columns["tokens"], 0), np.int64)
@@ -126,9 +152,8 @@ def _languages(languages: pa.Array, kept: Mask, tokens: npt.NDArray[np.int64]) -
 
 
 def _domains(urls: pa.Array, kept: Mask, passed: Mask, tokens: npt.NDArray[np.int64]) -> Aggregate:
-    hosts = pc.struct_field(pc.extract_regex(urls, _HOST), "host")
     weights = {"documents": np.ones(len(kept)), "passed": passed, "kept": kept, "tokens": tokens}
-    return _most(_grouped(pc.utf8_lower(hosts), weights))
+    return _most(_grouped(hosts(urls), weights))
 
 
 def _most(domains: Aggregate) -> Aggregate:
@@ -201,8 +226,9 @@ def _nearest(measure: BoundsRule, values: Any, failures: Failures, draws: Any, i
     fails = measure.outside(values)
     disturbed = failures.total != failures.of(measure.full_name)
     sides = {}
+    there = ~np.isnan(values) & ~failures.of(RULE)  # nobody is shown what was removed
     for side, mask in (("fails", fails), ("passes", ~fails)):
-        rows = np.flatnonzero(mask & ~np.isnan(values))
+        rows = np.flatnonzero(mask & there)
         clear = rows[~disturbed[rows]]
         rows = clear if len(clear) >= NEAREST else rows
         if len(rows) > NEAREST and rows is clear:  # what is further than the nearest few need not be sorted

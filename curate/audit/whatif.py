@@ -10,19 +10,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.redecide import Steps, changed_steps
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.snippets import snippet
 from curate.audit.sums import Flip, Sums, add_up
 from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
+from curate.config.document import write_document
 from curate.config.models import Pipeline, Source
-from curate.config.step_params import evaluation_steps
+from curate.config.step_params import evaluation_steps, read_params
 from curate.config.steps import StepModel
 from curate.dedup.step import Deduplicate
-from curate.pipeline.stages import read_params
 from curate.steps import source_steps
 
 _SHOWN_GROUPS = 30
@@ -247,7 +245,7 @@ def write_changed(pipeline: Pipeline) -> str:
     for name, source in pipeline.sources.items():
         tree["sources"][name]["steps"] = [_written(step) for step in source.steps]
     tree |= {"combine": [_written(step) for step in pipeline.combine]} if pipeline.combine else {}
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120)
+    return write_document(tree)
 
 
 def _written(step: StepModel) -> dict[str, Any]:

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_serializer, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_serializer, model_validator
 
-from curate.config.sizes import parse_count
+from curate.config.formats import format_named, formats
 from curate.config.steps import AnyCombiningStep, AnySourceStep
-from curate.config.values import Count, Model, Name, Share, Strings
+from curate.settings import Count, Model, Name, Share, Strings, parse_count
 
 Setting = TypeVar("Setting", bound=Model)
+
+
+def _known_format(name: str) -> str:
+    if ":" not in name:
+        format_named(name)
+    return name
 
 
 class Read(Model):
     """Which files a source reads, and how."""
 
-    format: Literal["warc", "wet", "jsonl", "parquet"]
+    format: Annotated[str, AfterValidator(_known_format)] = Field(
+        description="warc, wet, jsonl, parquet, or module:NAME of your own",
+        json_schema_extra={"anyOf": [{"enum": [*sorted(formats())]}, {"pattern": ":"}]},
+    )
     paths: Annotated[Strings, Field(min_length=1)]
     root: str | None = Field(
         None, description="folder from which files are named; default: the patterns' common folder"

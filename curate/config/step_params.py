@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from curate.config.formats import format_named
 from curate.config.models import Pipeline, Source
 from curate.config.steps import StepModel
 from curate.engine.fingerprint import named_code
@@ -14,6 +15,20 @@ from curate.steps import source_steps
 from curate.verdicts.steps import VerdictStep
 
 StepParams = dict[str, Any]
+
+
+def read_params(name: str, source: Source) -> StepParams:
+    """What decides the records and texts of a source's parts."""
+    table = {key: getattr(source.read, key) for key in ("text", "id", "url", "date")}
+    params: StepParams = {"source": name, "format": source.read.format, "columns": table}
+    foreign = list(format_named(source.read.format).foreign)
+    for step in source.steps:
+        kind = source_steps()[step.kind]
+        told = kind.reading(step.setting)
+        params |= told
+        foreign += kind.foreign(step.setting) if told else ()
+    reader = named_code((format_named(source.read.format).reader,))
+    return params | {"code": reader | named_code(foreign)}
 
 
 def evaluation_steps(source: Source) -> list[StepParams]:
@@ -56,6 +71,11 @@ def verdict_step(pipeline: Pipeline, step: StepModel, least_score: float | None 
     return VerdictStep(step.name, source_steps()[step.kind].rules(step.name, step.setting, changes, least_score))
 
 
-def foreign_code(source: Source) -> list[str]:
-    """`module:name` of the code from outside the project that a source's steps would run."""
-    return [name for step in source.steps for name in source_steps()[step.kind].foreign(step.setting)]
+def foreign_code(pipeline: Pipeline) -> list[str]:
+    """`module:name` of the code from outside the project that a pipeline would run, each once."""
+    names: dict[str, None] = {}
+    for source in pipeline.sources.values():
+        names |= dict.fromkeys(format_named(source.read.format).foreign)
+        for step in source.steps:
+            names |= dict.fromkeys(source_steps()[step.kind].foreign(step.setting))
+    return list(names)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Discriminator, Field, Tag, create_model
 
-from curate.config.values import Model
+from curate.settings import Model
 from curate.steps import CombiningStep, SourceStep, combining_steps, source_steps
 
 

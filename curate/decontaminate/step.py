@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from curate.config.values import Model, Strings
+from curate.settings import Model, Strings
 from curate.steps import CombiningStep
 
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from curate.config.models import Pipeline
-from curate.config.reading import ConfigError
 from curate.dedup.index import Entry, IndexFile, Made, earlier_entries, entry_identity, write_entry
 from curate.dedup.step import Deduplicate
 from curate.dedup.tasks.index import fetch_file, index_part
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
+from curate.errors import ConfigError
 from curate.flow import Flow, Part
 from curate.storage import is_remote
 

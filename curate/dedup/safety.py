@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 from curate.config.models import Pipeline
-from curate.config.reading import ConfigError
 from curate.dedup.step import Deduplicate
 from curate.engine.task import Committed
+from curate.errors import ConfigError
 from curate.flow import Part
 
 _FEW = 100  # documents: a share of fewer is no sign of a mistake

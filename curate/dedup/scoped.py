@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from curate.batches import read_schema
-from curate.config.reading import ConfigError
 from curate.dedup.step import Deduplicate
 from curate.engine.task import File
+from curate.errors import ConfigError
 from curate.flow import Part
 from curate.records.pages import ORIGIN
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from curate.config.values import Count, Model, Share, Strings
+from curate.settings import Count, Model, Share, Strings
 from curate.steps import CombiningStep
 
 
@@ -69,4 +69,9 @@ class Deduplicate(Model):
     max_cluster: Count | None = Field(None, description="stop when a cluster is larger than this")
 
 
-STEP = CombiningStep("deduplicate", Deduplicate, 10, "curate.dedup.plan:deduplicate")
+def _sources_named(setting: Deduplicate) -> dict[str, tuple[str, ...]]:
+    closed = setting.index is None  # an index may hold sources of other runs
+    return {"keep.prefer_source": setting.keep.prefer_source} if closed else {}
+
+
+STEP = CombiningStep("deduplicate", Deduplicate, 10, "curate.dedup.plan:deduplicate", sources_named=_sources_named)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.engine.behaviour import behaviour
+from curate.errors import ConfigError
 
 _PACKAGE = "curate"
 _ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +29,7 @@ _INSTALLED = ("site-packages", "dist-packages")
 """Folders of installed distributions, which versions name."""
 
 
-class UnnameableCode(ValueError):
+class UnnameableCode(ConfigError):
     """Code whose source cannot be found: a result of it could not be told from one of changed code."""
 
 

@@ -15,9 +15,10 @@ from curate.engine.executors import Engine
 from curate.engine.fingerprint import canonical
 from curate.engine.foreign import make_importable
 from curate.engine.task import Committed, Task, Timing, committed, execute
+from curate.errors import CurateError, disk_full
 
 
-class InvariantError(AssertionError):
+class InvariantError(CurateError, AssertionError):
     """Records were lost or made: in and kept + dropped differ. The run stops."""
 
 
@@ -60,12 +61,15 @@ class Runner:
             run_one = functools.partial(_execute_with_code, str(self.code_folder or ""), self.work)
             self.timings.mkdir(parents=True, exist_ok=True)
             with open(self.timings / f"{name}.jsonl", "a", encoding="utf-8") as log:
-                for position, (result, timing) in self.engine().map(run_one, [tasks[i] for i in missing], memory):
-                    results[missing[position]] = result
-                    self.executed[name] += 1
-                    log.write(json.dumps(asdict(timing)) + "\n")
-                    log.flush()
-                    self.watcher.finished(result, timing)
+                try:
+                    for position, (result, timing) in self.engine().map(run_one, [tasks[i] for i in missing], memory):
+                        results[missing[position]] = result
+                        self.executed[name] += 1
+                        log.write(json.dumps(asdict(timing)) + "\n")
+                        log.flush()
+                        self.watcher.finished(result, timing)
+                except OSError as error:
+                    raise disk_full(error, self.work.parent) or error from None
         return [result for result in results if result is not None]
 
 

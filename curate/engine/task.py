@@ -7,7 +7,7 @@ bytes. Knows nothing of what a task computes, nor of who runs it.
 
 from __future__ import annotations
 
-import json
+import contextlib
 import os
 import resource
 import shutil
@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from curate.engine.fingerprint import code_fingerprint, fingerprint
+from curate.engine.seal import sealed, unsealed
 from curate.storage import digest_file, sync_folder, write_atomically
 
 Counts = dict[str, Any]
@@ -118,19 +119,44 @@ class Output:
 
 
 def committed(work: Path, task: Task) -> Committed | None:
-    """What the task left if it was committed whole, else None."""
+    """What the task left if it was committed whole and is as it was, else None.
+
+    A file that was written after its manifest is read and its SHA-256 compared; a manifest carries its own checksum.
+    """
     folder = work / task.folder
+    path = folder / f"{task.key}.json"
     try:
-        manifest = json.loads((folder / f"{task.key}.json").read_bytes())
-        files = {}
+        manifest = unsealed(path.read_bytes())
+        written = path.stat().st_mtime_ns
+        files, later = {}, False
         for name, entry in manifest["files"].items():
-            path = folder / f"{task.key}.{name}"
-            if os.stat(path).st_size != entry["bytes"]:
+            file = folder / f"{task.key}.{name}"
+            now = manifest.get(EMPTIED, {}).get(name, entry)
+            status = file.stat()
+            if status.st_size != now["bytes"]:
                 return None
-            files[name] = File(name, str(path), entry["sha256"], entry["bytes"])
+            if status.st_mtime_ns > written:
+                if digest_file(file) != now["sha256"]:
+                    return None
+                later = True
+            files[name] = File(name, str(file), entry["sha256"], now["bytes"])
+        if later:  # copied here without their times: looked at once, and not again
+            with contextlib.suppress(OSError):
+                os.utime(path)
         return Committed(task, files, manifest["counts"])
-    except (FileNotFoundError, KeyError, json.JSONDecodeError):
+    except (FileNotFoundError, KeyError, TypeError, AttributeError, ValueError):
         return None
+
+
+EMPTIED = "emptied"
+"""Of a manifest: size and SHA-256 of files out of which documents were taken since. What they are an input of goes on to
+be named by what they were, so that nothing is done again for it."""
+
+
+def is_emptied(file: File) -> bool:
+    """Whether documents were taken out of a committed file since it was written."""
+    stem = file.path.removesuffix(f".{file.name}")
+    return file.name in unsealed(Path(f"{stem}.json").read_bytes()).get(EMPTIED, {})
 
 
 def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
@@ -158,7 +184,7 @@ def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
             "files": entries,
             "counts": counts,
         }
-        write_atomically(folder / f"{task.key}.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+        write_atomically(folder / f"{task.key}.json", sealed(manifest))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     result = committed(work, task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from curate.config.values import Model
+from curate.settings import Model
 from curate.steps import BEFORE_READING, SourceStep
 
 
@@ -19,4 +19,10 @@ class Extract(Model):
         return (self.engine,) if ":" in self.engine else ()
 
 
-STEP = SourceStep("extract", Extract, place=BEFORE_READING, foreign=lambda setting: setting.foreign)
+STEP = SourceStep(
+    "extract",
+    Extract,
+    place=BEFORE_READING,
+    reading=lambda setting: {"extract": setting.model_dump()},
+    foreign=lambda setting: setting.foreign,
+)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from curate.config.values import Model, Name
+from curate.settings import Model, Name
 from curate.steps import Applied, Changes, Evaluation, SourceStep
 from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule, ReasonRule

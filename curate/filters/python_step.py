@@ -25,10 +25,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
-from curate.config.values import Model, Name
 from curate.filters.errors import PackError
 from curate.filters.rules import Rule, override, read_rule
 from curate.records.documents import DOCUMENTS
+from curate.settings import Model, Name
 from curate.steps import Applied, Changes, Evaluation, SourceStep, resolve
 from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule, FlagRule

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.filters.errors import PackError, nearest
+from curate.errors import nearest
+from curate.filters.errors import PackError
 from curate.verdicts.expression import Expression, Numbers, parse
 from curate.verdicts.rules import BoundsRule, bounds_text
 

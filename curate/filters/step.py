@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from curate.config.values import Model, Name
+from curate.errors import CurateError
 from curate.filters.packs import load, pack_content
+from curate.settings import Model, Name
 from curate.steps import Applied, Changes, Evaluation, SourceStep
 from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule
@@ -75,7 +76,7 @@ class _Evaluator:
         self._name = name
         self._pack = load(params["pack"], lists=params["lists"])
         if pack_content(self._pack) != params["content"]:
-            raise RuntimeError(
+            raise CurateError(
                 f"the pack {params['pack']} was changed while the run went on; run the same command again"
             )
         self.changes_text = self._pack.changes_text
@@ -88,5 +89,5 @@ class _Evaluator:
 
 
 def evaluator(name: str, params: Mapping[str, Any]) -> _Evaluator:
-    """The step made ready from `Evaluation.params`. Raises RuntimeError where the pack is not what it was."""
+    """The step made ready from `Evaluation.params`. Raises CurateError where the pack is not what it was."""
     return _Evaluator(name, params)

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from curate.config.values import Model, Strings
 from curate.filters.pack_files import find
+from curate.settings import Model, Strings
 from curate.steps import ON_ADDRESSES, SourceStep
 from curate.storage import open_binary
 
@@ -32,4 +32,4 @@ def url_params(setting: Url) -> dict[str, Any]:
     return {"packs": list(setting.packs), "lists": setting.lists, "content": content}
 
 
-STEP = SourceStep("url", Url, place=ON_ADDRESSES)
+STEP = SourceStep("url", Url, place=ON_ADDRESSES, reading=lambda setting: {"url": url_params(setting)})

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from curate.config.values import Model, Share, Strings, as_list
 from curate.language.codes import LANGUAGES
+from curate.settings import Model, Share, Strings, as_list
 from curate.steps import Applied, Changes, Evaluation, SourceStep
 from curate.text.view import TextView
 from curate.verdicts.rules import AllowedRule, AnyRule, BoundsRule

@@ -22,13 +22,10 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.config.models import Mixture
-
-BIN_BITS = 16
-BINS = 1 << BIN_BITS
-"""Documents are chosen by the first 16 bits of their key: a cut is within a bin, 1/65,536 of an epoch, or a document."""
+from curate.errors import CurateError
 
 
-class MixtureError(ValueError):
+class MixtureError(CurateError, ValueError):
     """A mixture that cannot be made of what there is."""
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, get_args
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from curate.config.values import Model, Strings, as_list
+from curate.settings import Model, Strings, as_list
 from curate.steps import CombiningStep
 
 PersonalType = Literal["EMAIL", "PHONE", "IP_ADDRESS", "MAC_ADDRESS", "CREDIT_CARD", "IBAN", "SSN", "API_KEY", "CRYPTO"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from curate.config.models import Pipeline
-from curate.config.values import Model
+from curate.settings import Model
 from curate.storage import SourceFile
 
 

@@ -9,13 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from curate.config.models import Pipeline, Source
-from curate.config.step_params import evaluation_steps, verdict_steps
-from curate.engine.fingerprint import named_code
+from curate.config.models import Pipeline
+from curate.config.step_params import evaluation_steps, read_params, verdict_steps
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
-from curate.extract.step import Extract
-from curate.filters.url_step import Url, url_params
 from curate.flow import Flow, Part, is_output
 from curate.pipeline.tasks.documents import write_documents
 from curate.pipeline.tasks.evaluate import evaluate_part
@@ -73,20 +70,6 @@ def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner:
         )
         parts.append(Part(name, number, file, result, result.file("documents"), way=(result,)))
     return Flow(tuple(parts))
-
-
-def read_params(name: str, source: Source) -> dict[str, Any]:
-    """What decides a part's records and text."""
-    table = {key: getattr(source.read, key) for key in ("text", "id", "url", "date")}
-    params: dict[str, Any] = {"source": name, "format": source.read.format, "columns": table}
-    for _, setting in source.named_steps():
-        if isinstance(setting, Extract):
-            params["extract"] = setting.model_dump()
-            if setting.foreign:
-                params["code"] = named_code(setting.foreign)
-        elif isinstance(setting, Url):
-            params["url"] = url_params(setting)
-    return params
 
 
 def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:

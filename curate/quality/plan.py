@@ -13,10 +13,10 @@ from dataclasses import replace
 from math import sqrt
 
 from curate.config.models import Pipeline
-from curate.config.reading import ConfigError
 from curate.config.step_params import verdict_steps
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
+from curate.errors import ConfigError
 from curate.flow import Classified, Flow, Part
 from curate.quality.model import read_card
 from curate.quality.step import SCORE, Quality

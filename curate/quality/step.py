@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from curate.config.values import Count, Model, Share, Strings
+from curate.settings import Count, Model, Share, Strings
 from curate.steps import ON_SCORES, Changes, Evaluation, SourceStep
 from curate.verdicts.rules import AnyRule, BoundsRule, DrawRule
 
@@ -61,4 +61,5 @@ STEP = SourceStep(
     evaluation=_evaluation,
     rules=_rules,
     thresholds=frozenset({"alpha", "minimum", "keep_share"}),
+    sources_named=lambda setting: {"positives": setting.positives},
 )

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.errors import CurateError
+
 Numbers = NDArray[np.float64]
 
 _TOKEN = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[-+*/()]))")
 _MOST_TOKENS = 256  # keeps the recursion shallow whatever a pack says
 
 
-class ExpressionError(ValueError):
+class ExpressionError(CurateError, ValueError):
     """The text is no expression of the grammar above."""
 
 

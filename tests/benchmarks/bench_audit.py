@@ -27,7 +27,6 @@ from rich.console import Console
 
 from curate.audit.plan import aggregate
 from curate.config.reading import read_pipeline
-from curate.config.sizes import parse_count
 from curate.config.step_params import evaluation_steps, verdict_steps
 from curate.engine.executors import SerialEngine
 from curate.engine.progress import ProgressDisplay
@@ -36,6 +35,7 @@ from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
 from curate.pipeline.tasks.ledger import ROW_GROUP, write_part
 from curate.records.ledger import ledger_schema
+from curate.settings import parse_count
 from curate.storage import SourceFile
 from curate.verdicts.decide import verdict_columns
 from curate.verdicts.tasks import judge_part

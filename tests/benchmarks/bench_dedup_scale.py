@@ -26,7 +26,6 @@ import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
 from curate.config.models import Pipeline
-from curate.config.sizes import parse_count
 from curate.dedup.plan import _apply, _decide, banding
 from curate.dedup.prior_runs import Indexed
 from curate.dedup.records import NO_DATE, Rows, signature_columns, signature_schema
@@ -37,6 +36,7 @@ from curate.engine.runner import Runner
 from curate.engine.task import Committed, Counts, File, Output, Task, Timing
 from curate.flow import Part
 from curate.records.verdicts import VERDICTS
+from curate.settings import parse_count
 from curate.storage import SourceFile
 
 _PART = 250_000  # documents of a part

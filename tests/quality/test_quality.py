@@ -320,8 +320,8 @@ def test_a_model_of_other_features_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = jsonl(tmp_path / "texts.jsonl.gz", GOOD)
-    assert main(["quality", "score", text, text, "--out", str(tmp_path / "scores")]) == 1
-    assert main(["quality", "evaluate", str(tmp_path / "none")]) == 1
+    assert main(["quality", "score", text, text, "--out", str(tmp_path / "scores")]) == 2
+    assert main(["quality", "evaluate", str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
 
 

@@ -88,7 +88,7 @@ def test_what_if_and_explain_know_an_own_steps_rules(folder: Path) -> None:
     assert (passed["passed"], passed["passes"]) == (2, 3)
     id = ledger(folder)[1]["id"].hex()
     told = json.loads(curate("explain", folder / "run", id, "--format", "json").stdout)
-    assert {"wordy/enough": 2.0} == {rule["name"]: rule["value"] for rule in told["rules"] if rule["fails"]}
+    assert {rule["name"]: rule["value"] for rule in told["rules"] if rule["fails"]} == {"wordy/enough": 2.0}
 
 
 def test_an_own_step_may_edit_text(folder: Path) -> None:
@@ -137,8 +137,8 @@ def test_a_changed_block_of_datatrove_is_run_again(folder: Path) -> None:
 
 def test_a_changed_extraction_engine_is_run_again(folder: Path) -> None:
     page = b"HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<p>A page."
-    head = f"WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://e.example/\r\nWARC-Record-ID: <urn:uuid:1>\r\n"
-    head += f"WARC-Date: 2024-01-01T00:00:00Z\r\nContent-Type: application/http; msgtype=response\r\nContent-Length: {len(page)}\r\n\r\n"
+    head = "WARC/1.0\r\nWARC-Type: response\r\nWARC-Target-URI: http://e.example/\r\nWARC-Record-ID: <urn:uuid:1>\r\n"
+    head += "WARC-Date: 2024-01-01T00:00:00Z\r\nContent-Type: application/http; msgtype=response\r\n\r\n"
     (folder / "one.warc").write_bytes(head.encode() + page + b"\r\n\r\n")
     (folder / "engines.py").write_text("def text(html): return 'first version'\n")
     pipeline = PIPELINE.replace("{format: jsonl, paths: [docs.jsonl.gz]}", "{format: warc, paths: [one.warc]}")
@@ -149,6 +149,42 @@ def test_a_changed_extraction_engine_is_run_again(folder: Path) -> None:
     (folder / "engines.py").write_text("def text(html): return 'second'\n")
     curate(*arguments, cwd=folder)
     assert ledger(folder)[0]["chars"] == len("second")
+
+
+READER = """
+from curate.config.formats import Format
+
+PARAGRAPHS = Format("paragraphs", "reading:read_paragraphs")
+
+
+def read_paragraphs(handle, file, rows, columns, counts, start):
+    offset = 0
+    for paragraph in handle.read().split(b"\\n\\n"):
+        rows.add(offset, len(paragraph), text=paragraph.strip())
+        offset += len(paragraph) + 2
+        yield
+"""
+
+
+def test_a_format_of_ones_own_is_read_like_ours_and_named_by_its_source(folder: Path) -> None:
+    (folder / "reading.py").write_text(READER)
+    (folder / "notes.txt").write_text("First paragraph.\n\nSecond one.\n")
+    pipeline = PIPELINE.replace(
+        "{format: jsonl, paths: [docs.jsonl.gz]}", '{format: "reading:PARAGRAPHS", paths: [notes.txt]}'
+    )
+    (folder / "notes.yaml").write_text(pipeline.replace("STEPS", "- filter: gopher-quality"))
+    arguments = ("run", folder / "notes.yaml", "--out", folder / "run", "--engine", "serial")
+    done = curate(*arguments, cwd=folder)
+    assert "Running your own code: reading:read_paragraphs" in done.stderr
+    assert [row["chars"] for row in ledger(folder)] == [16, 11]
+    (folder / "reading.py").write_text(READER.replace("paragraph.strip()", "paragraph.strip()[:5]"))
+    curate(*arguments, cwd=folder)
+    assert [row["chars"] for row in ledger(folder)] == [5, 5]
+
+
+def test_check_names_the_code_that_a_run_would_execute(folder: Path) -> None:
+    (folder / "own.yaml").write_text(PIPELINE.replace("STEPS", f"- {WORDY}"))
+    assert "your own code, which a run executes: mysteps:wordy" in curate("check", folder / "own.yaml").stdout
 
 
 def test_a_pack_may_take_metrics_from_outside(folder: Path) -> None:
@@ -175,7 +211,7 @@ def test_a_pack_may_take_metrics_from_outside(folder: Path) -> None:
         ('python: {function: "mysteps:nothing"}', "has no attribute 'nothing'"),
         ('python: {function: "nowhere:f"}', "No module named 'nowhere'"),
         ("python: {function: mysteps.wordy}", "write module:function, as in mysteps:readability"),
-        ('python: {function: "mysteps:wordy", rules: {few: {metric: word, min: 3}}}', "no column 'word'; the function gives words, short"),
+        ('python: {function: "mysteps:wordy", rules: {few: {metric: word, min: 3}}}', "the function gives words, short"),
         ('python: {function: "mysteps:wordy", rules: {few: {metric: words}}}', "a rule needs min or max"),
         ('python: {function: "mysteps:STEP"}', "has no attribute 'STEP'"),
     ],
@@ -193,7 +229,7 @@ import pyarrow.compute as pc
 from dataclasses import replace
 
 from curate.batches import BatchWriter, read_batches
-from curate.config.values import Model
+from curate.settings import Model
 from curate.engine.task import Task
 from curate.steps import Applied, CombiningStep, Evaluation, SourceStep
 from curate.verdicts.rules import BoundsRule

@@ -43,7 +43,7 @@ def stages_run(before: dict[str, int], after: dict[str, int]) -> set[str]:
 def test_changing_nothing_runs_nothing(whole: Path, tmp_path: Path) -> None:
     run = shutil.copytree(whole, tmp_path / "run")
     before, bytes_before = manifests(run), product(run)
-    printed = curate("run", small_pipeline(tmp_path), "--out", run, "--engine", "serial").stdout
+    printed = curate("run", small_pipeline(tmp_path), "--out", run, "--engine", "serial").stderr
     assert manifests(run) == before
     assert product(run) == bytes_before
     assert "read               nothing to do" in printed

@@ -10,9 +10,9 @@ import numpy.typing as npt
 
 from curate.audit.finished_run import OpenedRun
 from curate.audit.report.examples import examples
-from curate.audit.report.html import Html, count, join, named, short, svg, tag
 from curate.audit.report.reasons import whys
 from curate.audit.report.thresholds import WIDE, Scale, Slider, dense, scale
+from curate.html import Html, count, join, named, short, svg, tag
 from curate.verdicts.rules import bounds_text
 
 _BARS = 64

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-import yaml
-
+from curate.config.document import read_document
 from curate.config.models import Pipeline
-from curate.filters.errors import PackError
+from curate.errors import ConfigError
 from curate.filters.pack_files import find
 from curate.filters.step import Filter
 
@@ -26,9 +26,8 @@ def whys(pipeline: Pipeline) -> dict[str, str]:
     return told
 
 
-def _read(used: Filter) -> dict[str, object]:
+def _read(used: Filter) -> Mapping[str, Any]:
     try:
-        content = yaml.safe_load(Path(find(used.pack)).read_text("utf-8"))
-    except (PackError, OSError, UnicodeDecodeError, yaml.YAMLError):
+        return read_document(find(used.pack)).tree
+    except (ConfigError, OSError):
         return {}
-    return content if isinstance(content, dict) else {}

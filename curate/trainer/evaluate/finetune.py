@@ -16,13 +16,19 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from curate.errors import ConfigError
 from curate.tokens import Tokenizer
 from curate.trainer.evaluate.evaluate import Measure, encode
 from curate.trainer.evaluate.scoring import batches
 from curate.trainer.model.loss import IGNORED, cross_entropy
 from curate.trainer.model.model import GPT
-from curate.trainer.train.optimizer import build_optimizers, gradient_norm, scale_gradients, set_learning_rate
-from curate.trainer.train.schedule import learning_rate_share
+from curate.trainer.train.optimizer import (
+    build_optimizers,
+    gradient_norm,
+    learning_rate_share,
+    scale_gradients,
+    set_learning_rate,
+)
 from curate.trainer.train.settings import Optimizer, Schedule
 
 _SPECIAL = 3  # start, delimiter, extract
@@ -96,7 +102,7 @@ def _sequence(example: Example, context: int, vocabulary: int) -> list[int]:
     while sum(map(len, texts)) + len(texts) + 1 > context:
         longest = max(texts, key=len)
         if not longest:
-            raise ValueError(f"a context of {context} has no room for {len(texts)} texts")
+            raise ConfigError(f"a context of {context} has no room for {len(texts)} texts")
         longest.pop()
     sequence = [vocabulary + _START, *texts[0]]
     for text in texts[1:]:
@@ -114,14 +120,14 @@ def read_examples(
     rows = list(rows)
     for number, row in enumerate(rows, 1):
         if not isinstance(row.get("text"), str) or row.get("label") is None:
-            raise ValueError(f"row {number}: needs a text and a label; it has {', '.join(row)}")
+            raise ConfigError(f"row {number}: needs a text and a label; it has {', '.join(row)}")
     names = sorted({str(row["label"]) for row in rows}) if labels is None else list(labels)
     texts = [tuple(row[key] for key in ("text", "second") if isinstance(row.get(key), str)) for row in rows]
     ids = iter(encode(tokenizer, [text for each in texts for text in each]))
     examples = []
     for number, (row, each) in enumerate(zip(rows, texts, strict=True), 1):
         if str(row["label"]) not in names:
-            raise ValueError(f"row {number}: label {row['label']!r} is none of {', '.join(names)}")
+            raise ConfigError(f"row {number}: label {row['label']!r} is none of {', '.join(names)}")
         examples.append(Example(tuple(tuple(next(ids).tolist()) for _ in each), names.index(str(row["label"]))))
     return examples, names
 

@@ -12,7 +12,10 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.chance import Words, draw, unit
-from curate.mixture.solve import BIN_BITS, BINS
+
+BIN_BITS = 16
+BINS = 1 << BIN_BITS
+"""Documents are chosen by the first 16 bits of their key: a cut is within a bin, 1/65,536 of an epoch, or a document."""
 
 _STRETCHES = 16  # of an epoch; the order within each is new every time
 _KEY = 2.0**64

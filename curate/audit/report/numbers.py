@@ -11,10 +11,10 @@ from typing import Any
 from curate.audit.finished_run import OpenedRun
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report import facts
-from curate.audit.report.html import shortened
 from curate.audit.report.losses import losses
 from curate.audit.report.performance import stage_times
 from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
+from curate.html import shortened
 
 Stats = Mapping[str, Any]
 

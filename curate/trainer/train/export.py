@@ -14,6 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
+from curate.errors import CurateError
 from curate.tokens import load_recorded
 from curate.trainer.model.architecture import Architecture
 from curate.trainer.train.checkpoint import Checkpoint
@@ -48,12 +49,12 @@ _LLAMA_BLOCK = {
 _ATTENTION_INPUTS = ("query", "key", "value")
 
 
-class ExportError(ValueError):
+class ModelExportError(CurateError, ValueError):
     """A model that has no counterpart in `transformers`, or a configuration that has none here."""
 
 
 def family(shape: Architecture) -> Family:
-    """Which model of `transformers` computes the same. Raises ExportError where none does."""
+    """Which model of `transformers` computes the same. Raises ModelExportError where none does."""
     llama = (shape.norm, shape.norm_position, shape.positions, shape.activation, shape.bias)
     if llama == ("rms", "pre", "rotary", "swiglu", False):
         return "llama"
@@ -63,7 +64,7 @@ def family(shape: Architecture) -> Family:
             return "gpt2"
         if shape.feed_forward == 4 * shape.width:
             return "openai-gpt"
-    raise ExportError(
+    raise ModelExportError(
         "no model of transformers has this mix of norm, positions and activation: GPT-1, GPT-2, GPT-3 and LLaMA have one"
     )
 
@@ -111,15 +112,15 @@ def to_config(shape: Architecture, end_of_text: int | None = None) -> dict[str, 
 
 
 def from_config(config: Mapping[str, Any]) -> Architecture:
-    """The shape that a `config.json` describes. Raises ExportError for what cannot be computed here."""
+    """The shape that a `config.json` describes. Raises ModelExportError for what cannot be computed here."""
     kind = config.get("model_type")
     if kind == "llama":
         scaling = config.get("rope_scaling") or {}
         rotary = config.get("rope_parameters") or scaling
         if rotary.get("rope_type", rotary.get("type", "default")) != "default":
-            raise ExportError(f"rotary scaling {rotary} is not known here")
+            raise ModelExportError(f"rotary scaling {rotary} is not known here")
         if config.get("attention_bias") or config.get("mlp_bias"):
-            raise ExportError("a LLaMA model with biases is not known here")
+            raise ModelExportError("a LLaMA model with biases is not known here")
         return Architecture(
             vocabulary=config["vocab_size"],
             context=config["max_position_embeddings"],
@@ -137,10 +138,10 @@ def from_config(config: Mapping[str, Any]) -> Architecture:
             tied=config.get("tie_word_embeddings", False),
         )
     if kind not in ("gpt2", "openai-gpt"):
-        raise ExportError(f"model_type {kind!r} is not known here; known: {', '.join(_CLASSES)}")
+        raise ModelExportError(f"model_type {kind!r} is not known here; known: {', '.join(_CLASSES)}")
     activation = config.get("activation_function" if kind == "gpt2" else "afn", "gelu_new")
     if activation not in ("gelu_new", "gelu_pytorch_tanh") and (kind, activation) != ("openai-gpt", "gelu"):
-        raise ExportError(f"activation {activation!r} is not known here")
+        raise ModelExportError(f"activation {activation!r} is not known here")
     return Architecture(
         vocabulary=config["vocab_size"],
         context=config["n_positions"],
@@ -218,7 +219,7 @@ def _transposed(name: str) -> bool:
 
 
 def export(checkpoint: Checkpoint, folder: str | Path) -> Path:
-    """Write a checkpoint as a folder that `transformers`' `from_pretrained` loads. Raises ExportError."""
+    """Write a checkpoint as a folder that `transformers`' `from_pretrained` loads. Raises ModelExportError."""
     from safetensors.torch import save_file
 
     target = Path(folder)
