@@ -130,7 +130,7 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from curate.tokens import load
+    from curate.tokens import load_recorded
     from curate.trainer.evaluate.evaluate import encode
     from curate.trainer.model.generate import Sampling, beam_search, cache_bytes, stream
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
@@ -138,7 +138,7 @@ def _generate(options: argparse.Namespace) -> int:
 
     checkpoint = open_checkpoint(options.checkpoint)
     model = load_model(checkpoint, pick_device(options.device))
-    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    tokenizer = load_recorded(checkpoint.about["tokenizer"])
     texts = options.prompt or [""]
     end = tokenizer.end_of_text
     prompts = [[end, *ids.tolist()] for ids in encode(tokenizer, texts)]
@@ -171,7 +171,7 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from curate.tokens import load
+    from curate.tokens import load_recorded
     from curate.trainer.evaluate.evaluate import bits_per_byte, measure_task, wikitext_perplexity
     from curate.trainer.evaluate.tasks import find_task, read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
@@ -179,7 +179,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     checkpoint = open_checkpoint(options.checkpoint)
     model = load_model(checkpoint, pick_device(options.device))
-    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    tokenizer = load_recorded(checkpoint.about["tokenizer"])
     data = options.data or checkpoint.about["settings"]["data"]["path"]
     data = data if Path(data).exists() else None
     shots = options.shots
@@ -217,7 +217,7 @@ def _print_measure(measure: Measure) -> None:
 
 
 def _finetune(options: argparse.Namespace) -> int:
-    from curate.tokens import load
+    from curate.tokens import load_recorded
     from curate.trainer.evaluate.finetune import FineTuning, classify, finetune, measure, read_examples
     from curate.trainer.evaluate.tasks import read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
@@ -225,7 +225,7 @@ def _finetune(options: argparse.Namespace) -> int:
 
     checkpoint = open_checkpoint(options.checkpoint)
     model = load_model(checkpoint, pick_device(options.device))
-    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    tokenizer = load_recorded(checkpoint.about["tokenizer"])
     examples, labels = read_examples(read_lines(options.train), tokenizer)
     tests, _ = read_examples(read_lines(options.test), tokenizer, labels)
     settings = FineTuning(learning_rate=options.learning_rate, epochs=options.epochs, seed=options.seed)
