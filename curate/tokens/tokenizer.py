@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import functools
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,7 @@ import tiktoken
 from tiktoken_ext.openai_public import r50k_pat_str  # type: ignore[import-untyped]
 
 from curate.storage import open_binary
+from curate.text.columns import as_column
 from curate.tokens.encoder import BatchEncoder
 from curate.tokens.huggingface import SUFFIX, HuggingFaceEncoding, read_tokenizer
 from curate.tokens.vocabulary import FILES, tiktoken_cache
@@ -72,11 +74,13 @@ class Tokenizer:
         except ValueError:
             return None
 
-    def encode(self, texts: pa.Array) -> pa.ListArray:
-        """Token ids per text (string or large_string, no nulls), without end-of-text; special tokens' names are text.
+    def encode(self, texts: Sequence[str] | pa.Array) -> pa.ListArray:
+        """Token ids per text (Python strings, or a column of string or large_string without nulls), without end-of-text;
+        special tokens' names are text.
 
         Equals tiktoken's `encode_ordinary` of each text, or the encoding of Hugging Face's library without special tokens.
         """
+        texts = as_column(texts)
         if isinstance(self.encoding, HuggingFaceEncoding):
             return list_array(*self.encoding.encode_batch(texts, self.dtype))
         if self._encoder is not None:
