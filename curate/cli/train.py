@@ -34,8 +34,8 @@ def add_commands(commands: Any) -> None:
     _add_evaluate(model)
     _add_finetune(model)
     export = model.add_parser("export", help="write a model for Hugging Face transformers")
-    export.add_argument("checkpoint", metavar="CHECKPOINT")
-    export.add_argument("out", metavar="DIR")
+    export.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
+    export.add_argument("out", metavar="DIR", help="folder to write")
     export.set_defaults(call=_export)
 
     scaling = commands.add_parser("scaling", help="scaling laws").add_subparsers(required=True, metavar="ACTION")
@@ -50,7 +50,7 @@ def add_commands(commands: Any) -> None:
 
 def _add_generate(model: Any) -> None:
     generate = model.add_parser("generate", help="continue prompts")
-    generate.add_argument("checkpoint", metavar="CHECKPOINT")
+    generate.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     generate.add_argument("--prompt", action="append", default=[], help="may be given more than once")
     generate.add_argument("--tokens", type=natural, default=100)
     generate.add_argument("--temperature", type=float, default=1.0, help="0: always the most likely token")
@@ -65,7 +65,7 @@ def _add_generate(model: Any) -> None:
 
 def _add_evaluate(model: Any) -> None:
     evaluate = model.add_parser("evaluate", help="measure a model on tasks and texts")
-    evaluate.add_argument("checkpoint", metavar="CHECKPOINT")
+    evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     evaluate.add_argument("--tasks", default="", help="such as wikitext2,lambada,arc-easy")
     evaluate.add_argument("--shots", type=_shots, default="0", help="solved examples before each item, such as 0,1,5")
     evaluate.add_argument("--folder", metavar="DIR", help="the folder that holds the tasks' files")
@@ -78,7 +78,7 @@ def _add_evaluate(model: Any) -> None:
 
 def _add_finetune(model: Any) -> None:
     finetune = model.add_parser("finetune", help="train a classifier on a model, as GPT-1 did")
-    finetune.add_argument("checkpoint", metavar="CHECKPOINT")
+    finetune.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     finetune.add_argument("--train", required=True, metavar="FILE", help="JSON Lines with text, label (and second)")
     finetune.add_argument("--test", required=True, metavar="FILE")
     finetune.add_argument("--out", metavar="FILE", help="predicted classes, a line per test example")
