@@ -59,7 +59,7 @@ def test_the_examples_of_the_python_page_run_and_leave_out_no_public_name() -> N
 
 def test_a_question_that_a_run_cannot_answer_says_what_would_be_right(tmp_path: Path) -> None:
     finished = curate.open_run(copy_of_small_run(tmp_path))
-    with pytest.raises(AuditError, match="keep"):
+    with pytest.raises(AuditError, match="those after deduplicate"):
         finished.documents("verdicts")
     with pytest.raises(AuditError, match="no record failed"):
         finished.sample(failed="c4/nothing")
