@@ -36,6 +36,10 @@ _RECORD = ("record_id", "url", "date", "reason", "text")
 """Columns of a table's row that are shown of it."""
 _GZIP = 31  # zlib's code for a gzip header and the largest window
 _HIDDEN = "(shown by --raw-texts)"
+_BEFORE_VERDICTS = ("read", "evaluate")
+"""Stages that look at every document."""
+_EMPTIED = "deduplicate/emptied"
+"""The rule of a document of which nothing was left: its text is empty, and not for want of having been looked at."""
 _CONTEXT = 2  # unchanged lines around a difference
 
 _ORIGIN = ("source", "file", "offset", "length", "record_id", "url", "date", "chars")
@@ -134,12 +138,18 @@ def document_number(found: Found) -> int | None:
 
 
 def _every_version(found: Found) -> list[tuple[str, str]]:
-    """The text as each stage left it. Empty where there never was one, or it is gone."""
+    """The text as each stage left it that looked at it. Empty where there never was one, or it is gone.
+
+    What follows the step at which a document was dropped did not look at it: files there hold an empty text in its place.
+    """
     try:
         number = document_number(found)
-        return list(text_versions(found.part, number)) if number is not None else []
+        versions = list(text_versions(found.part, number)) if number is not None else []
     except (AuditError, OSError):
         return []
+    if found.row["dropped_at"] is None or _EMPTIED in (found.row["failed"] or ()):
+        return versions
+    return [(stage, text) for stage, text in versions if text or stage in _BEFORE_VERDICTS]
 
 
 def _texts(versions: list[tuple[str, str]], length: int | None) -> list[Table | Passage]:

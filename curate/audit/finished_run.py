@@ -16,6 +16,7 @@ from pydantic import BaseModel, Field, ValidationError
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
 from curate.engine.commit import DamagedError, Published, open_published
+from curate.engine.foreign import make_importable
 from curate.errors import CurateError
 from curate.verdicts.steps import VerdictStep, steps_from_json
 
@@ -84,7 +85,8 @@ class OpenedRun:
         return steps_from_json(self.record["verdict_steps"].get(source, ()))
 
     def changed(self, sets: Sequence[str]) -> Pipeline:
-        """The run's pipeline with `KEY=VALUE` changes. Raises ConfigError."""
+        """The run's pipeline with `KEY=VALUE` changes; functions of its own are found where they lay. Raises ConfigError."""
+        make_importable(str(self.record["folder"]))
         return change_pipeline(self.record["pipeline"], self.folder / "run.json", sets).pipeline
 
 

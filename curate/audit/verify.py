@@ -136,7 +136,7 @@ def _repaired(folder: Path, faults: list[Fault], seen: _Seen) -> list[Fault]:
         if fault.name.startswith(".work/"):
             mended.append(_mend_result(folder, fault, whole))
         elif whole is not None:
-            commit.copy(fault.name, whole)
+            commit.restore(fault.name, whole)
             mended.append(_with(fault, f"restored from {whole.relative_to(folder)}"))
         else:
             mended.append(fault)

@@ -10,9 +10,7 @@ from rich.table import Table
 
 from curate.cli.arguments import add_number, add_run, shares
 from curate.cli.console import RESULTS
-
-_EXPORT_FORMATS = ("nanogpt", "megatron", "mds", "hf", "parquet", "text")
-"""The formats of `curate.shards.export`, which `--help` need not import; a test holds them equal."""
+from curate.config.formats import exporters
 
 
 def add_commands(commands: Any) -> None:
@@ -51,7 +49,7 @@ def add_commands(commands: Any) -> None:
 
     export = commands.add_parser("export", help="a run's or a mix's shards in another trainer's format")
     export.add_argument("path", metavar="RUN_OR_MIX", help="run directory, its shards, or a mix's folder")
-    export.add_argument("--to", choices=_EXPORT_FORMATS, help="the format")
+    export.add_argument("--to", metavar="FORMAT", help=f"{', '.join(exporters())}, or module:function of your own")
     export.add_argument("--out", metavar="DIR", help="folder to write; what is whole there is kept")
     export.add_argument("--check", action="store_true", help="say which exports of the run are no longer what it is")
     add_number(export, "--sequence-length", 1024, "tokens of a row, for hf")

@@ -1,8 +1,8 @@
-"""The input formats, by name: which function reads one, and whether it holds markup or text. The only list of them.
+"""The formats that are read and those that are written, by name: the only list of them.
 
-A format of the user's own is named `module:NAME`, a `Format` in a module that lies beside the pipeline file or on Python's
-path, or joins by the entry point `curate.readers` of an installed distribution. Readers are named by reference; this
-module imports none.
+An input format of the user's own is named `module:NAME`, a `Format` in a module that lies beside the pipeline file or on
+Python's path, or joins by the entry point `curate.readers` of an installed distribution; an export format likewise, by a
+function. Readers and exporters are named by reference: this module imports none.
 """
 
 from __future__ import annotations
@@ -71,3 +71,32 @@ def format_named(name: str) -> Format:
     if not isinstance(found, Format):
         raise ConfigError(f"the format {name!r} is {type(found).__name__}; it must be a curate.config.formats.Format")
     return found
+
+
+_EXPORTERS = {
+    "nanogpt": "curate.shards.export.nanogpt:files",
+    "megatron": "curate.shards.export.megatron:files",
+    "mds": "curate.shards.export.mds:files",
+    "hf": "curate.shards.export.huggingface:files",
+    "parquet": "curate.shards.export.text:parquet_files",
+    "text": "curate.shards.export.text:text_files",
+}
+
+
+@functools.cache
+def exporters() -> dict[str, str]:
+    """`module:function` of every export format known by name, those of installed distributions (`curate.exporters`) too."""
+    outside = importlib.metadata.entry_points(group="curate.exporters")
+    return _EXPORTERS | {each.name: each.value for each in sorted(outside, key=lambda each: each.name)}
+
+
+def exporter_named(name: str) -> str:
+    """`module:function` of an export format, or the name itself where it is one. Raises ConfigError.
+
+    The function takes what is exported (`curate.shards.export.formats.Source`) and gives the files to write (ExportFile).
+    """
+    if name in exporters():
+        return exporters()[name]
+    if ":" not in name:
+        raise ConfigError(f"no export format {name!r}{nearest(name, exporters())}; one of your own is module:function")
+    return name

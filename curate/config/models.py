@@ -58,18 +58,25 @@ class Tokens(Model):
     tokenizer: str = "gpt2"
 
 
+MOST_EPOCHS = 4.0
+"""Epochs of a group unless the file says otherwise: up to four, repeated text is nearly worth new text, and soon after
+nothing (Muennighoff et al. 2023, section 6)."""
+
+
 class MixtureShare(Model):
     """One group's part of the mixture."""
 
     weight: Annotated[float, Field(ge=0)] | None = None
-    max_epochs: Annotated[float, Field(gt=0)] | None = None
+    max_epochs: Annotated[float, Field(gt=0)] | None = Field(
+        MOST_EPOCHS, description="most epochs that a weight may come to; null: no bound"
+    )
     epochs: Annotated[float, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> MixtureShare:
         if self.weight is not None and self.epochs is not None:
             raise ValueError("give either a weight or epochs")
-        if self.epochs is not None and self.max_epochs is not None:
+        if self.epochs is not None and "max_epochs" in self.model_fields_set:
             raise ValueError("epochs are exact: max_epochs goes with a weight")
         return self
 

@@ -216,6 +216,12 @@ class Commit:
         staged = self.path(name)
         return self._take(name, Listed(size, copy_file(source, staged)))
 
+    def restore(self, name: str, source: str | Path) -> None:
+        """Put a copy of a file in place of one that is damaged, whatever its time says."""
+        staged = self.path(name)
+        digest = copy_file(source, staged)
+        self.files[name] = Listed(staged.stat().st_size, digest)
+
     def keep(self, name: str) -> bool:
         """Whether a published file is there undamaged; it is then put again as it is."""
         listed = self.published.files.get(name)

@@ -171,11 +171,15 @@ _WEIGHED = 1 << 16  # characters outside ASCII that are looked at to tell one re
 _FEW = 8
 """Characters outside ASCII from which on chance is ruled out: pairs of GBK are valid UTF-8 in one of seven cases."""
 _ONE_ALPHABET = 0.9
+_LATIN_LETTERS = 0x1FF  # up to here all are Latin: two blocks of 256, one alphabet
 _STRAY = 1 / 16
 """Most broken characters, as a share of the whole ones, of a page that is still UTF-8 against another claim."""
 _UTF16_UNITS = 512
 _UTF16_SHARE = 0.2
-"""Units of two bytes that are looked at, and the least share of them in ASCII: markup is, whatever the language."""
+_UTF16_PLAIN = 0.7
+"""Units of two bytes that are looked at, and the least share of them in ASCII, with a tag among them and without one:
+markup is ASCII, whatever the language."""
+_TAG = re.compile("<[A-Za-z!/?]")
 _CONTROLS = re.compile("[\x01-\x08\x0b\x0e-\x1f\ufffe\uffff]")
 
 
@@ -188,10 +192,11 @@ def utf16_without_mark(data: bytes) -> str | None:
         return None
     for name, high in (("utf-16le", 1), ("utf-16be", 0)):
         ascii_units, wrong = head[high::2].count(0), head[1 - high :: 2].count(0)
-        if ascii_units < max(4, _UTF16_SHARE * units) or wrong > units // 64:
+        if ascii_units < max(4, _UTF16_SHARE * units) or 4 * wrong > ascii_units:
             continue
         text = head.decode(CODECS[name], "replace")
-        if not _CONTROLS.search(text) and text.count("\ufffd") <= 1:
+        sensible = _TAG.search(text) or ascii_units > _UTF16_PLAIN * units
+        if sensible and not _CONTROLS.search(text) and text.count("\ufffd") <= 1:
             return name
     return None
 
@@ -228,7 +233,7 @@ def _one_script(characters: list[str]) -> bool:
         return False
     if 2 * sum(character > "\u07ff" for character in letters) >= len(letters):
         return True
-    blocks = Counter(ord(character) >> 8 for character in letters)
+    blocks = Counter(max(_LATIN_LETTERS, ord(character)) >> 8 for character in letters)
     return len(letters) >= _FEW and blocks.most_common(1)[0][1] >= _ONE_ALPHABET * len(letters)
 
 

@@ -32,6 +32,14 @@ def _say(pipe: BinaryIO, kind: Kind, content: Any) -> None:
     pipe.write(content)
 
 
+def _told(error: Exception) -> tuple[list[Any], str]:
+    """What an exception was made of, and its traceback."""
+    facts = [str(error)]
+    if isinstance(error, OSError) and error.errno:
+        facts = [error.errno, error.strerror, error.filename]  # type: ignore[list-item]
+    return facts, traceback.format_exc()
+
+
 def _serve(request: Any, pipe: BinaryIO) -> None:
     """Read one file and say what is in it."""
     from curate import ingest
@@ -42,17 +50,10 @@ def _serve(request: Any, pipe: BinaryIO) -> None:
     try:
         for batch in ingest.read(SourceFile(**request["file"]), request["source"], request["format"], columns, counts):
             _say(pipe, Kind.BATCH, memoryview(batch.serialize()))
-    except (ValueError, OSError) as error:
-        facts = (
-            (error.errno, error.strerror, error.filename)
-            if isinstance(error, OSError) and error.errno
-            else (str(error),)
-        )
-        _say(pipe, Kind.ERROR, json.dumps([type(error).__name__, facts], default=str).encode())
     except MemoryError:
         raise
-    except Exception:
-        _say(pipe, Kind.ERROR, json.dumps(["RuntimeError", [traceback.format_exc()]]).encode())
+    except Exception as error:
+        _say(pipe, Kind.ERROR, json.dumps([type(error).__name__, *_told(error)], default=str).encode())
     else:
         _say(pipe, Kind.COUNTS, json.dumps(counts).encode())
 

@@ -8,6 +8,7 @@ file's own and the same for any number of workers. Knows processes and batches; 
 
 from __future__ import annotations
 
+import builtins
 import contextlib
 import functools
 import json
@@ -23,6 +24,7 @@ from typing import IO, Any, Final
 
 import pyarrow as pa
 
+from curate import errors
 from curate.ingest.messages import MEMORY_STATUS, MESSAGE, Kind
 from curate.ingest.reasons import READER_CRASHED, READER_OUT_OF_MEMORY
 from curate.ingest.rows import Rows
@@ -34,17 +36,12 @@ READER_MEMORY: Final = 4 << 30
 """Most bytes of data that a reader may hold (RLIMIT_DATA). A zstd window of 2 GiB is the most that a sound file needs."""
 _OUT_OF_MEMORY: Final = (-signal.SIGKILL, MEMORY_STATUS)
 _ERRORS: Final[dict[str, type[Exception]]] = {
-    kind.__name__: kind
-    for kind in (
-        ValueError,
-        OSError,
-        FileNotFoundError,
-        PermissionError,
-        IsADirectoryError,
-        ConnectionError,
-        TimeoutError,
-    )
+    name: kind
+    for module in (builtins, errors)
+    for name, kind in vars(module).items()
+    if isinstance(kind, type) and issubclass(kind, (ValueError, OSError, ImportError, errors.CurateError))
 }
+"""What a reader may raise that is raised here as the same: mistakes and storage's faults. All else is a fault of ours."""
 
 
 class ReaderDied(RuntimeError):
@@ -99,8 +96,15 @@ class _Reader:
                 counts.update(json.loads(content))
                 return
             else:
-                name, facts = json.loads(content)
-                raise _ERRORS.get(name, RuntimeError)(*facts)
+                raise _raised(*json.loads(content))
+
+
+def _raised(name: str, facts: list[Any], told: str) -> Exception:
+    """The exception that the reader said it met."""
+    kind = _ERRORS.get(name)
+    if kind is None or issubclass(kind, UnicodeError):
+        return RuntimeError(f"{name} in the reading process: {told}")
+    return kind(*facts)
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
@@ -156,7 +160,7 @@ def read_apart(
             return
         except ReaderDied as error:
             died = error
-        except (ValueError, OSError, RuntimeError):
+        except (ValueError, OSError, ImportError, RuntimeError):
             whole = True  # said by a reader that lives
             raise
         finally:

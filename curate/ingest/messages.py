@@ -16,4 +16,4 @@ class Kind(IntEnum):
     COUNTS = 2
     """The file is read: a JSON object of counts."""
     ERROR = 3
-    """Reading raised: a JSON list of the exception's name and its arguments."""
+    """Reading raised: a JSON list of the exception's name, its arguments and its traceback."""

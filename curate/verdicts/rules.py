@@ -220,7 +220,7 @@ class DrawRule:
         score, number = row.get(self.score), None
         if score is not None:
             number = float(lomax(np.array([row[self.draw]], np.float32), self.alpha)[0])
-        above = f"> 1 - {self.score}" if score is None else f"> {1 - score:,.7g} (1 - {self.score})"
+        above = f"> 1 - {self.score}" if score is None else f"> {1 - score:,.10g} (1 - {self.score})"
         full, metric = f"{self.step}/{self.name}", f"(1 - {self.draw})^(-1/{self.alpha:g}) - 1"
         return Judged(full, metric, number, above, full in failed)
 

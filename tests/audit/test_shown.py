@@ -31,7 +31,7 @@ def write_run(folder: Path, combine: str) -> Path:
     contact = "; ".join(f"{kind.lower().replace('_', ' ')} {value}" for kind, value in PLANTED.items())
     rows = []
     for number in range(6):
-        lines = _prose("a", number).split(". ")[: 2 + number]  # c4 wants five sentences
+        lines = _prose("a", number).split(". ")[: 1 + 2 * number]  # c4 wants five sentences
         rows.append(
             {"text": f"Write to {contact} to be heard. " + ". ".join(lines) + ".", "url": f"https://a.example/{number}"}
         )
@@ -50,7 +50,7 @@ def leaks(text: str) -> set[str]:
 
 
 QUESTIONS = [
-    ("sample", "-n", "6"), ("sample", "-n", "6", "--dropped", "--format", "json"),
+    ("sample", "-n", "6"), ("sample", "-n", "6", "--dropped", "--format", "json"), 
     ("whatif", "--set", "filters.c4.min_sentences.min=7"),
     ("explain", "https://a.example/0"), ("explain", "https://a.example/5", "--format", "json", "--full"),
     ("explain", "https://a.example/5", "--original"),

@@ -15,11 +15,9 @@ from pathlib import Path
 import pytest
 
 from curate.cli.arguments import natural, shares
-from curate.cli.build import _EXPORT_FORMATS
 from curate.cli.console import guarded
 from curate.cli.main import _parser, main
 from curate.errors import ConfigError, CurateError, disk_full, located, missing_extra
-from curate.shards.export import FORMATS
 from tests.support.running import ROOT, command, curate, small_pipeline
 
 
@@ -105,10 +103,6 @@ def test_shares_that_are_none_say_how_they_are_written(text: str) -> None:
     with pytest.raises(argparse.ArgumentTypeError, match=r"NAME=NUMBER, as in web=\.8"):
         shares(text)
     assert shares("web=.8, books=2") == {"web": 0.8, "books": 2.0}
-
-
-def test_the_formats_of_export_are_those_there_are() -> None:
-    assert sorted(_EXPORT_FORMATS) == sorted(FORMATS)
 
 
 @pytest.mark.parametrize(

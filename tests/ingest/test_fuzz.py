@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.mutations import SHAPES, check
 
-FILES = 250
+FILES = 200
 """Of each shape; `tests/benchmarks/fuzz_ingest.py` tries a million."""
 
 

@@ -608,7 +608,7 @@ def test_a_file_that_vanished_is_an_error(tmp_path: Path) -> None:
 
 
 def test_an_unknown_format_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="the formats are warc, wet, jsonl, parquet"):
+    with pytest.raises(ValueError, match="no format 'arc'; did you mean 'warc'"):
         list(read(SourceFile("x", "x", 0, ""), "web", "arc", Columns(), Counter()))
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from curate import errors
 from curate.ingest import Columns, isolation, read, read_apart
 from curate.records.pages import BATCH_ROWS
 from curate.storage import SourceFile
@@ -62,8 +63,18 @@ def test_what_reading_raises_is_raised_here(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="No such file") as raised:
         list(read_apart(gone, "web", "warc", Columns(), Counter()))
     assert raised.value.filename == gone.path
-    with pytest.raises(ValueError, match="the formats are warc, wet, jsonl, parquet"):
+    with pytest.raises(ValueError, match="no format 'arc'; did you mean 'warc'"):
         list(read_apart(gone, "web", "arc", Columns(), Counter()))
+
+
+def test_a_library_that_is_missing_is_said_to_be(tmp_path: Path) -> None:
+    remote = SourceFile("no-such-scheme://bucket/x.warc", "x.warc", 9, "")
+    with pytest.raises(ValueError, match="Protocol not known: no-such-scheme"):
+        list(read_apart(remote, "web", "warc", Columns(), Counter()))
+    error = isolation._raised("ImportError", ["Install s3fs to access S3"], "")
+    assert errors.missing_extra(error) is not None  # type: ignore[arg-type]
+    assert isinstance(isolation._raised("DiskFull", ["no space is left"], ""), errors.DiskFull)
+    assert "the traceback" in str(isolation._raised("KeyError", ["x"], "the traceback"))
 
 
 def test_a_file_left_half_read_does_not_mix_with_the_next(tmp_path: Path) -> None:

@@ -182,6 +182,27 @@ def test_a_format_of_ones_own_is_read_like_ours_and_named_by_its_source(folder: 
     assert [row["chars"] for row in ledger(folder)] == [5, 5]
 
 
+EXPORTER = """
+from curate.shards.export.formats import ExportFile
+
+
+def counts(source):
+    documents = sum(entry.rows for entry in source.reader.entries)
+    return [ExportFile("counts.txt", lambda path: path.write_text(str(documents)))]
+"""
+
+
+def test_an_exporter_of_ones_own_writes_like_ours(folder: Path) -> None:
+    run(folder, WORDY)
+    (folder / "writing.py").write_text(EXPORTER)
+    environment = os.environ | {"PYTHONPATH": str(folder)}
+    out = folder / "counted"
+    curate("export", folder / "run", "--to", "writing:counts", "--out", out, environment=environment)
+    assert (out / "counts.txt").read_text() == "2"
+    wrong = curate("export", folder / "run", "--to", "parket", "--out", folder / "other", check=False)
+    assert wrong.returncode == 2 and "did you mean 'parquet'" in wrong.stderr
+
+
 def test_check_names_the_code_that_a_run_would_execute(folder: Path) -> None:
     (folder / "own.yaml").write_text(PIPELINE.replace("STEPS", f"- {WORDY}"))
     assert "your own code, which a run executes: mysteps:wordy" in curate("check", folder / "own.yaml").stdout

@@ -14,26 +14,17 @@ from dataclasses import asdict
 from pathlib import Path
 
 from curate import tokens
+from curate.config.formats import exporter_named
 from curate.engine.commit import STAGED, Commit
-from curate.engine.fingerprint import fingerprint
+from curate.engine.fingerprint import fingerprint, named_code
 from curate.engine.lock import hold_folder
-from curate.shards.export import huggingface, mds, megatron, nanogpt, text
 from curate.shards.export.card import card_files
 from curate.shards.export.formats import ExportError, ExportFile, Source
 from curate.shards.export.made import RECORD, Made, record_export, run_of
 from curate.shards.reader import ShardReader
+from curate.steps import resolve
 from curate.storage import atomic_path, output_path, write_atomically
 
-_WRITERS = {
-    "nanogpt": nanogpt.files,
-    "megatron": megatron.files,
-    "mds": mds.files,
-    "hf": huggingface.files,
-    "parquet": text.parquet_files,
-    "text": text.text_files,
-}
-FORMATS = tuple(_WRITERS)
-"""The formats known by name."""
 _MARK = ".export"
 """Beside staged files: which export they are of."""
 
@@ -49,19 +40,19 @@ def export(
 ) -> Path:
     """Write a run, its shards or a mix as `to` into the folder `out`. Returns the folder.
 
-    `sequence_length`: tokens per row, for hf. `tokenizer`: where the one that the shards name is now. Raises ExportError,
-    ShardError and OSError.
+    `to`: a name of `curate.config.formats.exporters`, or `module:function`. `sequence_length`: tokens per row, for hf.
+    `tokenizer`: where the one that the shards name is now. Raises ConfigError, ExportError, ShardError and OSError.
     """
-    if to not in _WRITERS:
-        raise ExportError(f"unknown format {to!r}; known: {', '.join(FORMATS)}")
+    exporter = exporter_named(to)
     folder = output_path(out, "an export")
     reader = ShardReader(path)
     if not reader.entries:
         raise ExportError(f"{reader.folder} holds no document; there is nothing to export")
     source = Source(reader, _tokenizer(reader, tokenizer), sequence_length)
-    files = _WRITERS[to](source)
+    files = resolve(exporter)(source)
     folder.mkdir(parents=True, exist_ok=True)
-    identity = fingerprint(reader.fingerprint, to, sequence_length if to == "hf" else None)
+    own = {} if exporter.startswith("curate.") else named_code((exporter,))
+    identity = fingerprint(reader.fingerprint, to, sequence_length if to == "hf" else None, *([own] if own else []))
     header = {"dataset": reader.fingerprint, "format": to, "fingerprint": identity}
     with hold_folder(folder):
         run = run_of(reader.folder)
