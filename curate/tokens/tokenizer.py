@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curate.text.columns import as_column
 from curate.tokens.definitions import Definition
 from curate.tokens.engines import Engine, Library, proved
 from curate.tokens.odd_texts import ODD_TEXTS
@@ -69,13 +70,14 @@ class Tokenizer:
         """What encodes: gigatoken, or the reference library where that does not know the tokenizer."""
         return self._engine.name
 
-    def encode(self, texts: pa.Array) -> pa.ListArray:
-        """Token ids per text (string or large_string, no nulls), without end-of-text; special tokens' names are text.
+    def encode(self, texts: Sequence[str] | pa.Array) -> pa.ListArray:
+        """Token ids per text (Python strings, or a column of string or large_string without nulls), without end-of-text;
+        special tokens' names are text.
 
         Equals tiktoken's `encode_ordinary` of each text, the encoding of Hugging Face's library without special tokens, or
         SentencePiece's. `load("gpt2").encode(pa.array(["Hello there"]))` is `[[15496, 612]]`.
         """
-        ids, lengths = self._engine(texts)
+        ids, lengths = self._engine(as_column(texts))
         return list_array(ids.astype(self.dtype, copy=False), lengths)
 
     def reference(self, texts: list[str]) -> list[list[int]]:
