@@ -92,6 +92,13 @@ class TokenCounts(TypedDict):
     tokens: int
 
 
+class TokenizedCounts(TokenCounts):
+    """A part in tokens."""
+
+    proved: int
+    """Documents whose tokens were compared with those of the reference."""
+
+
 class LedgerCounts(TypedDict):
     """A part's ledger."""
 
