@@ -33,8 +33,8 @@ _STUDENT_95 = (12.706, 4.303, 3.182)  # two-sided quantiles for 1, 2 and 3 degre
 _HOUR = 3600.0
 _FIXED = ("evaluation-items",)
 """Stages that do not look at the sources."""
-_SAMPLES = ("sample-positive", "sample-negative")
-"""Stages that look at all documents and leave no more than a classifier's sample."""
+_SAMPLES = "sample"
+"""The stage that looks at all documents and leaves no more than a classifier's sample."""
 _LEARNING = "quality"
 """The stage in which a classifier learns from its sample."""
 _WHOLE = ("parquet",)
@@ -183,7 +183,7 @@ def _growth(
     their own, else as all input. A classifier learns from no more documents than its sample; evaluation items stay."""
     if stage in _FIXED:
         return 1.0, 1.0
-    if stage not in (*_SAMPLES, _LEARNING):
+    if stage not in (_SAMPLES, _LEARNING):
         grown = growth.get(source, overall)
         return grown, grown
     setting = run.pipeline.sources[source].setting(Quality)
