@@ -8,6 +8,16 @@ from typing import Any, Protocol
 
 from curate.config.models import Pipeline
 from curate.engine.task import Committed, File
+from curate.records.counts import (
+    DecisionCounts,
+    DocumentCounts,
+    EvaluatedCounts,
+    LedgerCounts,
+    ReadCounts,
+    ScoredCounts,
+    TokenCounts,
+)
+from curate.records.quality import Card
 from curate.storage import SourceFile
 
 
@@ -18,17 +28,17 @@ class Part:
     source: str
     number: int
     file: SourceFile
-    read: Committed
+    read: Committed[ReadCounts]
     documents: File
     verdicts: File | None = None
     columns: tuple[File, ...] = ()
     group: File | None = None
-    decided: tuple[Committed, ...] = ()
+    decided: tuple[Committed[DecisionCounts], ...] = ()
     """Results whose counts say what was dropped, in order: verdicts, deduplicate, decontaminate, scrub."""
-    scored: Committed | None = None
-    tokens: Committed | None = None
-    evaluated: Committed | None = None
-    way: tuple[Committed, ...] = ()
+    scored: Committed[ScoredCounts] | None = None
+    tokens: Committed[TokenCounts] | None = None
+    evaluated: Committed[EvaluatedCounts] | None = None
+    way: tuple[Committed[Any], ...] = ()
     """Every task that was done for this part, in order: audits go back along it."""
 
     @property
@@ -36,7 +46,7 @@ class Part:
         """What the part's published files are called."""
         return f"{self.source}-{self.number:05d}"
 
-    def after(self, *results: Committed, **changes: Any) -> Part:
+    def after(self, *results: Committed[Any], **changes: Any) -> Part:
         """The part once these tasks are done for it."""
         return replace(self, way=(*self.way, *results), **changes)
 
@@ -54,7 +64,7 @@ class Classified:
     """A source's quality classifier: its model, what the model says of itself, the least score kept of a share."""
 
     model: File
-    card: Mapping[str, Any]
+    card: Card
     least_score: float | None = None
 
 
@@ -66,14 +76,14 @@ class Flow:
     metrics: tuple[tuple[str, str], ...] = ()
     quality: Mapping[str, Classified] = field(default_factory=dict)
     """What scored the documents, by source."""
-    contamination: Committed | None = None
+    contamination: Committed[Any] | None = None
     """The report on evaluation items that were found."""
     removals: bool = False
     """Whether documents on lists of removals were marked."""
-    shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
+    shards: Mapping[str, tuple[Committed[TokenCounts], ...]] = field(default_factory=dict)
     mixture: Statement | None = None
-    ledger: tuple[Committed, ...] = ()
-    documents: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
+    ledger: tuple[Committed[LedgerCounts], ...] = ()
+    documents: Mapping[str, tuple[Committed[DocumentCounts], ...]] = field(default_factory=dict)
     """Documents kept as Parquet, by the step after which they were, a result per part."""
 
     def least_score(self, source: str) -> float | None:

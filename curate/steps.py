@@ -11,9 +11,9 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.metadata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -73,6 +73,17 @@ class Evaluation:
     fixed: tuple[tuple[str, str], ...] = ()
     foreign: tuple[str, ...] = ()
     """`module:name` of others' code that it runs; its source is part of the result's name."""
+
+
+class StepParams(TypedDict):
+    """What decides a step's columns and its edits."""
+
+    name: str
+    evaluator: str
+    params: Mapping[str, Any]
+    code: Mapping[str, str]
+    columns: Sequence[Sequence[str]]
+    fixed: Sequence[Sequence[str]]
 
 
 Changes = Mapping[str, Mapping[str, float | None]]

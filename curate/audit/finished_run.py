@@ -18,6 +18,7 @@ from curate.config.reading import change_pipeline
 from curate.engine.commit import DamagedError, Published, open_published
 from curate.engine.foreign import make_importable
 from curate.errors import CurateError
+from curate.records.statistics import RunNumbers
 from curate.verdicts.steps import VerdictStep, steps_from_json
 
 
@@ -54,7 +55,7 @@ class OpenedRun:
     folder: Path
     pipeline: Pipeline
     record: Mapping[str, Any]
-    stats: Mapping[str, Any]
+    stats: RunNumbers
     parts: tuple[OpenedPart, ...]
     published: Published = _UNLISTED
     texts: Mode = "scrubbed"
@@ -148,7 +149,7 @@ def _open(folder: Path, published: Published) -> OpenedRun:
     return opened(folder, record, stats, published)
 
 
-def opened(folder: Path, record: Mapping[str, Any], stats: Mapping[str, Any], published: Published) -> OpenedRun:
+def opened(folder: Path, record: Mapping[str, Any], stats: RunNumbers, published: Published) -> OpenedRun:
     """A run directory from its record and numbers. Raises AuditError for a record with a name of no form of ours."""
     try:
         known = _Record.model_validate(record)

@@ -19,9 +19,11 @@ from curate.audit.finished_run import AuditError, OpenedPart, beside
 
 @dataclass(frozen=True)
 class Made:
-    """A committed task: its stage, its settings, and its manifest's path without `.json`."""
+    """A committed task: its stage and source, its settings, and its manifest's path without `.json`."""
 
     stage: str
+    source: str
+    """Empty where its settings are not those of one source."""
     params: Mapping[str, Any]
     counts: Mapping[str, Any]
     files: tuple[str, ...]
@@ -53,12 +55,13 @@ def _made(stem: Path) -> Made:
         manifest = json.loads(path.read_bytes())
     except FileNotFoundError:
         raise gone(path) from None
-    return Made(manifest["stage"], manifest["params"], manifest["counts"], tuple(sorted(manifest["files"])), stem)
+    files = tuple(sorted(manifest["files"]))
+    return Made(manifest["stage"], manifest["source"], manifest["params"], manifest["counts"], files, stem)
 
 
 def stage_of(part: OpenedPart, stage: str) -> Made | None:
-    """The last task of a stage in the part's way (`verdicts` finds `verdicts-web`)."""
-    found = [made for made in lineage(part) if made.stage in (stage, f"{stage}-{part.source}")]
+    """The last task of a stage in the part's way."""
+    found = [made for made in lineage(part) if made.stage == stage]
     return found[-1] if found else None
 
 
@@ -66,7 +69,7 @@ def text_versions(part: OpenedPart, document: int) -> Iterator[tuple[str, str]]:
     """(stage, text) of a document as each stage that may change text left it; `document` counts from 0 in the part."""
     for made in lineage(part):
         if "documents" in made.files:
-            yield made.stage.removesuffix(f"-{part.source}"), text_at(made.path("documents"), document)
+            yield made.stage, text_at(made.path("documents"), document)
 
 
 def text_at(path: Path, document: int) -> str:

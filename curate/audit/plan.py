@@ -10,34 +10,36 @@ from typing import Any
 
 from curate.audit.finished_run import OpenedRun
 from curate.audit.removals import LIST
-from curate.audit.tasks.aggregate import aggregate_part, merge_parts
-from curate.audit.tasks.remove import mark_part
+from curate.audit.tasks.aggregate import AggregateParams, NoParams, aggregate_part, merge_parts
+from curate.audit.tasks.remove import MarkParams, mark_part
 from curate.config.models import Pipeline
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task, committed, execute
 from curate.flow import Flow, Part
+from curate.records.counts import DocumentCounts
 from curate.storage import digest_file
 
 _MERGED_AT_ONCE = 64
 """Parts whose counts one task merges: its memory is bounded, and the driver reads one file whatever the run's size."""
 
 
-def aggregate(flow: Flow, runner: Runner) -> Committed | None:
+def aggregate(flow: Flow, runner: Runner) -> Committed[DocumentCounts] | None:
     """The counts of the whole run (files `aggregate` and `sample`), or None for a run without parts."""
     results = runner.stage(
-        "aggregate",
         [
             _count(part.source, applied_steps(part), result.file("ledger", part.name))
             for part, result in zip(flow.parts, flow.ledger, strict=True)
-        ],
+        ]
     )
     while len(results) > 1:
         groups = [results[i : i + _MERGED_AT_ONCE] for i in range(0, len(results), _MERGED_AT_ONCE)]
-        results = runner.stage("merge-aggregates", [_merge(group) for group in groups])
+        results = runner.stage([_merge(group) for group in groups])
     return results[0] if results else None
 
 
-def aggregate_ledger(run: OpenedRun, ledger: Sequence[Path], digests: Sequence[str]) -> Committed | None:
+def aggregate_ledger(
+    run: OpenedRun, ledger: Sequence[Path], digests: Sequence[str]
+) -> Committed[DocumentCounts] | None:
     """The counts of a finished run over other versions of its ledger's files: what was counted before is not again."""
     work = run.folder.resolve() / ".work"
     tasks = [
@@ -55,9 +57,9 @@ def aggregate_ledger(run: OpenedRun, ledger: Sequence[Path], digests: Sequence[s
     return results[0] if results else None
 
 
-def _count(source: str, steps: Sequence[Any], ledger: File) -> Task:
-    params = {"source": source, "steps": list(steps)}
-    return Task("aggregate", aggregate_part, params, (ledger,), ledger.name)
+def _count(source: str, steps: Sequence[Any], ledger: File) -> Task[AggregateParams, DocumentCounts]:
+    params = AggregateParams(source=source, steps=list(steps))
+    return Task("aggregate", aggregate_part, params, {"ledger": ledger}, ledger.name)
 
 
 def applied_steps(part: Part) -> list[dict[str, Any]]:
@@ -80,13 +82,13 @@ def mark_removed(pipeline: Pipeline, flow: Flow, folder: Path, runner: Runner) -
         Task(
             "remove",
             mark_part,
-            {},
-            (part.read.file("documents"), part.read.file("records"), *files),
+            MarkParams(),
+            {"documents": part.read.file("documents"), "records": part.read.file("records"), "lists": files},
             part.name,
         )
         for part in flow.parts
     ]
-    results = runner.stage("remove", tasks)
+    results = runner.stage(tasks)
     parts = [
         part.after(result, columns=(*part.columns, result.file("removed")))
         for part, result in zip(flow.parts, results, strict=True)
@@ -94,8 +96,6 @@ def mark_removed(pipeline: Pipeline, flow: Flow, folder: Path, runner: Runner) -
     return replace(flow, parts=tuple(parts), removals=True)
 
 
-def _merge(group: list[Committed]) -> Task:
-    files = tuple(
-        result.file(name, f"{name}-{i}") for i, result in enumerate(group) for name in ("aggregate", "sample")
-    )
-    return Task("aggregate-merge", merge_parts, {}, files, f"{len(group)} parts")
+def _merge(group: list[Committed[DocumentCounts]]) -> Task[NoParams, DocumentCounts]:
+    inputs = {name: [result.file(name) for result in group] for name in ("aggregate", "sample")}
+    return Task("aggregate-merge", merge_parts, NoParams(), inputs, f"{len(group)} parts")

@@ -8,16 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from curate.audit.ledger import connect
 from curate.audit.removals import RULE, STEP
+from curate.records.statistics import FunnelRow, RuleNumbers, SourceNumbers, Sources
 from curate.verdicts.steps import BEFORE_DOCUMENTS
 
-Stats = dict[str, Any]
 
-
-def recounted(sources: Mapping[str, Any], ledger: Sequence[Path]) -> Stats:
+def recounted(sources: Sources, ledger: Sequence[Path]) -> dict[str, SourceNumbers]:
     """`sources` of stats.json with funnel, kept and tokens counted from the ledger's files."""
     connection = connect(ledger)
     kept = dict(connection.execute("select source, count(*) from records where kept group by 1").fetchall())
@@ -31,7 +29,7 @@ def recounted(sources: Mapping[str, Any], ledger: Sequence[Path]) -> Stats:
         "(select source, unnest(failed) as rule, len(failed) as failures from records) group by 1, 2"
     )
     failed = {(source, rule): (count, alone) for source, rule, count, alone in connection.execute(of_rules).fetchall()}
-    new: Stats = {}
+    new: dict[str, SourceNumbers] = {}
     for name, source in sources.items():
         training = source["role"] == "training"
         new[name] = {
@@ -44,8 +42,11 @@ def recounted(sources: Mapping[str, Any], ledger: Sequence[Path]) -> Stats:
 
 
 def _funnel(
-    name: str, source: Stats, dropped: Mapping[tuple[str, str], int], failed: Mapping[tuple[str, str], tuple[int, int]]
-) -> list[Stats]:
+    name: str,
+    source: SourceNumbers,
+    dropped: Mapping[tuple[str, str], int],
+    failed: Mapping[tuple[str, str], tuple[int, int]],
+) -> list[FunnelRow]:
     before = source["funnel"]
     steps = [step["step"] for step in before]
     if STEP not in steps and (name, STEP) in dropped:
@@ -53,7 +54,7 @@ def _funnel(
         steps = [*early, STEP, *(step for step in steps if step not in early)]
     rules = {rule for step in before for rule in step["rules"]} | {rule for source, rule in failed if source == name}
     known = {step["step"]: list(step["rules"]) for step in before} | {STEP: [RULE]}
-    rows: list[Stats] = []
+    rows: list[FunnelRow] = []
     entering = source["records"]
     for step in steps:
         listed = [rule for rule in known.get(step, []) if rule in rules]
@@ -65,7 +66,7 @@ def _funnel(
     return rows
 
 
-def _counts(rule: str, found: tuple[int, int]) -> dict[str, int]:
+def _counts(rule: str, found: tuple[int, int]) -> RuleNumbers:
     """A record that fails before it is a document gets no further: nothing else could drop it."""
     count, alone = found
     return {"failed": count, "alone": count if rule.split("/")[0] in BEFORE_DOCUMENTS else alone}

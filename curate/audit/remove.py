@@ -31,6 +31,7 @@ from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import as_json, sealed
 from curate.mixture.remains import Lost, lost_documents, statement_of_rest
 from curate.records.pages import ID
+from curate.records.statistics import ContaminationNumbers, EvaluationSetNumbers, RunNumbers, SplitNumbers
 from curate.shards.entry import MANIFEST, ShardEntry, parse_manifest
 from curate.shards.export.made import exports_of
 from curate.text.addresses import domain_name
@@ -120,7 +121,7 @@ def _holding(run: OpenedRun, passage: str) -> tuple[list[str], list[str]]:
     ids: list[str] = []
     keys: list[str] = []
     for part in run.parts:
-        made = next(each for each in lineage(part) if each.stage.startswith("read"))
+        made = next(each for each in lineage(part) if each.stage == "read")
         for batch in read_batches(str(made.path("documents"))):
             found = batch.filter(pc.match_substring(batch.column("text"), passage.strip()))
             ids += [id.hex() for id in found.column("id").to_pylist()]
@@ -142,7 +143,7 @@ def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
     """Manifests' mixtures, numbers and report, of what is left."""
     ledger = [current(commit, f"ledger/{part.name}.parquet") for part in run.parts]
     digests = [commit.files[f"ledger/{part.name}.parquet"].sha256 for part in run.parts]
-    stats: dict[str, Any] = {**run.stats, "sources": recounted(run.stats["sources"], ledger)}
+    stats: RunNumbers = {**run.stats, "sources": recounted(run.stats["sources"], ledger)}
     shards: dict[str, str] = {}
     for name in sorted(name for name in commit.files if name.endswith(f"/{MANIFEST}")):
         manifest, entries = parse_manifest(current(commit, name).read_bytes(), name)
@@ -168,7 +169,7 @@ def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
     commit.write("report.html", report_page(opened(run.folder, record, stats, run.published)).encode())
 
 
-def _splits(entries: Sequence[ShardEntry], before: Mapping[str, Any]) -> dict[str, Any]:
+def _splits(entries: Sequence[ShardEntry], before: Mapping[str, SplitNumbers]) -> dict[str, SplitNumbers]:
     """`shards` of stats.json: of each split its shards, documents that still have tokens, tokens."""
     return {
         split: {
@@ -184,9 +185,9 @@ def _without_by(mixture: Mapping[str, Any] | None) -> dict[str, Any] | None:
     return None if mixture is None else {key: value for key, value in mixture.items() if key != "by"}
 
 
-def _contamination(before: Mapping[str, Any], path: Path) -> dict[str, Any]:
+def _contamination(before: ContaminationNumbers, path: Path) -> ContaminationNumbers:
     sets = json.loads(path.read_bytes())["sets"]
-    counted = {
+    counted: dict[str, EvaluationSetNumbers] = {
         name: {**counts, "found": sets[name]["found"], "documents": sets[name]["documents"]}
         for name, counts in before["sets"].items()
     }

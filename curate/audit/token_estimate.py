@@ -52,7 +52,7 @@ def count_tokens(run: OpenedRun, flips: Sequence[Flip]) -> dict[bytes, int]:
 def _texts(run: OpenedRun, part: str, documents: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
     """The texts of documents, by ascending number, as verdicts found them."""
     stages = ("read", "evaluate")
-    made = [each for each in lineage(run.part(part)) if each.stage.startswith(stages) and "documents" in each.files]
+    made = [each for each in lineage(run.part(part)) if each.stage in stages and "documents" in each.files]
     path = made[-1].path("documents")
     if not path.exists():
         raise gone(path)

@@ -5,30 +5,66 @@ Asks each step; knows none by name and runs nothing.
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, NotRequired, TypedDict, cast
 
 from curate.config.formats import format_named
 from curate.config.models import Pipeline, Source
 from curate.config.steps import StepModel
 from curate.engine.fingerprint import named_code
-from curate.steps import source_steps
+from curate.steps import StepParams, source_steps
 from curate.verdicts.steps import VerdictStep
 
-StepParams = dict[str, Any]
+
+class TableColumns(TypedDict):
+    """Which columns of a table hold what; see `curate.ingest.Columns`."""
+
+    text: str
+    id: str | None
+    url: str | None
+    date: str | None
 
 
-def read_params(name: str, source: Source) -> StepParams:
+class ExtractParams(TypedDict):
+    """The engine that turns markup into text."""
+
+    engine: str
+
+
+class UrlParams(TypedDict):
+    """Packs of rules on addresses, their lists by name, and hashes of the content of both."""
+
+    packs: Sequence[str]
+    lists: Mapping[str, str]
+    content: Mapping[str, str]
+
+
+class ReadParams(TypedDict):
+    """What decides a part's records and text."""
+
+    source: str
+    format: str
+    columns: TableColumns
+    extract: NotRequired[ExtractParams]
+    url: NotRequired[UrlParams]
+    code: Mapping[str, str]
+    """Names of the reader and of engines from outside; see `curate.engine.fingerprint.named_code`."""
+
+
+def read_params(name: str, source: Source) -> ReadParams:
     """What decides the records and texts of a source's parts."""
-    table = {key: getattr(source.read, key) for key in ("text", "id", "url", "date")}
-    params: StepParams = {"source": name, "format": source.read.format, "columns": table}
+    table = source.read
+    columns = TableColumns(text=table.text, id=table.id, url=table.url, date=table.date)
+    told: dict[str, Any] = {}
     foreign = list(format_named(source.read.format).foreign)
     for step in source.steps:
         kind = source_steps()[step.kind]
-        told = kind.reading(step.setting)
-        params |= told
-        foreign += kind.foreign(step.setting) if told else ()
+        more = kind.reading(step.setting)
+        told |= more
+        foreign += kind.foreign(step.setting) if more else ()
     reader = named_code((format_named(source.read.format).reader,))
-    return params | {"code": reader | named_code(foreign)}
+    params = ReadParams(source=name, format=source.read.format, columns=columns, code=reader | named_code(foreign))
+    return cast(ReadParams, {**params, **told})
 
 
 def evaluation_steps(source: Source) -> list[StepParams]:

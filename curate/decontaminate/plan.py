@@ -8,9 +8,25 @@ from dataclasses import replace
 from curate.config.models import Pipeline
 from curate.decontaminate.items import set_name
 from curate.decontaminate.step import Decontaminate
-from curate.decontaminate.tasks import FREQUENT, count_frequent, cut_part, index_items, match_part, report_contamination
+from curate.decontaminate.tasks import (
+    FREQUENT,
+    CutCounts,
+    CutParams,
+    FrequentCounts,
+    IndexCounts,
+    IndexParams,
+    MatchCounts,
+    MatchParams,
+    NoParams,
+    ReportParams,
+    count_frequent,
+    cut_part,
+    index_items,
+    match_part,
+    report_contamination,
+)
 from curate.engine.runner import Runner, check_balance
-from curate.engine.task import Committed, File, Task
+from curate.engine.task import Committed, File, Given, Task
 from curate.flow import Flow, Part, is_output
 from curate.storage import list_files
 
@@ -24,8 +40,8 @@ def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     chosen = [flow.parts[position] for position in members]
     index = _index(setting, runner)
     matched = _match(chosen, index, runner)
-    counts = tuple(result.file("counts", f"counts-{number}") for number, result in enumerate(matched))
-    (frequent,) = runner.stage("frequent-ngrams", [Task("frequent-ngrams", count_frequent, {}, counts)])
+    counts = {"counts": [result.file("counts") for result in matched]}
+    (frequent,) = runner.stage([Task("frequent-ngrams", count_frequent, NoParams(), counts)])
     cut = _cut(setting, chosen, index, matched, frequent, runner)
     parts = list(flow.parts)
     for position, matches, result in zip(members, matched, cut, strict=True):
@@ -38,15 +54,14 @@ def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             columns=(*part.columns, result.file("columns")),
             decided=(*part.decided, result),
         )
-    found = tuple(result.file("found", f"found-{number}") for number, result in enumerate(cut))
-    params = {
-        "sources": [part.source for part in chosen],
-        "ngram": setting.ngram,
-        "mode": setting.mode,
-        "frequent": {"documents_more_than": FREQUENT, "ngrams": frequent.counts["frequent"]},
-    }
-    report = Task("contamination", report_contamination, params, (index.file("items"), *found))
-    (reported,) = runner.stage("contamination", [report])
+    params = ReportParams(
+        sources=[part.source for part in chosen],
+        ngram=setting.ngram,
+        mode=setting.mode,
+        frequent={"documents_more_than": FREQUENT, "ngrams": frequent.counts["frequent"]},
+    )
+    inputs: Given = {"items": index.file("items"), "found": [result.file("found") for result in cut]}
+    (reported,) = runner.stage([Task("contamination", report_contamination, params, inputs)])
     return replace(flow, parts=tuple(parts), contamination=reported)
 
 
@@ -57,30 +72,35 @@ def check_decontaminate(pipeline: Pipeline) -> None:
         list_files(setting.against)
 
 
-def _index(setting: Decontaminate, runner: Runner) -> Committed:
+def _index(setting: Decontaminate, runner: Runner) -> Committed[IndexCounts]:
     files = list_files(setting.against)
-    inputs = tuple(File(file.relative, file.path, file.stamp, file.size) for file in files)
-    params = {
-        "sets": [set_name(file.relative) for file in files],
-        "fields": None if setting.fields is None else list(setting.fields),
-        "ngram": setting.ngram,
-    }
-    (index,) = runner.stage("evaluation-items", [Task("evaluation-items", index_items, params, inputs)])
+    inputs = {"files": [File(file.relative, file.path, file.stamp, file.size) for file in files]}
+    params = IndexParams(
+        sets=[set_name(file.relative) for file in files],
+        fields=None if setting.fields is None else list(setting.fields),
+        ngram=setting.ngram,
+    )
+    (index,) = runner.stage([Task("evaluation-items", index_items, params, inputs)])
     return index
 
 
-def _match(parts: Sequence[Part], index: Committed, runner: Runner) -> list[Committed]:
+def _match(parts: Sequence[Part], index: Committed[IndexCounts], runner: Runner) -> list[Committed[MatchCounts]]:
     tasks = [
         Task(
             "contamination-matches",
             match_part,
-            {"lengths": index.counts["lengths"]},
-            (*_documents(part), index.file("grams"), index.file("heads")),
+            MatchParams(lengths=index.counts["lengths"]),
+            {
+                "documents": part.documents,
+                "verdicts": part.verdicts,
+                "grams": index.file("grams"),
+                "heads": index.file("heads"),
+            },
             part.name,
         )
         for part in parts
     ]
-    results = runner.stage("contamination-matches", tasks)
+    results = runner.stage(tasks)
     for part, result in zip(parts, results, strict=True):
         check_balance(
             f"contamination-matches {part.name}",
@@ -93,23 +113,23 @@ def _match(parts: Sequence[Part], index: Committed, runner: Runner) -> list[Comm
 def _cut(
     setting: Decontaminate,
     parts: Sequence[Part],
-    index: Committed,
-    matched: Sequence[Committed],
-    frequent: Committed,
+    index: Committed[IndexCounts],
+    matched: Sequence[Committed[MatchCounts]],
+    frequent: Committed[FrequentCounts],
     runner: Runner,
-) -> list[Committed]:
-    shared = (*(index.file(name) for name in ("grams", "heads", "items")), frequent.file("frequent"))
+) -> list[Committed[CutCounts]]:
+    shared = {name: index.file(name) for name in ("grams", "heads", "items")} | {"frequent": frequent.file("frequent")}
     tasks = [
         Task(
             "decontaminate",
             cut_part,
-            {"lengths": index.counts["lengths"], "mode": setting.mode},
-            (*_documents(part), result.file("matches"), *shared),
+            CutParams(lengths=index.counts["lengths"], mode=setting.mode),
+            {"documents": part.documents, "verdicts": part.verdicts, "matches": result.file("matches"), **shared},
             part.name,
         )
         for part, result in zip(parts, matched, strict=True)
     ]
-    results = runner.stage("decontaminate", tasks)
+    results = runner.stage(tasks)
     for part, result in zip(parts, results, strict=True):
         check_balance(
             f"decontaminate {part.name}",
@@ -118,8 +138,3 @@ def _cut(
             dropped=sum(result.counts["dropped"].values()),
         )
     return results
-
-
-def _documents(part: Part) -> tuple[File, File]:
-    assert part.verdicts is not None, "decontamination comes after the verdicts"
-    return replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts")

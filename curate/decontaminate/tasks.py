@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,8 @@ from curate.decontaminate.cutting import LEAST_PIECE, MOST_PIECES, Span, in_char
 from curate.decontaminate.grams import FEWEST_WORDS, Grams, distinct_pairs, find_grams, grams_of, table_of
 from curate.decontaminate.items import read_items
 from curate.decontaminate.records import COUNTS, FOUND, ITEMS, MATCHES, OUTCOME, read_grams, write_grams
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import DecisionCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.verdicts import VERDICTS
 from curate.text.columns import as_column
@@ -37,23 +38,94 @@ _LONGEST_OVERLAP = 600  # characters of overlapping text that the report quotes 
 _BETWEEN_OVERLAPS = " […] "
 
 
-def compile_kernels(params: Mapping[str, Any]) -> None:
+class IndexParams(TypedDict):
+    """What each evaluation file's set is called, which fields of an item are text, and words of an n-gram."""
+
+    sets: list[str]
+    fields: list[str] | None
+    ngram: int
+
+
+class IndexCounts(TypedDict):
+    """Items, their n-grams, and how many words these have."""
+
+    items: int
+    ngrams: int
+    lengths: list[int]
+
+
+class MatchParams(TypedDict):
+    """Lengths of the n-grams."""
+
+    lengths: list[int]
+
+
+class MatchCounts(TypedDict):
+    """Documents searched, and different n-grams found."""
+
+    documents: int
+    ngrams: int
+
+
+class NoParams(TypedDict):
+    """Nothing."""
+
+
+class FrequentCounts(TypedDict):
+    """N-grams that are ignored."""
+
+    frequent: int
+
+
+class CutParams(MatchParams):
+    """And what becomes of a document with a match: `cut` or `drop`."""
+
+    mode: str
+
+
+class CutCounts(DecisionCounts):
+    """And documents with a match."""
+
+    contaminated: int
+
+
+class Frequent(TypedDict):
+    """N-grams in more documents than this are ignored, and there were so many of them."""
+
+    documents_more_than: int
+    ngrams: int
+
+
+class ReportParams(TypedDict):
+    """The parts' sources, and the settings that the report states."""
+
+    sources: list[str]
+    ngram: int
+    mode: str
+    frequent: Frequent
+
+
+class ReportCounts(TypedDict):
+    """Items that were found, and the documents that hold them."""
+
+    items: int
+    documents: int
+
+
+def compile_kernels(params: MatchParams) -> None:
     """Compile the search, once per machine."""
     sample = as_column(["Kernels are compiled here."])
     grams = grams_of(sample.to_pylist(), [0], FEWEST_WORDS)
     find_grams(sample, grams, table_of(grams))
 
 
-def index_items(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs: the evaluation files. Params `sets`, what each file's set is called; `fields`; `ngram`.
-
-    Writes `grams`, `heads` and `items`. Counts items by set, n-grams, and their lengths.
-    """
+def index_items(params: IndexParams, inputs: Inputs, output: Output) -> IndexCounts:
+    """Inputs: the evaluation `files`. Writes `grams`, `heads` and `items`."""
     texts: list[str] = []
     owners: list[int] = []
     names: list[tuple[str, str]] = []
-    for name, file in zip(params["sets"], inputs, strict=True):
-        for item in read_items(file.path, params["fields"]):
+    for name, path in zip(params["sets"], inputs.paths("files"), strict=True):
+        for item in read_items(path, params["fields"]):
             texts += item.texts
             owners += [len(names)] * len(item.texts)
             names.append((name, item.name))
@@ -67,18 +139,18 @@ def index_items(params: Mapping[str, Any], inputs: Sequence[File], output: Outpu
     return {"items": len(names), "ngrams": len(grams.keys), "lengths": grams.lengths.tolist()}
 
 
-def match_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `documents`, `verdicts`, `grams`, `heads`. Param `lengths`, of the n-grams.
+def match_part(params: MatchParams, inputs: Inputs, output: Output) -> MatchCounts:
+    """Inputs `documents`, `verdicts`, `grams`, `heads`.
 
     Writes `matches` (MATCHES), of documents that are alive, and `counts` (COUNTS).
     """
-    files = {file.name: file.path for file in inputs}
-    grams = read_grams(files["grams"], files["heads"], params["lengths"])
+    grams = read_grams(inputs.path("grams"), inputs.path("heads"), params["lengths"])
     table = table_of(grams)
     counts: NDArray[np.int64] = np.zeros(len(grams.keys), np.int64)
     documents = 0
     with BatchWriter(output.path("matches"), MATCHES) as writer:
-        for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
+        aligned = map(read_batches, (inputs.path("documents"), inputs.path("verdicts")))
+        for batch, verdict in zip(*aligned, strict=True):
             kept = verdict.column("kept")
             rows = np.flatnonzero(np.asarray(kept))
             found = find_grams(batch.column("text").filter(kept), grams, table)
@@ -92,9 +164,9 @@ def match_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
     return {"documents": documents, "ngrams": len(seen)}
 
 
-def count_frequent(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+def count_frequent(params: NoParams, inputs: Inputs, output: Output) -> FrequentCounts:
     """Inputs: every part's `counts`. Writes `frequent` (COUNTS): n-grams in more than FREQUENT documents of all parts."""
-    pieces = [batch for file in inputs for batch in read_batches(file.path)]
+    pieces = [batch for path in inputs.paths("counts") for batch in read_batches(path)]
     table = pa.Table.from_batches(pieces, COUNTS).group_by("gram").aggregate([("documents", "sum")]).sort_by("gram")
     table = table.filter(pc.greater(table["documents_sum"], FREQUENT)).combine_chunks()
     with BatchWriter(output.path("frequent"), COUNTS) as writer:
@@ -104,17 +176,16 @@ def count_frequent(params: Mapping[str, Any], inputs: Sequence[File], output: Ou
     return {"frequent": len(table)}
 
 
-def cut_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `documents`, `verdicts`, `matches`, `frequent`, `grams`, `heads`, `items`. Params `lengths`, `mode`.
+def cut_part(params: CutParams, inputs: Inputs, output: Output) -> CutCounts:
+    """Inputs `documents`, `verdicts`, `matches`, `frequent`, `grams`, `heads`, `items`.
 
     Writes `documents` without what was found, `verdicts`, `columns` (OUTCOME), aligned, and `found` (FOUND).
     """
-    files = {file.name: file.path for file in inputs}
-    grams = read_grams(files["grams"], files["heads"], params["lengths"])
+    grams = read_grams(inputs.path("grams"), inputs.path("heads"), params["lengths"])
     ignored = np.zeros(len(grams.keys), bool)
-    for batch in read_batches(files["frequent"]):
+    for batch in read_batches(inputs.path("frequent")):
         ignored[batch.column("gram").to_numpy()] = True
-    names = [f"{row['set']}:{row['item']}" for batch in read_batches(files["items"]) for row in batch.to_pylist()]
+    names = [f"{row['set']}:{row['item']}" for batch in read_batches(inputs.path("items")) for row in batch.to_pylist()]
     failed: Counter[str] = Counter()
     alive_documents = contaminated = 0
     with (
@@ -123,7 +194,7 @@ def cut_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) 
         BatchWriter(output.path("columns"), OUTCOME) as columns,
         BatchWriter(output.path("found"), FOUND) as found,
     ):
-        aligned = (read_batches(files[name]) for name in ("documents", "verdicts", "matches"))
+        aligned = (read_batches(inputs.path(name)) for name in ("documents", "verdicts", "matches"))
         for batch, verdict, matches in zip(*aligned, strict=True):
             cuts = {
                 row: _cut(batch.column("text")[row].as_py(), spans, params["mode"])
@@ -207,16 +278,15 @@ def _found(batch: pa.RecordBatch, cuts: Mapping[int, _Cut]) -> dict[str, pa.Arra
     }
 
 
-def report_contamination(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `items`, then every part's `found`. Params `sources`, the parts' sources; `ngram`, `mode`, `frequent`.
+def report_contamination(params: ReportParams, inputs: Inputs, output: Output) -> ReportCounts:
+    """Inputs `items`, and every part's `found`.
 
     Writes `report`, JSON: by set how many items it has, how many were too short to match, and each that was found, with the
     documents and the overlapping text.
     """
-    items, *found = inputs
     sets: dict[str, dict[str, Any]] = {}
     names: list[tuple[str, str]] = []
-    for batch in read_batches(items.path):
+    for batch in read_batches(inputs.path("items")):
         for row in batch.to_pylist():
             counted = sets.setdefault(
                 row["set"], {"items": 0, "too_short": 0, "found": 0, "documents": 0, "overlaps": []}
@@ -226,8 +296,8 @@ def report_contamination(params: Mapping[str, Any], inputs: Sequence[File], outp
             names.append((row["set"], row["item"]))
     documents: dict[int, list[dict[str, Any]]] = defaultdict(list)
     of_sets: dict[str, set[bytes]] = defaultdict(set)
-    for source, file in zip(params["sources"], found, strict=True):
-        for batch in read_batches(file.path):
+    for source, path in zip(params["sources"], inputs.paths("found"), strict=True):
+        for batch in read_batches(path):
             for row in batch.to_pylist():
                 place = {"id": row["id"].hex(), "source": source, "url": row["url"], "text": row["text"]}
                 documents[row["number"]].append(place)
@@ -238,6 +308,7 @@ def report_contamination(params: Mapping[str, Any], inputs: Sequence[File], outp
         sets[name]["overlaps"].append({"item": item, "documents": documents[number]})
     for name, ids in of_sets.items():
         sets[name]["documents"] = len(ids)
-    report = {name: params[name] for name in ("ngram", "mode", "frequent")} | {"sets": sets}
+    stated = {"ngram": params["ngram"], "mode": params["mode"], "frequent": params["frequent"]}
+    report = stated | {"sets": sets}
     Path(output.path("report")).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return {"items": len(documents), "documents": len({each["id"] for places in documents.values() for each in places})}

@@ -4,9 +4,8 @@ P(candidate | s) = 1 - (1 - s^r)^b for b bands of r rows at Jaccard similarity s
 of Massive Datasets, 3.4). Knows signatures; knows no document.
 """
 
-from collections.abc import Mapping
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,11 +77,17 @@ def _hash_keys(words: Any, scopes: Any, kind: Any, out: Any) -> None:
             out[document] = mix64(mix64(words[document, 0] ^ mix64(scopes[document] + kind)) ^ words[document, 1])
 
 
-def document_keys(rows: Rows, params: Mapping[str, Any]) -> Keys:
-    """(documents, 2 + bands) uint64: the keys of text, address and bands, 0 where a document has none of a kind.
+class KeyParams(TypedDict):
+    """What documents are compared by: the hash of their text, that of their address, bands of so many rows."""
 
-    Params: `exact`, `addresses`, `bands`, `rows`.
-    """
+    exact: bool
+    addresses: bool
+    bands: int
+    rows: int
+
+
+def document_keys(rows: Rows, params: KeyParams) -> Keys:
+    """(documents, 2 + bands) uint64: the keys of text, address and bands, 0 where a document has none of a kind."""
     documents, bands = len(rows.ids), params["bands"]
     keys = np.zeros((documents, 2 + bands), np.uint64)
     if params["exact"]:

@@ -10,7 +10,16 @@ from curate.config.step_params import verdict_steps
 from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
 from curate.dedup.scoped import kept_documents
 from curate.dedup.step import Deduplicate, Lines
-from curate.dedup.tasks.lines import SENTENCES, count_recurring, find_recurring, remove_recurring
+from curate.dedup.tasks.lines import (
+    SENTENCES,
+    CountParams,
+    FindParams,
+    RemoveParams,
+    SpanParams,
+    count_recurring,
+    find_recurring,
+    remove_recurring,
+)
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Task
 from curate.flow import Flow
@@ -33,40 +42,39 @@ def remove_lines(pipeline: Pipeline, setting: Deduplicate, lines: Lines, flow: F
     for number, position in enumerate(members):
         part = flow.parts[position]
         scope, inputs = kept_documents(setting, part)
-        params = {"part": number, "sentences": spans, "size": _SPAN_SENTENCES if spans else 1, "scope": scope}
+        size = _SPAN_SENTENCES if spans else 1
+        params = SpanParams(part=number, sentences=spans, size=size, scope=scope)
         described.append((part, params, inputs))
     find = [
-        Task("lines-found", find_recurring, params | {"bits": bits}, inputs, part.name)
+        Task("lines-found", find_recurring, FindParams(**params, bits=bits), inputs, part.name)
         for part, params, inputs in described
     ]
-    keys = tuple(
-        result.file("keys", f"keys-{number}") for number, result in enumerate(runner.stage("lines-found", find))
-    )
+    keys = {"keys": [result.file("keys") for result in runner.stage(find)]}
     count = [
         Task(
             "lines-counted",
             count_recurring,
-            {"bucket": bucket, "min_count": lines.min_count},
+            CountParams(bucket=bucket, min_count=lines.min_count),
             keys,
             f"bucket {bucket}",
         )
         for bucket in range(1 << bits)
     ]
-    counted = runner.stage("lines-counted", count, _SLACK + _BYTES_OF_A_KEY * BUCKET_KEYS)
-    frequent = tuple(result.file("frequent", f"frequent-{bucket}") for bucket, result in enumerate(counted))
+    counted = runner.stage(count, _SLACK + _BYTES_OF_A_KEY * BUCKET_KEYS)
+    frequent = [result.file("frequent") for result in counted]
     kind = "spans" if spans else "lines"
     remove = [
         Task(
             "lines-removed",
             remove_recurring,
-            params | {"kind": kind, "rules": _sentence_rules(pipeline, part.source)},
-            (*inputs, *frequent),
+            RemoveParams(**params, kind=kind, rules=_sentence_rules(pipeline, part.source)),
+            {**inputs, "frequent": frequent},
             part.name,
         )
         for part, params, inputs in described
     ]
     parts = list(flow.parts)
-    for position, result in zip(members, runner.stage("lines-removed", remove), strict=True):
+    for position, result in zip(members, runner.stage(remove), strict=True):
         part, counts = parts[position], result.counts
         check_balance(
             f"lines {part.name}",

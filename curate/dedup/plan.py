@@ -5,12 +5,11 @@ Every document in a component with another goes through `decide`; the rest are k
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from curate.config.models import Pipeline
-from curate.dedup.banding import choose_banding, describe_banding
+from curate.dedup.banding import KeyParams, choose_banding, describe_banding
 from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
 from curate.dedup.line_plan import remove_lines
 from curate.dedup.prior_runs import Indexed
@@ -18,13 +17,25 @@ from curate.dedup.safety import check_safety, describe_clusters
 from curate.dedup.scoped import kept_documents
 from curate.dedup.step import Deduplicate, MinHash
 from curate.dedup.survivors import BLOCK
-from curate.dedup.tasks.apply import apply_decisions
-from curate.dedup.tasks.decide import decide_components
-from curate.dedup.tasks.link import cut_components, join_forests, link_bucket, sort_keys
-from curate.dedup.tasks.sign import sign_part
+from curate.dedup.tasks.apply import ApplyParams, apply_decisions
+from curate.dedup.tasks.decide import ClusterCounts, DecideParams, decide_components
+from curate.dedup.tasks.link import (
+    BucketParams,
+    ComponentCounts,
+    CutParams,
+    ForestCounts,
+    NoParams,
+    SortParams,
+    cut_components,
+    join_forests,
+    link_bucket,
+    sort_keys,
+)
+from curate.dedup.tasks.sign import SignParams, sign_part
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
+from curate.records.counts import DecisionCounts, DocumentCounts
 
 GROUP_DOCUMENTS = 1 << 19
 """Documents whose keys are sorted at once by one task."""
@@ -99,23 +110,23 @@ def deduplicate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     return flow if setting.lines is None else remove_lines(pipeline, setting, setting.lines, flow, runner)
 
 
-def _sign(setting: Deduplicate, cut: Banding, parts: Sequence[Part], runner: Runner) -> list[Committed]:
+def _sign(setting: Deduplicate, cut: Banding, parts: Sequence[Part], runner: Runner) -> list[Committed[DocumentCounts]]:
     tasks = []
     dates = setting.keep.then in ("newest", "oldest")
     for part in parts:
         scope, inputs = kept_documents(setting, part)
-        if dates and not any(file.name == "records" for file in inputs):
-            inputs = (*inputs, part.read.file("records"))
-        params = {
-            "ngram": setting.minhash.ngram if setting.minhash else 1,
-            "permutations": cut.permutations,
-            "addresses": setting.url,
-            "sets": _EVERY_SET if setting.minhash and setting.minhash.exact else cut.permutations,
-            "dates": dates,
-            "scope": scope,
-        }
+        if dates:
+            inputs = {**inputs, "records": part.read.file("records")}
+        params = SignParams(
+            ngram=setting.minhash.ngram if setting.minhash else 1,
+            permutations=cut.permutations,
+            addresses=setting.url,
+            sets=_EVERY_SET if setting.minhash and setting.minhash.exact else cut.permutations,
+            dates=dates,
+            scope=scope,
+        )
         tasks.append(Task("signatures", sign_part, params, inputs, part.name))
-    results = runner.stage("signatures", tasks)
+    results = runner.stage(tasks)
     for part, result in zip(parts, results, strict=True):
         check_balance(
             f"signatures {part.name}", into=part.decided[-1].counts["kept"], signed=result.counts["documents"]
@@ -129,47 +140,48 @@ def _decide(
     cut: Banding,
     earlier: Indexed,
     parts: Sequence[Part],
-    signed: Sequence[Committed],
+    signed: Sequence[Committed[DocumentCounts]],
     runner: Runner,
-) -> list[Committed]:
+) -> list[Committed[ClusterCounts]]:
     """Decisions on all documents that share a key with another."""
-    kinds = {"exact": setting.exact, "addresses": setting.url, "bands": cut.bands, "rows": cut.rows}
+    kinds = KeyParams(exact=setting.exact, addresses=setting.url, bands=cut.bands, rows=cut.rows)
     before = len(earlier.files)
     counts = [*earlier.documents, *(result.counts["documents"] for result in signed)]
-    files = [
-        *(replace(file, name=f"signatures-{number}") for number, file in enumerate(earlier.files)),
-        *(result.file("signatures", f"signatures-{number}") for number, result in enumerate(signed, before)),
-    ]
+    files = [*earlier.files, *(result.file("signatures") for result in signed)]
     components = _components(_forests(kinds, files, counts, runner), runner)
     references = [pipeline.sources[part.source].role == "reference" for part in parts]
     preferred = setting.keep.prefer_source
     names = [*earlier.sources, *(part.source for part in parts)]
     last = max(earlier.tiers, default=0) + 1
-    params: dict[str, Any] = kinds | {
-        "tiers": [*earlier.tiers, *(last + int(not reference) for reference in references)],
-        "ranks": [preferred.index(name) if name in preferred else len(preferred) for name in names],
-        "fixed": [*(True for _ in range(before)), *references],
-        "then": setting.keep.then,
-        "verify": setting.minhash.verify if setting.minhash else None,
-    }
-    inputs = (components.file("components"), *files)
+    tiers = [*earlier.tiers, *(last + int(not reference) for reference in references)]
+    ranks = [preferred.index(name) if name in preferred else len(preferred) for name in names]
     batches = components.counts["batches"]
     tasks = [
         Task(
             "survivors",
             decide_components,
-            params | {"batch": batch},
-            inputs,
+            DecideParams(
+                **kinds,
+                batch=batch,
+                tiers=tiers,
+                ranks=ranks,
+                fixed=[*(True for _ in range(before)), *references],
+                then=setting.keep.then,
+                verify=setting.minhash.verify if setting.minhash else None,
+            ),
+            {"components": components.file("components"), "signatures": files},
             f"components {batch + 1} of {batches}",
         )
         for batch in range(batches)
     ]
     documents = min(BLOCK, components.counts["documents"])
     per_document = 2 * 4 * cut.permutations + 64 * (cut.bands + 2)
-    return runner.stage("survivors", tasks, _ESTIMATE_SLACK + documents * per_document)
+    return runner.stage(tasks, _ESTIMATE_SLACK + documents * per_document)
 
 
-def _forests(kinds: Mapping[str, Any], files: Sequence[File], counts: Sequence[int], runner: Runner) -> list[Committed]:
+def _forests(
+    kinds: KeyParams, files: Sequence[File], counts: Sequence[int], runner: Runner
+) -> list[Committed[ForestCounts]]:
     """The components that each bucket of keys connects."""
     keys_of_one = int(kinds["exact"]) + int(kinds["addresses"]) + kinds["bands"]
     bits = bucket_bits(sum(counts) * keys_of_one)
@@ -178,17 +190,19 @@ def _forests(kinds: Mapping[str, Any], files: Sequence[File], counts: Sequence[i
         Task(
             "keys",
             sort_keys,
-            dict(kinds) | {"parts": group, "bits": bits},
-            tuple(files[number] for number in group),
+            SortParams(**kinds, parts=group, bits=bits),
+            {"signatures": [files[number] for number in group]},
             f"group {index + 1} of {len(groups)}",
         )
         for index, group in enumerate(groups)
     ]
     largest = max((sum(counts[number] for number in group) for group in groups), default=0)
-    sorted_keys = runner.stage("keys", tasks, _ESTIMATE_SLACK + 3 * _KEY_BYTES * keys_of_one * largest)
-    inputs = tuple(result.file("keys", f"keys-{index}") for index, result in enumerate(sorted_keys))
-    links = [Task("links", link_bucket, {"bucket": bucket}, inputs, f"bucket {bucket}") for bucket in range(1 << bits)]
-    return runner.stage("links", links, _ESTIMATE_SLACK + 6 * _KEY_BYTES * BUCKET_KEYS)
+    sorted_keys = runner.stage(tasks, _ESTIMATE_SLACK + 3 * _KEY_BYTES * keys_of_one * largest)
+    keys = {"keys": [result.file("keys") for result in sorted_keys]}
+    links = [
+        Task("links", link_bucket, BucketParams(bucket=bucket), keys, f"bucket {bucket}") for bucket in range(1 << bits)
+    ]
+    return runner.stage(links, _ESTIMATE_SLACK + 6 * _KEY_BYTES * BUCKET_KEYS)
 
 
 def _groups(counts: Sequence[int]) -> list[list[int]]:
@@ -204,7 +218,7 @@ def _groups(counts: Sequence[int]) -> list[list[int]]:
     return groups
 
 
-def _components(forests: Sequence[Committed], runner: Runner) -> Committed:
+def _components(forests: Sequence[Committed[ForestCounts]], runner: Runner) -> Committed[ComponentCounts]:
     """All components, cut into batches."""
     level = list(forests)
     while len(level) > 1:
@@ -213,35 +227,38 @@ def _components(forests: Sequence[Committed], runner: Runner) -> Committed:
             Task(
                 "components",
                 join_forests,
-                {},
-                tuple(result.file("forest", f"forest-{index}") for index, result in enumerate(fan)),
+                NoParams(),
+                {"forest": [result.file("forest") for result in fan]},
                 f"join {number}",
             )
             for number, fan in enumerate(fans)
         ]
         rows = max(sum(result.counts["linked"] for result in fan) for fan in fans)
-        level = runner.stage("components", tasks, _ESTIMATE_SLACK + 4 * _KEY_BYTES * rows)
+        level = runner.stage(tasks, _ESTIMATE_SLACK + 4 * _KEY_BYTES * rows)
     task = Task(
         "components",
         cut_components,
-        {"documents": BLOCK},
-        (level[0].file("forest"),),
+        CutParams(documents=BLOCK),
+        {"forest": level[0].file("forest")},
         "cut",
     )
-    (cut,) = runner.stage("components", [task], _ESTIMATE_SLACK + 4 * _KEY_BYTES * level[0].counts["linked"])
+    (cut,) = runner.stage([task], _ESTIMATE_SLACK + 4 * _KEY_BYTES * level[0].counts["linked"])
     return cut
 
 
 def _apply(
-    parts: Sequence[Part], first: int, signed: Sequence[Committed], decisions: Sequence[Committed], runner: Runner
-) -> list[Committed]:
-    decided = tuple(result.file("decisions", f"decisions-{index}") for index, result in enumerate(decisions))
+    parts: Sequence[Part],
+    first: int,
+    signed: Sequence[Committed[DocumentCounts]],
+    decisions: Sequence[Committed[ClusterCounts]],
+    runner: Runner,
+) -> list[Committed[DecisionCounts]]:
+    decided = [result.file("decisions") for result in decisions]
     tasks = []
     for number, (part, result) in enumerate(zip(parts, signed, strict=True), first):
-        assert part.verdicts is not None
-        inputs = (replace(part.verdicts, name="verdicts"), result.file("signatures"), *decided)
-        tasks.append(Task("deduplicate", apply_decisions, {"part": number}, inputs, part.name))
-    results = runner.stage("deduplicate", tasks)
+        inputs = {"verdicts": part.verdicts, "signatures": result.file("signatures"), "decisions": decided}
+        tasks.append(Task("deduplicate", apply_decisions, ApplyParams(part=number), inputs, part.name))
+    results = runner.stage(tasks)
     for part, result in zip(parts, results, strict=True):
         counts = result.counts
         check_balance(

@@ -8,11 +8,12 @@ from dataclasses import dataclass, replace
 from curate.config.models import Pipeline
 from curate.dedup.index import Entry, IndexFile, Made, earlier_entries, entry_identity, write_entry
 from curate.dedup.step import Deduplicate
-from curate.dedup.tasks.index import fetch_file, index_part
+from curate.dedup.tasks.index import IndexParams, Nothing, fetch_file, index_part
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.errors import ConfigError
 from curate.flow import Flow, Part
+from curate.records.counts import DecisionCounts, DocumentCounts
 from curate.storage import is_remote
 
 
@@ -51,7 +52,9 @@ class Indexed:
             Entry(identity, pipeline.name, number, made, ()),
         )
 
-    def add(self, outputs: Sequence[tuple[Part, Committed, Committed]], runner: Runner) -> None:
+    def add(
+        self, outputs: Sequence[tuple[Part, Committed[DocumentCounts], Committed[DecisionCounts]]], runner: Runner
+    ) -> None:
         """Add what was kept of (part, what was signed, what was decided) to the index."""
         if self.folder is None or self.entry is None:
             return
@@ -59,13 +62,17 @@ class Indexed:
             Task(
                 "index",
                 index_part,
-                {"permutations": self.entry.made.permutations},
-                (signed.file("signatures"), applied.file("verdicts"), applied.file("groups")),
+                IndexParams(permutations=self.entry.made.permutations),
+                {
+                    "signatures": signed.file("signatures"),
+                    "verdicts": applied.file("verdicts"),
+                    "groups": applied.file("groups"),
+                },
                 part.name,
             )
             for part, signed, applied in outputs
         ]
-        results = runner.stage("index", tasks)
+        results = runner.stage(tasks)
         files = tuple(
             IndexFile(part.source, f"{part.name}.arrow", result.counts["documents"], file.bytes, file.digest)
             for (part, _, _), result in zip(outputs, results, strict=True)
@@ -76,5 +83,5 @@ class Indexed:
 
 def _fetched(files: Sequence[File], runner: Runner) -> list[File]:
     """Copies of remote files in the work folder, where they can be mapped into memory."""
-    tasks = [Task("fetch", fetch_file, {}, (file,), file.name) for file in files]
-    return [result.file("fetched") for result in runner.stage("fetch", tasks)]
+    tasks = [Task("fetch", fetch_file, Nothing(), {"file": file}, file.name) for file in files]
+    return [result.file("fetched") for result in runner.stage(tasks)]

@@ -7,14 +7,16 @@ from collections.abc import Sequence
 
 from curate.config.models import Pipeline
 from curate.dedup.step import Deduplicate
+from curate.dedup.tasks.decide import ClusterCounts
 from curate.engine.task import Committed
 from curate.errors import ConfigError
 from curate.flow import Part
+from curate.records.counts import DecisionCounts
 
 _FEW = 100  # documents: a share of fewer is no sign of a mistake
 
 
-def cluster_histogram(decisions: Sequence[Committed]) -> dict[int, int]:
+def cluster_histogram(decisions: Sequence[Committed[ClusterCounts]]) -> dict[int, int]:
     """How many clusters have which size, of those that removed something or were looked at."""
     sizes: Counter[int] = Counter()
     for result in decisions:
@@ -22,7 +24,7 @@ def cluster_histogram(decisions: Sequence[Committed]) -> dict[int, int]:
     return dict(sorted(sizes.items()))
 
 
-def describe_clusters(decisions: Sequence[Committed]) -> str:
+def describe_clusters(decisions: Sequence[Committed[ClusterCounts]]) -> str:
     """The histogram in a line: clusters by powers of two of their sizes."""
     counts: Counter[int] = Counter()
     for size, clusters in cluster_histogram(decisions).items():
@@ -36,8 +38,8 @@ def check_safety(
     pipeline: Pipeline,
     setting: Deduplicate,
     parts: Sequence[Part],
-    applied: Sequence[Committed],
-    decisions: Sequence[Committed],
+    applied: Sequence[Committed[DecisionCounts]],
+    decisions: Sequence[Committed[ClusterCounts]],
 ) -> None:
     """Raise ConfigError, naming the key that allows it, where a source loses too much or a cluster is too large."""
     histogram = cluster_histogram(decisions)

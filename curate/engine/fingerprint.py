@@ -1,32 +1,30 @@
 """Names for computations: a hash of configuration, of the source code that runs, and of the libraries it uses.
 
 A committed result is taken up again only under the same name, so it can never be stale. Code is followed through its
-imports: modules of the project and of the user by their syntax trees, installed distributions by their versions. What
-cannot change a result changes no name: comments, docstrings, formatting, annotations of functions and variables.
+imports: modules of the project and of the user by what they do, installed distributions by their versions, Python's own
+modules by Python's version. What cannot change a result changes no name: see `curate.engine.behaviour`.
 Knows imports and hashes; knows no step.
 """
 
 from __future__ import annotations
 
-import ast
 import functools
 import hashlib
 import importlib.metadata
 import importlib.util
 import json
 import sys
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 
-from curate.engine.behaviour import behaviour
+from curate.engine.behaviour import Behaviour, behaviour
+from curate.engine.modules import Module, Owner, distributions, find_module, forget_modules, modules_run_by
 from curate.errors import ConfigError
 
-_PACKAGE = "curate"
-_ROOT = Path(__file__).resolve().parents[2]
 _LENGTH = 16  # hexadecimal digits of a name: 64 bits, collisions below 1e-6 at five million names
-_INSTALLED = ("site-packages", "dist-packages")
-"""Folders of installed distributions, which versions name."""
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""Decides, among others, what Unicode is and how modules are written as text."""
 
 
 class UnnameableCode(ConfigError):
@@ -51,128 +49,97 @@ def named_code(references: Iterable[str]) -> dict[str, str]:
     return {reference: code_fingerprint(reference.partition(":")[0]) for reference in references}
 
 
-@functools.cache
 def code_fingerprint(module: str) -> str:
-    """A name for a module's behaviour: its syntax, that of every module of the project or the user that it imports, and
-    the versions of the distributions. Imports nothing.
+    """A name for a module's behaviour: its own, that of every module of the project or the user that it imports, and the
+    versions of the distributions and of Python. Imports nothing.
 
     Raises UnnameableCode where there is no source.
     """
-    sources: dict[str, str] = {}
-    libraries: set[str] = set()
-    waiting = [module]
-    while waiting:
-        name = waiting.pop()
-        if name in sources:
-            continue
-        sources[name], imports = _behaviour_of(name)
-        for imported in imports:
-            found = _modules_of(imported)
-            waiting.extend(found)
-            if not found and imported.split(".")[0] != _PACKAGE:
-                libraries.add(imported.split(".")[0])
-    return fingerprint(sources, library_versions(libraries))
+    return code_closure(module).fingerprint
+
+
+@dataclass(frozen=True)
+class Closure:
+    """What decides what a module does."""
+
+    sources: Mapping[str, str]
+    """Hashes of the behaviour of modules of the project and of the user, by name."""
+    versions: Mapping[str, str]
+    """Versions of distributions, by name."""
+
+    @functools.cached_property
+    def fingerprint(self) -> str:
+        """The name for all of it."""
+        return fingerprint(dict(self.sources), dict(self.versions), _PYTHON)
 
 
 @functools.cache
-def _behaviour_of(module: str) -> tuple[str, tuple[str, ...]]:
-    """(hash of a module's syntax, the names that it imports)."""
-    path = _source_path(module)
-    if path is None:
+def code_closure(module: str) -> Closure:
+    """A module and all that it imports. Raises UnnameableCode where there is no source."""
+    sources: dict[str, str] = {}
+    libraries: set[str] = set()
+    if find_module(module).owner is Owner.NOBODY:
         raise UnnameableCode(f"no source for the module {module!r}, so its results could not be told from stale ones")
-    tree = behaviour(path.read_bytes(), str(path))
-    digest = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
-    return digest, tuple(dict.fromkeys(_imports(module, path, tree)))
+    waiting = list(modules_run_by(module))
+    while waiting:
+        found = waiting.pop()
+        if found.name in sources:
+            continue
+        if found.owner is Owner.SOURCE:
+            sources[found.name], imports = _behaviour_of(found.name)
+            for imported in imports:
+                waiting.extend(modules_run_by(imported))
+        elif found.owner is Owner.INSTALLED:
+            libraries.add(found.name.partition(".")[0])
+        elif found.owner is Owner.COMPILED:
+            raise UnnameableCode(
+                f"the module {found.name!r} ({found.path}) has no source and belongs to no installed distribution, so "
+                "its results could not be told from stale ones; install it as a distribution, whose version names it"
+            )
+    return Closure(sources, library_versions(libraries))
+
+
+def library_versions(libraries: Iterable[str]) -> dict[str, str]:
+    """Version of each distribution that provides one of these top-level modules."""
+    owners = distributions()
+    names = {owner for library in libraries for owner in owners.get(library, ())}
+    return {name: importlib.metadata.version(name) for name in sorted(names)}
 
 
 def forget() -> None:
     """Look at sources again: a process that makes one run after another may see them changed."""
-    code_fingerprint.cache_clear()
+    code_closure.cache_clear()
     _behaviour_of.cache_clear()
-    _source_path.cache_clear()
-    _distributions.cache_clear()
+    forget_modules()
 
 
-def library_versions(libraries: set[str]) -> dict[str, str]:
-    """Version of each distribution that provides one of these top-level modules; Python's own modules are left out.
-
-    Raises UnnameableCode for a module that no distribution provides and that has no source: one compiled by hand.
-    """
-    owners = _distributions()
-    names = set()
-    for library in libraries - set(sys.stdlib_module_names) - set(sys.builtin_module_names):
-        if library in owners:
-            names |= set(owners[library])
-        elif _compiled(library):
-            raise UnnameableCode(
-                f"the module {library!r} has no source and belongs to no installed distribution; install it as one"
-            )
-    return {name: importlib.metadata.version(name) for name in sorted(names)}
-
-
-def _compiled(module: str) -> bool:
-    """Whether a top-level module is there at all: what cannot be imported cannot decide a result."""
+@functools.cache
+def _behaviour_of(module: str) -> tuple[str, tuple[str, ...]]:
+    """(hash of what a module does, the dotted names that it imports)."""
+    found = find_module(module)
+    assert found.path is not None, "a module with source has a path"
     try:
-        return importlib.util.find_spec(module) is not None
-    except (ImportError, ValueError):
-        return False
+        does = behaviour(found.path.read_bytes(), str(found.path))
+    except (SyntaxError, ValueError) as error:
+        raise UnnameableCode(f"the module {module!r} is not Python: {error}") from None
+    return hashlib.sha256(does.text.encode("utf-8", "surrogatepass")).hexdigest(), tuple(
+        dict.fromkeys(_imported(found, does))
+    )
 
 
-@functools.cache
-def _distributions() -> dict[str, list[str]]:
-    return dict(importlib.metadata.packages_distributions())
-
-
-@functools.cache
-def _source_path(module: str) -> Path | None:
-    """The file of a module of the project or of the user; None for one of an installed distribution, of Python itself, or
-    of nobody. Imports nothing: only Python's path is searched, as for a module that is not loaded yet."""
-    top = module.split(".")[0]
-    if top == _PACKAGE:
-        return _file_below(_ROOT, module)
-    if top in sys.stdlib_module_names:
-        return None
-    for folder in map(Path, dict.fromkeys(each or "." for each in sys.path)):
-        if any(part in _INSTALLED for part in folder.parts) or not folder.is_dir():
-            continue
-        path = _file_below(folder.resolve(), module)
-        if path is not None:
-            return path
-    return _found_by_import_system(module)
-
-
-def _file_below(folder: Path, module: str) -> Path | None:
-    place = folder.joinpath(*module.split("."))
-    candidates = (place / "__init__.py", place.with_suffix(".py"))
-    return next((path for path in candidates if path.is_file()), None)
-
-
-def _found_by_import_system(module: str) -> Path | None:
-    """The file of a loaded module that no folder of Python's path explains: one installed to be edited in place."""
-    loaded = sys.modules.get(module)
-    origin = getattr(getattr(loaded, "__spec__", None), "origin", None)
-    if origin is None or any(part in _INSTALLED for part in Path(origin).parts):
-        return None
-    return Path(origin) if origin.endswith(".py") else None
-
-
-def _modules_of(dotted: str) -> list[str]:
-    """The modules with source that importing a dotted name runs: its packages, and itself where it is a module."""
-    pieces = dotted.split(".")
-    names = [".".join(pieces[:end]) for end in range(1, len(pieces) + 1)]
-    return [name for name in names if name != _PACKAGE and _source_path(name) is not None]
-
-
-def _imports(module: str, path: Path, tree: ast.AST) -> Iterator[str]:
-    package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            if node.level:
-                base = importlib.util.resolve_name("." * node.level + base, package)
-            yield base
-            yield from (f"{base}.{alias.name}" for alias in node.names)
-        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith(f"{_PACKAGE}."):
-            yield node.value  # a module run as a program is named in a string
+def _imported(module: Module, does: Behaviour) -> Iterator[str]:
+    """The dotted names that a module imports or runs; those of things in a module too, which are no modules."""
+    package = module.name if module.is_package else module.name.rpartition(".")[0]
+    for each in does.imports:
+        base = each.module
+        if each.level:
+            try:
+                base = importlib.util.resolve_name("." * each.level + base, package)
+            except ImportError:
+                continue  # above the package: importing it fails
+        yield base
+        yield from (f"{base}.{name}" for name in each.names)
+    top = module.name.partition(".")[0]
+    yield from (name for name in does.dotted if name.partition(".")[0] == top)  # a program is named in a string
+    for name in does.loaded:
+        yield importlib.util.resolve_name(name, package) if name.startswith(".") and package else name

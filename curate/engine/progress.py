@@ -84,7 +84,7 @@ class ProgressDisplay:
             self._bar.start()
             self._bar_task = self._bar.add_task(name, total=tasks, completed=done, rate="")
 
-    def finished(self, result: Committed, timing: Timing) -> None:
+    def finished(self, result: Committed[Any], timing: Timing) -> None:
         """A task was committed."""
         state = self.stages[-1]
         state.done += 1

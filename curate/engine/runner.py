@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from curate.engine.executors import Engine
 from curate.engine.fingerprint import canonical
-from curate.engine.foreign import make_importable
-from curate.engine.task import Committed, Task, Timing, committed, execute
+from curate.engine.foreign import CodeChanged, check_unchanged, make_importable
+from curate.engine.task import Committed, Result, Task, Timing, committed, execute
 from curate.errors import CurateError, disk_full
 
 
@@ -29,7 +29,7 @@ class Watcher(Protocol):
         """A stage begins: so many tasks, so many of them committed before."""
         ...
 
-    def finished(self, result: Committed, timing: Timing) -> None:
+    def finished(self, result: Committed[Any], timing: Timing) -> None:
         """A task was executed and committed."""
         ...
 
@@ -51,20 +51,28 @@ class Runner:
     executed: Counter[str] = field(default_factory=Counter)
     """Tasks executed, by stage: what was committed before is not among them."""
 
-    def stage(self, name: str, tasks: Sequence[Task], memory: int = 0) -> list[Committed]:
-        """The results of tasks, in their order. A failure of one stops the stage; what was committed stays."""
+    def stage(self, tasks: Sequence[Task[Any, Result]], memory: int = 0, detail: str = "") -> list[Committed[Result]]:
+        """The results of a stage's tasks, in their order. A failure of one stops the stage; what was committed stays.
+
+        `memory` is what one may need, in bytes; `detail` tells people which of several rounds of the stage it is.
+        """
+        if not tasks:
+            return []
+        (stage,) = {task.stage for task in tasks}
+        title = f"{stage}-{detail}" if detail else stage
         results = [committed(self.work, task) for task in tasks]
         missing = [index for index, result in enumerate(results) if result is None]
-        self.watcher.stage(name, len(tasks), len(tasks) - len(missing))
+        self.watcher.stage(title, len(tasks), len(tasks) - len(missing))
         if missing:
             compile_kernels([tasks[index] for index in missing])
-            run_one = functools.partial(_execute_with_code, str(self.code_folder or ""), self.work)
+            run_one = functools.partial(execute_named, str(self.code_folder or ""), self.work)
+            named = [(tasks[index], tasks[index].folder) for index in missing]
             self.timings.mkdir(parents=True, exist_ok=True)
-            with open(self.timings / f"{name}.jsonl", "a", encoding="utf-8") as log:
+            with open(self.timings / f"{title}.jsonl", "a", encoding="utf-8") as log:
                 try:
-                    for position, (result, timing) in self.engine().map(run_one, [tasks[i] for i in missing], memory):
+                    for position, (result, timing) in self.engine().map(run_one, named, memory):
                         results[missing[position]] = result
-                        self.executed[name] += 1
+                        self.executed[title] += 1
                         log.write(json.dumps(asdict(timing)) + "\n")
                         log.flush()
                         self.watcher.finished(result, timing)
@@ -73,13 +81,23 @@ class Runner:
         return [result for result in results if result is not None]
 
 
-def _execute_with_code(code_folder: str, work: Path, task: Task) -> tuple[Committed, Timing]:
+def execute_named(
+    code_folder: str, work: Path, named: tuple[Task[Any, Result], str]
+) -> tuple[Committed[Result], Timing]:
+    """Execute a task in a worker, where the code is still what the run named the task's folder after.
+
+    Raises CodeChanged where it was edited since.
+    """
+    task, folder = named
     if code_folder:
         make_importable(code_folder)
+    check_unchanged(dict(task.params))
+    if task.folder != folder:
+        raise CodeChanged(f"the source of {task.reference} was changed while the run was going; run the command again")
     return execute(work, task)
 
 
-def compile_kernels(tasks: Sequence[Task]) -> None:
+def compile_kernels(tasks: Sequence[Task[Any, Any]]) -> None:
     """Let the modules of task functions compile here, once, what every worker would compile at its first task.
 
     A module that has kernels says so by a function `compile_kernels(params)`, which uses them on a sample.

@@ -13,16 +13,21 @@ import resource
 import shutil
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Generic, Protocol, TypeVar
 
 from curate.engine.fingerprint import code_fingerprint, fingerprint
 from curate.engine.seal import sealed, unsealed
 from curate.storage import digest_file, sync_folder, write_atomically
 
-Counts = dict[str, Any]
+Params = TypeVar("Params", bound=Mapping[str, Any])
+"""What a task is told: a TypedDict whose values are JSON."""
+ParamsOf = TypeVar("ParamsOf", bound=Mapping[str, Any], contravariant=True)
+Counts = TypeVar("Counts", bound=Mapping[str, Any], covariant=True)
+"""What a task says of what it did: a TypedDict whose values are JSON."""
+Result = TypeVar("Result", bound=Mapping[str, Any])
 
 
 @dataclass(frozen=True)
@@ -35,32 +40,87 @@ class File:
     bytes: int
 
 
-class TaskFunction(Protocol):
+Given = Mapping[str, "File | Sequence[File] | None"]
+"""Inputs of a task by name: a file, several in an order that means something, or None for one that is not there."""
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """A task's files, by the names that its function knows them under."""
+
+    files: Mapping[str, tuple[File, ...]]
+
+    @staticmethod
+    def of(given: Given) -> Inputs:
+        """The files that are there.
+
+        >>> Inputs.of({"documents": File("documents", "/a", "1", 0), "groups": None}).path("documents")
+        '/a'
+        """
+        there = {name: file for name, file in given.items() if file is not None}
+        return Inputs({name: (file,) if isinstance(file, File) else tuple(file) for name, file in there.items()})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self.files
+
+    def file(self, name: str) -> File:
+        """The one file of a name. Raises KeyError where there is none, ValueError where there are several."""
+        (file,) = self.files[name]
+        return file
+
+    def path(self, name: str) -> str:
+        """Where the one file of a name lies."""
+        return self.file(name).path
+
+    def all(self, name: str) -> tuple[File, ...]:
+        """The files of a name in their order; none where there is no such name."""
+        return self.files.get(name, ())
+
+    def paths(self, name: str) -> list[str]:
+        """Where the files of a name lie, in their order."""
+        return [file.path for file in self.all(name)]
+
+    def __iter__(self) -> Iterator[tuple[str, File]]:
+        return ((name, file) for name, files in self.files.items() for file in files)
+
+
+class TaskFunction(Protocol[ParamsOf, Counts]):
     """What a task does: reads its inputs, writes its output, and returns counts. Named by its module and its name."""
 
     __module__: str
     __qualname__: str
 
-    def __call__(self, params: Mapping[str, Any], inputs: Sequence[File], output: Output, /) -> Counts:
-        """The counts of what was read and written; JSON."""
+    def __call__(self, params: ParamsOf, inputs: Inputs, output: Output, /) -> Counts:
+        """The counts of what was read and written."""
         ...
 
 
 @dataclass(frozen=True)
-class Task:
-    """One call of `function`, a function of a module, with JSON `params` on `inputs`. `label` is for people and names
-    nothing."""
+class Task(Generic[Params, Result]):
+    """One call of `function`, a function of a module, with `params` on `given` files.
+
+    `stage` is the name that people and audits know it by, `source` the source whose settings its params are, where they
+    are one source's. `label` is for people and names nothing.
+    """
 
     stage: str
-    function: TaskFunction
-    params: Mapping[str, Any]
-    inputs: tuple[File, ...] = ()
+    function: TaskFunction[Params, Result]
+    params: Params
+    given: Given = field(default_factory=dict)
     label: str = ""
+    source: str = ""
+
+    @property
+    def inputs(self) -> Inputs:
+        """The files that it looks at."""
+        return Inputs.of(self.given)
 
     @property
     def folder(self) -> str:
-        """The stage's folder in `.work`: code, libraries and settings decide it."""
-        return f"{self.stage}.{fingerprint(code_fingerprint(self.function.__module__), dict(self.params))}"
+        """Its folder in `.work`: code, libraries and settings decide it. What comes before the point is for people:
+        manifests say of which stage and source they are."""
+        name = f"{self.stage}-{self.source}" if self.source else self.stage
+        return f"{name}.{fingerprint(code_fingerprint(self.function.__module__), dict(self.params))}"
 
     @property
     def reference(self) -> str:
@@ -70,14 +130,14 @@ class Task:
     @property
     def key(self) -> str:
         """The task's name in its folder: its inputs decide it."""
-        return fingerprint([(file.name, file.digest) for file in self.inputs])
+        return fingerprint([(name, file.name, file.digest) for name, file in self.inputs])
 
 
 @dataclass(frozen=True)
-class Committed:
+class Committed(Generic[Counts]):
     """What a task left: files by name, and counts."""
 
-    task: Task
+    task: Task[Any, Any]
     files: Mapping[str, File]
     counts: Counts
 
@@ -97,6 +157,7 @@ class Timing:
     """How long a task took, in seconds, and its peak memory in bytes. Kept beside results, never in them."""
 
     stage: str
+    source: str
     label: str
     seconds: float
     cpu: float
@@ -118,7 +179,7 @@ class Output:
         return str(self.folder / name)
 
 
-def committed(work: Path, task: Task) -> Committed | None:
+def committed(work: Path, task: Task[Any, Result]) -> Committed[Result] | None:
     """What the task left if it was committed whole and is as it was, else None.
 
     A file that was written after its manifest is read and its SHA-256 compared; a manifest carries its own checksum.
@@ -159,7 +220,7 @@ def is_emptied(file: File) -> bool:
     return file.name in unsealed(Path(f"{stem}.json").read_bytes()).get(EMPTIED, {})
 
 
-def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
+def execute(work: Path, task: Task[Any, Result]) -> tuple[Committed[Result], Timing]:
     """Run a task and commit what it wrote; a failure leaves nothing that looks whole."""
     started, cpu = time.perf_counter(), time.process_time()
     folder = work / task.folder
@@ -178,9 +239,10 @@ def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
         sync_folder(folder)
         manifest = {
             "stage": task.stage,
+            "source": task.source,
             "function": task.reference,
             "params": dict(task.params),
-            "inputs": [asdict(file) for file in task.inputs],
+            "inputs": {name: [asdict(file) for file in files] for name, files in task.inputs.files.items()},
             "files": entries,
             "counts": counts,
         }
@@ -190,4 +252,5 @@ def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
     result = committed(work, task)
     assert result is not None, "a task's own commit was not found"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-    return result, Timing(task.stage, task.label, time.perf_counter() - started, time.process_time() - cpu, peak)
+    seconds, of_it_cpu = time.perf_counter() - started, time.process_time() - cpu
+    return result, Timing(task.stage, task.source, task.label, seconds, of_it_cpu, peak)

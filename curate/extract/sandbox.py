@@ -251,6 +251,9 @@ class Extractor:
 
 
 @functools.cache
-def extractor(engine: str = "resiliparse", limits: Limits | None = None) -> Extractor:
-    """This process's extractor for an engine: one child for the life of a worker."""
+def extractor(engine: str = "resiliparse", limits: Limits | None = None, version: str = "") -> Extractor:
+    """This process's extractor for an engine: one child for the life of a worker.
+
+    `version` names the source of an engine from outside: the child of another version runs other code.
+    """
     return Extractor(engine, limits)

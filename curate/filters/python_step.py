@@ -50,7 +50,7 @@ _log = logging.getLogger(__name__)
 class Python(Model):
     """A function of your own as a step."""
 
-    function: str = Field(description="module:function; the pipeline file's folder is searched first")
+    function: str = Field(description="module:function; the pipeline file's folder is searched too")
     name: Name | None = Field(None, alias="as", description="the step's name; default: the function's")
     args: dict[str, Any] = Field({}, description="keyword arguments for the function")
     rules: dict[str, Any] = Field({}, description="rules on its columns, as in a pack: metric, min, max, why")
@@ -89,7 +89,7 @@ def load_function(reference: str) -> Function:
         function = resolve(reference)
     except (ImportError, AttributeError, SyntaxError) as error:
         raise PackError(
-            f"python function {reference!r}: {error}; modules are looked for beside the pipeline file, then on Python's path"
+            f"python function {reference!r}: {error}; modules are looked for on Python's path, then beside the pipeline file"
         ) from error
     if not callable(function):
         raise PackError(f"python function {reference!r}: it is no function")

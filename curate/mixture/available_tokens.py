@@ -3,13 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from curate.batches import read_batches, read_schema
-from curate.mixture.solve import Stock
+
+
+@dataclass(frozen=True)
+class Stock:
+    """What a group has: the bins of keys that hold documents, in order; their tokens, end-of-text included; documents."""
+
+    bins: npt.NDArray[np.int64]
+    tokens: npt.NDArray[np.int64]
+    documents: npt.NDArray[np.int64]
 
 
 def total_stock(paths: Iterable[str]) -> dict[str, Stock]:

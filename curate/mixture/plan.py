@@ -13,9 +13,10 @@ from curate.flow import Flow, Part
 from curate.mixture.available_tokens import total_stock
 from curate.mixture.groups import DOMAIN
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
-from curate.mixture.tasks import count_part, group_part
+from curate.mixture.tasks import CountParams, GroupParams, count_part, group_part
+from curate.records.counts import TokenCounts
 from curate.shards.order import SPLITS, bucket_bits, windows
-from curate.shards.shuffle import bucket_tokens, merge_shard, sort_group
+from curate.shards.shuffle import MergeParams, SortParams, SplitCounts, bucket_tokens, merge_shard, sort_group
 from curate.tokens import load as load_tokenizer
 
 _GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
@@ -31,28 +32,32 @@ def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     total = documents + sum(result.counts["tokens"] for _, result in store)
     validation = pipeline.shards.validation
     expected = {"train": plan.tokens if plan else total, "validation": int(total * validation)}
-    settings = {
-        "seed": pipeline.seed,
-        "tokens_per_shard": pipeline.shards.tokens_per_shard,
-        "validation": validation,
-        "tokens": expected,
-        "mixture": plan and {name: [group.whole, group.bins] for name, group in plan.groups.items()},
-    }
+    mixed = None if plan is None else {name: [group.whole, group.bins] for name, group in plan.groups.items()}
     tasks = [
         Task(
             "sort",
             sort_group,
-            settings | {"parts": [number for number, _ in group]},
-            (
-                *(result.file("tokens", f"tokens-{number}") for number, result in group),
-                *(replace(groups[number], name=f"groups-{number}") for number, _ in group if number in groups),
+            SortParams(
+                parts=[number for number, _ in group],
+                seed=pipeline.seed,
+                tokens_per_shard=pipeline.shards.tokens_per_shard,
+                validation=validation,
+                tokens=expected,
+                mixture=mixed,
             ),
+            {
+                "tokens": [result.file("tokens") for _, result in group],
+                "groups": [groups[number] for number, _ in group] if groups else None,
+            },
             f"group {index}",
         )
         for index, group in enumerate(_batches_of_parts(store))
     ]
-    sorted_groups = runner.stage("sort", tasks)
-    placed = {split: sum(group.counts[split] for group in sorted_groups) for split in SPLITS}
+    sorted_groups = runner.stage(tasks)
+    placed = {
+        "train": sum(group.counts["train"] for group in sorted_groups),
+        "validation": sum(group.counts["validation"] for group in sorted_groups),
+    }
     if plan is None:
         check_balance("shuffle", into=documents, **placed)
     else:
@@ -62,11 +67,11 @@ def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
 
 
 def _cut(
-    pipeline: Pipeline, split: str, expected: int, placed: int, groups: Sequence[Committed], runner: Runner
-) -> tuple[Committed, ...]:
+    pipeline: Pipeline, split: str, expected: int, placed: int, groups: Sequence[Committed[SplitCounts]], runner: Runner
+) -> tuple[Committed[TokenCounts], ...]:
     """The shards of a split, from the sorted groups."""
     per_shard = pipeline.shards.tokens_per_shard
-    inputs = tuple(file for group in groups for file in (group.file("sorted"), group.file("index")))
+    inputs = {name: [group.file(name) for group in groups] for name in ("sorted", "index")}
     filled = bucket_tokens(
         [group.files["index"].path for group in groups], split, 1 << bucket_bits(expected, per_shard)
     )
@@ -74,42 +79,42 @@ def _cut(
         Task(
             "shards",
             merge_shard,
-            {
-                "split": split,
-                "first": window.first,
-                "last": window.last,
-                "start": window.start,
-                "buckets": list(window.buckets),
-                "dtype": str(load_tokenizer(pipeline.tokens.tokenizer, pipeline.tokens.end_of_text).arrow_type),
-            },
+            MergeParams(
+                split=split,
+                first=window.first,
+                last=window.last,
+                start=window.start,
+                buckets=list(window.buckets),
+                dtype=str(load_tokenizer(pipeline.tokens.tokenizer, pipeline.tokens.end_of_text).arrow_type),
+            ),
             inputs,
             f"{split} {number}",
         )
         for number, window in enumerate(windows(filled, per_shard))
     ]
-    results = runner.stage(f"shards-{split}", tasks)
+    results = runner.stage(tasks, detail=split)
     check_balance(f"shards {split}", into=placed, written=sum(result.counts["documents"] for result in results))
     return tuple(result for result in results if result.counts["documents"])
 
 
 def _plan(
-    pipeline: Pipeline, store: Sequence[tuple[int, Committed]], groups: Mapping[int, File], runner: Runner
+    pipeline: Pipeline, store: Sequence[tuple[int, Committed[TokenCounts]]], groups: Mapping[int, File], runner: Runner
 ) -> MixturePlan | None:
     """How often each group's documents appear; None without a mixture."""
     if pipeline.mixture is None:
         return None
-    params = {"seed": pipeline.seed, "validation": pipeline.shards.validation}
+    params = CountParams(seed=pipeline.seed, validation=pipeline.shards.validation)
     tasks = [
         Task(
             "stock",
             count_part,
             params,
-            (result.file("tokens"), *([groups[number]] if number in groups else [])),
+            {"tokens": result.file("tokens"), "groups": groups.get(number)},
             f"part {number}",
         )
         for number, result in store
     ]
-    counted = runner.stage("stock", tasks)
+    counted = runner.stage(tasks)
     return plan_mixture(pipeline.mixture, total_stock([result.files["stock"].path for result in counted]))
 
 
@@ -123,24 +128,19 @@ def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int,
         Task(
             "mixture-groups",
             group_part,
-            {"by": by},
-            (_verdicts(flow.parts[number]), _column(flow.parts[number], by)),
+            GroupParams(by=by),
+            {"verdicts": flow.parts[number].verdicts, "column": _column(flow.parts[number], by)},
             flow.parts[number].name,
         )
         for number in numbers
     ]
-    results = runner.stage("mixture-groups", tasks)
+    results = runner.stage(tasks)
     for number, result in zip(numbers, results, strict=True):
         tokens = flow.parts[number].tokens
         check_balance(
             f"mixture {number}", into=tokens.counts["documents"] if tokens else 0, grouped=result.counts["documents"]
         )
     return {number: result.file("groups") for number, result in zip(numbers, results, strict=True)}
-
-
-def _verdicts(part: Part) -> File:
-    assert part.verdicts is not None, "tokens without verdicts"
-    return part.verdicts
 
 
 def _column(part: Part, by: str) -> File:
@@ -156,9 +156,11 @@ def _column(part: Part, by: str) -> File:
     return found
 
 
-def _batches_of_parts(store: Sequence[tuple[int, Committed]]) -> list[list[tuple[int, Committed]]]:
+def _batches_of_parts(
+    store: Sequence[tuple[int, Committed[TokenCounts]]],
+) -> list[list[tuple[int, Committed[TokenCounts]]]]:
     """Token-store parts in runs of about _GROUP_BYTES."""
-    groups: list[list[tuple[int, Committed]]] = []
+    groups: list[list[tuple[int, Committed[TokenCounts]]]] = []
     held = _GROUP_BYTES
     for number, result in store:
         size = result.files["tokens"].bytes

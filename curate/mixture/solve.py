@@ -20,23 +20,14 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from curate.config.models import MOST_EPOCHS, Mixture
 from curate.errors import CurateError
+from curate.mixture.available_tokens import Stock
 
 
 class MixtureError(CurateError, ValueError):
     """A mixture that cannot be made of what there is."""
-
-
-@dataclass(frozen=True)
-class Stock:
-    """What a group has: the bins of keys that hold documents, in order; their tokens, end-of-text included; documents."""
-
-    bins: npt.NDArray[np.int64]
-    tokens: npt.NDArray[np.int64]
-    documents: npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -5,16 +5,16 @@ Knows the token store and ledger columns; knows no weights.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
 from curate.mixture.available_tokens import summed
 from curate.mixture.groups import DOMAIN, domains, group_names
+from curate.records.counts import DocumentCounts
 from curate.shards.copies import key_bins
 from curate.shards.order import in_validation, keys
 
@@ -24,9 +24,22 @@ STOCK = pa.schema([("group", pa.string()), ("bin", pa.int32()), ("tokens", pa.in
 """Tokens (end-of-text included) and documents of the training split, by group and bin of keys."""
 
 
-def group_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `verdicts` and `column`, aligned; params `by`. Writes `groups`, a row per kept document."""
-    verdicts, column = (read_batches(file.path) for file in inputs)
+class GroupParams(TypedDict):
+    """The column that says a document's group."""
+
+    by: str
+
+
+class CountParams(TypedDict):
+    """What decides a document's split and its place."""
+
+    seed: int
+    validation: float
+
+
+def group_part(params: GroupParams, inputs: Inputs, output: Output) -> DocumentCounts:
+    """Inputs `verdicts` and `column`, aligned. Writes `groups`, a row per kept document."""
+    verdicts, column = read_batches(inputs.path("verdicts")), read_batches(inputs.path("column"))
     name = "url" if params["by"] == DOMAIN else params["by"]
     with BatchWriter(output.path("groups"), GROUPS) as writer:
         for verdict, batch in zip(verdicts, column, strict=True):
@@ -35,11 +48,11 @@ def group_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
     return {"documents": writer.rows}
 
 
-def count_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+def count_part(params: CountParams, inputs: Inputs, output: Output) -> DocumentCounts:
     """Inputs: `tokens`, the part's token store, and `groups` where they are not the sources. Writes `stock`."""
-    groups = read_batches(inputs[1].path) if len(inputs) > 1 else None
+    groups = read_batches(inputs.path("groups")) if "groups" in inputs else None
     counted = [STOCK.empty_table()]
-    for batch in read_batches(inputs[0].path):
+    for batch in read_batches(inputs.path("tokens")):
         names = next(groups).column("group") if groups else batch.column("source")
         train = pa.array(~in_validation(batch.column("group"), params["seed"], params["validation"]))
         bins = key_bins(keys(batch.column("id"), params["seed"])).astype(np.int32)

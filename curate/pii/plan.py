@@ -12,7 +12,7 @@ from curate.pii.phones import check_regions
 from curate.pii.scrubbing import Replacement, check_replacement
 from curate.pii.spans import Detection
 from curate.pii.step import Scrub
-from curate.pii.tasks import scrub_part
+from curate.pii.tasks import ScrubParams, scrub_part
 from curate.storage import list_files
 
 
@@ -21,23 +21,23 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     setting = pipeline.combined(Scrub)
     if setting is None:
         return flow
-    params = {
-        "types": list(setting.types),
-        "regions": list(setting.regions),
-        "options": sorted(name for name, wanted in setting.options.items() if wanted),
-        "placeholders": dict(setting.placeholders),
-        "drop_above": setting.drop_above,
-    }
-    key = [File("key", file.path, file.stamp, file.size) for file in list_files([setting.key])] if setting.key else []
+    params = ScrubParams(
+        types=list(setting.types),
+        regions=list(setting.regions),
+        options=sorted(name for name, wanted in setting.options.items() if wanted),
+        placeholders={str(name): text for name, text in setting.placeholders.items()},
+        drop_above=setting.drop_above,
+    )
+    keys = list_files([setting.key]) if setting.key else []
+    key = File("key", keys[0].path, keys[0].stamp, keys[0].size) if keys else None
     members = [position for position, part in enumerate(flow.parts) if is_output(pipeline, part)]
     tasks = []
     for position in members:
         part = flow.parts[position]
-        assert part.verdicts is not None, "scrubbing comes after the verdicts"
-        inputs = (replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts"), *key)
+        inputs = {"documents": part.documents, "verdicts": part.verdicts, "key": key}
         tasks.append(Task("scrub", scrub_part, params, inputs, part.name))
     parts = list(flow.parts)
-    for position, result in zip(members, runner.stage("scrub", tasks), strict=True):
+    for position, result in zip(members, runner.stage(tasks), strict=True):
         part = parts[position]
         counts = result.counts
         check_balance(

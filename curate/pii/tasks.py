@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.batches import BatchWriter, read_batches
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
 from curate.pii import Detection, Replacement, scrub
+from curate.records.counts import DecisionCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.verdicts import VERDICTS
 from curate.storage import open_binary
@@ -25,32 +26,46 @@ OUTCOME = pa.schema([("pii", pa.map_(pa.string(), pa.int32()))])
 """The ledger's column: findings by type, an empty map where there were none, null where the document was dropped before."""
 
 
-def compile_kernels(params: Mapping[str, Any]) -> None:
+class ScrubParams(TypedDict):
+    """What is looked for, what stands in its place, and above how many findings a document is dropped."""
+
+    types: Sequence[str]
+    regions: Sequence[str]
+    options: Sequence[str]
+    placeholders: Mapping[str, str]
+    drop_above: int | None
+
+
+class ScrubbedCounts(DecisionCounts):
+    """And findings by type, and documents that had any."""
+
+    findings: dict[str, int]
+    documents_with_findings: int
+
+
+def compile_kernels(params: ScrubParams) -> None:
     """Compile the scan, once per machine."""
     scrub(["Kernels are compiled here."], _detection(params))
 
 
-def _detection(params: Mapping[str, Any]) -> Detection:
+def _detection(params: ScrubParams) -> Detection:
     return Detection(tuple(params["types"]), tuple(params["regions"]), frozenset(params["options"]))
 
 
-def _key(files: Mapping[str, str]) -> bytes | None:
-    if "key" not in files:
+def _key(inputs: Inputs) -> bytes | None:
+    if "key" not in inputs:
         return None
-    with open_binary(files["key"]) as file:
+    with open_binary(inputs.path("key")) as file:
         return file.read()
 
 
-def scrub_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+def scrub_part(params: ScrubParams, inputs: Inputs, output: Output) -> ScrubbedCounts:
     """Inputs `documents`, `verdicts`, and the file `key` where values are hashed with it.
-
-    Params `types`, `regions`, `options`, `placeholders`, `drop_above`.
 
     Writes `documents` with placeholders (no text where a document is dropped), `verdicts`, `columns` (OUTCOME), aligned.
     """
-    files = {file.name: file.path for file in inputs}
     detection = _detection(params)
-    replacement = Replacement(params["placeholders"], _key(files))
+    replacement = Replacement(dict(params["placeholders"]), _key(inputs))
     most = params["drop_above"]
     findings: Counter[str] = Counter()
     alive_documents = removed = with_findings = 0
@@ -59,7 +74,8 @@ def scrub_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
         BatchWriter(output.path("verdicts"), VERDICTS) as verdicts,
         BatchWriter(output.path("columns"), OUTCOME) as columns,
     ):
-        for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
+        aligned = map(read_batches, (inputs.path("documents"), inputs.path("verdicts")))
+        for batch, verdict in zip(*aligned, strict=True):
             alive = np.asarray(verdict.column("kept"))
             position = pa.array(np.cumsum(alive) - 1, mask=~alive)
             scrubbed = scrub(batch.column("text").filter(pa.array(alive)), detection, replacement)

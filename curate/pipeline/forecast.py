@@ -21,6 +21,7 @@ from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report.performance import stage_times, task_times
 from curate.config.document import write_document
 from curate.config.reading import PipelineFile
+from curate.engine.seal import unsealed
 from curate.quality.step import Quality
 from curate.storage import SourceFile, is_remote, open_binary
 
@@ -32,8 +33,10 @@ _STUDENT_95 = (12.706, 4.303, 3.182)  # two-sided quantiles for 1, 2 and 3 degre
 _HOUR = 3600.0
 _FIXED = ("evaluation-items",)
 """Stages that do not look at the sources."""
-_OF_ONE_SOURCE = ("read", "evaluate", "score", "threshold", "verdicts")
-"""Stages whose tasks are named after their source."""
+_SAMPLES = ("sample-positive", "sample-negative")
+"""Stages that look at all documents and leave no more than a classifier's sample."""
+_LEARNING = "quality"
+"""The stage in which a classifier learns from its sample."""
 _WHOLE = ("parquet",)
 """Formats that cannot be read from their beginning: their smallest file is the sample."""
 
@@ -92,10 +95,10 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
         stages = _stages(run, growth, overall)
         peak = max((each["peak"] for each in stage_times(run.folder / "timings")), default=0)
         spread = _spread(run, sizes, growth)
-    scaled: Counter[str] = Counter()
+    scaled = {"records": 0.0, "kept": 0.0, "tokens": 0.0}
     for name, source in run.stats["sources"].items():
-        for key in ("records", "kept", "tokens"):
-            scaled[key] += source[key] * growth[name]
+        for key, number in (("records", source["records"]), ("kept", source["kept"]), ("tokens", source["tokens"])):
+            scaled[key] += number * growth[name]
     return Forecast(
         sum(files.get(name, len(found)) for name, found in inputs.items()),
         round(sum(totals.values())),
@@ -155,42 +158,39 @@ def _dry_run(
 
 def _stages(run: OpenedRun, growth: Mapping[str, float], overall: float) -> tuple[StageCost, ...]:
     """Each stage's time and disk, grown as the input of its tasks does."""
-    disk: Counter[str] = Counter()
-    for path in (run.folder / ".work").iterdir():
-        disk[path.name.split(".")[0]] += sum(each.stat().st_size for each in path.iterdir())
+    disk: Counter[tuple[str, str]] = Counter()
+    for folder in (run.folder / ".work").iterdir():
+        manifest = next(folder.glob("*.json"), None)
+        if manifest is not None:
+            of = unsealed(manifest.read_bytes())
+            disk[of["stage"], of["source"]] += sum(each.stat().st_size for each in folder.iterdir())
     costs = []
-    for stage in (each["stage"] for each in stage_times(run.folder / "timings")):
+    for title in (each["stage"] for each in stage_times(run.folder / "timings")):
         seconds = left = 0.0
-        for task in task_times(run.folder / "timings", stage):
-            time_growth, disk_growth = _growth(run, task["stage"], growth, overall)
+        for task in task_times(run.folder / "timings", title):
+            stage, source = task["stage"], task["source"]
+            time_growth, disk_growth = _growth(run, stage, source, growth, overall)
             seconds += task["seconds"] * time_growth
-            left += disk.pop(task["stage"], 0) * disk_growth  # once, also where splits share a folder
-        costs.append(StageCost(stage, seconds, left))
+            left += disk.pop((stage, source), 0) * disk_growth  # once, also where splits share a folder
+        costs.append(StageCost(title, seconds, left))
     return tuple(costs)
 
 
-def _learning(source: str) -> tuple[str, str, str]:
-    """The stages in which a source's classifier learns: two draw samples from all documents, the last learns from them."""
-    return f"sample-{source}-positive", f"sample-{source}-negative", f"quality-{source}"
-
-
-def _growth(run: OpenedRun, stage: str, growth: Mapping[str, float], overall: float) -> tuple[float, float]:
+def _growth(
+    run: OpenedRun, stage: str, source: str, growth: Mapping[str, float], overall: float
+) -> tuple[float, float]:
     """By how much the time of a stage's tasks, and the bytes they leave, grow: as their source, where they have one of
     their own, else as all input. A classifier learns from no more documents than its sample; evaluation items stay."""
     if stage in _FIXED:
         return 1.0, 1.0
-    own = {f"{kind}-{name}": name for kind in _OF_ONE_SOURCE for name in growth}
-    learning = {kind: name for name in growth for kind in _learning(name)}
-    if stage in own:
-        return growth[own[stage]], growth[own[stage]]
-    if stage not in learning:
-        return overall, overall
-    trained = learning[stage]
-    setting = run.pipeline.sources[trained].setting(Quality)
-    documents = run.stats["sources"][trained]["documents"]
+    if stage not in (*_SAMPLES, _LEARNING):
+        grown = growth.get(source, overall)
+        return grown, grown
+    setting = run.pipeline.sources[source].setting(Quality)
+    documents = run.stats["sources"][source]["documents"]
     assert setting is not None, "only a source with a quality step has these stages"
-    bounded = min(growth[trained], max(1.0, setting.sample / max(documents, 1)))
-    return (bounded if stage == f"quality-{trained}" else overall), bounded
+    bounded = min(growth[source], max(1.0, setting.sample / max(documents, 1)))
+    return (bounded if stage == _LEARNING else overall), bounded
 
 
 def _spread(run: OpenedRun, sizes: Mapping[str, Sequence[int]], growth: Mapping[str, float]) -> float | None:

@@ -23,7 +23,9 @@ from curate.engine.seal import as_json
 from curate.engine.task import Committed, File, is_emptied
 from curate.flow import Flow
 from curate.pipeline.manifest import shard_manifest
-from curate.pipeline.statistics import Stats, run_statistics
+from curate.pipeline.statistics import run_statistics
+from curate.records.counts import DocumentCounts
+from curate.records.statistics import RunNumbers
 from curate.storage import OutputError, SourceFile
 
 _OURS = (LISTING, JOURNAL, STAGED, ".work", "timings")
@@ -66,10 +68,10 @@ def publish_run(
     file: PipelineFile,
     inputs: Mapping[str, Sequence[SourceFile]],
     flow: Flow,
-    counted: Committed | None,
+    counted: Committed[DocumentCounts] | None,
     folder: Path,
     replace: bool = False,
-) -> Stats:
+) -> RunNumbers:
     """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers, report."""
     pipeline = file.pipeline
     commit = Commit(folder, _OF_A_RUN, take_over=replace)
@@ -97,8 +99,8 @@ def publish_run(
 
 def _results(flow: Flow) -> Iterator[tuple[str, File]]:
     """Every committed file that is published, under its name."""
-    for part, result in zip(flow.parts, flow.ledger, strict=True):
-        yield f"ledger/{part.name}.parquet", result.files["ledger"]
+    for part, ledger in zip(flow.parts, flow.ledger, strict=True):
+        yield f"ledger/{part.name}.parquet", ledger.files["ledger"]
     for step, results in flow.documents.items():
         for part, result in zip(flow.parts, results, strict=True):
             yield f"documents/{step}/{part.name}.parquet", result.files["documents"]
@@ -108,9 +110,9 @@ def _results(flow: Flow) -> Iterator[tuple[str, File]]:
     for name, classified in flow.quality.items():
         if classified.card:
             yield f"quality/{name}.arrow", classified.model
-    for split, results in flow.shards.items():
-        for number, result in enumerate(results):
-            yield f"shards/{split}-{number:05d}.arrow", result.files["shard"]
+    for split, shards in flow.shards.items():
+        for number, shard in enumerate(shards):
+            yield f"shards/{split}-{number:05d}.arrow", shard.files["shard"]
     if flow.contamination is not None:
         yield "contamination.json", flow.contamination.files["report"]
 
@@ -119,8 +121,8 @@ def _record(
     file: PipelineFile,
     inputs: Mapping[str, Sequence[SourceFile]],
     flow: Flow,
-    counted: Committed | None,
-    stats: Stats,
+    counted: Committed[DocumentCounts] | None,
+    stats: RunNumbers,
 ) -> dict[str, Any]:
     """run.json: what was asked for, of which files, and which tasks were done for each part."""
     shards = {
@@ -130,7 +132,7 @@ def _record(
     }
     return {
         "name": file.pipeline.name,
-        "folder": str(file.path.resolve().parent),
+        "folder": str(file.path.parent.resolve()),
         "fingerprint": fingerprint(stats, shards),
         "pipeline": file.pipeline.model_dump(mode="json", by_alias=True),
         "inputs": {

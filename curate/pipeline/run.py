@@ -5,7 +5,8 @@ Knows the order of stages and the layout of a run directory; knows no step's imp
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from curate.audit.plan import aggregate, mark_removed
 from curate.audit.removals import LIST, read_lists
 from curate.audit.sample import condition, sample
 from curate.audit.whatif import what_if
+from curate.config.models import Pipeline
 from curate.config.reading import PipelineFile, read_pipeline
 from curate.config.step_params import evaluation_step, foreign_code, read_params, verdict_step
 from curate.engine.commit import sweep
@@ -33,16 +35,17 @@ from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
 from curate.errors import missing_extra
+from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
 from curate.pipeline.check import check_engines, check_inputs, check_tokenizer
 from curate.pipeline.publish import claim, publish_run
-from curate.pipeline.statistics import Stats
 from curate.pipeline.until import LAST_STEPS, truncated
 from curate.quality.plan import score as score_quality
+from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
-from curate.steps import combining_steps, resolve, source_steps
+from curate.steps import CombiningStep, combining_steps, resolve, source_steps
 from curate.storage import SourceFile, list_files, output_path
 
 
@@ -51,7 +54,7 @@ class Run:
     """A run directory and what is in it."""
 
     path: Path
-    stats: Stats
+    stats: RunNumbers
     executed: Mapping[str, int]
     """Tasks executed by this call, by stage; what was committed before is not among them."""
 
@@ -162,7 +165,7 @@ def run(
             folder / "timings",
             _lazily(stack, engine, workers, address),
             display,
-            code_folder=file.path.resolve().parent,
+            code_folder=file.path.parent,
         )
         outcome = "failed"
         try:
@@ -236,39 +239,60 @@ def execute(
     folder: Path,
     until: str | None,
     take_over: bool = False,
-) -> Stats:
+) -> RunNumbers:
     """Every stage in order, then the run directory."""
     pipeline = file.pipeline
-    flow = stages.read(pipeline, inputs, runner)
-    if "extract" in pipeline.keep:
-        flow = stages.keep_documents(flow, "extract", runner)
-    flow = stages.evaluate(pipeline, flow, runner)
-    flow = score_quality(pipeline, flow, runner)
-    flow = mark_removed(pipeline, flow, folder, runner)
-    flow = stages.judge(pipeline, flow, runner)
-    if "verdicts" in pipeline.keep:
-        flow = stages.keep_documents(flow, "verdicts", runner)
-    for kind, step in combining_steps().items():
-        flow = resolve(step.plan)(pipeline, flow, runner)
-        if pipeline.combines(kind):
-            flow = replace(flow, metrics=(*flow.metrics, *step.columns))
-        if kind in pipeline.keep:
-            flow = stages.keep_documents(flow, kind, runner)
-    if until is None or until in LAST_STEPS:
-        flow = stages.tokenize(pipeline, flow, runner)
-    else:
-        flow = stages.keep_documents(flow, until, runner)
-    if until in (None, "shards"):
-        try:
-            flow = shuffle(pipeline, flow, runner)
-        except MixtureError as error:
-            raise file.error(("mixture",), str(error)) from None
-    flow = stages.write_ledger(flow, runner)
+    flow = Flow(())
+    for name, stage in _order(file, inputs, runner, folder, until):
+        flow = stage(flow)
+        if name in pipeline.keep:
+            flow = stages.keep_documents(flow, name, runner)
     return publish_run(file, inputs, flow, aggregate(flow, runner), folder, take_over)
+
+
+Stage = Callable[[Flow], Flow]
+
+
+def _order(
+    file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner, folder: Path, until: str | None
+) -> list[tuple[str, Stage]]:
+    """The stages of the run, each with the name of the step that it completes."""
+    pipeline = file.pipeline
+    whole = until is None or until in LAST_STEPS
+    last: list[tuple[str, Stage]] = []
+    if whole:
+        last.append(("tokens", lambda flow: stages.tokenize(pipeline, flow, runner)))
+    else:
+        last.append((f"until {until}", lambda flow: stages.keep_documents(flow, str(until), runner)))
+    if until in (None, "shards"):
+        last.append(("shards", lambda flow: _shuffled(file, flow, runner)))
+    return [
+        ("extract", lambda flow: stages.read(pipeline, inputs, runner)),
+        ("evaluate", lambda flow: stages.evaluate(pipeline, flow, runner)),
+        ("quality", lambda flow: score_quality(pipeline, flow, runner)),
+        ("removed", lambda flow: mark_removed(pipeline, flow, folder, runner)),
+        ("verdicts", lambda flow: stages.judge(pipeline, flow, runner)),
+        *((step.name, functools.partial(_combined, pipeline, step, runner)) for step in combining_steps().values()),
+        *last,
+        ("ledger", lambda flow: stages.write_ledger(flow, runner)),
+    ]
+
+
+def _combined(pipeline: Pipeline, step: CombiningStep, runner: Runner, flow: Flow) -> Flow:
+    """The flow after a combining step, with the ledger columns that it adds."""
+    flow = resolve(step.plan)(pipeline, flow, runner)
+    return replace(flow, metrics=(*flow.metrics, *step.columns)) if pipeline.combines(step.name) else flow
+
+
+def _shuffled(file: PipelineFile, flow: Flow, runner: Runner) -> Flow:
+    try:
+        return shuffle(file.pipeline, flow, runner)
+    except MixtureError as error:
+        raise file.error(("mixture",), str(error)) from None
 
 
 def open_run(path: str | Path) -> Run:
     """A run directory made before. Raises FileNotFoundError where there is none, or none that was finished, DamagedError
     where a file is not the one that was published."""
     opened = open_finished(path)
-    return Run(opened.folder, dict(opened.stats), {})
+    return Run(opened.folder, opened.stats, {})

@@ -7,25 +7,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from curate.config.models import Pipeline
 from curate.config.step_params import evaluation_steps, read_params, verdict_steps
 from curate.engine.runner import Runner, check_balance
-from curate.engine.task import File, Task
+from curate.engine.task import File, Given, Task
 from curate.flow import Flow, Part, is_output
-from curate.pipeline.tasks.documents import write_documents
-from curate.pipeline.tasks.evaluate import evaluate_part
-from curate.pipeline.tasks.ledger import write_part
+from curate.pipeline.tasks.documents import DocumentsParams, write_documents
+from curate.pipeline.tasks.evaluate import EvaluateParams, evaluate_part
+from curate.pipeline.tasks.ledger import LedgerParams, write_part
 from curate.pipeline.tasks.read import read_part
 from curate.shards.order import SPLITS
 from curate.storage import SourceFile
 from curate.tokens import load as load_tokenizer
-from curate.tokens.tasks import tokenize_part
+from curate.tokens.tasks import TokenizeParams, tokenize_part
 from curate.tokens.tokenizer import surroundings
 from curate.verdicts.rules import FlagRule
 from curate.verdicts.steps import VerdictStep
-from curate.verdicts.tasks import judge_part
+from curate.verdicts.tasks import JudgeParams, judge_part
 
 _REMOVED = VerdictStep("removed", (FlagRule("removed", "listed", "removed", "lists of removals"),))
 """The step that drops documents on lists of removals."""
@@ -35,17 +34,16 @@ def keep_documents(flow: Flow, step: str, runner: Runner) -> Flow:
     """Write the documents that are alive after a step as Parquet."""
     tasks = []
     for part in flow.parts:
-        verdicts = (replace(part.verdicts, name="verdicts"),) if part.verdicts else ()
         tasks.append(
             Task(
                 "documents",
                 write_documents,
-                {"source": part.source},
-                (replace(part.documents, name="documents"), *verdicts),
+                DocumentsParams(source=part.source),
+                {"documents": part.documents, "verdicts": part.verdicts},
                 part.name,
             )
         )
-    results = tuple(runner.stage(f"documents-{step}", tasks))
+    results = tuple(runner.stage(tasks, detail=step))
     return replace(flow, documents={**flow.documents, step: results})
 
 
@@ -56,9 +54,9 @@ def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner:
         params = read_params(name, source)
         for number, file in enumerate(inputs[name]):
             given = File(file.relative, file.path, file.stamp, file.size)
-            tasks.append(Task(f"read-{name}", read_part, params, (given,), f"{name} {file.relative}"))
+            tasks.append(Task("read", read_part, params, {"file": given}, f"{name} {file.relative}", name))
             origins.append((name, number, file))
-    results = runner.stage("read", tasks)
+    results = runner.stage(tasks)
     parts = []
     for (name, number, file), result in zip(origins, results, strict=True):
         counts = result.counts
@@ -77,19 +75,20 @@ def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     steps = {name: evaluation_steps(source) for name, source in pipeline.sources.items()}
     tasks = [
         Task(
-            f"evaluate-{part.source}",
+            "evaluate",
             evaluate_part,
-            {"steps": steps[part.source]},
-            (replace(part.documents, name="documents"),),
+            EvaluateParams(steps=steps[part.source]),
+            {"documents": part.documents},
             part.name,
+            part.source,
         )
         for part in flow.parts
     ]
     parts = []
-    for part, result in zip(flow.parts, runner.stage("evaluate", tasks), strict=True):
+    for part, result in zip(flow.parts, runner.stage(tasks), strict=True):
         documents = result.file("documents") if "documents" in result.files else part.documents
         parts.append(part.after(result, documents=documents, columns=(result.file("columns"),), evaluated=result))
-    metrics = dict(pair for params in steps.values() for step in params for pair in map(tuple, step["columns"]))
+    metrics = {name: kind for params in steps.values() for step in params for name, kind in step["columns"]}
     return replace(flow, parts=tuple(parts), metrics=tuple(metrics.items()))
 
 
@@ -98,21 +97,22 @@ def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     removal = [_REMOVED] if flow.removals else []
     tasks = [
         Task(
-            f"verdicts-{part.source}",
+            "verdicts",
             judge_part,
-            {
-                "steps": [
+            JudgeParams(
+                steps=[
                     step.to_json()
                     for step in (*removal, *verdict_steps(pipeline, part.source, flow.least_score(part.source)))
                 ]
-            },
-            tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns)),
+            ),
+            {"columns": part.columns},
             part.name,
+            part.source,
         )
         for part in flow.parts
     ]
     parts = []
-    for part, result in zip(flow.parts, runner.stage("verdicts", tasks), strict=True):
+    for part, result in zip(flow.parts, runner.stage(tasks), strict=True):
         counts = result.counts
         check_balance(
             f"verdicts {part.name}",
@@ -133,21 +133,19 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     for position, part in enumerate(flow.parts):
         if not is_output(pipeline, part) or part.verdicts is None:
             continue
-        inputs = [replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts")]
-        if part.group is not None:
-            inputs.append(replace(part.group, name="groups"))
-        params = {
-            "tokenizer": settings.tokenizer,
-            "end_of_text": settings.end_of_text,
-            "before": before,
-            "after": after,
-            "vocabulary": tokenizer.vocabulary_hash,
-            "source": part.source,
-        }
-        tasks.append(Task("tokens", tokenize_part, params, tuple(inputs), part.name))
+        params = TokenizeParams(
+            tokenizer=settings.tokenizer,
+            end_of_text=settings.end_of_text,
+            before=before,
+            after=after,
+            vocabulary=tokenizer.vocabulary_hash,
+            source=part.source,
+        )
+        inputs: Given = {"documents": part.documents, "verdicts": part.verdicts, "groups": part.group}
+        tasks.append(Task("tokens", tokenize_part, params, inputs, part.name))
         positions.append(position)
     parts = list(flow.parts)
-    for position, result in zip(positions, runner.stage("tokens", tasks), strict=True):
+    for position, result in zip(positions, runner.stage(tasks), strict=True):
         part = parts[position]
         check_balance(f"tokens {part.name}", into=part.decided[-1].counts["kept"], tokenized=result.counts["documents"])
         parts[position] = part.after(result, tokens=result, columns=(*part.columns, result.file("counts")))
@@ -157,25 +155,20 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
 def write_ledger(flow: Flow, runner: Runner) -> Flow:
     """The ledger of every part."""
     shards = [result for split in SPLITS for result in flow.shards.get(split, ())]
-    places = tuple(result.file("places", f"places-{i}") for i, result in enumerate(shards))
+    places = [result.file("places") for result in shards]
     tasks = []
     for number, part in enumerate(flow.parts):
-        columns = tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns))
-        verdicts = (replace(part.verdicts, name="verdicts"),) if part.verdicts else ()
-        params: dict[str, Any] = {"metrics": [list(pair) for pair in flow.metrics], "output": part.tokens is not None}
-        placed = places if part.tokens is not None else ()
-        if placed:
-            params |= {"part": number, "shards": list(range(len(shards)))}
-        tasks.append(
-            Task(
-                "ledger",
-                write_part,
-                params,
-                (part.read.file("records"), *verdicts, *columns, *placed),
-                part.name,
-            )
-        )
-    results = runner.stage("ledger", tasks)
+        params = LedgerParams(metrics=[list(pair) for pair in flow.metrics], output=part.tokens is not None)
+        inputs: dict[str, File | Sequence[File] | None] = {
+            "records": part.read.file("records"),
+            "verdicts": part.verdicts,
+            "columns": part.columns,
+        }
+        if part.tokens is not None and places:
+            params["part"], params["shards"] = number, list(range(len(shards)))
+            inputs["places"] = places
+        tasks.append(Task("ledger", write_part, params, inputs, part.name))
+    results = runner.stage(tasks)
     for part, result in zip(flow.parts, results, strict=True):
         check_balance(f"ledger {part.name}", into=part.read.counts["records"], written=result.counts["records"])
         if part.tokens is not None:

@@ -7,19 +7,31 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 from curate.config.models import Pipeline
 from curate.engine.task import Committed
 from curate.flow import Flow, Part, is_output
+from curate.records.counts import DocumentCounts
+from curate.records.statistics import (
+    ContaminationNumbers,
+    EvaluationSetNumbers,
+    FunnelRow,
+    QualityNumbers,
+    RuleNumbers,
+    RunNumbers,
+    SourceNumbers,
+    SplitNumbers,
+)
 
-Stats = dict[str, Any]
+Number = TypeVar("Number", int, float)
 
 
-def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed | None) -> Stats:
+def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCounts] | None) -> RunNumbers:
     """Every number of a run that a person is shown. `counted` holds what was counted of the ledger, by source."""
-    sources: Stats = {}
+    sources: dict[str, SourceNumbers] = {}
     for name, source in pipeline.sources.items():
         parts = [part for part in flow.parts if part.source == name]
         sources[name] = {
@@ -39,7 +51,7 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed | None) ->
             ),
             "tokens": sum(part.tokens.counts["tokens"] for part in parts if part.tokens is not None),
         }
-    shards = {
+    shards: dict[str, SplitNumbers] = {
         split: {
             "shards": len(results),
             "documents": sum(result.counts["documents"] for result in results),
@@ -59,19 +71,24 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed | None) ->
     }
 
 
-def _contamination_statistics(reported: Committed | None) -> Stats | None:
+def _contamination_statistics(reported: Committed[Mapping[str, object]] | None) -> ContaminationNumbers | None:
     """Per evaluation set its items, those too short to look for, those found, and the documents that hold them."""
     if reported is None:
         return None
     report = json.loads(Path(reported.files["report"].path).read_bytes())
     sets = {
-        name: {key: counts[key] for key in ("items", "too_short", "found", "documents")}
+        name: EvaluationSetNumbers(
+            items=counts["items"],
+            too_short=counts["too_short"],
+            found=counts["found"],
+            documents=counts["documents"],
+        )
         for name, counts in report["sets"].items()
     }
     return {"ngram": report["ngram"], "mode": report["mode"], "sets": sets}
 
 
-def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> Stats:
+def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> QualityNumbers:
     """Documents per twentieth of the quality score, and what the model says of itself but for its curves."""
     scored = [part.scored.counts["scores"] for part in parts if part.scored is not None]
     if not scored:
@@ -86,7 +103,7 @@ def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> Stats:
     }
 
 
-def funnel(pipeline: Pipeline, parts: list[Part]) -> list[Stats]:
+def funnel(pipeline: Pipeline, parts: list[Part]) -> list[FunnelRow]:
     """Per step in order: documents in, dropped, kept, and by rule how many failed it and how many failed nothing else."""
     if not parts:
         return []
@@ -95,14 +112,15 @@ def funnel(pipeline: Pipeline, parts: list[Part]) -> list[Stats]:
     alone: Counter[str] = Counter()
     for part in parts:
         for counts in (part.read.counts, *(result.counts for result in part.decided)):
-            dropped.update(counts.get("dropped", {}))
-            failed.update(counts.get("failed", {}))
-            alone.update(counts.get("alone", {}))
+            dropped.update(counts["dropped"])
+            failed.update(counts["failed"])
+        for result in part.decided:
+            alone.update(result.counts["alone"])
     for rule in list(failed):
         if rule.split("/")[0] in ("read", "url", "extract"):
             alone[rule] = failed[rule]  # a record that fails here gets no further
     entering = sum(part.read.counts["records"] for part in parts)
-    rows = []
+    rows: list[FunnelRow] = []
     source = pipeline.sources[parts[0].source]
     steps = ["read", *(name for name, _ in source.named_steps())]
     if source.role == "training":
@@ -111,7 +129,7 @@ def funnel(pipeline: Pipeline, parts: list[Part]) -> list[Stats]:
         early = [step for step in steps if step in ("read", "url", "extract")]
         steps = [*early, "removed", *(step for step in steps if step not in early)]
     for step in _in_order_of_work(steps):
-        rules = {
+        rules: dict[str, RuleNumbers] = {
             rule: {"failed": count, "alone": alone[rule]}
             for rule, count in failed.items()
             if rule.split("/")[0] == step
@@ -131,10 +149,11 @@ def _in_order_of_work(steps: list[str]) -> list[str]:
     return steps
 
 
-def _total(counters: Any) -> dict[str, Any]:
-    total: Counter[str] = Counter()
+def _total(counters: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
+    total: dict[str, Number] = {}
     for counter in counters:
-        total.update(counter)
+        for name, number in counter.items():
+            total[name] = total[name] + number if name in total else number
     return dict(sorted(total.items()))
 
 

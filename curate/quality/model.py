@@ -7,8 +7,7 @@ no card. Knows files; trains nothing.
 
 import json
 import os
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +15,7 @@ from numpy.typing import NDArray
 
 from curate.errors import ConfigError
 from curate.quality import features
+from curate.records.quality import Card
 
 Scorer = Callable[[pa.Array], NDArray[np.float32]]
 """Scores in [0, 1] of a (large_)string column without nulls."""
@@ -23,7 +23,7 @@ Scorer = Callable[[pa.Array], NDArray[np.float32]]
 _ARROW = b"ARROW1"
 
 
-def write_model(path: str, card: Mapping[str, Any], content: NDArray[np.float32] | bytes) -> None:
+def write_model(path: str, card: Card, content: NDArray[np.float32] | bytes) -> None:
     """Write a model: the weights of `gpt3`, or the bytes of fastText's file."""
     if isinstance(content, bytes):
         column, name = pa.array([content], pa.large_binary()), "fasttext"
@@ -35,12 +35,12 @@ def write_model(path: str, card: Mapping[str, Any], content: NDArray[np.float32]
         writer.write_batch(pa.record_batch([column], schema=schema))
 
 
-def read_card(path: str) -> dict[str, Any]:
+def read_card(path: str) -> Card:
     """What a model file says of itself; nothing of a file of fastText. Raises FileNotFoundError and ValueError."""
     table = _read(path)
     if table is None:
         return {}
-    card: dict[str, Any] = json.loads(table.schema.metadata[b"card"])
+    card: Card = json.loads(table.schema.metadata[b"card"])
     return card
 
 

@@ -20,9 +20,10 @@ from curate.errors import ConfigError
 from curate.flow import Classified, Flow, Part
 from curate.quality.model import read_card
 from curate.quality.step import SCORE, Quality
-from curate.quality.tasks.sample import sample_part
-from curate.quality.tasks.score import find_threshold, score_part
-from curate.quality.tasks.train import train_model
+from curate.quality.tasks.sample import SampleParams, sample_part
+from curate.quality.tasks.score import ScoreParams, ShareParams, find_threshold, score_part
+from curate.quality.tasks.train import TrainParams, train_model
+from curate.records.counts import DocumentCounts, ScoredCounts
 from curate.storage import digest_file
 
 _SPARE = 6.0  # standard deviations: a sample is too small by chance once in a thousand million runs
@@ -39,16 +40,17 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     models = _models(pipeline, scoring, parts, runner)
     tasks = [
         Task(
-            f"score-{part.source}",
+            "score",
             score_part,
-            {"seed": pipeline.seed, "label": scoring[part.source].label},
-            (replace(part.documents, name="documents"), models[part.source]),
+            ScoreParams(seed=pipeline.seed, label=scoring[part.source].label),
+            {"documents": part.documents, "model": models[part.source]},
             part.name,
+            part.source,
         )
         for name in scoring
         for part in parts[name]
     ]
-    results = {result.task.label: result for result in runner.stage("score", tasks)}
+    results = {result.task.label: result for result in runner.stage(tasks)}
     scored = []
     for part in flow.parts:
         if part.source in scoring:
@@ -80,7 +82,7 @@ def _models(
         for side, sources in (("positive", setting.positives), ("negative", (name,)))
         for task in _sampling(pipeline, name, side, [part for source in sources for part in parts[source]], setting)
     ]
-    sampled = runner.stage("sample", [task for _, _, task in samples])
+    sampled = runner.stage([task for _, _, task in samples])
     chosen: Counter[tuple[str, str]] = Counter()
     for (name, side, _), result in zip(samples, sampled, strict=True):
         chosen[name, side] += result.counts["documents"]
@@ -89,24 +91,30 @@ def _models(
             raise ConfigError(f"sources.{name}.steps: quality has no {side} documents to learn from")
     trained = [
         Task(
-            f"quality-{name}",
+            "quality",
             train_model,
-            {"classifier": setting.classifier, "sample": setting.sample, "seed": pipeline.seed},
-            tuple(
-                result.file("sample", f"{side}-{number}")
-                for number, ((owner, side, _), result) in enumerate(zip(samples, sampled, strict=True))
-                if owner == name
-            ),
+            TrainParams(classifier=setting.classifier, sample=setting.sample, seed=pipeline.seed),
+            {
+                side: [
+                    result.file("sample")
+                    for (owner, of, _), result in zip(samples, sampled, strict=True)
+                    if (owner, of) == (name, side)
+                ]
+                for side in ("positive", "negative")
+            },
+            name,
             name,
         )
         for name, setting in training.items()
     ]
-    for name, result in zip(training, runner.stage("quality", trained), strict=True):
-        models[name] = result.file("model")
+    for name, model in zip(training, runner.stage(trained), strict=True):
+        models[name] = model.file("model")
     return models
 
 
-def _sampling(pipeline: Pipeline, owner: str, side: str, parts: Sequence[Part], setting: Quality) -> list[Task]:
+def _sampling(
+    pipeline: Pipeline, owner: str, side: str, parts: Sequence[Part], setting: Quality
+) -> list[Task[SampleParams, DocumentCounts]]:
     """Tasks that leave a few more documents than the sample wants, each with the same chance."""
     documents = sum(part.read.counts["documents"] for part in parts)
     share = min(1.0, (setting.sample + _SPARE * sqrt(setting.sample)) / max(documents, 1))
@@ -118,14 +126,12 @@ def _sampling(pipeline: Pipeline, owner: str, side: str, parts: Sequence[Part], 
         columns = part.columns if steps else ()
         tasks.append(
             Task(
-                f"sample-{owner}-{side}",
+                f"sample-{side}",
                 sample_part,
-                {"limit": limit, "seed": pipeline.seed, "steps": steps},
-                (
-                    replace(part.documents, name="documents"),
-                    *(replace(file, name=f"columns-{i}") for i, file in enumerate(columns)),
-                ),
+                SampleParams(limit=limit, seed=pipeline.seed, steps=steps),
+                {"documents": part.documents, "columns": columns},
                 part.name,
+                owner,
             )
         )
     return tasks
@@ -136,18 +142,19 @@ def _least_scores(scoring: dict[str, Quality], parts: Sequence[Part], runner: Ru
     shares = {name: setting.keep_share for name, setting in scoring.items() if setting.keep_share is not None}
     tasks = [
         Task(
-            f"threshold-{name}",
+            "threshold",
             find_threshold,
-            {"share": share},
-            tuple(_scores(part.scored, number) for number, part in enumerate(parts) if part.source == name),
+            ShareParams(share=share),
+            {"columns": [_scores(part.scored) for part in parts if part.source == name]},
+            name,
             name,
         )
         for name, share in shares.items()
     ]
-    results = runner.stage("threshold", tasks) if tasks else []
+    results = runner.stage(tasks)
     return {name: result.counts["threshold"] for name, result in zip(shares, results, strict=True)}
 
 
-def _scores(scored: Committed | None, number: int) -> File:
+def _scores(scored: Committed[ScoredCounts] | None) -> File:
     assert scored is not None, "a part whose source has a quality step was scored"
-    return scored.file("columns", f"columns-{number}")
+    return scored.file("columns")

@@ -19,6 +19,7 @@ from curate.quality.features import BUCKETS, extract, margins
 from curate.quality.measures import balanced, baselines, separation
 from curate.quality.model import probability, write_model
 from curate.records.pages import ID
+from curate.records.quality import Card
 
 HELD_OUT = 0.2
 """Share of the groups that measures a model and does not train it."""
@@ -45,7 +46,7 @@ class Examples(NamedTuple):
         return Examples(self.ids.take(chosen), self.urls.take(chosen), self.texts.take(chosen), self.positive[rows])
 
 
-def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> dict[str, Any]:
+def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> Card:
     """Write a model of examples to a file; returns its card. Raises ValueError where a class has no examples."""
     order = np.argsort(draw(examples.ids, seed, "quality/order"), kind="stable")
     examples = examples.take(order)
@@ -56,7 +57,7 @@ def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> d
         if not (examples.positive == side).any():
             raise ConfigError(f"a quality classifier needs {name} examples, and there are none")
     teaching, measuring = examples.take(np.flatnonzero(~held)), examples.take(np.flatnonzero(held))
-    card: dict[str, Any] = {
+    card: Card = {
         "classifier": classifier,
         "seed": seed,
         "trained_on": {
@@ -71,7 +72,8 @@ def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> d
             extract(teaching.texts), teaching.positive, balanced(teaching.positive), _VARIANCE
         )
         content = weights.astype(np.float32)
-        card |= {"features": {"buckets": BUCKETS, "hash": "murmur3_x86_32, seed 42"}, "intercept": intercept}
+        card["features"] = {"buckets": BUCKETS, "hash": "murmur3_x86_32, seed 42"}
+        card["intercept"] = intercept
         scores = probability(margins(measuring.texts, content, intercept))
     else:
         content = fasttext_classifier.train(teaching.texts, teaching.positive, _evenly(teaching, seed), seed)

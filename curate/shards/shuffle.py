@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,8 @@ import pyarrow.compute as pc
 
 from curate.batches import BatchWriter, read_batches, read_schema
 from curate.chance import Words
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import File, Inputs, Output
+from curate.records.counts import TokenCounts
 from curate.records.pages import ID
 from curate.records.shards import PLACES
 from curate.shards.copies import copies
@@ -41,9 +42,39 @@ def _sorted_schema(tokens: pa.DataType) -> pa.Schema:
     )
 
 
-def sort_group(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs: for each number of params `parts` its token store `tokens-N`, and `groups-N` where the mixture is not by
-    source. Params `mixture`: [whole epochs, bins of the next one] by group, or null for every document once.
+class SortParams(TypedDict):
+    """The numbers of the parts, and what decides where their documents go and how often."""
+
+    parts: list[int]
+    seed: int
+    tokens_per_shard: int
+    validation: float
+    tokens: dict[str, int]
+    """Expected of each split."""
+    mixture: dict[str, list[int]] | None
+    """[whole epochs, bins of the next one] by group; None for every document once."""
+
+
+class SplitCounts(TypedDict):
+    """Documents placed in each split."""
+
+    train: int
+    validation: int
+
+
+class MergeParams(TypedDict):
+    """A shard: the documents of a split whose first token lies in [first, last); `start` is that of its first bucket."""
+
+    split: str
+    first: int
+    last: int
+    start: int
+    buckets: list[int]
+    dtype: str
+
+
+def sort_group(params: SortParams, inputs: Inputs, output: Output) -> SplitCounts:
+    """Inputs: for each of the `parts` its token store (`tokens`), and `groups` where the mixture is not by source.
 
     Writes `sorted`, a batch per bucket, and its `index`.
     """
@@ -55,7 +86,7 @@ def sort_group(params: Mapping[str, Any], inputs: Sequence[File], output: Output
     order = keys(ids, seed)
     lengths = _lengths(table)
     written: dict[str, list[int]] = {name: [] for name in INDEX.names}
-    documents = {}
+    documents = dict.fromkeys(SPLITS, 0)
     schema = _sorted_schema(token_type)
     with BatchWriter(output.path("sorted"), schema, compressed=False) as writer:
         for number, split in enumerate(SPLITS):
@@ -79,7 +110,7 @@ def sort_group(params: Mapping[str, Any], inputs: Sequence[File], output: Output
             documents[split] = len(rows)
     with BatchWriter(output.path("index"), INDEX) as index:
         index.write({name: pa.array(values, INDEX.field(name).type) for name, values in written.items()})
-    return documents
+    return SplitCounts(train=documents["train"], validation=documents["validation"])
 
 
 def _mixed(
@@ -104,13 +135,13 @@ def _lengths(table: pa.Table) -> npt.NDArray[np.int64]:
     return lengths
 
 
-def _store_rows(parts: Sequence[int], inputs: Sequence[File]) -> pa.Table:
+def _store_rows(parts: Sequence[int], inputs: Inputs) -> pa.Table:
     """The rows of several token-store files with their part number, row, and group of the mixture (`mix`)."""
-    files = {file.name: file.path for file in inputs}
+    groups: Sequence[str | None] = inputs.paths("groups") or [None] * len(parts)
     tables = []
-    for part in parts:
-        table = _table(files[f"tokens-{part}"])
-        mix = _table(files[f"groups-{part}"]).column("group") if f"groups-{part}" in files else table.column("source")
+    for part, path, of_groups in zip(parts, inputs.paths("tokens"), groups, strict=True):
+        table = _table(path)
+        mix = table.column("source") if of_groups is None else _table(of_groups).column("group")
         table = table.append_column("part", pa.array(np.full(table.num_rows, part, dtype=np.int32)))
         table = table.append_column("row", pa.array(np.arange(table.num_rows)))
         tables.append(table.append_column("mix", mix))
@@ -121,12 +152,12 @@ def _table(path: str) -> pa.Table:
     return pa.Table.from_batches(list(read_batches(path)), read_schema(path))
 
 
-def merge_shard(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs are `sorted` and `index` of every group, in turn. Writes `shard` and the `places` of its rows.
+def merge_shard(params: MergeParams, inputs: Inputs, output: Output) -> TokenCounts:
+    """Inputs are `sorted` and `index` of every group. Writes `shard` and the `places` of its rows.
 
     Takes the documents of one split whose first token lies in [first, last); writes nothing where there are none.
     """
-    groups = list(zip(inputs[::2], inputs[1::2], strict=True))
+    groups = list(zip(inputs.all("sorted"), inputs.all("index"), strict=True))
     schema = _sorted_schema(pa.from_numpy_dtype(params["dtype"]))
     start, pieces = params["start"], []
     for bucket in params["buckets"]:

@@ -1,11 +1,13 @@
 """How kernels are compiled: one decorator, one cache that never serves stale machine code.
 
-Knows nothing of text. numba's on-disk cache checks the file of a function but not the files of the functions it
-calls, so the cache folder's name carries a hash of every kernel source in the package and of the numba version.
+Knows nothing of text. numba's on-disk cache checks the file of a function but not the files of the functions that it
+calls and of the constants that it was compiled with, so the cache folder's name carries a hash of all of these and of the
+numba version.
 """
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,15 +16,37 @@ import numba
 from curate.text.caching import cache_folder
 
 _PACKAGE = Path(__file__).resolve().parent.parent
+_IMPORT = re.compile(rb"^\s*from (curate\.[\w.]+) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+_CONSTANT = re.compile(rb"\b_?[A-Z][A-Z0-9_]+\b")
 
 
-def _sources_hash() -> str:
+def _sources_hash(package: Path = _PACKAGE) -> str:
+    """A hash of the modules with kernels, and of those whose constants they were compiled with.
+
+    Of their bytes: a comment compiles kernels again, but every start of a process takes hundredths of a second for it,
+    where reading their syntax would take one whole second.
+    """
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
-    for path in sorted(_PACKAGE.rglob("*.py")):
-        source = path.read_bytes()
-        if b"@kernel" in source or path == Path(__file__):
-            digest.update(path.relative_to(_PACKAGE).as_posix().encode() + b"\0" + source)
+    sources = {path: path.read_bytes() for path in package.rglob("*.py")}
+    waiting = [path for path, source in sources.items() if b"@kernel" in source or path.name == Path(__file__).name]
+    decisive: set[Path] = set()
+    while waiting:
+        path = waiting.pop()
+        if path not in decisive:
+            decisive.add(path)
+            waiting += [module for module in _constants_of(sources[path], package) if module in sources]
+    for path in sorted(decisive):
+        digest.update(path.relative_to(package).as_posix().encode() + b"\0" + sources[path])
     return digest.hexdigest()
+
+
+def _constants_of(source: bytes, package: Path) -> list[Path]:
+    """The modules of the project from which a module imports a name in capitals: numba compiles its value in."""
+    return [
+        package.joinpath(*module.decode().split(".")[1:]).with_suffix(".py")
+        for module, names in _IMPORT.findall(source)
+        if _CONSTANT.search(names)
+    ]
 
 
 if "NUMBA_CACHE_DIR" not in os.environ:

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import tokens
 from curate.batches import BatchWriter, read_batches
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import TokenCounts
 from curate.records.tokens import TOKEN_COUNTS, token_store
 from curate.tokens.rows import surround_rows
 from curate.tokens.verify import prove_sample
 
 
-def tokenize_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+class TokenizeParams(TypedDict):
+    """The tokenizer, its end-of-text where the file names one, the ids around a document, the hash of the vocabulary, and
+    the source of the part's documents."""
+
+    tokenizer: str
+    end_of_text: str | int | None
+    before: list[int]
+    after: list[int]
+    vocabulary: str
+    source: str
+
+
+def tokenize_part(params: TokenizeParams, inputs: Inputs, output: Output) -> TokenCounts:
     """Inputs `documents` and `verdicts`, and `groups` where deduplication made them.
 
     Writes `tokens` (the store's schema, kept documents only) and `counts` (TOKEN_COUNTS, a row per document). Raises
     ProofError where one document in a thousand shows that the encoder is wrong.
     """
-    files = {file.name: file.path for file in inputs}
     tokenizer = tokens.load(params["tokenizer"], params["end_of_text"])
     schema = token_store(tokenizer.arrow_type)
     documents = total = proved = 0
@@ -30,8 +41,9 @@ def tokenize_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
         BatchWriter(output.path("tokens"), schema, compressed=False) as store,
         BatchWriter(output.path("counts"), TOKEN_COUNTS) as counts,
     ):
-        groups = read_batches(files["groups"]) if "groups" in files else None
-        for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
+        groups = read_batches(inputs.path("groups")) if "groups" in inputs else None
+        aligned = map(read_batches, (inputs.path("documents"), inputs.path("verdicts")))
+        for batch, verdict in zip(*aligned, strict=True):
             kept = verdict.column("kept")
             group = batch.column("id") if groups is None else next(groups).column("group")
             ids = batch.column("id").filter(kept)

@@ -7,18 +7,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 from curate.batches import BatchWriter, read_batches
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import DecisionCounts
 from curate.records.verdicts import VERDICTS
 from curate.verdicts.decide import count_failures, verdict_columns
 from curate.verdicts.rules import Failures
 from curate.verdicts.steps import steps_from_json
 
 
-def judge_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `columns...`, aligned. Param `steps`: verdict steps as JSON. Writes `verdicts` (VERDICTS).
+class JudgeParams(TypedDict):
+    """Verdict steps as JSON."""
+
+    steps: Sequence[Mapping[str, Any]]
+
+
+def judge_part(params: JudgeParams, inputs: Inputs, output: Output) -> DecisionCounts:
+    """Inputs `columns`, aligned. Writes `verdicts` (VERDICTS).
 
     Counts documents, kept, and by `step/rule` who failed and who failed nothing else; dropped by step.
     """
@@ -28,7 +35,7 @@ def judge_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
     dropped: Counter[str] = Counter()
     documents = kept_documents = 0
     with BatchWriter(output.path("verdicts"), VERDICTS) as writer:
-        for batches in zip(*(read_batches(file.path) for file in inputs), strict=True):
+        for batches in zip(*(read_batches(path) for path in inputs.paths("columns")), strict=True):
             columns = {name: batch.column(name) for batch in batches for name in batch.schema.names}
             rows = batches[0].num_rows
             failures: Failures = {}

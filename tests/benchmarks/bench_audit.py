@@ -102,7 +102,7 @@ def renamed(table: pa.Table, number: int) -> pa.Table:
     return table
 
 
-def committed(work: Path, task: Task, files: dict[str, Path], counts: dict[str, Any]) -> Committed:
+def committed(work: Path, task: Task[Any, Any], files: dict[str, Path], counts: dict[str, Any]) -> Committed[Any]:
     """A manifest as a task would have left it, its files linked in."""
     (work / task.folder).mkdir(parents=True, exist_ok=True)
     entries = {}
@@ -111,8 +111,9 @@ def committed(work: Path, task: Task, files: dict[str, Path], counts: dict[str, 
         path.rename(target)
         entries[name] = File(name, str(target), f"{task.key}-{name}", target.stat().st_size)
     manifest = {
-        "stage": task.stage, "function": task.function, "params": dict(task.params), "counts": counts,
-        "inputs": [vars(file) for file in task.inputs],
+        "stage": task.stage, "source": task.source, "function": task.reference, "params": dict(task.params),
+        "counts": counts,
+        "inputs": {name: [vars(file) for file in files] for name, files in task.inputs.files.items()},
         "files": {name: {"bytes": file.bytes, "sha256": file.digest} for name, file in entries.items()},
     }  # fmt: skip
     (work / task.folder / f"{task.key}.json").write_text(json.dumps(manifest))
@@ -137,10 +138,12 @@ def make_run(folder: Path, rows: int, settings: str = "") -> None:
         table = renamed(base.slice(0, size), number)
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
         given = File(f"part-{number}.jsonl", "", str(number), 0)
-        judging = Task("verdicts-web", judge_part, {"steps": [step.to_json() for step in steps]}, (given,))
+        judging = Task(
+            "verdicts", judge_part, {"steps": [step.to_json() for step in steps]}, {"columns": given}, "", "web"
+        )
         verdict = committed(work, judging, {}, {})
         named = File("verdicts", str(work / verdict.task.folder / f"{verdict.task.key}.verdicts"), str(number), 0)
-        task = Task("ledger", write_part, {"number": number}, (named,), f"part {number}")
+        task = Task("ledger", write_part, {"number": number}, {"verdicts": named}, f"part {number}")
         ledger = committed(work, task, {"ledger": temporary}, {"records": size})
         part = Part("web", number, SourceFile("", f"part-{number}.jsonl", 0, ""), verdict, named, decided=(verdict,))
         (folder / "ledger" / f"{part.name}.parquet").hardlink_to(ledger.files["ledger"].path)

@@ -33,7 +33,7 @@ from curate.dedup.shingles import Shingles
 from curate.dedup.step import Deduplicate, MinHash
 from curate.engine.executors import start_engine
 from curate.engine.runner import Runner
-from curate.engine.task import Committed, Counts, File, Output, Task, Timing
+from curate.engine.task import Committed, Inputs, Output, Task, Timing
 from curate.flow import Part
 from curate.records.verdicts import VERDICTS
 from curate.settings import parse_count
@@ -69,7 +69,7 @@ def mixed(numbers: np.ndarray[Any, np.dtype[np.uint64]]) -> np.ndarray[Any, np.d
     return state ^ (state >> np.uint64(31))
 
 
-def write_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+def write_part(params: Mapping[str, Any], inputs: Inputs, output: Output) -> dict[str, Any]:
     """Writes `signatures` and `verdicts` of one part. A document is a function of the seed and its number alone."""
     documents, width, first, count = (params[name] for name in ("documents", "width", "first", "count"))
     rng = np.random.default_rng(0)
@@ -128,7 +128,7 @@ class Meter:
         """Print it."""
         print(text)
 
-    def finished(self, result: Committed, timing: Timing) -> None:
+    def finished(self, result: Committed[Any], timing: Timing) -> None:
         """Keep the timing."""
         self.timings.append(timing)
 
@@ -183,8 +183,8 @@ def main() -> None:
         runner = Runner(folder / ".work", folder / "timings", lambda: engine, meter)
         shares = [(first, min(_PART, options.documents - first)) for first in range(0, options.documents, _PART)]
         params = {"documents": options.documents, "width": cut.permutations}
-        made = [Task("synthetic", write_part, params | {"first": f, "count": n}, (), str(f)) for f, n in shares]
-        signed = runner.stage("synthetic", made)
+        made = [Task("synthetic", write_part, params | {"first": f, "count": n}, {}, str(f)) for f, n in shares]
+        signed = runner.stage(made)
         print(f"{options.documents:,} signatures of {cut.permutations} made", flush=True)
         for file in (file for result in signed for file in result.files.values()):
             with open(file.path, "rb") as opened:
@@ -226,7 +226,7 @@ def _print(documents: int, seconds: float, meter: Meter, folder: Path) -> None:
     print(f"memory of all processes at its highest {meter.peak / 1e9:.2f} GB")
 
 
-def _check(decisions: Sequence[Committed], applied: Sequence[Committed]) -> None:
+def _check(decisions: Sequence[Committed[Any]], applied: Sequence[Committed[Any]]) -> None:
     """What was removed has a survivor that stays, above the bound."""
     removed = sum(sum(result.counts["dropped"].values()) for result in applied)
     linked = sum(result.counts["linked"] for result in decisions)

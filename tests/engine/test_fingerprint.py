@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import importlib.machinery
+import importlib.metadata
+import py_compile
 import sys
 from pathlib import Path
 
@@ -35,6 +38,13 @@ def name_of(module: str) -> str:
         ("def f(a, b): return a+b", "def f(\n    a,\n    b,\n):\n    return a + b\n"),
         ("def f(a): pass\n", "from collections.abc import Mapping\n\ndef f(a: Mapping): pass\n"),
         (
+            "class A:\n    def f(self): pass\n",
+            "class A:\n    '''A.'''\n    def f(self) -> None:\n        '''Does.'''\n",
+        ),
+        ("@kernel\ndef f(a): return a\n", "@kernel\ndef f(a: 'int') -> 'int': return a\n"),
+        ("def f(a): return a\n", "@overload\ndef f(a: int) -> int: ...\ndef f(a): return a\n"),
+        ("import os\nX = 1\n", "import os\nif typing.TYPE_CHECKING:\n    import b\nX = (1)\n"),
+        (
             "def f(a): pass\n",
             "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import pandas\ndef f(a: 'pandas'): pass\n",
         ),
@@ -55,6 +65,20 @@ def test_comments_docstrings_hints_and_formatting_rename_nothing(code: Path, bef
         ("class A:\n    x: int = 1\n", "class A:\n    x: float = 1\n"),
         ("def f(x=1): pass\n", "def f(x=2): pass\n"),
         ("NAMES = ('a',)\n", "NAMES = ('b',)\n"),
+        ("A = (1, 2)\n", "A = (12,)\n"),
+        ("A = 1\n", "A = True\n"),
+        ("A = 1\n", "A = 1.0\n"),
+        ("A = 'b'\n", "A = b'b'\n"),
+        ("A = b\n", "A = 'b'\n"),
+        ("del a.b\n", "a.b\n"),
+        ("def f(): return\n", "def f(): yield\n"),
+        ("def f(*, a): pass\n", "def f(a): pass\n"),
+        ("if a:\n    x = 1\ny = 2\n", "if a:\n    x = 1\n    y = 2\n"),
+        ("@f.register\ndef g(a: int): pass\n", "@f.register\ndef g(a: str): pass\n"),
+        ("typing.get_type_hints(f)\ndef f(a: int): pass\n", "typing.get_type_hints(f)\ndef f(a: str): pass\n"),
+        ("'''One.'''\nprint(__doc__)\n", "'''Two.'''\nprint(__doc__)\n"),
+        ("from a import B\nclass C:\n    b: B\n", "from d import B\nclass C:\n    b: B\n"),
+        ("from a import B\nclass C:\n    b: 'B | None'\n", "from d import B\nclass C:\n    b: 'B | None'\n"),
     ],
 )
 def test_what_decides_a_result_renames_it(code: Path, before: str, after: str) -> None:
@@ -88,25 +112,140 @@ def test_relative_imports_and_packages_without_init_are_followed(code: Path) -> 
     assert name_of("space.one") != name
 
 
+def test_modules_named_in_strings_are_followed(code: Path) -> None:
+    (code / "mine").mkdir()
+    (code / "mine" / "__init__.py").write_text("")
+    (code / "mine" / "program.py").write_text("X = 1\n")
+    (code / "loaded.py").write_text("X = 1\n")
+    (code / "mine" / "steps.py").write_text(
+        "import importlib, subprocess, sys\n"
+        "def f(x):\n"
+        "    subprocess.run([sys.executable, '-m', 'mine.program'])\n"
+        "    importlib.import_module('loaded')\n"
+    )
+    names = {name_of("mine.steps")}
+    (code / "mine" / "program.py").write_text("X = 2\n")
+    names.add(name_of("mine.steps"))
+    (code / "loaded.py").write_text("X = 2\n")
+    names.add(name_of("mine.steps"))
+    (code / "mine" / "__init__.py").write_text("import sys\n")
+    names.add(name_of("mine.steps"))
+    assert len(names) == 4
+
+
+def extension(folder: Path, name: str) -> None:
+    """A file that Python would load as a compiled module."""
+    (folder / f"{name}{importlib.machinery.EXTENSION_SUFFIXES[0]}").write_bytes(b"")
+
+
 def test_code_without_source_is_refused(code: Path) -> None:
     with pytest.raises(UnnameableCode, match="no source for the module 'nowhere'"):
         code_fingerprint("nowhere")
-    with pytest.raises(UnnameableCode, match="no source for the module '_struct'"):
-        code_fingerprint("_struct")
-    suffix = next(each for each in __import__("importlib.machinery").machinery.EXTENSION_SUFFIXES)
-    (code / f"handmade{suffix}").write_bytes(b"")
+    with pytest.raises(UnnameableCode, match="no source for the module '__main__'"):
+        named_code(["__main__:f"])
+    extension(code, "handmade")
+    with pytest.raises(UnnameableCode, match=r"'handmade' .* has no source and belongs to no installed distribution"):
+        name_of("handmade")
     (code / "mine.py").write_text("import handmade\n")
-    with pytest.raises(UnnameableCode, match="'handmade' has no source and belongs to no installed distribution"):
+    with pytest.raises(UnnameableCode, match=r"'handmade' .* has no source and belongs to no installed distribution"):
         name_of("mine")
 
 
-def test_an_installed_distribution_is_named_by_its_version(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import importlib.metadata
+def test_an_extension_inside_a_users_package_is_refused(code: Path) -> None:
+    (code / "kit").mkdir()
+    (code / "kit" / "__init__.py").write_text("from . import fast\n")
+    extension(code / "kit", "fast")
+    with pytest.raises(UnnameableCode, match=r"'kit.fast' .* has no source"):
+        name_of("kit")
 
+
+def test_byte_code_alone_is_refused(code: Path) -> None:
+    (code / "secret.py").write_text("def f(x): return x\n")
+    py_compile.compile(str(code / "secret.py"), str(code / "secret.pyc"))
+    (code / "secret.py").unlink()
+    with pytest.raises(UnnameableCode, match=r"'secret' .* has no source"):
+        name_of("secret")
+
+
+def test_source_that_is_no_python_is_refused(code: Path) -> None:
+    (code / "broken.py").write_text("def f(:\n")
+    with pytest.raises(UnnameableCode, match="'broken' is not Python"):
+        name_of("broken")
+
+
+def test_an_installed_distribution_is_named_by_its_version(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (code / "mine.py").write_text("import numpy\n")
-    name = name_of("mine")
+    names = {name_of("mine"), name_of("numpy")}
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0")
-    assert name_of("mine") != name
+    names |= {name_of("mine"), name_of("numpy")}
+    assert len(names) == 4
+
+
+def test_a_function_of_pythons_own_is_named_by_pythons_version(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = name_of("html")
+    monkeypatch.setattr("curate.engine.fingerprint._PYTHON", "2.7")
+    assert name_of("html") != name
+
+
+def test_the_module_named_is_the_one_that_would_be_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not one of the same name further on along the path: its source would name results of other code."""
+    for folder in ("first", "second"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "twice.py").write_text(f"X = '{folder}'\n")
+    site = tmp_path / "site-packages"
+    metadata = site / "owned-1.0.dist-info" / "METADATA"
+    metadata.parent.mkdir(parents=True)
+    metadata.write_text("Metadata-Version: 2.1\nName: owned\nVersion: 1.0\n")
+    (metadata.parent / "top_level.txt").write_text("twice\n")
+    (site / "twice.py").write_text("X = 'installed'\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path / "first"), str(tmp_path / "second"), *sys.path])
+    first = name_of("twice")
+    (tmp_path / "second" / "twice.py").write_text("X = 'other'\n")
+    assert name_of("twice") == first
+    monkeypatch.setattr(sys, "path", [str(site), *sys.path])
+    installed = name_of("twice")
+    (tmp_path / "first" / "twice.py").write_text("X = 'other'\n")
+    assert name_of("twice") == installed != first
+    metadata.write_text("Metadata-Version: 2.1\nName: owned\nVersion: 1.1\n")
+    assert name_of("twice") != installed
+
+
+def test_a_module_put_among_installed_ones_by_hand_is_named_by_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = tmp_path / "site-packages"
+    site.mkdir()
+    (site / "byhand.py").write_text("X = 1\n")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(site)])
+    name = name_of("byhand")
+    (site / "byhand.py").write_text("X = 2\n")
+    assert name_of("byhand") != name
+
+
+def test_a_package_installed_to_be_edited_in_place_is_named_by_its_source(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such packages are found by finders of their own, on no folder of Python's path."""
+    package = tmp_path / "away" / "edited"
+    package.mkdir(parents=True)
+    (package / "__init__.py").write_text("from edited.deep import X\n")
+    (package / "deep.py").write_text("X = 1\n")
+
+    class Finder:
+        @staticmethod
+        def find_spec(name: str, path: object = None, target: object = None) -> importlib.machinery.ModuleSpec | None:
+            return importlib.machinery.PathFinder.find_spec(name, [str(package.parent)]) if name == "edited" else None
+
+    monkeypatch.setattr(sys, "meta_path", [*sys.meta_path, Finder])
+    name = name_of("edited")
+    (package / "deep.py").write_text("X = 2\n")
+    assert name_of("edited") != name
+
+
+def test_a_long_chain_of_conditions_is_named(code: Path) -> None:
+    chain = "if x == 0: y = 0\n" + "".join(f"elif x == {number}: y = {number}\n" for number in range(1, 600))
+    (code / "chain.py").write_text(f"x = 3\n{chain}")
+    assert name_of("chain")
 
 
 def test_naming_code_imports_nothing(code: Path) -> None:

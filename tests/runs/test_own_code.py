@@ -291,7 +291,7 @@ class Stamp(Model):
 def stamp_part(params, inputs, output):
     schema = pa.schema([("stamp.value", pa.int64())])
     with BatchWriter(output.path("columns"), schema) as writer:
-        for batch in read_batches(inputs[0].path):
+        for batch in read_batches(inputs.path("documents")):
             writer.write({"stamp.value": pa.array(np.full(len(batch), params["value"]))})
     return {}
 
@@ -301,10 +301,10 @@ def stamp(pipeline, flow, runner):
     if setting is None:
         return flow
     tasks = [
-        Task("stamp", stamp_part, {"value": setting.value}, (replace(part.documents, name="documents"),), part.name)
+        Task("stamp", stamp_part, {"value": setting.value}, {"documents": part.documents}, part.name)
         for part in flow.parts
     ]
-    results = runner.stage("stamp", tasks)
+    results = runner.stage(tasks)
     parts = [
         part.after(result, columns=(*part.columns, result.file("columns")))
         for part, result in zip(flow.parts, results, strict=True)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from curate.batches import BatchWriter, read_batches
-from curate.engine.task import File, Output
+from curate.engine.task import File, Inputs, Output
 from curate.records.tokens import token_store
 from curate.shards.order import SPLITS, bucket_bits, in_validation, keys, sort_order, windows
 from curate.shards.shuffle import bucket_tokens, merge_shard, sort_group
@@ -59,26 +59,27 @@ def shuffled(
         "tokens": expected,
         "mixture": mixture,
     }
-    sorted_files = []
+    made: dict[str, list[File]] = {"sorted": [], "index": []}
     for number, group in enumerate(groups):
         out = folder / f"group-{number}"
         out.mkdir()
-        inputs = [File(f"tokens-{i}", files[i].path, "", 0) for i in group]
-        counts = sort_group(settings | {"parts": list(group)}, inputs, Output(out))
+        inputs = Inputs.of({"tokens": [files[i] for i in group]})
+        placed = sort_group(settings | {"parts": list(group)}, inputs, Output(out))
         if mixture is None:
-            assert counts["train"] + counts["validation"] == sum(len(stores[i]) for i in group)
-        sorted_files += [File("sorted", str(out / "sorted"), "", 0), File("index", str(out / "index"), "", 0)]
+            assert placed["train"] + placed["validation"] == sum(len(stores[i]) for i in group)
+        for name, listed in made.items():
+            listed.append(File(name, str(out / name), "", 0))
     shards: dict[str, list[pa.RecordBatch]] = {}
     for split in SPLITS:
         bits = bucket_bits(expected[split], per_shard)
-        filled = bucket_tokens([file.path for file in sorted_files[1::2]], split, 1 << bits)
+        filled = bucket_tokens([file.path for file in made["index"]], split, 1 << bits)
         shards[split] = []
         for number, window in enumerate(windows(filled, per_shard)):
             out = folder / f"{split}-{number}"
             out.mkdir()
             params = {"split": split, "first": window.first, "last": window.last, "start": window.start}
             params |= {"buckets": list(window.buckets), "dtype": "uint16"}
-            counts = merge_shard(params, sorted_files, Output(out))
+            counts = merge_shard(params, Inputs.of(made), Output(out))
             if counts["documents"]:
                 batch = pa.ipc.open_stream(str(out / "shard")).read_next_batch()
                 assert (counts["documents"], counts["tokens"]) == (batch.num_rows, len(batch.column("tokens").values))

@@ -6,15 +6,16 @@ Knows rates; counts nothing.
 from __future__ import annotations
 
 from curate.audit.report import facts
-from curate.audit.report.panels import SOURCES_NAMED, Stats, long_table, note, whose
+from curate.audit.report.panels import SOURCES_NAMED, long_table, note, whose
 from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.html import Html, bar, count, join, named, percent, tag
+from curate.records.statistics import RunNumbers
 
 _LANGUAGES_OPEN = 12
 _DOMAINS_OPEN = 15
 
 
-def languages(stats: Stats) -> Html:
+def languages(stats: RunNumbers) -> Html:
     """Documents and what was kept of them by language."""
     found = rates(stats, "languages", NOT_IDENTIFIED)
     most = found[0].documents if found else 1
@@ -36,7 +37,7 @@ def languages(stats: Stats) -> Html:
     return join([key, long_table(heads, rows, _LANGUAGES_OPEN, "languages")])
 
 
-def domains(stats: Stats) -> Html:
+def domains(stats: RunNumbers) -> Html:
     """Who is over-removed: domains kept less often than the rest of their source; then the most frequent ones."""
     found = [rate for rate in rates(stats, "domains", NO_ADDRESS) if rate.name != NO_ADDRESS]
     if not found:
@@ -75,7 +76,7 @@ def domains(stats: Stats) -> Html:
     return join(parts)
 
 
-def _domain(rate: Rate, stats: Stats) -> tuple[str, ...]:
+def _domain(rate: Rate, stats: RunNumbers) -> tuple[str, ...]:
     return (
         named(rate.name, whose(rate.source, stats["sources"])), count(rate.documents), count(rate.passed or 0),
         count(rate.kept), percent(rate.kept, rate.documents), count(rate.tokens), _against(rate),

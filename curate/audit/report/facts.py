@@ -11,8 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from curate.audit.aggregates import MOST_ODDS
-
-Stats = Mapping[str, Any]
+from curate.records.statistics import RunNumbers, Sources
 
 SHOWN = 40
 """Languages, domains or evaluation sets that are listed, the most frequent of them."""
@@ -24,7 +23,7 @@ _OCTAVE = 2  # bins of lengths per doubling
 _SINGLE_CLUSTERS = 8  # sizes up to which clusters are counted one by one
 
 
-def summed(audit: Stats, sources: Sequence[str], name: str) -> dict[str, Any]:
+def summed(audit: Mapping[str, Any], sources: Sequence[str], name: str) -> dict[str, Any]:
     """One of the audit's counts over several sources."""
 
     def add(total: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
@@ -38,7 +37,7 @@ def summed(audit: Stats, sources: Sequence[str], name: str) -> dict[str, Any]:
     return total
 
 
-def outputs(stats: Stats) -> tuple[str, ...]:
+def outputs(stats: RunNumbers) -> tuple[str, ...]:
     """The sources whose documents are output."""
     return tuple(name for name, source in stats["sources"].items() if source["role"] == "training")
 
@@ -58,7 +57,7 @@ class Removed(NamedTuple):
         return self.failed - self.alone
 
 
-def removals(sources: Stats) -> list[Removed]:
+def removals(sources: Sources) -> list[Removed]:
     """Every rule of every source, those that fail most first; rules that nothing fails come last."""
     found = [
         Removed(rule, name, each["failed"], each["alone"], source["records"])
@@ -69,7 +68,7 @@ def removals(sources: Stats) -> list[Removed]:
     return sorted(found, key=lambda row: -row.failed)
 
 
-def edited(sources: Stats) -> list[tuple[str, str, int, int]]:
+def edited(sources: Sources) -> list[tuple[str, str, int, int]]:
     """(edit, source, characters removed, characters of the source's texts as extracted), most first."""
     found = [
         (edit, name, chars, source["chars"])
@@ -124,20 +123,22 @@ CONTAMINATED = ("evaluation set", "items", "too short to find", "found", "docume
 """What is listed of each evaluation set; a match is an item in a document."""
 
 
-def contaminated(stats: Stats) -> list[Contaminated]:
+def contaminated(stats: RunNumbers) -> list[Contaminated]:
     """CONTAMINATED of every evaluation set, the most found first."""
     matches = summed(stats["audit"], outputs(stats), "contamination")
-    sets: Stats = (stats.get("contamination") or {}).get("sets", {})
-    rows = []
-    for name in {**sets, **matches}:
-        items, short, found, documents = (
-            sets.get(name, {}).get(key) for key in ("items", "too_short", "found", "documents")
-        )
-        rows.append((name, items, short, found, documents, matches.get(name, 0)))
+    sets = stats["contamination"]["sets"] if stats["contamination"] else {}
+    rows: list[Contaminated] = []
+    for name in dict.fromkeys([*sets, *matches]):
+        found = matches.get(name, 0)
+        if name in sets:
+            each = sets[name]
+            rows.append((name, each["items"], each["too_short"], each["found"], each["documents"], found))
+        else:
+            rows.append((name, None, None, None, None, found))
     return sorted(rows, key=lambda row: (-row[-1], row[0]))
 
 
-def classifiers(sources: Stats) -> list[tuple[str, str, float | int]]:
+def classifiers(sources: Sources) -> list[tuple[str, str, float | int]]:
     """(source and classifier, what, value) of classifiers trained: on what, and how well they tell what was held out."""
     rows: list[tuple[str, str, float | int]] = []
     for name, source in sources.items():
@@ -205,7 +206,7 @@ class Share(NamedTuple):
     available: int
 
 
-def shares(stats: Stats) -> list[Share]:
+def shares(stats: RunNumbers) -> list[Share]:
     """Each group's share of the tokens: as asked, and as it is."""
     mixture = stats.get("mixture")
     if mixture:

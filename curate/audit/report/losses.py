@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from curate.extract.limits import NO_TEXT
 from curate.ingest import reasons
+from curate.records.statistics import Sources
 
 
 class Loss(NamedTuple):
@@ -34,7 +34,7 @@ _NO_PAGE = frozenset(
 )
 
 
-def losses(sources: Mapping[str, Any]) -> list[Loss]:
+def losses(sources: Sources) -> list[Loss]:
     """What could not be read or extracted, then what holds no page, then what was repaired or only counted."""
     found = []
     for name, source in sources.items():

@@ -15,8 +15,7 @@ from curate.audit.report.losses import losses
 from curate.audit.report.performance import stage_times
 from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.html import shortened
-
-Stats = Mapping[str, Any]
+from curate.records.statistics import RunNumbers, Sources
 
 
 def report_numbers(run: OpenedRun) -> Answer:
@@ -35,7 +34,7 @@ def report_numbers(run: OpenedRun) -> Answer:
     return Answer(tuple(blocks), {"stats": stats, "timings": times})
 
 
-def _flow(sources: Stats) -> Iterator[Table]:
+def _flow(sources: Sources) -> Iterator[Table]:
     for name, source in sources.items():
         rows = [(each["step"], each["in"], each["dropped"], each["kept"]) for each in source["funnel"]]
         title = f"{name}: {source['records']:,} records, {source['documents']:,} documents"
@@ -43,12 +42,12 @@ def _flow(sources: Stats) -> Iterator[Table]:
         yield _table(title, ("step", "in", "dropped", "kept"), rows, end)
 
 
-def _product(stats: Stats) -> Iterator[Table]:
+def _product(stats: RunNumbers) -> Iterator[Table]:
     columns = ("shards", "documents", "tokens")
     yield _table(
         "Shards",
         ("split", *columns),
-        [(name, *(each[key] for key in columns)) for name, each in stats["shards"].items()],
+        [(name, each["shards"], each["documents"], each["tokens"]) for name, each in stats["shards"].items()],
     )
     mixture = stats.get("mixture") or {}
     missing = mixture.get("missing_tokens", 0)
@@ -66,7 +65,7 @@ def _product(stats: Stats) -> Iterator[Table]:
     )  # fmt: skip
 
 
-def _rules(sources: Stats) -> Iterator[Table]:
+def _rules(sources: Sources) -> Iterator[Table]:
     every = facts.removals(sources)
     rows = [(each.rule, each.source, each.failed, each.alone, each.together) for each in every if each.failed]
     idle = len(every) - len(rows)
@@ -86,7 +85,7 @@ def _overlap(overlap: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
     yield from _some("Rules that agree", columns, rows[: facts.PAIRS], _cut(len(rows), facts.PAIRS, "pairs"))
 
 
-def _thresholds(audit: Stats, outputs: Sequence[str]) -> Iterator[Table]:
+def _thresholds(audit: Mapping[str, Any], outputs: Sequence[str]) -> Iterator[Table]:
     """Each threshold, and how many documents it alone decides about."""
     rows: list[tuple[Cell, ...]] = []
     for source in outputs:
@@ -97,14 +96,14 @@ def _thresholds(audit: Stats, outputs: Sequence[str]) -> Iterator[Table]:
     yield from _some("Thresholds", columns, rows, "What another would keep: curate whatif RUN --set KEY=VALUE")
 
 
-def _languages(stats: Stats) -> Iterator[Table]:
+def _languages(stats: RunNumbers) -> Iterator[Table]:
     found = rates(stats, "languages", NOT_IDENTIFIED)
     rows = [(each.name, each.source, each.documents, each.kept, _rate(each), each.tokens) for each in found]
     columns = ("language", "source", "documents", "kept", "rate %", "tokens")
     yield from _some("Languages", columns, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "languages"))
 
 
-def _domains(stats: Stats) -> Iterator[Table]:
+def _domains(stats: RunNumbers) -> Iterator[Table]:
     found = [each for each in rates(stats, "domains", NO_ADDRESS) if each.name != NO_ADDRESS]
     columns = (
         "domain", "source", "documents", "pass every rule", "kept", "rate %", "from", "to", "source's rate %", "tokens",
@@ -133,7 +132,7 @@ def _rate(each: Rate) -> float | None:
     return _percent(each.kept / each.documents if each.documents else None)
 
 
-def _quality(found: Mapping[str, Mapping[str, int]], sources: Stats) -> Iterator[Table]:
+def _quality(found: Mapping[str, Mapping[str, int]], sources: Sources) -> Iterator[Table]:
     yield from _some("Quality scores", ("score", "documents", "kept"), facts.scores(found))
     rows = [(what, source, value) for source, what, value in facts.classifiers(sources)]
     yield from _some("Quality classifiers", ("classifier", "of", "value"), rows)
@@ -146,7 +145,7 @@ def _duplicates(found: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
     yield from _some("Similarity to the survivor", ("Jaccard", "removed"), alike)
 
 
-def _contamination(stats: Stats) -> Iterator[Table]:
+def _contamination(stats: RunNumbers) -> Iterator[Table]:
     rows = facts.contaminated(stats)
     yield from _some(
         "Contamination", facts.CONTAMINATED, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "evaluation sets")
@@ -163,7 +162,7 @@ def _lengths(found: Mapping[str, int]) -> Iterator[Table]:
     yield from _some("Tokens per document", ("tokens", "kept documents"), facts.lengths(found))
 
 
-def _damage(sources: Stats) -> Iterator[Table]:
+def _damage(sources: Sources) -> Iterator[Table]:
     rows = [(each.kind, each.what, each.source, each.number, each.unit) for each in losses(sources)]
     yield from _some("Damage and quarantine", ("kind", "what", "source", "number", "unit"), rows)
 

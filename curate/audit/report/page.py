@@ -23,6 +23,7 @@ from curate.config.document import write_document
 from curate.engine.commit import Commit
 from curate.engine.lock import hold
 from curate.html import Html, bar, clean, count, join, named, percent, table, tag
+from curate.records.statistics import RunNumbers
 
 _HERE = Path(__file__).parent
 _FILES_SHOWN = 50
@@ -123,10 +124,15 @@ def _sample(run: OpenedRun) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _header(run: OpenedRun, stats: Mapping[str, Any]) -> Html:
+def _header(run: OpenedRun, stats: RunNumbers) -> Html:
     sources = stats["sources"].values()
-    names = ("records", "documents", "kept", "tokens", "files")
-    totals = {name: sum(source[name] for source in sources) for name in names}
+    totals = {
+        "records": sum(source["records"] for source in sources),
+        "documents": sum(source["documents"] for source in sources),
+        "kept": sum(source["kept"] for source in sources),
+        "tokens": sum(source["tokens"] for source in sources),
+        "files": sum(source["files"] for source in sources),
+    }
     figures: tuple[tuple[str, str, str], ...] = (
         (count(totals["records"]), "records read", f"from {count(totals['files'])} files"),
         (count(totals["documents"]), "documents", percent(totals["documents"], totals["records"]) + " of the records"),
@@ -151,7 +157,7 @@ def _header(run: OpenedRun, stats: Mapping[str, Any]) -> Html:
     )
 
 
-def _flow(stats: Mapping[str, Any]) -> Html:
+def _flow(stats: RunNumbers) -> Html:
     """A river for each source, the largest first where there are many."""
     listed = list(stats["sources"].items())
     if len(listed) > _RIVERS:
@@ -166,10 +172,13 @@ def _flow(stats: Mapping[str, Any]) -> Html:
     return join([note, *(river(name, each) for name, each in listed), rest])
 
 
-def _product(stats: Mapping[str, Any]) -> Html:
+def _product(stats: RunNumbers) -> Html:
     """Shards, and each group's share of the tokens: as asked, and as it is."""
     columns = ("shards", "documents", "tokens")
-    splits = [(split, *(count(each[name]) for name in columns)) for split, each in stats["shards"].items()]
+    splits = [
+        (split, count(each["shards"]), count(each["documents"]), count(each["tokens"]))
+        for split, each in stats["shards"].items()
+    ]
     mixture = stats.get("mixture")
     rows = [
         (

@@ -12,6 +12,7 @@ from curate.audit.report import facts
 from curate.audit.report.losses import Loss, losses
 from curate.audit.report.pictures import Bar, histogram
 from curate.html import Html, bar, count, join, named, percent, shortened, table, tag
+from curate.records.statistics import RunNumbers, Sources
 
 _RULES_SHOWN = 100
 _RULES_OPEN = 25
@@ -19,8 +20,6 @@ _MORE_SHOWN = 200
 """Rows of a table, the folded ones included, that no other limit is set for."""
 SOURCES_NAMED = 6
 """Sources whose own numbers a sentence gives."""
-
-Stats = Mapping[str, Any]
 
 
 def note(*children: str | None) -> Html:
@@ -42,7 +41,7 @@ def long_table(heads: Sequence[str], rows: Sequence[Sequence[str]], at_once: int
     )
 
 
-def rules_table(sources: Stats) -> Html:
+def rules_table(sources: Sources) -> Html:
     """Every rule: how many failed it, how many failed nothing else; what edits took; rules that nothing failed."""
     every = facts.removals(sources)
     failed = [row for row in every if row.failed]
@@ -78,7 +77,7 @@ def rules_table(sources: Stats) -> Html:
     )  # fmt: skip
 
 
-def _edited(sources: Stats) -> Html | None:
+def _edited(sources: Sources) -> Html | None:
     rows = [
         (named(edit, whose(source, sources)), count(chars), percent(chars, whole), bar(chars / whole if whole else 0))
         for edit, source, chars, whole in facts.edited(sources)[: facts.SHOWN]
@@ -89,12 +88,12 @@ def _edited(sources: Stats) -> Html | None:
     return tag("details", tag("summary", "What edits cut out of documents"), table(heads, rows, class_="sortable"))
 
 
-def whose(source: str, sources: Stats) -> Html | None:
+def whose(source: str, sources: Sources) -> Html | None:
     """Whose it is, where there is more than one it could be of."""
     return tag("small", f" · {source}", class_="of") if len(sources) > 1 else None
 
 
-def lengths(audit: Stats, stats: Stats) -> Html:
+def lengths(audit: Mapping[str, Any], stats: RunNumbers) -> Html:
     """Tokens per kept document, by half octaves."""
     bars = [Bar(label, number) for label, number in facts.lengths(audit)]
     if not bars:
@@ -107,7 +106,7 @@ def lengths(audit: Stats, stats: Stats) -> Html:
     return histogram(bars, caption)
 
 
-def scores(audit: Stats, sources: Stats) -> Html:
+def scores(audit: Mapping[str, Any], sources: Sources) -> Html:
     """Quality scores, of all and of those kept, and how well the classifier tells what it was not trained on."""
     bars = [Bar(*row) for row in facts.scores(audit)]
     if not bars:
@@ -162,7 +161,7 @@ def personal_data(found: Mapping[str, Mapping[str, int]]) -> Html:
     )
 
 
-def contamination(stats: Stats) -> Html:
+def contamination(stats: RunNumbers) -> Html:
     """Evaluation items that were found in documents."""
     rows = [
         (named(name), *("" if number is None else count(number) for number in numbers))
@@ -189,7 +188,7 @@ _KINDS = {
 }
 
 
-def damage(sources: Stats) -> Html:
+def damage(sources: Sources) -> Html:
     """What could not be read or extracted, and records of kinds that hold no page."""
     found = losses(sources)
     parts = []
@@ -202,5 +201,5 @@ def damage(sources: Stats) -> Html:
     return join(parts)
 
 
-def _loss(loss: Loss, sources: Stats) -> tuple[str, ...]:
+def _loss(loss: Loss, sources: Sources) -> tuple[str, ...]:
     return named(loss.what, whose(loss.source, sources)), count(loss.number), loss.unit

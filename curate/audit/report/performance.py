@@ -38,7 +38,7 @@ def task_times(folder: Path, stage: str) -> list[dict[str, Any]]:
     """What each task of a stage took; one that was run more than once counts as it was last."""
     path = folder / f"{stage}.jsonl"
     lines = map(json.loads, path.read_text("utf-8").splitlines()) if path.exists() else ()
-    return list({(task["stage"], task["label"]): task for task in lines}.values())
+    return list({(task["stage"], task["source"], task["label"]): task for task in lines}.values())
 
 
 def panel(folder: Path) -> Html:

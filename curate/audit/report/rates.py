@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from curate.audit.report.facts import outputs
+from curate.records.statistics import RunNumbers
 
 NOT_IDENTIFIED = "not identified"
 NO_ADDRESS = "no address"
@@ -42,7 +43,7 @@ class Rate(NamedTuple):
         return self.expected * self.documents - self.kept
 
 
-def rates(stats: Mapping[str, Any], kind: str, unnamed: str) -> list[Rate]:
+def rates(stats: RunNumbers, kind: str, unnamed: str) -> list[Rate]:
     """Languages or domains of all output sources, the most frequent first."""
     found = []
     for name in outputs(stats):

@@ -7,20 +7,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.audit.aggregates import Aggregate, aggregate, merge, merge_samples, needed_columns
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import DocumentCounts
 from curate.verdicts.steps import steps_from_json
 
 
-def aggregate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """One input, a part's ledger under the part's name. Params: `source`, `steps` (verdict steps). Writes `aggregate` and
-    `sample`."""
-    (file,) = inputs
+class AggregateParams(TypedDict):
+    """A part's source, and the verdict steps that it was judged by, as JSON."""
+
+    source: str
+    steps: Sequence[Mapping[str, Any]]
+
+
+class NoParams(TypedDict):
+    """Nothing."""
+
+
+def aggregate_part(params: AggregateParams, inputs: Inputs, output: Output) -> DocumentCounts:
+    """Input `ledger`, whose file is called as the part is. Writes `aggregate` and `sample`."""
+    file = inputs.file("ledger")
     ledger = pq.ParquetFile(file.path)
     steps = steps_from_json(params["steps"])
     columns = needed_columns(steps)
@@ -40,13 +51,13 @@ def aggregate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Ou
     return _write({params["source"]: merge(counts)}, samples, output)
 
 
-def merge_parts(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `aggregate` and `sample` of several parts or mergers, in turn. Writes the same of all."""
+def merge_parts(params: NoParams, inputs: Inputs, output: Output) -> DocumentCounts:
+    """Inputs `aggregate` and `sample` of several parts or mergers. Writes the same of all."""
     counts = []
-    for file in inputs[::2]:
-        with open(file.path, encoding="utf-8") as opened:
+    for path in inputs.paths("aggregate"):
+        with open(path, encoding="utf-8") as opened:
             counts.append(json.load(opened))
-    return _write(merge(counts), [_read(file.path) for file in inputs[1::2]], output)
+    return _write(merge(counts), [_read(path) for path in inputs.paths("sample")], output)
 
 
 def _read(path: str) -> pa.Table:
@@ -54,7 +65,7 @@ def _read(path: str) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _write(counts: Aggregate, samples: Sequence[pa.Table], output: Output) -> Counts:
+def _write(counts: Aggregate, samples: Sequence[pa.Table], output: Output) -> DocumentCounts:
     with open(output.path("aggregate"), "w", encoding="utf-8") as file:
         json.dump(counts, file, sort_keys=True, allow_nan=False)
     sample = merge_samples(samples)

@@ -5,26 +5,37 @@ Knows lists and documents; drops nothing itself.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.audit.removals import matcher, read_lists
 from curate.batches import BatchWriter, read_batches
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
 
 REMOVED = pa.schema([("removed", pa.bool_())])
 
 
-def mark_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `documents` and `records`, aligned, and `list...`. Writes `removed` (REMOVED), a row per document."""
-    files = {file.name: file.path for file in inputs}
-    find = matcher(read_lists(file.path for file in inputs if file.name.startswith("list")))
+class MarkParams(TypedDict):
+    """Nothing."""
+
+
+class MarkedCounts(TypedDict):
+    """Documents looked at, and those on a list."""
+
+    documents: int
+    marked: int
+
+
+def mark_part(params: MarkParams, inputs: Inputs, output: Output) -> MarkedCounts:
+    """Inputs `documents` and `records`, aligned, and `lists`. Writes `removed` (REMOVED), a row per document."""
+    find = matcher(read_lists(inputs.paths("lists")))
     marked = documents = 0
     with BatchWriter(output.path("removed"), REMOVED) as writer:
-        for batch, records in zip(read_batches(files["documents"]), read_batches(files["records"]), strict=True):
+        for batch, records in zip(
+            read_batches(inputs.path("documents")), read_batches(inputs.path("records")), strict=True
+        ):
             going = records.filter(pc.is_null(records.column("dropped_at")))
             found = find.matches(
                 batch.column("id").to_pylist(),

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from curate.batches import BatchWriter, read_batches
 from curate.dedup.records import DECISIONS, PART_BITS, STEP
 from curate.dedup.survivors import KINDS
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import DecisionCounts
 from curate.records.pages import ID
 from curate.records.verdicts import VERDICTS
 from curate.verdicts.decide import add_failures
@@ -27,14 +28,19 @@ GROUPS = pa.schema([("group", ID)])
 """Documents with the same group share the train/validation split: all of a component."""
 
 
-def apply_decisions(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs: `verdicts`, the part's `signatures`, every range's `decisions`. Param `part`: the part's number.
+class ApplyParams(TypedDict):
+    """The part's number among those deduplicated."""
+
+    part: int
+
+
+def apply_decisions(params: ApplyParams, inputs: Inputs, output: Output) -> DecisionCounts:
+    """Inputs: `verdicts`, the part's `signatures`, every range's `decisions`.
 
     Writes `verdicts`, `columns` (OUTCOME) and `groups` (GROUPS), aligned.
     """
-    files = {file.name: file.path for file in inputs}
-    ids = _ids(files["signatures"])
-    outcome = _outcome_of_kept(ids, [file.path for file in inputs if file.name.startswith("decisions")], params["part"])
+    ids = _ids(inputs.path("signatures"))
+    outcome = _outcome_of_kept(ids, inputs.paths("decisions"), params["part"])
     failed: Counter[str] = Counter()
     position = 0
     with (
@@ -42,7 +48,7 @@ def apply_decisions(params: Mapping[str, Any], inputs: Sequence[File], output: O
         BatchWriter(output.path("columns"), OUTCOME) as columns,
         BatchWriter(output.path("groups"), GROUPS) as groups,
     ):
-        for verdict in read_batches(files["verdicts"]):
+        for verdict in read_batches(inputs.path("verdicts")):
             alive = np.asarray(verdict.column("kept"))
             rows = pa.array(position + np.cumsum(alive) - 1, mask=~alive)
             position += int(alive.sum())

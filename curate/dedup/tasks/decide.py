@@ -6,15 +6,14 @@ Signatures are in memory for one block of documents at a time, whatever the size
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.batches import BatchWriter
-from curate.dedup.banding import document_keys
+from curate.dedup.banding import KeyParams, document_keys
 from curate.dedup.records import (
     DECISIONS,
     PART_BITS,
@@ -25,25 +24,41 @@ from curate.dedup.records import (
     take_rows,
 )
 from curate.dedup.shingles import Shingles
-from curate.dedup.survivors import BLOCK, KINDS, Criteria, Decisions, Documents, Kept, policy_order, undecided
-from curate.engine.task import Counts, File, Output
+from curate.dedup.survivors import BLOCK, KINDS, Criteria, Decisions, Documents, Kept, Then, policy_order, undecided
+from curate.engine.task import Inputs, Output
 
 Positions = NDArray[np.int64]
 
 
-def decide_components(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs: `components`; per part `signatures-N`.
+class DecideParams(KeyParams):
+    """What of copies is kept. `tiers`, `ranks` and `fixed` are by part: earlier tiers are preferred, then lower ranks; fixed
+    documents are always kept."""
 
-    Params: `batch` of the components; by part `tiers`, `ranks`, `fixed`; `then`, `verify`, `exact`, `addresses`, `bands`,
-    `rows`. Writes `decisions` (DECISIONS). Counts clusters by size.
-    """
-    paths = {file.name: file.path for file in inputs}
-    with pa.memory_map(paths["components"]) as file:
+    batch: int
+    """Of the components."""
+    tiers: list[int]
+    ranks: list[int]
+    fixed: list[bool]
+    then: Then
+    verify: float | None
+
+
+class ClusterCounts(TypedDict):
+    """Documents looked at, those removed, and clusters by the number of documents, which JSON has as text."""
+
+    linked: int
+    removed: int
+    clusters: dict[str, int]
+
+
+def decide_components(params: DecideParams, inputs: Inputs, output: Output) -> ClusterCounts:
+    """Inputs: `components`; `signatures` of every part. Writes `decisions` (DECISIONS). Counts clusters by size."""
+    with pa.memory_map(inputs.path("components")) as file:
         batch = pa.ipc.open_file(file).get_batch(params["batch"])
     numbers, roots = batch.column("number").to_numpy(), batch.column("root").to_numpy()
     by_number = np.argsort(numbers)
     numbers, roots = numbers[by_number], roots[by_number]
-    linked = _Linked(params, paths, numbers)
+    linked = _Linked(params, inputs.paths("signatures"), numbers)
     decisions = linked.decide()
     removed = decisions.survivors >= 0
     clusters = 1 + np.bincount(decisions.survivors[removed], minlength=len(numbers))
@@ -70,10 +85,8 @@ def decide_components(params: Mapping[str, Any], inputs: Sequence[File], output:
 class _Linked:
     """Whole components of documents, by ascending numbers."""
 
-    def __init__(self, params: Mapping[str, Any], paths: Mapping[str, str], numbers: NDArray[np.uint64]) -> None:
-        parts = len(params["tiers"])
-        self._params, self._numbers = params, numbers
-        self._signatures = [paths[f"signatures-{part}"] for part in range(parts)]
+    def __init__(self, params: DecideParams, signatures: list[str], numbers: NDArray[np.uint64]) -> None:
+        self._params, self._numbers, self._signatures = params, numbers, signatures
         self._part = (numbers >> np.uint64(PART_BITS)).astype(np.int64)
         rows = gather_rows(self._signatures, numbers, signed=False)
         self.ids = rows.ids

@@ -7,9 +7,9 @@ better. A document is measured again by the sentence rules of its source's packs
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -22,7 +22,8 @@ from curate.dedup.normal import mix64
 from curate.dedup.records import KEYS, PART_BITS, STEP
 from curate.dedup.scope import Scopes, columns_of_documents, document_scopes
 from curate.dedup.segments import Pieces, find_pieces, pieces_of_spans, span_codes, without_pieces
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import DecisionCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.edits import EDITS, edit_column
 from curate.records.verdicts import VERDICTS
@@ -40,11 +41,57 @@ SENTENCES = "sentences"
 """The metric that is taken again of a document that lost something."""
 
 
-def find_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+class SpanParams(TypedDict):
+    """A part's number, and what recurs in it: runs of `size` lines, or sentences, of one scope."""
+
+    part: int
+    sentences: bool
+    size: int
+    scope: Mapping[str, str]
+
+
+class FindParams(SpanParams):
+    """And the leading bits of keys that name a bucket."""
+
+    bits: int
+
+
+class CountParams(TypedDict):
+    """A bucket, and in how many documents a key recurs."""
+
+    bucket: int
+    min_count: int
+
+
+class RemoveParams(SpanParams):
+    """And the kind of edit, and verdict steps with rules on the number of sentences."""
+
+    kind: str
+    rules: Sequence[Mapping[str, Any]]
+
+
+class KeyCounts(TypedDict):
+    """Keys written."""
+
+    keys: int
+
+
+class FrequentCounts(TypedDict):
+    """Keys that recur."""
+
+    frequent: int
+
+
+class RemovedCounts(DecisionCounts):
+    """And characters removed, by `step/kind`."""
+
+    edited_chars: dict[str, int]
+
+
+def find_recurring(params: FindParams, inputs: Inputs, output: Output) -> KeyCounts:
     """Inputs `documents`, `verdicts`, and where the scope is a column `records` or `scope`.
 
-    Params: `part`, its number; `sentences`, `size`, `scope`, `bits`. Writes `keys` (KEYS): each line's or span's key once a
-    kept document, with the document's number.
+    Writes `keys` (KEYS): each line's or span's key once a kept document, with the document's number.
     """
     keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     first = params["part"] << PART_BITS
@@ -59,10 +106,10 @@ def find_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: Ou
     return {"keys": len(found_keys)}
 
 
-def count_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+def count_recurring(params: CountParams, inputs: Inputs, output: Output) -> FrequentCounts:
     """Inputs: `keys` of every part. Writes `frequent` (KEYS): keys of `bucket` in at least `min_count` documents, with the
     first of these."""
-    keys, numbers = read_bucket([file.path for file in inputs], params["bucket"])
+    keys, numbers = read_bucket(inputs.paths("keys"), params["bucket"])
     starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1]]))
     frequent = starts[np.diff(np.append(starts, len(keys))) >= params["min_count"]]
     with BatchWriter(output.path("frequent"), KEYS, compressed=False) as writer:
@@ -70,13 +117,12 @@ def count_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: O
     return {"frequent": len(frequent)}
 
 
-def remove_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs as `find_recurring`, and `frequent` of every bucket in order. Params as there, and `rules`: verdict steps with
-    rules on the number of sentences.
+def remove_recurring(params: RemoveParams, inputs: Inputs, output: Output) -> RemovedCounts:
+    """Inputs as `find_recurring`, and `frequent` of every bucket in order.
 
     Writes `documents`, `verdicts`, and `columns` with the `edits`, all aligned.
     """
-    frequent = _Frequent([file.path for file in inputs if file.name.startswith("frequent")])
+    frequent = _Frequent(inputs.paths("frequent"))
     rules = [*thresholds(steps_from_json(params["rules"]))]
     failed: Counter[str] = Counter()
     alone: Counter[str] = Counter()
@@ -130,9 +176,7 @@ def _failures(
 class _Found:
     """The kept documents of a batch and their lines or spans."""
 
-    def __init__(
-        self, batch: pa.RecordBatch, verdict: pa.RecordBatch, scopes: Scopes, params: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, batch: pa.RecordBatch, verdict: pa.RecordBatch, scopes: Scopes, params: SpanParams) -> None:
         self.batch, self.verdict = batch, verdict
         self.kept = np.asarray(verdict.column("kept"))
         self._texts = batch.column("text").filter(verdict.column("kept"))
@@ -165,10 +209,10 @@ class _Found:
         return wide
 
 
-def _batches(params: Mapping[str, Any], inputs: Sequence[File]) -> Any:
-    files = {file.name: file.path for file in inputs}
-    beside = [read_batches(files[name]) for name in ("records", "scope") if name in files]
-    for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
+def _batches(params: SpanParams, inputs: Inputs) -> Iterator[_Found]:
+    beside = [read_batches(path) for name in ("records", "scope") for path in inputs.paths(name)]
+    aligned = map(read_batches, (inputs.path("documents"), inputs.path("verdicts")))
+    for batch, verdict in zip(*aligned, strict=True):
         known = columns_of_documents([next(each) for each in beside], batch.num_rows)
         yield _Found(batch, verdict, document_scopes(params["scope"], known, verdict.column("kept")), params)
 

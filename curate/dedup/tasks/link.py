@@ -5,27 +5,70 @@ Knows keys and numbers; knows neither text nor policy.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.batches import BatchWriter, read_batches
-from curate.dedup.banding import document_keys
+from curate.dedup.banding import KeyParams, document_keys
 from curate.dedup.buckets import Numbers, read_bucket, sort_pairs, write_buckets
 from curate.dedup.components import Forest, forest_of_keys, merge_forests
 from curate.dedup.records import COMPONENTS, FOREST, PART_BITS, signature_rows
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
 
 
-def sort_keys(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs: signature files, whose numbers are params `parts`. Writes `keys` (KEYS): 2^`bits` buckets by leading bits."""
+class SortParams(KeyParams):
+    """The numbers of the parts, and the leading bits of keys that name a bucket."""
+
+    parts: list[int]
+    bits: int
+
+
+class BucketParams(TypedDict):
+    """A bucket of keys."""
+
+    bucket: int
+
+
+class CutParams(TypedDict):
+    """About how many documents a batch holds."""
+
+    documents: int
+
+
+class NoParams(TypedDict):
+    """Nothing."""
+
+
+class KeyCounts(TypedDict):
+    """Keys written."""
+
+    keys: int
+
+
+class ForestCounts(TypedDict):
+    """Documents that are linked to another."""
+
+    linked: int
+
+
+class ComponentCounts(TypedDict):
+    """Documents that are linked to another, their components, and the batches of these."""
+
+    documents: int
+    components: int
+    batches: int
+    largest: int
+
+
+def sort_keys(params: SortParams, inputs: Inputs, output: Output) -> KeyCounts:
+    """Inputs `signatures`, of `parts`. Writes `keys` (KEYS): 2^`bits` buckets by leading bits."""
     keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
-    for part, file in zip(params["parts"], inputs, strict=True):
+    for part, path in zip(params["parts"], inputs.paths("signatures"), strict=True):
         first = part << PART_BITS
-        for batch in read_batches(file.path):
+        for batch in read_batches(path):
             found = document_keys(signature_rows(batch), params)
             present = found != 0
             keys.append(found[present])
@@ -36,21 +79,20 @@ def sort_keys(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
     return {"keys": len(found_keys)}
 
 
-def link_bucket(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+def link_bucket(params: BucketParams, inputs: Inputs, output: Output) -> ForestCounts:
     """Inputs: `keys` of every group. Writes `forest` (FOREST) of the documents that share a key of bucket `bucket`."""
-    forest = forest_of_keys(*read_bucket([file.path for file in inputs], params["bucket"]))
+    forest = forest_of_keys(*read_bucket(inputs.paths("keys"), params["bucket"]))
     return _write_forest(forest, output)
 
 
-def join_forests(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs: forests of parts of the links. Writes the `forest` of them all."""
-    return _write_forest(merge_forests([_read_forest(file.path) for file in inputs]), output)
+def join_forests(params: NoParams, inputs: Inputs, output: Output) -> ForestCounts:
+    """Inputs: each `forest` of a part of the links. Writes the `forest` of them all."""
+    return _write_forest(merge_forests([_read_forest(path) for path in inputs.paths("forest")]), output)
 
 
-def cut_components(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Input: the forest of all links. Writes `components` (COMPONENTS), batches of about params `documents`."""
-    (file,) = inputs
-    forest = _read_forest(file.path)
+def cut_components(params: CutParams, inputs: Inputs, output: Output) -> ComponentCounts:
+    """Input: the `forest` of all links. Writes `components` (COMPONENTS), batches of about params `documents`."""
+    forest = _read_forest(inputs.path("forest"))
     roots, numbers = sort_pairs(forest.roots.copy(), forest.numbers.copy())
     starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(roots)), bool), roots[1:] != roots[:-1]]))
     sizes = np.diff(np.append(starts, len(roots)))
@@ -86,7 +128,7 @@ def _read_forest(path: str) -> Forest:
     return Forest(*(np.concatenate(arrays) for arrays in zip(*columns, strict=True)))
 
 
-def _write_forest(forest: Forest, output: Output) -> Counts:
+def _write_forest(forest: Forest, output: Output) -> ForestCounts:
     with BatchWriter(output.path("forest"), FOREST, compressed=False) as writer:
         writer.write({"number": pa.array(forest.numbers), "root": pa.array(forest.roots)})
     return {"linked": len(forest.numbers)}

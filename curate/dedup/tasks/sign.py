@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -17,22 +17,36 @@ from curate.dedup.records import NO_DATE, Rows, binary_words, signature_columns,
 from curate.dedup.scope import columns_of_documents, document_scopes
 from curate.dedup.shingles import distinct_shingles, hash_shingles, hash_texts
 from curate.dedup.signatures import sign_shingles
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import DocumentCounts
 from curate.text.columns import text_buffers
 
 
-def sign_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+class SignParams(TypedDict):
+    """How documents are signed."""
+
+    ngram: int
+    permutations: int
+    """0: no signatures."""
+    addresses: bool
+    sets: int
+    """Documents of at most so many shingles have their set kept."""
+    dates: bool
+    scope: Mapping[str, str]
+    """See `document_scopes`."""
+
+
+def sign_part(params: SignParams, inputs: Inputs, output: Output) -> DocumentCounts:
     """Inputs `documents`, `verdicts`; `records` where dates are wanted; `scope`, a file with the column named so.
 
-    Params: `ngram`, `permutations` (0: no signatures), `addresses`, `dates`, `scope` (see `document_scopes`), and
-    `sets`: documents of at most so many shingles have their set kept. Writes `signatures` (signature_schema).
+    Writes `signatures` (signature_schema).
     """
-    files = {file.name: file.path for file in inputs}
     width = params["permutations"]
     documents = 0
     with BatchWriter(output.path("signatures"), signature_schema(width), compressed=False) as writer:
-        beside = [read_batches(files[name]) for name in ("records", "scope") if name in files]
-        for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
+        beside = [read_batches(path) for name in ("records", "scope") for path in inputs.paths(name)]
+        aligned = map(read_batches, (inputs.path("documents"), inputs.path("verdicts")))
+        for batch, verdict in zip(*aligned, strict=True):
             known = columns_of_documents([next(each) for each in beside], batch.num_rows)
             kept = verdict.column("kept")
             chosen = batch.filter(kept)

@@ -7,21 +7,28 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from typing import Any
+from typing import TypedDict
 
 import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import EvaluatedCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.edits import EDITS, EditsByStep, edit_column
-from curate.steps import Evaluator, resolve
+from curate.steps import Evaluator, StepParams, resolve
 from curate.text.view import TextView
 
 
-def compile_kernels(params: Mapping[str, Any]) -> None:
+class EvaluateParams(TypedDict):
+    """A source's steps, in order."""
+
+    steps: Sequence[StepParams]
+
+
+def compile_kernels(params: EvaluateParams) -> None:
     """Compile what the steps' modules say they need, once per machine."""
     for step in params["steps"]:
         module = importlib.import_module(step["evaluator"].partition(":")[0])
@@ -29,13 +36,12 @@ def compile_kernels(params: Mapping[str, Any]) -> None:
             module.compile_kernels(step["params"])
 
 
-def evaluate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+def evaluate_part(params: EvaluateParams, inputs: Inputs, output: Output) -> EvaluatedCounts:
     """Input `documents`. Param `steps`: see `pipeline.steps.evaluation_steps`. Writes `columns` (metrics, `edits`), aligned,
     and, where a step may edit, `documents` again.
 
     Raises RuntimeError where a step is no longer what the run began with.
     """
-    (file,) = inputs
     steps: dict[str, Evaluator] = {
         step["name"]: resolve(step["evaluator"])(step["name"], step["params"]) for step in params["steps"]
     }
@@ -49,7 +55,7 @@ def evaluate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
         edited = None
         if any(step.changes_text for step in steps.values()):
             edited = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
-        for batch in read_batches(file.path):
+        for batch in read_batches(inputs.path("documents")):
             view = TextView(batch.column("text"))
             values: dict[str, pa.Array] = {}
             edits: EditsByStep = []

@@ -6,7 +6,7 @@ Joins the aligned files of the part by position. Knows columns' names and types;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -14,27 +14,37 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.batches import read_batches
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import LedgerCounts
 from curate.records.edits import EDITS
 from curate.records.ledger import ROW_GROUP, ledger_schema
 from curate.records.pages import ORIGIN
 
 
-def write_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs: `records`; `verdicts`, the last decision on each document; `columns...`, aligned files of ledger columns;
-    `places...`, one per shard, in the order of params `shards`. Params `metrics`: [name, Arrow type] of metric columns.
+class LedgerParams(TypedDict):
+    """What a part's ledger holds: [name, Arrow type] of metric columns, whether its documents may be in shards, and then
+    the part's number and the shards' numbers."""
+
+    metrics: list[list[str]]
+    output: bool
+    part: NotRequired[int]
+    shards: NotRequired[list[int]]
+
+
+def write_part(params: LedgerParams, inputs: Inputs, output: Output) -> LedgerCounts:
+    """Inputs: `records`; `verdicts`, the last decision on each document; `columns`, aligned files of ledger columns;
+    `places`, one per shard, in the order of params `shards`.
 
     Writes `ledger` (Parquet, the ledger's schema).
     """
     schema = ledger_schema(params["metrics"])
-    files = {file.name: file.path for file in inputs}
-    columns = [read_batches(file.path) for file in inputs if file.name.startswith("columns")]
-    places = _Places(params, [file.path for file in inputs if file.name.startswith("places")])
-    verdicts = read_batches(files["verdicts"])
+    columns = [read_batches(path) for path in inputs.paths("columns")]
+    places = _Places(params, inputs.paths("places"))
+    verdicts = read_batches(inputs.path("verdicts"))
     kept = rows = 0
     pending: list[pa.Table] = []
     with pq.ParquetWriter(output.path("ledger"), schema, compression="zstd") as writer:
-        for records in read_batches(files["records"]):
+        for records in read_batches(inputs.path("records")):
             verdict = next(verdicts)
             wide = _wide(verdict, [next(column) for column in columns], places)
             table = _join(records, wide, schema)
@@ -98,7 +108,7 @@ def _join(records: pa.RecordBatch, wide: Mapping[str, pa.Array], schema: pa.Sche
 class _Places:
     """Hands out the shard and row of a part's kept documents, in the part's order; first occurrence."""
 
-    def __init__(self, params: Mapping[str, Any], paths: Sequence[str]) -> None:
+    def __init__(self, params: LedgerParams, paths: Sequence[str]) -> None:
         self._next = 0
         shards, rows, in_shard = [], [], []
         for shard, path in zip(params.get("shards", ()), paths, strict=True):

@@ -6,10 +6,10 @@ Pages that a rule on addresses refuses are not extracted. Knows ingest, extracti
 from __future__ import annotations
 
 import functools
+import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,19 +18,20 @@ import pyarrow.compute as pc
 
 from curate import ingest
 from curate.batches import BatchWriter
-from curate.engine.fingerprint import canonical
-from curate.engine.task import Counts, File, Output
+from curate.config.step_params import ReadParams, UrlParams
+from curate.engine.task import Inputs, Output
 from curate.extract import extractor
 from curate.extract.limits import BY_THE_CLOCK
 from curate.filters.url import UrlPack, load_url
+from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
 from curate.records.pages import ORIGIN
 from curate.storage import SourceFile
 
 
-def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Read one file. Writes `records` (RECORDS, every row) and `documents` (DOCUMENTS, those that go on), batch by batch."""
-    (file,) = inputs
+def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
+    """Input `file`. Writes `records` (RECORDS, every row) and `documents` (DOCUMENTS, those that go on), batch by batch."""
+    file = inputs.file("file")
     source_file = SourceFile(file.path, file.name, file.bytes, file.digest)
     columns = ingest.Columns(**params["columns"])
     others: Counter[str] = Counter()
@@ -59,7 +60,9 @@ def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
             )
             dropped.update(name for name in dropped_at.to_pylist() if name is not None)
     return {
-        **counts,
+        "records": counts["records"],
+        "documents": counts["documents"],
+        "chars": counts["chars"],
         "bytes": file.bytes,
         "others": dict(sorted(others.items())),
         "failed": dict(sorted(failures.items())),
@@ -73,7 +76,7 @@ def _by_the_clock(failure: str) -> str | None:
     return reason if step == "extract" and reason in BY_THE_CLOCK else None
 
 
-def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[str]], pa.Array, pa.Array]:
+def _judge(pages: pa.RecordBatch, params: ReadParams) -> tuple[list[list[str]], pa.Array, pa.Array]:
     """Per row: the rules failed so far, the step that dropped it (null: none), and its text (null: dropped)."""
     failed: list[list[str]] = [
         [] if reason is None else [f"read/{reason}"] for reason in pages.column("reason").to_pylist()
@@ -92,7 +95,8 @@ def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[
     if extract is not None:
         markup = pc.and_(going, pc.is_valid(pages.column("body")))
         positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
-        extracted = extractor(extract["engine"]).extract(pages.select(["body", "content_type"]).filter(markup))
+        engine = extractor(extract["engine"], version=params["code"].get(extract["engine"], ""))
+        extracted = engine.extract(pages.select(["body", "content_type"]).filter(markup))
         for position, reason in zip(positions.tolist(), extracted.column("reason").to_pylist(), strict=True):
             if reason is not None:
                 failed[position].append(f"extract/{reason}")
@@ -103,9 +107,10 @@ def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[
     return failed, pa.array(dropped_at, pa.string()), texts
 
 
-def _refused(url: Mapping[str, Any], urls: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
+def _refused(url: UrlParams, urls: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
     """(rule, which addresses fail it) of every rule of the packs. Raises PackError where a pack does not have a list."""
-    for pack in _url_packs(tuple(url["packs"]), tuple(sorted(url["lists"].items())), canonical(url["content"])):
+    content = json.dumps(url["content"], sort_keys=True)
+    for pack in _url_packs(tuple(url["packs"]), tuple(sorted(url["lists"].items())), content):
         yield from pack.failures(urls).items()
 
 

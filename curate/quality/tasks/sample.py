@@ -6,28 +6,34 @@ Knows documents and rules; knows no classifier.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
 from curate.chance import draw
-from curate.engine.task import Counts, File, Output
+from curate.engine.task import Inputs, Output
+from curate.records.counts import DocumentCounts
 from curate.records.quality import SAMPLE
 from curate.verdicts.steps import steps_from_json
 
 
-def sample_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `documents` and `columns...`, aligned. Writes `sample` (SAMPLE): documents whose draw is below `limit` (a
-    decimal string of 64 bits) and which fail no rule of `steps`.
-    """
-    files = {file.name: file.path for file in inputs}
-    columns = [read_batches(file.path) for file in inputs if file.name.startswith("columns")]
+class SampleParams(TypedDict):
+    """Documents whose draw is at most `limit`, a decimal number of 64 bits, and which fail no rule of `steps` (JSON)."""
+
+    limit: str
+    seed: int
+    steps: Sequence[Mapping[str, Any]]
+
+
+def sample_part(params: SampleParams, inputs: Inputs, output: Output) -> DocumentCounts:
+    """Inputs `documents` and `columns`, aligned. Writes `sample` (SAMPLE)."""
+    columns = [read_batches(path) for path in inputs.paths("columns")]
     steps = steps_from_json(params["steps"])
     limit = np.uint64(int(params["limit"]))
     with BatchWriter(output.path("sample"), SAMPLE) as writer:
-        for batch in read_batches(files["documents"]):
+        for batch in read_batches(inputs.path("documents")):
             known = {name: part.column(name) for part in map(next, columns) for name in part.schema.names}
             draws = draw(batch.column("id"), params["seed"], "quality/sample")
             chosen = draws <= limit

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
 
 from curate import quality
 from curate.batches import read_batches
-from curate.engine.task import Counts, File, Output
-from curate.quality.training import Examples, train
-from curate.records.quality import SAMPLE
+from curate.engine.task import Inputs, Output
+from curate.quality.training import Classifier, Examples, train
+from curate.records.quality import SAMPLE, Card
 
 
-def compile_kernels(params: Mapping[str, Any]) -> None:
+class TrainParams(TypedDict):
+    """The kind of classifier, how many examples of each class it learns from, and the seed of its draws."""
+
+    classifier: Classifier
+    sample: int
+    seed: int
+
+
+def compile_kernels(params: TrainParams) -> None:
     """Compile what trains, once per machine."""
     quality.compile_kernels()
 
 
-def train_model(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `positive...` and `negative...` (SAMPLE). Writes `model`; counts are its card.
+def train_model(params: TrainParams, inputs: Inputs, output: Output) -> Card:
+    """Inputs `positive` and `negative` (SAMPLE). Writes `model`; counts are its card.
 
     Of each class the `sample` examples with the smallest draws are used.
     """
     sides = []
     for side in ("positive", "negative"):
-        batches = [batch for file in inputs if file.name.startswith(side) for batch in read_batches(file.path)]
+        batches = [batch for path in inputs.paths(side) for batch in read_batches(path)]
         table = pa.Table.from_batches(batches, SAMPLE).combine_chunks()
         order = np.argsort(table.column("draw").to_numpy(), kind="stable")[: params["sample"]]
         sides.append(table.take(pa.array(order)))

@@ -1,0 +1,78 @@
+"""What tasks count and later stages rely on, as their manifests hold it. Knows names and types only.
+
+What only one task counts stands beside the task.
+"""
+
+from __future__ import annotations
+
+from typing import TypedDict
+
+
+class DocumentCounts(TypedDict):
+    """How many documents a task looked at, or rows it wrote."""
+
+    documents: int
+
+
+class ReadCounts(TypedDict):
+    """A part after reading and extracting."""
+
+    records: int
+    documents: int
+    """Records that go on."""
+    chars: int
+    """Of their texts."""
+    bytes: int
+    """Of the file as it is stored."""
+    others: dict[str, int]
+    """Records of other kinds than those that hold documents, by kind."""
+    failed: dict[str, int]
+    """By `step/rule`."""
+    dropped: dict[str, int]
+    """By step."""
+
+
+class EvaluatedCounts(TypedDict):
+    """A part after its steps."""
+
+    documents: int
+    edited_chars: dict[str, int]
+    """Characters removed, by `step/kind`."""
+    statistics: dict[str, dict[str, float]]
+    """What steps counted of their own, by step."""
+
+
+class DecisionCounts(TypedDict):
+    """A part after a stage that drops documents: `documents` = `kept` + the sum of `dropped`."""
+
+    documents: int
+    kept: int
+    dropped: dict[str, int]
+    """By step."""
+    failed: dict[str, int]
+    """By `step/rule`."""
+    alone: dict[str, int]
+    """By `step/rule`: those that failed nothing else."""
+
+
+class ScoredCounts(TypedDict):
+    """A part after scoring."""
+
+    documents: int
+    scores: list[int]
+    """Documents by bin of the score."""
+
+
+class TokenCounts(TypedDict):
+    """A part, or a shard, in tokens."""
+
+    documents: int
+    tokens: int
+    proved: int
+
+
+class LedgerCounts(TypedDict):
+    """A part's ledger."""
+
+    records: int
+    kept: int

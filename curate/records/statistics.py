@@ -1,0 +1,88 @@
+"""stats.json: every number of a run that a person is shown. Knows names and types only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NotRequired, TypedDict
+
+
+class RuleNumbers(TypedDict):
+    """Records that failed a rule, and those that failed nothing else."""
+
+    failed: int
+    alone: int
+
+
+# Named by call, as `in` is a word of Python.
+FunnelRow = TypedDict(
+    "FunnelRow", {"step": str, "in": int, "dropped": int, "kept": int, "rules": dict[str, RuleNumbers]}
+)
+"""A step's records in, dropped and kept, and its rules by name."""
+
+
+class QualityNumbers(TypedDict):
+    """Documents by twentieth of the score, the least kept of a share, and what the model says of itself."""
+
+    scores: NotRequired[list[int]]
+    least_score: NotRequired[float | None]
+    model: NotRequired[Mapping[str, Any]]
+
+
+class SourceNumbers(TypedDict):
+    """A source from its files to its tokens."""
+
+    role: str
+    files: int
+    bytes: int
+    records: int
+    other_records: dict[str, int]
+    documents: int
+    chars: int
+    funnel: list[FunnelRow]
+    edited_chars: dict[str, int]
+    steps: dict[str, dict[str, float]]
+    quality: QualityNumbers
+    kept: int
+    tokens: int
+
+
+class SplitNumbers(TypedDict):
+    """A split's shards."""
+
+    shards: int
+    documents: int
+    tokens: int
+
+
+class EvaluationSetNumbers(TypedDict):
+    """Items of a set, those too short to look for, those found, and the documents that hold them."""
+
+    items: int
+    too_short: int
+    found: int
+    documents: int
+
+
+class ContaminationNumbers(TypedDict):
+    """How evaluation items were looked for, and what was found of each set."""
+
+    ngram: int
+    mode: str
+    sets: dict[str, EvaluationSetNumbers]
+
+
+class RunNumbers(TypedDict):
+    """A whole run."""
+
+    name: str
+    sources: dict[str, SourceNumbers]
+    shards: dict[str, SplitNumbers]
+    mixture: Mapping[str, Any] | None
+    """What was asked for and what was achieved; see `curate.mixture.solve`."""
+    contamination: ContaminationNumbers | None
+    audit: Mapping[str, Any]
+    """Counts of the ledger by source; see `curate.audit.aggregates`."""
+
+
+Sources = Mapping[str, SourceNumbers]
+"""Sources by name."""
