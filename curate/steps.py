@@ -13,15 +13,17 @@ import importlib
 import importlib.metadata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol, TypedDict
+from typing import TYPE_CHECKING, Any, Protocol, TypedDict
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.settings import Model
-from curate.text.view import TextView
-from curate.verdicts.rules import AnyRule
+if TYPE_CHECKING:  # a task that resolves a name depends neither on kernels nor on rules
+    from curate.settings import Model
+    from curate.text.view import TextView
+    from curate.verdicts.rules import AnyRule
+
 
 _SOURCE_STEPS = (
     "curate.extract.step:STEP",

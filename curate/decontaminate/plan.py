@@ -10,7 +10,6 @@ from curate.decontaminate.items import set_name
 from curate.decontaminate.step import Decontaminate
 from curate.decontaminate.tasks import (
     FREQUENT,
-    CutCounts,
     CutParams,
     FrequentCounts,
     IndexCounts,
@@ -28,6 +27,7 @@ from curate.decontaminate.tasks import (
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Given, Task
 from curate.flow import Flow, Part, is_output
+from curate.records.counts import ContaminationCounts
 from curate.storage import list_files
 
 
@@ -117,7 +117,7 @@ def _cut(
     matched: Sequence[Committed[MatchCounts]],
     frequent: Committed[FrequentCounts],
     runner: Runner,
-) -> list[Committed[CutCounts]]:
+) -> list[Committed[ContaminationCounts]]:
     shared = {name: index.file(name) for name in ("grams", "heads", "items")} | {"frequent": frequent.file("frequent")}
     tasks = [
         Task(

@@ -23,7 +23,7 @@ from curate.decontaminate.grams import FEWEST_WORDS, Grams, distinct_pairs, find
 from curate.decontaminate.items import read_items
 from curate.decontaminate.records import COUNTS, FOUND, ITEMS, MATCHES, OUTCOME, read_grams, write_grams
 from curate.engine.task import Inputs, Output
-from curate.records.counts import DecisionCounts
+from curate.records.counts import ContaminationCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.verdicts import VERDICTS
 from curate.text.columns import as_column
@@ -81,12 +81,6 @@ class CutParams(MatchParams):
     """And what becomes of a document with a match: `cut` or `drop`."""
 
     mode: str
-
-
-class CutCounts(DecisionCounts):
-    """And documents with a match."""
-
-    contaminated: int
 
 
 class Frequent(TypedDict):
@@ -176,7 +170,7 @@ def count_frequent(params: NoParams, inputs: Inputs, output: Output) -> Frequent
     return {"frequent": len(table)}
 
 
-def cut_part(params: CutParams, inputs: Inputs, output: Output) -> CutCounts:
+def cut_part(params: CutParams, inputs: Inputs, output: Output) -> ContaminationCounts:
     """Inputs `documents`, `verdicts`, `matches`, `frequent`, `grams`, `heads`, `items`.
 
     Writes `documents` without what was found, `verdicts`, `columns` (OUTCOME), aligned, and `found` (FOUND).

@@ -66,7 +66,7 @@ def behaviour(source: bytes, filename: str = "<source>") -> Behaviour:
     """
     tree = ast.parse(source, filename)
     mentioned = any(name.encode() in source for name in _READS_ANNOTATIONS)
-    return _Writer(tree, mentioned and any(_last_name(node) in _READS_ANNOTATIONS for node in ast.walk(tree))).written()
+    return _Writer(tree, mentioned and any(map(_reads_annotations, ast.walk(tree)))).written()
 
 
 class _Writer:
@@ -163,7 +163,7 @@ class _Writer:
         return arguments
 
     def _statements(self, body: list[ast.stmt]) -> list[ast.stmt]:
-        """Statements without those that do nothing: strings alone, `pass`, overloads, what only type checkers see."""
+        """Statements without those that do nothing: constants alone, `pass`, overloads, what only type checkers see."""
         kept: list[ast.stmt] = []
         for statement in body:
             if isinstance(statement, ast.If) and _last_name(statement.test) == "TYPE_CHECKING":
@@ -171,7 +171,7 @@ class _Writer:
                 kept += self._statements(statement.orelse)
             elif isinstance(statement, _Function) and "overload" in map(_last_name, statement.decorator_list):
                 self._leave_out(statement)
-            elif not (isinstance(statement, ast.Pass) or (_is_string(statement) and not self._whole)):
+            elif not (isinstance(statement, ast.Pass) or (_is_constant(statement) and not self._whole)):
                 kept.append(statement)
         return kept
 
@@ -202,10 +202,18 @@ class _Close(str):
     __slots__ = ()
 
 
-def _is_string(statement: ast.stmt) -> bool:
-    """Whether a statement is a string alone, which says something to people only."""
-    value = statement.value if isinstance(statement, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+def _is_constant(statement: ast.stmt) -> bool:
+    """Whether a statement is a constant alone: a string that says something to people, or `...`."""
+    return isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+
+
+def _reads_annotations(node: ast.AST) -> bool:
+    """Whether something is read, and not only set, by which annotations and docstrings are had."""
+    return (
+        isinstance(node, ast.Name | ast.Attribute)
+        and isinstance(node.ctx, ast.Load)
+        and _last_name(node) in _READS_ANNOTATIONS
+    )
 
 
 def _last_name(node: ast.AST) -> str:

@@ -4,6 +4,7 @@ A pack is a YAML file of `name`, `about`, `source`, `lists`, `edits`, `metrics` 
 text; knows nothing of sources, steps or ledgers.
 """
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,7 +15,6 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.config.document import Document, KeyPath
-from curate.engine.fingerprint import fingerprint
 from curate.errors import nearest
 from curate.filters.edits import Edit, WordLists, read_edit
 from curate.filters.errors import PackError
@@ -130,7 +130,8 @@ class Pack:
 def pack_content(pack: Pack) -> str:
     """What names a pack's part in a run: equal names, equal columns. A changed bound leaves it, a changed edit, metric or
     word list does not."""
-    return fingerprint(repr(pack.edits), list(pack.metric_names), [list(pair) for pair in pack.functions])
+    decisive = repr((pack.edits, tuple(pack.metric_names), tuple(pack.functions)))
+    return hashlib.sha256(decisive.encode()).hexdigest()[:16]
 
 
 def _measured(reference: str, view: TextView) -> pa.Array:

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Inputs, Output
 from curate.pii import Detection, Replacement, scrub
-from curate.records.counts import DecisionCounts
+from curate.records.counts import ScrubbedCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.verdicts import VERDICTS
 from curate.storage import open_binary
@@ -34,13 +34,6 @@ class ScrubParams(TypedDict):
     options: Sequence[str]
     placeholders: Mapping[str, str]
     drop_above: int | None
-
-
-class ScrubbedCounts(DecisionCounts):
-    """And findings by type, and documents that had any."""
-
-    findings: dict[str, int]
-    documents_with_findings: int
 
 
 def compile_kernels(params: ScrubParams) -> None:

@@ -1,6 +1,6 @@
 """What tasks count and later stages rely on, as their manifests hold it. Knows names and types only.
 
-What only one task counts stands beside the task.
+What only one task counts stands beside the task, unless it is more of what is counted here.
 """
 
 from __future__ import annotations
@@ -53,6 +53,28 @@ class DecisionCounts(TypedDict):
     """By `step/rule`."""
     alone: dict[str, int]
     """By `step/rule`: those that failed nothing else."""
+
+
+class LinesCounts(DecisionCounts):
+    """A part after recurring lines were removed."""
+
+    edited_chars: dict[str, int]
+    """Characters removed, by `step/kind`."""
+
+
+class ContaminationCounts(DecisionCounts):
+    """A part after evaluation items were cut out."""
+
+    contaminated: int
+    """Documents with a match."""
+
+
+class ScrubbedCounts(DecisionCounts):
+    """A part after scrubbing."""
+
+    findings: dict[str, int]
+    """By type."""
+    documents_with_findings: int
 
 
 class ScoredCounts(TypedDict):

@@ -23,7 +23,7 @@ from curate.dedup.records import KEYS, PART_BITS, STEP
 from curate.dedup.scope import Scopes, columns_of_documents, document_scopes
 from curate.dedup.segments import Pieces, find_pieces, pieces_of_spans, span_codes, without_pieces
 from curate.engine.task import Inputs, Output
-from curate.records.counts import DecisionCounts
+from curate.records.counts import LinesCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.edits import EDITS, edit_column
 from curate.records.verdicts import VERDICTS
@@ -82,12 +82,6 @@ class FrequentCounts(TypedDict):
     frequent: int
 
 
-class RemovedCounts(DecisionCounts):
-    """And characters removed, by `step/kind`."""
-
-    edited_chars: dict[str, int]
-
-
 def find_recurring(params: FindParams, inputs: Inputs, output: Output) -> KeyCounts:
     """Inputs `documents`, `verdicts`, and where the scope is a column `records` or `scope`.
 
@@ -117,7 +111,7 @@ def count_recurring(params: CountParams, inputs: Inputs, output: Output) -> Freq
     return {"frequent": len(frequent)}
 
 
-def remove_recurring(params: RemoveParams, inputs: Inputs, output: Output) -> RemovedCounts:
+def remove_recurring(params: RemoveParams, inputs: Inputs, output: Output) -> LinesCounts:
     """Inputs as `find_recurring`, and `frequent` of every bucket in order.
 
     Writes `documents`, `verdicts`, and `columns` with the `edits`, all aligned.
