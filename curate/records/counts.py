@@ -90,6 +90,11 @@ class TokenCounts(TypedDict):
 
     documents: int
     tokens: int
+
+
+class EncodedCounts(TokenCounts):
+    """A part in tokens, and how many of its documents were encoded by the reference too."""
+
     proved: int
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from curate import tokens
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Inputs, Output
-from curate.records.counts import TokenCounts
+from curate.records.counts import EncodedCounts
 from curate.records.tokens import TOKEN_COUNTS, token_store
 from curate.tokens.rows import surround_rows
 from curate.tokens.verify import prove_sample
@@ -28,7 +28,7 @@ class TokenizeParams(TypedDict):
     source: str
 
 
-def tokenize_part(params: TokenizeParams, inputs: Inputs, output: Output) -> TokenCounts:
+def tokenize_part(params: TokenizeParams, inputs: Inputs, output: Output) -> EncodedCounts:
     """Inputs `documents` and `verdicts`, and `groups` where deduplication made them.
 
     Writes `tokens` (the store's schema, kept documents only) and `counts` (TOKEN_COUNTS, a row per document). Raises
