@@ -9,9 +9,8 @@ from curate.config.steps import Scrub
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.flow import Flow, is_output
-from curate.pii.phones import check_regions
+from curate.pii.detectors import Detection, detector_code
 from curate.pii.scrubbing import Replacement, check_replacement
-from curate.pii.spans import Detection
 from curate.storage import list_files
 
 
@@ -22,10 +21,11 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         return flow
     params = {
         "types": list(setting.types),
-        "regions": list(setting.regions),
+        "regions": None if setting.regions is None else list(setting.regions),
         "options": sorted(name for name, wanted in setting.options.items() if wanted),
         "placeholders": dict(setting.placeholders),
         "drop_above": setting.drop_above,
+        "own": {name: detector_code(name) for name in setting.types if ":" in name},
     }
     key = [File("key", file.path, file.stamp, file.size) for file in list_files([setting.key])] if setting.key else []
     members = [position for position, part in enumerate(flow.parts) if is_output(pipeline, part)]
@@ -33,7 +33,12 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     for position in members:
         part = flow.parts[position]
         assert part.verdicts is not None, "scrubbing comes after the verdicts"
-        inputs = (replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts"), *key)
+        inputs = (
+            replace(part.documents, name="documents"),
+            replace(part.verdicts, name="verdicts"),
+            *([part.evaluated.file("columns", "evaluated")] if part.evaluated is not None else []),
+            *key,
+        )
         tasks.append(Task("scrub", "curate.pii.tasks:scrub_part", params, inputs, part.name))
     parts = list(flow.parts)
     for position, result in zip(members, runner.stage("scrub", tasks), strict=True):
@@ -72,7 +77,6 @@ def check_scrub(pipeline: Pipeline) -> None:
     if setting.key is not None:
         list_files([setting.key])
     try:
-        check_regions(setting.regions)
         check_replacement(detection_of(setting), Replacement(placeholders))
     except ValueError as error:
         raise ValueError(f"scrub: {error}") from None

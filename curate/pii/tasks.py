@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.batches import BatchWriter, read_batches
+from curate.batches import BatchWriter, read_batches, read_schema
 from curate.engine.task import Counts, File, Output
 from curate.pii import Detection, Replacement, scrub
 from curate.records import DOCUMENTS, VERDICTS
@@ -19,6 +20,7 @@ from curate.verdicts.drop import drop_documents
 
 STEP = "scrub"
 _FINDINGS = f"{STEP}/findings"
+_EVALUATED, _LANGUAGE = "evaluated", "language"
 
 OUTCOME = pa.schema([("pii", pa.map_(pa.string(), pa.int32()))])
 """The ledger's column: findings by type, an empty map where there were none, null where the document was dropped before."""
@@ -30,7 +32,8 @@ def compile_kernels(params: Mapping[str, Any]) -> None:
 
 
 def _detection(params: Mapping[str, Any]) -> Detection:
-    return Detection(tuple(params["types"]), tuple(params["regions"]), frozenset(params["options"]))
+    regions = params["regions"]
+    return Detection(tuple(params["types"]), None if regions is None else tuple(regions), frozenset(params["options"]))
 
 
 def _key(files: Mapping[str, str]) -> bytes | None:
@@ -40,10 +43,19 @@ def _key(files: Mapping[str, str]) -> bytes | None:
         return file.read()
 
 
-def scrub_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs `documents`, `verdicts`, and the file `key` where values are hashed with it.
+def _languages(files: Mapping[str, str]) -> Iterator[list[str | None] | None]:
+    """The languages of every batch of documents in turn, None where the run has not asked for them."""
+    if _EVALUATED in files and _LANGUAGE in read_schema(files[_EVALUATED]).names:
+        yield from (batch.column(_LANGUAGE).to_pylist() for batch in read_batches(files[_EVALUATED]))
+    yield from repeat(None)
 
-    Params `types`, `regions`, `options`, `placeholders`, `drop_above`.
+
+def scrub_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+    """Inputs `documents`, `verdicts`, aligned `evaluated` in which the language may be, and the file `key` where values are
+    hashed with it.
+
+    Params `types`, `regions` (null: by language), `options`, `placeholders`, `drop_above`, `own`: what names the code of
+    the user's detectors.
 
     Writes `documents` with placeholders (no text where a document is dropped), `verdicts`, `columns` (OUTCOME), aligned.
     """
@@ -58,10 +70,12 @@ def scrub_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
         BatchWriter(output.path("verdicts"), VERDICTS) as verdicts,
         BatchWriter(output.path("columns"), OUTCOME) as columns,
     ):
-        for batch, verdict in zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True):
+        documents_verdicts = zip(read_batches(files["documents"]), read_batches(files["verdicts"]), strict=True)
+        for (batch, verdict), languages in zip(documents_verdicts, _languages(files), strict=False):
             alive = np.asarray(verdict.column("kept"))
+            spoken = None if languages is None else [languages[row] for row in np.flatnonzero(alive)]
             position = pa.array(np.cumsum(alive) - 1, mask=~alive)
-            scrubbed = scrub(batch.column("text").filter(pa.array(alive)), detection, replacement)
+            scrubbed = scrub(batch.column("text").filter(pa.array(alive)), detection, replacement, spoken)
             too_many = np.array([most is not None and sum(each.values()) > most for each in scrubbed.counts], bool)
             gone = np.zeros(len(alive), bool)
             gone[alive] = too_many
