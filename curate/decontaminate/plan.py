@@ -8,12 +8,15 @@ from dataclasses import replace
 from curate.config import Pipeline
 from curate.config.steps import Decontaminate
 from curate.decontaminate.items import set_name
+from curate.decontaminate.overlap import NGRAM as OVERLAP_NGRAM
 from curate.decontaminate.tasks import FREQUENT
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part, is_output
 from curate.storage import list_files
 
+GPT3_NGRAM = 13
+"""Words of an n-gram (Brown et al. 2020, appendix C)."""
 _TASKS = "curate.decontaminate.tasks"
 
 
@@ -43,7 +46,8 @@ def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     found = tuple(result.file("found", f"found-{number}") for number, result in enumerate(cut))
     params = {
         "sources": [part.source for part in chosen],
-        "ngram": setting.ngram,
+        "ngram": _ngram(setting),
+        "overlap": setting.overlap,
         "mode": setting.mode,
         "frequent": {"documents_more_than": FREQUENT, "ngrams": frequent.counts["frequent"]},
     }
@@ -59,13 +63,19 @@ def check_decontaminate(pipeline: Pipeline) -> None:
         list_files(setting.against)
 
 
+def _ngram(setting: Decontaminate) -> int:
+    """Words of an n-gram: thirteen as GPT-3, where one is enough; fewer where their share is taken."""
+    return setting.ngram or (GPT3_NGRAM if setting.overlap is None else OVERLAP_NGRAM)
+
+
 def _index(setting: Decontaminate, runner: Runner) -> Committed:
     files = list_files(setting.against)
     inputs = tuple(File(file.relative, file.path, file.stamp, file.size) for file in files)
     params = {
         "sets": [set_name(file.relative) for file in files],
         "fields": None if setting.fields is None else list(setting.fields),
-        "ngram": setting.ngram,
+        "ngram": _ngram(setting),
+        "overlap": setting.overlap,
     }
     (index,) = runner.stage("evaluation-items", [Task("evaluation-items", f"{_TASKS}:index_items", params, inputs)])
     return index
@@ -105,7 +115,7 @@ def _cut(
         Task(
             "decontaminate",
             f"{_TASKS}:cut_part",
-            {"lengths": index.counts["lengths"], "mode": setting.mode},
+            {"lengths": index.counts["lengths"], "mode": setting.mode, "overlap": setting.overlap},
             (*_documents(part), result.file("matches"), *shared),
             part.name,
         )
