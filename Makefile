@@ -1,4 +1,4 @@
-# make run: set up, and run the bundled example. make test: set up, and pass every test. Nothing else is needed but Python and make.
+# make run: set up, and run the bundled example. make test: set up, and pass every test. make check: the fast part of it. Nothing else is needed but Python and make.
 
 VENV ?= .venv
 JOBS ?= 2
@@ -6,7 +6,7 @@ PYTHON ?= $(shell for python in python3 python3.13 python3.12 python3.11; do \
 	$$python -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && echo $$python && break; done)
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements.lock
 
-.PHONY: run test lint lock clean
+.PHONY: run test check lint format lock clean
 
 run: $(VENV)/.installed
 	$(VENV)/bin/curate run pipelines/webtext.yaml
@@ -14,9 +14,18 @@ run: $(VENV)/.installed
 test: $(VENV)/.installed-test
 	$(VENV)/bin/python -m pytest -n $(JOBS) $(TESTS)
 
+# check: what a change must pass before it is committed: format, lint, types, and the tests that take seconds.
+check: lint
+	$(VENV)/bin/python -m pytest -n $(JOBS) -m "not slow and not ray and not browser" $(TESTS)
+
 lint: $(VENV)/.installed-test
+	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/mypy
+
+format: $(VENV)/.installed-test
+	$(VENV)/bin/ruff format .
+	$(VENV)/bin/ruff check --fix .
 
 $(VENV)/bin/python:
 	@test -n "$(PYTHON)" || { echo "curate needs Python 3.11, 3.12 or 3.13; none was found (set PYTHON=...)"; exit 1; }

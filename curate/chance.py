@@ -6,17 +6,18 @@ Knows ids as 16 uniformly distributed bytes; keeps no state.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from curate.text.hashing import GOLDEN, splitmix
+
 Words = npt.NDArray[np.uint64]
 
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # SplitMix64's constants (Steele, Lea, Flood 2014, figure 17)
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
+_mix: Callable[[Words], Words] = splitmix.py_func
 _UNIT = 2.0**-53  # a double's mantissa: the finest even spacing of [0, 1)
 
 
@@ -28,18 +29,12 @@ def id_words(ids: pa.Array) -> Words:
     return data[ids.offset : ids.offset + len(ids)]
 
 
-def _mix(words: Words) -> Words:
-    words = (words ^ (words >> np.uint64(30))) * _MIX_1
-    words = (words ^ (words >> np.uint64(27))) * _MIX_2
-    return words ^ (words >> np.uint64(31))
-
-
 def draw(ids: pa.Array, seed: int, purpose: str, round: int = 0) -> Words:
     """A uniform 64-bit draw per id; independent between seeds, purposes and rounds."""
     key = hashlib.blake2b(f"{seed}/{purpose}/{round}".encode(), digest_size=16).digest()
     first, second = np.frombuffer(key, dtype="<u8")
     words = id_words(ids)
-    mixed: Words = _mix(_mix(words[:, 0] + first) + (words[:, 1] ^ second) + _GOLDEN)
+    mixed: Words = _mix(_mix(words[:, 0] + first) + (words[:, 1] ^ second) + GOLDEN)
     return mixed
 
 

@@ -1,21 +1,13 @@
-"""The order of a run: which tasks each stage has, and what passes between them. Executes nothing itself.
-
-A stage's tasks name the files of the stage before, so a change anywhere re-runs what it can reach and nothing else.
-"""
+"""What passes between the stages of a run: parts of sources, and what was committed of them so far. Runs nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Protocol
 
-from curate.config.models import Pipeline, Source
-from curate.config.steps import Extract, Url
-from curate.engine.runner import Runner, check_balance
-from curate.engine.task import Committed, File, Task
-from curate.mixture.solve import MixturePlan
-from curate.pipeline.steps import evaluation_steps, url_step, verdict_steps, vocabulary_hash
-from curate.shards.order import SPLITS
+from curate.config.models import Pipeline
+from curate.engine.task import Committed, File
 from curate.storage import SourceFile
 
 
@@ -49,6 +41,14 @@ class Part:
         return replace(self, way=(*self.way, *results), **changes)
 
 
+class Statement(Protocol):
+    """What a mixture asked for and got."""
+
+    def statement(self) -> dict[str, Any]:
+        """The same as JSON."""
+        ...
+
+
 @dataclass(frozen=True)
 class Classified:
     """A source's quality classifier: its model, what the model says of itself, the least score kept of a share."""
@@ -71,7 +71,7 @@ class Flow:
     removals: bool = False
     """Whether documents on lists of removals were marked."""
     shards: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
-    mixture: MixturePlan | None = None
+    mixture: Statement | None = None
     ledger: tuple[Committed, ...] = ()
     documents: Mapping[str, tuple[Committed, ...]] = field(default_factory=dict)
     """Documents kept as Parquet, by the step after which they were, a result per part."""
@@ -81,164 +81,6 @@ class Flow:
         return self.quality[source].least_score if source in self.quality else None
 
 
-def keep_documents(flow: Flow, step: str, runner: Runner) -> Flow:
-    """Write the documents that are alive after a step as Parquet."""
-    tasks = []
-    for part in flow.parts:
-        verdicts = (replace(part.verdicts, name="verdicts"),) if part.verdicts else ()
-        tasks.append(
-            Task(
-                "documents",
-                "curate.pipeline.tasks.documents:write_documents",
-                {"source": part.source},
-                (replace(part.documents, name="documents"), *verdicts),
-                part.name,
-            )
-        )
-    results = tuple(runner.stage(f"documents-{step}", tasks))
-    return replace(flow, documents={**flow.documents, step: results})
-
-
-def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner) -> Flow:
-    """Read and extract every file of every source."""
-    tasks, origins = [], []
-    for name, source in pipeline.sources.items():
-        params = read_params(name, source)
-        for number, file in enumerate(inputs[name]):
-            given = File(file.relative, file.path, file.stamp, file.size)
-            tasks.append(
-                Task(
-                    f"read-{name}", "curate.pipeline.tasks.read:read_part", params, (given,), f"{name} {file.relative}"
-                )
-            )
-            origins.append((name, number, file))
-    results = runner.stage("read", tasks)
-    parts = []
-    for (name, number, file), result in zip(origins, results, strict=True):
-        counts = result.counts
-        check_balance(
-            f"read {file.relative}",
-            into=counts["records"],
-            documents=counts["documents"],
-            dropped=sum(counts["dropped"].values()),
-        )
-        parts.append(Part(name, number, file, result, result.file("documents"), way=(result,)))
-    return Flow(tuple(parts))
-
-
-def read_params(name: str, source: Source) -> dict[str, Any]:
-    """What decides a part's records and text."""
-    table = {key: getattr(source.read, key) for key in ("text", "id", "url", "date")}
-    params: dict[str, Any] = {"source": name, "format": source.read.format, "columns": table}
-    for _, setting in source.named_steps():
-        if isinstance(setting, Extract):
-            params["extract"] = setting.model_dump()
-        elif isinstance(setting, Url):
-            params["url"] = url_step(setting)
-    return params
-
-
-def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
-    """Edits, metrics and languages of every document."""
-    steps = {name: evaluation_steps(source) for name, source in pipeline.sources.items()}
-    tasks = [
-        Task(
-            f"evaluate-{part.source}",
-            "curate.pipeline.tasks.evaluate:evaluate_part",
-            {"steps": steps[part.source]},
-            (replace(part.documents, name="documents"),),
-            part.name,
-        )
-        for part in flow.parts
-    ]
-    parts = []
-    for part, result in zip(flow.parts, runner.stage("evaluate", tasks), strict=True):
-        documents = result.file("documents") if "documents" in result.files else part.documents
-        parts.append(part.after(result, documents=documents, columns=(result.file("columns"),), evaluated=result))
-    metrics = dict(pair for params in steps.values() for step in params for pair in step["columns"])
-    return replace(flow, parts=tuple(parts), metrics=tuple(metrics.items()))
-
-
-def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
-    """A verdict on every document, from what was evaluated."""
-    removal = [{"kind": "removed", "name": "removed"}] if flow.removals else []
-    tasks = [
-        Task(
-            f"verdicts-{part.source}",
-            "curate.verdicts.decide:judge_part",
-            {"steps": [*removal, *verdict_steps(pipeline, part.source, flow.least_score(part.source))]},
-            tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns)),
-            part.name,
-        )
-        for part in flow.parts
-    ]
-    parts = []
-    for part, result in zip(flow.parts, runner.stage("verdicts", tasks), strict=True):
-        counts = result.counts
-        check_balance(
-            f"verdicts {part.name}",
-            into=part.read.counts["documents"],
-            kept=counts["kept"],
-            dropped=sum(counts["dropped"].values()),
-        )
-        parts.append(part.after(result, verdicts=result.file("verdicts"), decided=(*part.decided, result)))
-    return replace(flow, parts=tuple(parts))
-
-
 def is_output(pipeline: Pipeline, part: Part) -> bool:
     """Whether a part's documents may go into the shards."""
     return pipeline.sources[part.source].role == "training"
-
-
-def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
-    """Tokens of every document that is kept."""
-    tasks, positions = [], []
-    for position, part in enumerate(flow.parts):
-        if not is_output(pipeline, part) or part.verdicts is None:
-            continue
-        inputs = [replace(part.documents, name="documents"), replace(part.verdicts, name="verdicts")]
-        if part.group is not None:
-            inputs.append(replace(part.group, name="groups"))
-        params = {
-            "tokenizer": pipeline.tokens.tokenizer,
-            "vocabulary": vocabulary_hash(pipeline.tokens.tokenizer),
-            "source": part.source,
-        }
-        tasks.append(Task("tokens", "curate.tokens.tasks:tokenize_part", params, tuple(inputs), part.name))
-        positions.append(position)
-    parts = list(flow.parts)
-    for position, result in zip(positions, runner.stage("tokens", tasks), strict=True):
-        part = parts[position]
-        check_balance(f"tokens {part.name}", into=part.decided[-1].counts["kept"], tokenized=result.counts["documents"])
-        parts[position] = part.after(result, tokens=result, columns=(*part.columns, result.file("counts")))
-    return replace(flow, parts=tuple(parts))
-
-
-def write_ledger(flow: Flow, runner: Runner) -> Flow:
-    """The ledger of every part."""
-    shards = [result for split in SPLITS for result in flow.shards.get(split, ())]
-    places = tuple(result.file("places", f"places-{i}") for i, result in enumerate(shards))
-    tasks = []
-    for number, part in enumerate(flow.parts):
-        columns = tuple(replace(file, name=f"columns-{i}") for i, file in enumerate(part.columns))
-        verdicts = (replace(part.verdicts, name="verdicts"),) if part.verdicts else ()
-        params: dict[str, Any] = {"metrics": [list(pair) for pair in flow.metrics], "output": part.tokens is not None}
-        placed = places if part.tokens is not None else ()
-        if placed:
-            params |= {"part": number, "shards": list(range(len(shards)))}
-        tasks.append(
-            Task(
-                "ledger",
-                "curate.pipeline.tasks.ledger:write_ledger",
-                params,
-                (part.read.file("records"), *verdicts, *columns, *placed),
-                part.name,
-            )
-        )
-    results = runner.stage("ledger", tasks)
-    for part, result in zip(flow.parts, results, strict=True):
-        check_balance(f"ledger {part.name}", into=part.read.counts["records"], written=result.counts["records"])
-        if part.tokens is not None:
-            check_balance(f"ledger {part.name}", into=result.counts["kept"], tokenized=part.tokens.counts["documents"])
-    parts = tuple(part.after(result) for part, result in zip(flow.parts, results, strict=True))
-    return replace(flow, parts=parts, ledger=tuple(results))

@@ -5,20 +5,62 @@ Knows bytes, names, checksums and atomic commits; knows nothing of what the byte
 
 from __future__ import annotations
 
+import fcntl
 import glob as local_glob
 import hashlib
 import os
+import re
+import stat
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, NewType, cast
 
 import fsspec
 
+Address = NewType("Address", str)
+"""Where something lies that is no file of this machine: `s3://...`, `https://...`. Never joined to a path."""
+
 _CHUNK = 1 << 20
 _WILD = frozenset("*?[")
+_SCHEME = re.compile(
+    r"[A-Za-z][A-Za-z0-9+.-]+:/"
+)  # one slash: Path("s3://a") has taken the other away; C:/ is no scheme
+_PIECE = re.compile(r"[^/\\\x00-\x1f]{1,255}")
+_FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file until one of the two is written
+
+
+class OutputError(OSError):
+    """A place that must not be written to; the message says why and what would be right."""
+
+
+def locate(place: str | Path) -> Address | Path:
+    """A place as what it is: an address, or a path of this machine (`file://` taken off)."""
+    text = os.fspath(place)
+    if text.startswith("file://"):
+        return Path(text.removeprefix("file://"))
+    return Address(text) if _SCHEME.match(text) else Path(text)
+
+
+def output_path(place: str | Path, what: str) -> Path:
+    """The path that `what` is written to. Raises OutputError for an address: output goes to this machine's file systems."""
+    found = locate(place)
+    if isinstance(found, Path):
+        return found
+    raise OutputError(
+        f"{what} cannot be written to the address {found}: give a folder of this machine, and copy it there afterwards"
+    )
+
+
+def is_safe_name(name: str) -> bool:
+    """Whether a name from outside stays below the folder that it is joined to: relative pieces, none hidden or `..`."""
+    pieces = name.split("/")
+    return len(name) <= _LONGEST_NAME and all(_PIECE.fullmatch(piece) and not piece.startswith(".") for piece in pieces)
+
+
+_LONGEST_NAME = 1024
 
 
 @dataclass(frozen=True)
@@ -69,10 +111,39 @@ def common_root(patterns: Sequence[str]) -> str:
     return "/".join(shared)
 
 
+def _literal_brackets(pattern: str) -> str:
+    """The pattern with its brackets taken for themselves, `*` and `?` still for wildcards."""
+    return pattern.replace("[", "[[]")
+
+
+def _names(pattern: str) -> list[str]:
+    """The local paths that a pattern matches: one that is a file's own name means that file, brackets and all.
+
+    Brackets are wildcards where that matches something, else they stand for themselves, as in `dump[2024]/*.jsonl`.
+    """
+    if os.path.exists(pattern) or not _WILD & set(pattern):
+        return [pattern]
+    return local_glob.glob(pattern, recursive=True) or local_glob.glob(_literal_brackets(pattern), recursive=True)
+
+
+def _details(filesystem: Any, pattern: str) -> list[dict[str, Any]]:
+    """What a remote file system says of each file that a pattern matches, in the same way."""
+    if not _WILD & set(pattern) or ("[" in pattern and filesystem.exists(pattern)):
+        return [filesystem.info(pattern)]
+    found = filesystem.glob(pattern, detail=True)
+    if not found and "[" in pattern:
+        found = filesystem.glob(_literal_brackets(pattern), detail=True)
+    return list(found.values())
+
+
+_MARKS = ("ETag", "etag", "LastModified", "last_modified", "Last-Modified", "mtime", "updated", "Content-MD5", "Digest")
+"""What file systems call that which changes with a file's content, the best first."""
+
+
 def _expand(pattern: str) -> list[tuple[str, int, str]]:
     """(path, size, stamp) of each file a pattern matches, sorted."""
     if not is_remote(pattern):
-        names = local_glob.glob(pattern, recursive=True) if _WILD & set(pattern) else [pattern]
+        names = _names(pattern)
         found = []
         for name in sorted(names):
             status = os.stat(name)
@@ -81,16 +152,12 @@ def _expand(pattern: str) -> list[tuple[str, int, str]]:
         return found
     filesystem, _, _ = fsspec.get_fs_token_paths(pattern)
     scheme = pattern.split("://", 1)[0]
-    details: list[dict[str, Any]]
-    details = (
-        list(filesystem.glob(pattern, detail=True).values()) if _WILD & set(pattern) else [filesystem.info(pattern)]
-    )
     found = []
-    for info in sorted(details, key=lambda info: str(info["name"])):
+    for info in sorted(_details(filesystem, pattern), key=lambda info: str(info["name"])):
         if info.get("type") == "directory":
             continue
         name = str(info["name"])
-        mark = info.get("ETag") or info.get("etag") or info.get("LastModified") or info.get("mtime") or ""
+        mark = next((info[key] for key in _MARKS if info.get(key)), "")
         size = int(info.get("size") or 0)
         found.append((name if "://" in name else f"{scheme}://{name.lstrip('/')}", size, f"{size}-{mark}"))
     return found
@@ -100,7 +167,7 @@ def _check_folders(pattern: str) -> None:
     """Raise PermissionError for a folder a local pattern reaches and may not list: glob would pass over it silently."""
     pieces = pattern.split("/")
     for depth in range(2, len(pieces)):
-        for folder in local_glob.iglob("/".join(pieces[:depth]), recursive=True):
+        for folder in _names("/".join(pieces[:depth])):
             allowed = os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
             if os.path.isdir(folder) and not allowed:
                 raise PermissionError(f"cannot read the folder {folder}")
@@ -117,6 +184,8 @@ def list_files(patterns: Sequence[str], root: str | None = None) -> list[SourceF
         if not is_remote(pattern):
             _check_folders(pattern)
         found = _expand(pattern)
+        if not found and not is_remote(pattern) and os.path.isdir(pattern):
+            raise FileNotFoundError(f"{pattern} is a folder: name its files, for example {pattern.rstrip('/')}/*.gz")
         if not found:
             raise FileNotFoundError(f"no file matches {pattern}")
         for path, size, stamp in found:
@@ -134,6 +203,44 @@ def digest_file(path: str | Path) -> str:
     return digest.hexdigest()
 
 
+def copy_file(source: str | Path, target: str | Path) -> str:
+    """Copy a file and return the copy's SHA-256. Blocks are shared where the file system can, until one is written to.
+
+    Never a hard link: what damages one name of a file would damage the other, and nothing could be restored from it.
+    """
+    with open(source, "rb") as old, open(target, "wb") as new:
+        try:
+            fcntl.ioctl(new.fileno(), _FICLONE, old.fileno())
+            shared = True
+        except OSError:
+            shared = False
+        digest = hashlib.sha256()
+        while chunk := old.read(_CHUNK):
+            digest.update(chunk)
+            if not shared:
+                new.write(chunk)
+        new.flush()
+        os.fsync(new.fileno())
+    return digest.hexdigest()
+
+
+def private_folder(path: str | Path) -> Path:
+    """A folder that only this user may write to, made where it is missing: for files that are later trusted.
+
+    Raises PermissionError where another user owns it, or may write to it: in a shared folder anyone can make it first.
+    """
+    folder = Path(path)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    status = os.lstat(folder)
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid() or status.st_mode & 0o022:
+        raise PermissionError(
+            f"{folder} is not a folder of this user alone: remove it, or name another by CURATE_CACHE_DIR"
+        )
+    return folder
+
+
 def sync_folder(folder: str | Path) -> None:
     """Make renames within a folder survive a power cut."""
     handle = os.open(folder, os.O_RDONLY)
@@ -146,7 +253,7 @@ def sync_folder(folder: str | Path) -> None:
 @contextmanager
 def atomic_path(path: str | Path) -> Iterator[Path]:
     """A temporary path beside `path` to write to; synced and renamed to it when the block ends well, else removed."""
-    target = Path(path)
+    target = output_path(path, "a file")
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
     try:

@@ -15,10 +15,39 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.audit.edges import bins, edges
-from curate.audit.measures import BEFORE_DOCUMENTS, Measure, measures
+from curate.audit.removals import RULE
+from curate.audit.removals import STEP as REMOVED
 from curate.chance import draw
-from curate.records import ID
+from curate.records.pages import ID
+from curate.text.addresses import hosts
+from curate.verdicts.rules import BoundsRule
+from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep, thresholds
+
+Edges = npt.NDArray[np.float64]
+
+_STEPS_PER_DECADE = 180
+"""From 1 to 10 by twentieths, from 10 to 100 by halves, and so on: numbers that people write."""
+_DECADES = 9  # up to a thousand million
+_UNIT_STEPS = 200  # from 0 to 1 by half hundredths
+_FINE = tuple(k / 2000 for k in range(1, 10))  # below the first of those
+_WHOLE = tuple(range(101))  # whole numbers that half steps leave out are few: all up to 100
+
+
+def edges(bounds: Sequence[float] = ()) -> Edges:
+    """The ascending edges, with these bounds among them. Every value is the float nearest to its decimal."""
+    grid = [k / _UNIT_STEPS for k in range(_UNIT_STEPS + 1)]
+    for decade in range(_DECADES):
+        step = 10**decade
+        grid += [(20 + k) * step / 20 for k in range(1, _STEPS_PER_DECADE + 1)]
+    return np.unique(np.array([*grid, *_FINE, *_WHOLE, *bounds], np.float64))
+
+
+def bins(values: npt.NDArray[np.float64], at: Edges) -> npt.NDArray[np.int64]:
+    """The bin of each value, none of them NaN: 2i + 1 for what equals edge i, 2i for what lies just below it, and
+    2 x len(edges) for what lies above all."""
+    left = np.searchsorted(at, values, side="left")
+    return np.asarray(left + np.searchsorted(at, values, side="right"), np.int64)
+
 
 Aggregate = dict[str, Any]
 Mask = npt.NDArray[np.bool_]
@@ -34,45 +63,44 @@ MOST_ODDS = 20
 """Scores of odds beyond 2^20, or below its inverse, are not told apart: float32 hardly does."""
 _OCTAVE = 2  # bins per doubling of lengths in tokens
 
-_HOST = r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?(?P<host>[^/?#:]+)"
 
-
-def needed_columns(steps: Sequence[Mapping[str, Any]]) -> list[str]:
+def needed_columns(steps: Sequence[VerdictStep]) -> list[str]:
     """The ledger columns that `aggregate` looks at."""
     always = [
         "id", "source", "url", "chars", "language", "quality_score", "failed", "duplicate_kind", "duplicate_of",
         "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens",
     ]  # fmt: skip
-    return list(dict.fromkeys([*always, *(name for each in measures(steps) for name in each.columns)]))
+    return list(dict.fromkeys([*always, *(name for each in thresholds(steps) for name in each.columns())]))
 
 
-def aggregate(table: pa.Table, steps: Sequence[Mapping[str, Any]], first: int) -> tuple[Aggregate, pa.Table]:
+def aggregate(table: pa.Table, steps: Sequence[VerdictStep], first: int) -> tuple[Aggregate, pa.Table]:
     """(counts, sample) of ledger rows of one source. `first` is the number of the first document in its part."""
     early = pc.is_in(table.column("dropped_at"), value_set=pa.array(BEFORE_DOCUMENTS))
     table = table.filter(pc.invert(pc.fill_null(early, False))).combine_chunks()
     columns = {name: pa.concat_arrays([*table.column(name).chunks, pa.nulls(0, table.schema.field(name).type)])
                for name in table.column_names}  # fmt: skip
-    judged = frozenset(step["name"] for step in steps)
+    judged = frozenset([REMOVED, *(step.name for step in steps)])  # who was removed since fails that too
     failures = Failures(columns["failed"], judged)
     kept = np.asarray(columns["kept"], bool)
     tokens = np.asarray(pc.fill_null(columns["tokens"], 0), np.int64)
     draws = draw(columns["id"].cast(ID), 0, "audit") if len(kept) else np.empty(0, np.uint64)
-    listed = [each for each in measures(steps) if each.bounds]
-    values = {each.name: each.values(columns) for each in listed}
+    listed = [each for each in thresholds(steps) if each.bounds]
+    values = {each.full_name: each.values(columns) for each in listed}
     counts: Aggregate = {
         "documents": len(kept),
         "passed": int((failures.total == 0).sum()),
         "languages": _languages(columns["language"], kept, tokens),
         "domains": _domains(columns["url"], kept, failures.total == 0, tokens),
         "overlap": failures.overlap(),
-        "rules": {each.name: _histograms(each, values[each.name], failures) for each in listed},
+        "rules": {each.full_name: _histograms(each, values[each.full_name], failures) for each in listed},
         "quality": _quality(columns["quality_score"], kept),
         "duplicates": _duplicates(columns),
         "pii": _pii(columns["pii"]),
         "contamination": _items(columns["contamination"]),
         "lengths": _lengths(tokens[kept]),
         "nearest": {
-            each.name: _nearest(each, values[each.name], failures, draws, columns["id"], first) for each in listed
+            each.full_name: _nearest(each, values[each.full_name], failures, draws, columns["id"], first)
+            for each in listed
         },
     }
     return counts, _sample(columns["source"], draws, values, listed, failures, kept)
@@ -124,9 +152,8 @@ def _languages(languages: pa.Array, kept: Mask, tokens: npt.NDArray[np.int64]) -
 
 
 def _domains(urls: pa.Array, kept: Mask, passed: Mask, tokens: npt.NDArray[np.int64]) -> Aggregate:
-    hosts = pc.struct_field(pc.extract_regex(urls, _HOST), "host")
     weights = {"documents": np.ones(len(kept)), "passed": passed, "kept": kept, "tokens": tokens}
-    return _most(_grouped(pc.utf8_lower(hosts), weights))
+    return _most(_grouped(hosts(urls), weights))
 
 
 def _most(domains: Aggregate) -> Aggregate:
@@ -137,11 +164,11 @@ def _most(domains: Aggregate) -> Aggregate:
     return {name: domains[name] for name in order[:DOMAINS]}
 
 
-def _histograms(measure: Measure, values: Any, failures: Failures) -> Aggregate:
+def _histograms(measure: BoundsRule, values: Any, failures: Failures) -> Aggregate:
     """Values of all documents, and of those that no other rule drops: sparse, by bin."""
     at = edges(measure.bounds)
     known = ~np.isnan(values)
-    others_pass = (failures.total == failures.of(measure.name)) & known
+    others_pass = (failures.total == failures.of(measure.full_name)) & known
     number = bins(values[known], at)
     return {
         "low": measure.low, "high": measure.high, "exclusive": measure.exclusive, "metric": measure.metric,
@@ -193,14 +220,15 @@ def _lengths(tokens: npt.NDArray[np.int64]) -> dict[str, int]:
     return _sparse(np.floor(np.log2(np.maximum(tokens, 1)) * _OCTAVE + 1e-9).astype(np.int64))
 
 
-def _nearest(measure: Measure, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:
+def _nearest(measure: BoundsRule, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:
     """Documents nearest to the bound, on either side; first those that no other rule drops."""
     distance = np.min([np.abs(values - bound) for bound in measure.bounds], axis=0)
-    fails = measure.fails(values)
-    disturbed = failures.total != failures.of(measure.name)
+    fails = measure.outside(values)
+    disturbed = failures.total != failures.of(measure.full_name)
     sides = {}
+    there = ~np.isnan(values) & ~failures.of(RULE)  # nobody is shown what was removed
     for side, mask in (("fails", fails), ("passes", ~fails)):
-        rows = np.flatnonzero(mask & ~np.isnan(values))
+        rows = np.flatnonzero(mask & there)
         clear = rows[~disturbed[rows]]
         rows = clear if len(clear) >= NEAREST else rows
         if len(rows) > NEAREST and rows is clear:  # what is further than the nearest few need not be sorted
@@ -214,11 +242,11 @@ def _nearest(measure: Measure, values: Any, failures: Failures, draws: Any, ids:
 
 
 def _sample(
-    sources: pa.Array, draws: Any, values: Mapping[str, Any], listed: Sequence[Measure], failures: Failures, kept: Mask
+    sources: pa.Array, draws: Any, values: Mapping[str, Any], listed: Sequence[BoundsRule], failures: Failures, kept: Mask
 ) -> pa.Table:  # fmt: skip
     """The documents with the smallest draws: each rule's value, and whether a rule without a bound drops it."""
     rows = np.argsort(draws, kind="stable")[:SAMPLE]
-    movable = {each.name for each in listed}
+    movable = {each.full_name for each in listed}
     fixed = np.zeros(len(kept), bool)
     for name in failures.names:
         if name not in movable:
@@ -228,7 +256,7 @@ def _sample(
         "source": sources.take(pa.array(rows)).cast(pa.string()),
         "fixed": pa.array(fixed[rows], pa.bool_()),
         "kept": pa.array(kept[rows], pa.bool_()),
-        **{each.name: pa.array(values[each.name][rows], pa.float64()) for each in listed},
+        **{each.full_name: pa.array(values[each.full_name][rows], pa.float64()) for each in listed},
     }
     return pa.table(columns)
 

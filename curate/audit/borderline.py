@@ -5,7 +5,6 @@ Knows the ledger and the keep rules; judges nothing.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +14,14 @@ import pyarrow.parquet as pq
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.rendering import Answer, Passage, Table
 from curate.audit.snippets import snippet
+from curate.quality.step import SCORE
+from curate.verdicts.rules import BoundsRule, DrawRule
 
 _COLUMNS = ["id", "url", "quality_score", "kept"]
 
 
 @dataclass(frozen=True)
-class Marginal:
+class Borderline:
     """A scored document: where it lies, and how far from the deciding score."""
 
     part: str
@@ -34,18 +35,17 @@ class Marginal:
 def deciding_score(run: OpenedRun, source: str) -> float | None:
     """The score where a source's rule decides: its threshold, or where the draw keeps every other document. None
     where the source has no quality step."""
-    for step in run.verdict_steps(source):
-        if step["kind"] == "quality":
-            if "draw" in step:
-                return max(0.0, 2.0 - math.pow(2.0, 1.0 / step["draw"]))  # (2 - score)^-alpha = 1/2
-            return float(step["minimum" if "minimum" in step else "keep_share"])
+    rules = (rule for step in run.verdict_steps(source) for rule in step.rules)
+    for rule in rules:
+        if isinstance(rule, BoundsRule | DrawRule) and SCORE in rule.columns():
+            return rule.deciding_value()
     return None
 
 
-def nearest(run: OpenedRun, source: str, score: float, size: int) -> list[Marginal]:
+def nearest(run: OpenedRun, source: str, score: float, size: int) -> list[Borderline]:
     """The `size` documents just below a score and as many from it on, by score."""
-    below: list[Marginal] = []
-    above: list[Marginal] = []
+    below: list[Borderline] = []
+    above: list[Borderline] = []
     for part, path in zip(run.parts, run.ledger, strict=True):
         if part.source != source:
             continue
@@ -57,14 +57,14 @@ def nearest(run: OpenedRun, source: str, score: float, size: int) -> list[Margin
         for side, chosen in ((below, order[max(cut - size, 0) : cut]), (above, order[cut : cut + size])):
             for document, row in zip(chosen.tolist(), table.take(chosen).to_pylist(), strict=True):
                 side.append(
-                    Marginal(part.name, document, row["id"].hex(), row["url"], row["quality_score"], row["kept"])
+                    Borderline(part.name, document, row["id"].hex(), row["url"], row["quality_score"], row["kept"])
                 )
     below.sort(key=lambda each: (each.score, each.id))
     above.sort(key=lambda each: (each.score, each.id))
     return [*below[max(len(below) - size, 0) :], *above[:size]]
 
 
-def marginal(run: OpenedRun, size: int) -> Answer:
+def borderline(run: OpenedRun, size: int) -> Answer:
     """Per source with a quality step: the deciding score, and the documents about it with their text.
 
     Raises AuditError where no source has such a step.

@@ -20,7 +20,8 @@ import pyarrow.parquet as pq
 from curate.audit.finished_run import AuditError, OpenedPart, OpenedRun
 from curate.audit.lineage import lineage
 from curate.audit.rendering import Answer, Cell, Passage, Table
-from curate.records import ID
+from curate.records.pages import ID
+from curate.text.hashing import GOLDEN
 
 _COLUMNS = ["id", "url", "failed", "kept", "dropped_at", "tokens"]
 _SHOWN = 40
@@ -245,13 +246,10 @@ def _marks(failed: pa.Array, codes: npt.NDArray[np.int64]) -> npt.NDArray[np.uin
     """A number per row that is the same for the same rules: rows that differ in it are few, and looked at closely."""
     lengths = pc.fill_null(pc.list_value_length(failed), 0).to_numpy(zero_copy_only=False)
     ends = np.cumsum(lengths)
-    weights = (codes.astype(np.uint64) + np.uint64(1)) * _ODD
-    weights = (weights ^ (weights >> np.uint64(31))) * _ODD
+    weights = (codes.astype(np.uint64) + np.uint64(1)) * GOLDEN
+    weights = (weights ^ (weights >> np.uint64(31))) * GOLDEN
     running = np.concatenate([np.zeros(1, np.uint64), np.cumsum(weights, dtype=np.uint64)])
     return np.asarray(running[ends] - running[ends - lengths], np.uint64)
-
-
-_ODD = np.uint64(0x9E3779B97F4A7C15)  # Fibonacci hashing (Knuth, The Art of Computer Programming 3, section 6.4)
 
 
 def _one(column: pa.ChunkedArray) -> pa.Array:

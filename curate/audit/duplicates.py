@@ -14,7 +14,8 @@ from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
 from curate.audit.lineage import text_versions
 from curate.audit.rendering import Answer, Passage, Table
-from curate.config.steps import Deduplicate
+from curate.audit.shown import shown
+from curate.dedup.step import Deduplicate
 
 _SIZES = """
 select 1 << cast(ceil(log2(cluster_size)) as integer) as most, count(*) as clusters, sum(cluster_size - 1)::bigint as removed
@@ -56,7 +57,7 @@ def duplicates(run: OpenedRun, largest: int, characters: int = 800) -> Answer:
             ("its url", copy.row["url"] if copy else None),
         )
         blocks.append(Table(f"Cluster {number}", ("", ""), rows))
-        text, other = _text(kept), _text(copy)
+        text, other = (each and shown(run, [each])[0] for each in (_text(kept), _text(copy)))
         change = difference(text, other) if text and other else ""
         if text:
             blocks.append(Passage("Survivor's text", _cut(text, characters)))

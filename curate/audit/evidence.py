@@ -12,9 +12,9 @@ from curate.audit.find import Found
 from curate.audit.finished_run import OpenedRun
 from curate.audit.lineage import stage_of
 from curate.batches import read_batches
-from curate.config.steps import Scrub
 from curate.pii import find
 from curate.pii.plan import detection_of
+from curate.pii.step import Scrub
 
 _SCRUB = "scrub"
 

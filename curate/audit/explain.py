@@ -5,29 +5,41 @@ Puts together what the ledger and the committed texts say; decides nothing and c
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-import gzip
 import itertools
+import json
 import zlib
 from collections.abc import Mapping
 from typing import Any
 
 import pyarrow.parquet as pq
 
+from curate import ingest
 from curate.audit.evidence import personal_data, shared_passages
 from curate.audit.find import Found, find_ids
 from curate.audit.finished_run import AuditError, OpenedRun, beside
 from curate.audit.lineage import gone, text_versions
-from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.rendering import Answer, Cell, Passage, Table
-from curate.audit.rules import Judged, judged_rules
-from curate.storage import open_binary
+from curate.audit.shown import shown
+from curate.storage import SourceFile, open_binary
+from curate.verdicts.rules import Judged
+from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
 
 _MOST_SHOWN = 20_000
 """Characters of a text that are shown; --full shows all."""
 _MOST_BYTES = 1 << 20
 """Bytes of an original record that are read."""
+_ARCHIVES = frozenset({"warc", "wet"})
+"""Formats whose records lie in the file as they are told of."""
+_RECORD = ("record_id", "url", "date", "reason", "text")
+"""Columns of a table's row that are shown of it."""
 _GZIP = 31  # zlib's code for a gzip header and the largest window
+_HIDDEN = "(shown by --raw-texts)"
+_BEFORE_VERDICTS = ("read", "evaluate")
+"""Stages that look at every document."""
+_EMPTIED = "deduplicate/emptied"
+"""The rule of a document of which nothing was left: its text is empty, and not for want of having been looked at."""
 _CONTEXT = 2  # unchanged lines around a difference
 
 _ORIGIN = ("source", "file", "offset", "length", "record_id", "url", "date", "chars")
@@ -37,7 +49,10 @@ _DUPLICATE = ("duplicate_kind", "jaccard", "cluster_size")
 
 
 def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool = False) -> Answer:
-    """Everything known of a record. `original` adds the bytes it came from, read again; `full` shows texts whole."""
+    """Everything known of a record. `original` adds the bytes it came from, read again; `full` shows texts whole.
+
+    `run.texts` says whether personal data in them is shown.
+    """
     row = found.row
     length = None if full else _MOST_SHOWN
     blocks: list[Table | Passage] = [
@@ -54,11 +69,14 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         edits = tuple((edit["step"], edit["kind"], edit["chars"]) for edit in row["edits"])
         blocks.append(Table("Edits", ("step", "kind", "characters removed"), edits))
     every = _every_version(found)
-    versions = [pair for i, pair in enumerate(every) if not i or pair[1] != every[i - 1][1]]
+    different = [pair for i, pair in enumerate(every) if not i or pair[1] != every[i - 1][1]]
+    masked = shown(run, [text for _, text in different])
+    versions = [(stage, text) for (stage, _), text in zip(different, masked, strict=True)]
     survivor = _survivor(run, row)
     if survivor is not None:
-        blocks += _duplicate(row, survivor, versions, length)
-    shared = shared_passages(found) if every else []
+        blocks += _duplicate(run, row, survivor, versions, length)
+    passages = shared_passages(found) if every else []
+    shared = list(zip((item for item, _ in passages), shown(run, [text for _, text in passages]), strict=True))
     if row["contamination"]:
         listed = shared or [(item, "") for item in row["contamination"]]
         blocks.append(Table("Contamination", ("evaluation item", "text in both"), tuple(listed)))
@@ -67,7 +85,8 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         blocks.append(Table("Personal data", ("type", "found"), tuple(sorted(dict(row["pii"]).items()))))
     if personal:
         heads = ("type", "from", "to", "text")
-        blocks.append(Table("Where it was, in characters of the text before scrubbing", heads, tuple(personal)))
+        places = personal if run.texts == "raw" else [(*span[:3], _HIDDEN) for span in personal]
+        blocks.append(Table("Where it was, in characters of the text before scrubbing", heads, tuple(places)))
     blocks += _texts(versions, length)
     data: dict[str, Any] = {
         **{name: value.hex() if isinstance(value, bytes) else value for name, value in row.items()},
@@ -78,9 +97,9 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         "pii_spans": [dict(zip(("type", "start", "end"), span[:3], strict=True)) for span in personal],
     }
     if original:
-        shown = original_bytes(found).decode("utf-8", "replace")
-        blocks.append(Passage("Original bytes", _cut(shown, length)))
-        data["original"] = shown
+        (record,) = shown(run, [original_record(run, found)])
+        blocks.append(Passage("Original record", _cut(record, length)))
+        data["original"] = record
     return Answer(tuple(blocks), data)
 
 
@@ -119,12 +138,18 @@ def document_number(found: Found) -> int | None:
 
 
 def _every_version(found: Found) -> list[tuple[str, str]]:
-    """The text as each stage left it. Empty where there never was one, or it is gone."""
+    """The text as each stage left it that looked at it. Empty where there never was one, or it is gone.
+
+    What follows the step at which a document was dropped did not look at it: files there hold an empty text in its place.
+    """
     try:
         number = document_number(found)
-        return list(text_versions(found.part, number)) if number is not None else []
+        versions = list(text_versions(found.part, number)) if number is not None else []
     except (AuditError, OSError):
         return []
+    if found.row["dropped_at"] is None or _EMPTIED in (found.row["failed"] or ()):
+        return versions
+    return [(stage, text) for stage, text in versions if text or stage in _BEFORE_VERDICTS]
 
 
 def _texts(versions: list[tuple[str, str]], length: int | None) -> list[Table | Passage]:
@@ -132,7 +157,8 @@ def _texts(versions: list[tuple[str, str]], length: int | None) -> list[Table | 
         return [Passage("Text", "(none: the record was dropped before extraction, or the run's .work folder is gone)")]
     blocks: list[Table | Passage] = []
     for (_, before), (stage, after) in itertools.pairwise(versions):
-        blocks.append(Passage(f"What {stage} changed", _cut(difference(before, after), length), diff=True))
+        change = difference(before, after) or f" {_HIDDEN}"
+        blocks.append(Passage(f"What {stage} changed", _cut(change, length), diff=True))
     stage, text = versions[-1]
     blocks.append(Passage(f"Text after {stage}", _cut(text, length)))
     return blocks
@@ -152,13 +178,18 @@ def _survivor(run: OpenedRun, row: Mapping[str, Any]) -> Found | None:
 
 
 def _duplicate(
-    row: Mapping[str, Any], survivor: Found, versions: list[tuple[str, str]], length: int | None
+    run: OpenedRun,
+    row: Mapping[str, Any],
+    survivor: Found,
+    versions: list[tuple[str, str]],
+    length: int | None,
 ) -> list[Table | Passage]:
     pairs = [*_named(row, _DUPLICATE), ("survivor", survivor.id.hex()), ("survivor's url", survivor.row["url"])]
     blocks: list[Table | Passage] = [_pairs("Duplicate", pairs)]
     kept = _every_version(survivor)
     if versions and kept:
-        change = difference(versions[-1][1], kept[-1][1]) or " (the texts are equal)"
+        (other,) = shown(run, [kept[-1][1]])
+        change = difference(versions[-1][1], other) or " (the texts are equal)"
         blocks.append(Passage("From this text to the survivor's", _cut(change, length), diff=True))
     return blocks
 
@@ -169,38 +200,29 @@ def _cut(text: str, length: int | None) -> str:
     return f"{text[:length]}\n… {len(text) - length:,} characters more; --full shows them"
 
 
-def original_bytes(found: Found) -> bytes:
-    """The record as it lies in its input file, decompressed where it can be; at most 1 MiB. Raises AuditError where
-    the file cannot be read.
-
-    Rows of tables are read again whole: the line of a JSON Lines file.
+def original_record(run: OpenedRun, found: Found) -> str:
+    """The record read again from its input file: a web archive's as it lies there, decompressed, at most 1 MiB; a table's
+    row as JSON, in the words of the ledger. Raises AuditError where the file cannot be read or holds it no longer.
     """
-    path, offset, length = found.part.path, found.row["offset"], found.row["length"]
+    read, part, row = run.pipeline.sources[found.part.source].read, found.part, found.row
     try:
-        with open_binary(path) as file:
-            if found.row["record_id"] is None and path.removesuffix(".gz").endswith(("jsonl", "json", "parquet")):
-                return _table_row(path, file, offset)
-            file.seek(offset)
-            raw = file.read(min(length, _MOST_BYTES) if length else _MOST_BYTES)
-    except (OSError, EOFError) as error:
-        raise AuditError(f"cannot read {path} at {offset:,}: {error}") from None
-    try:
-        return zlib.decompressobj(wbits=_GZIP).decompress(raw, _MOST_BYTES)
-    except zlib.error:
-        return raw  # not compressed, or damaged: as it lies
+        if read.format in _ARCHIVES:
+            return _archived(part.path, row["offset"], row["length"])
+        columns = ingest.Columns(text=read.text, id=read.id, url=read.url, date=read.date)
+        file = SourceFile(part.path, part.file, 0, "")
+        again = ingest.read_record(file, part.source, read.format, columns, row["offset"], found.id)
+    except (OSError, EOFError, LookupError, ValueError) as error:
+        raise AuditError(f"cannot read {part.path} at {row['offset']:,}: {error}") from None
+    values = again.select(list(_RECORD)).to_pylist()[0]
+    return json.dumps(
+        {name: value for name, value in values.items() if value is not None}, ensure_ascii=False, default=str
+    )
 
 
-def _table_row(path: str, file: Any, number: int) -> bytes:
-    if path.endswith("parquet"):
-        table = pq.ParquetFile(file)
-        for group in range(table.num_row_groups):
-            rows = table.metadata.row_group(group).num_rows
-            if number < rows:
-                return str(table.read_row_group(group).slice(number, 1).to_pylist()[0]).encode()
-            number -= rows
-        raise EOFError("no such row")
-    with gzip.open(file) if path.endswith(".gz") else file as lines:
-        for index, line in enumerate(lines):
-            if index == number:
-                return bytes(line)
-    raise EOFError("no such line")
+def _archived(path: str, offset: int, length: int) -> str:
+    with open_binary(path) as file:
+        file.seek(offset)
+        raw = file.read(min(length, _MOST_BYTES) if length else _MOST_BYTES)
+    with contextlib.suppress(zlib.error):  # not compressed, or damaged: as it lies
+        raw = zlib.decompressobj(wbits=_GZIP).decompress(raw, _MOST_BYTES)
+    return raw.decode("utf-8", "replace")

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from curate.audit.finished_run import AuditError, OpenedPart, OpenedRun
-from curate.audit.ledger import connect
+from curate.audit.ledger import ask, connect
 from curate.shards.reader import ShardReader
 
 _ID = re.compile(r"[0-9a-fA-F]{32}")
@@ -74,9 +74,9 @@ def row_at(run: OpenedRun, part: str, number: int) -> Found:
 
 
 def _select(run: OpenedRun, where: str, values: list[Any], name: str) -> list[Found]:
-    result = connect(run.ledger).execute(f"select * from records where {where} limit {MOST_FOUND}", values)
-    names = [column[0] for column in result.description]
-    rows = [dict(zip(names, row, strict=True)) for row in result.fetchall()]
+    rows = ask(connect(run.ledger), f"select * from records where {where}", values, MOST_FOUND).to_pylist()
+    for row in rows:
+        row["pii"] = None if row["pii"] is None else dict(row["pii"])
     if not rows and name:
         raise AuditError(f"no record of {run.folder} is {name}; give an address, an id, a record id, or shard:row")
     return [Found(row, run.part(row.pop("part")), row.pop("row")) for row in rows]

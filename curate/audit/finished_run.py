@@ -9,13 +9,19 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, ValidationError
 
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
+from curate.engine.commit import DamagedError, Published, open_published
+from curate.engine.foreign import make_importable
+from curate.errors import CurateError
+from curate.verdicts.steps import VerdictStep, steps_from_json
 
 
-class AuditError(ValueError):
+class AuditError(CurateError, ValueError):
     """A question that this run cannot answer; the message says why and what would be right."""
 
 
@@ -36,54 +42,123 @@ class OpenedPart:
     way: tuple[Path, ...]
 
 
+Mode = Literal["scrubbed", "raw", "none"]
+"""How texts are shown to people: personal data replaced, as they are, or not at all."""
+_UNLISTED = Published(Path(), {}, 0)
+
+
 @dataclass(frozen=True)
 class OpenedRun:
-    """A run directory. `record` is run.json, `stats` stats.json."""
+    """A run directory. `record` is run.json, `stats` stats.json; `published` knows its files' checksums."""
 
     folder: Path
     pipeline: Pipeline
     record: Mapping[str, Any]
     stats: Mapping[str, Any]
     parts: tuple[OpenedPart, ...]
+    published: Published = _UNLISTED
+    texts: Mode = "scrubbed"
 
     @property
     def ledger(self) -> list[Path]:
-        """The ledger's files, one per part, in the order of parts."""
-        return [self.folder / "ledger" / f"{part.name}.parquet" for part in self.parts]
+        """The ledger's files, one per part, in the order of parts. Raises DamagedError for one that is not as published."""
+        return [self.file(f"ledger/{part.name}.parquet") for part in self.parts]
+
+    def file(self, name: str) -> Path:
+        """A published file, as it was published; where the run was published again since, as it was then. Raises
+        DamagedError."""
+        try:
+            self.published.check(name)
+        except DamagedError:
+            newest = open_published(self.folder)
+            if newest.written == self.published.written:
+                raise
+            newest.check(name)
+        return self.folder / name
 
     def part(self, name: str) -> OpenedPart:
         """The part of this name."""
         return next(part for part in self.parts if part.name == name)
 
-    def verdict_steps(self, source: str) -> Sequence[Mapping[str, Any]]:
+    def verdict_steps(self, source: str) -> tuple[VerdictStep, ...]:
         """The verdict steps that the run applied to a source, bounds as they were then."""
-        steps: Sequence[Mapping[str, Any]] = self.record["verdict_steps"].get(source, ())
-        return steps
+        return steps_from_json(self.record["verdict_steps"].get(source, ()))
 
     def changed(self, sets: Sequence[str]) -> Pipeline:
-        """The run's pipeline with `KEY=VALUE` changes. Raises ConfigError."""
+        """The run's pipeline with `KEY=VALUE` changes; functions of its own are found where they lay. Raises ConfigError."""
+        make_importable(str(self.record["folder"]))
         return change_pipeline(self.record["pipeline"], self.folder / "run.json", sets).pipeline
 
 
+_PIECE = r"[A-Za-z0-9_][A-Za-z0-9._-]*"
+_Stem = Annotated[str, Field(pattern=rf"^{_PIECE}/{_PIECE}$", max_length=1024)]
+
+
+class _Part(BaseModel):
+    """A part as run.json names it: every name becomes a path, so each has its form."""
+
+    name: Annotated[str, Field(pattern=rf"^{_PIECE}$", max_length=255)]
+    source: str
+    file: str
+    path: str
+    way: tuple[_Stem, ...]
+
+
+class _Record(BaseModel):
+    """What is read of run.json by name."""
+
+    name: str
+    fingerprint: str
+    pipeline: dict[str, Any]
+    inputs: dict[str, list[dict[str, Any]]]
+    verdict_steps: dict[str, list[dict[str, Any]]]
+    aggregate: _Stem | None
+    parts: list[_Part]
+
+
 def open_finished(path: str | Path) -> OpenedRun:
-    """Open a run directory. Raises FileNotFoundError where there is none, or none that was finished."""
+    """Open a run directory. Raises FileNotFoundError where there is none, or none that was finished, DamagedError where a
+    file is not the one that was published, AuditError where run.json is none of ours."""
     folder = Path(path)
+    for _ in range(_TRIES):
+        published = open_published(folder)
+        try:
+            return _open(folder, published)
+        except (FileNotFoundError, DamagedError):
+            if open_published(folder).written == published.written:
+                raise
+    raise DamagedError(f"{folder} is published again and again while it is being opened")
+
+
+_TRIES = 20
+"""A run may be published while it is being opened; what is then read is all of the new one."""
+
+
+def _open(folder: Path, published: Published) -> OpenedRun:
     try:
-        record = json.loads((folder / "run.json").read_bytes())
-        stats = json.loads((folder / "stats.json").read_bytes())
+        record = json.loads(published.check("run.json").read_bytes())
+        stats = json.loads(published.check("stats.json").read_bytes())
     except (FileNotFoundError, NotADirectoryError):
         what = f"`curate status {folder}` says how far it is" if (folder / "timings").is_dir() else "is this a run?"
         raise FileNotFoundError(f"{folder} holds no finished run: {what}") from None
-    if "verdict_steps" not in record:
+    except ValueError as error:
+        raise AuditError(f"{folder}: run.json or stats.json is damaged: {error}") from None
+    if "folder" not in record:
         raise FileNotFoundError(f"{folder} was written by an older version; `curate run` it again, and it can be asked")
+    return opened(folder, record, stats, published)
+
+
+def opened(folder: Path, record: Mapping[str, Any], stats: Mapping[str, Any], published: Published) -> OpenedRun:
+    """A run directory from its record and numbers. Raises AuditError for a record with a name of no form of ours."""
+    try:
+        known = _Record.model_validate(record)
+        pipeline = Pipeline.model_validate(record["pipeline"])
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise AuditError(f"{folder / 'run.json'} is no record of a run: {where}: {first['msg']}") from None
     parts = tuple(
-        OpenedPart(
-            part["name"],
-            part["source"],
-            part["file"],
-            part["path"],
-            tuple(folder / ".work" / stem for stem in part["way"]),
-        )
-        for part in record["parts"]
+        OpenedPart(part.name, part.source, part.file, part.path, tuple(folder / ".work" / stem for stem in part.way))
+        for part in known.parts
     )
-    return OpenedRun(folder, Pipeline.model_validate(record["pipeline"]), record, stats, parts)
+    return OpenedRun(folder, pipeline, record, stats, parts, published)

@@ -5,15 +5,19 @@ Knows Parquet files; knows no rule.
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 
 from curate.audit.finished_run import AuditError
 from curate.audit.rendering import Answer, Cell, Table
+from curate.storage import private_folder
+from curate.text.addresses import hosts
 
 MEMORY = "2GB"
 """What DuckDB may hold; beyond it, it spills to disk."""
@@ -25,10 +29,15 @@ PLAIN = "* replace (lower(hex(id)) as id, lower(hex(duplicate_of)) as duplicate_
 def connect(files: Sequence[Path], memory: str = MEMORY) -> Any:
     """A DuckDB connection in which `ledger` has every row of these files, with `id` and `duplicate_of` in hexadecimal;
     `records` is the same with ids as bytes, and with `part` and `row` (the row's place in its file).
+    `host_of(url)` is the host of an address.
+
+    It can open these files and no other, and its settings cannot be changed. Where people write the SQL, `ask` lets it read
+    only: DuckDB itself would let these files be written.
     """
-    connection = duckdb.connect(":memory:")
+    connection: Any = duckdb.connect(":memory:")
     connection.execute("set memory_limit = ?", [memory])
-    connection.execute("set temp_directory = ?", [str(Path(tempfile.gettempdir()) / "curate-duckdb")])
+    spill = private_folder(Path(tempfile.gettempdir()) / f"curate-duckdb-{os.getuid()}")
+    connection.execute("set temp_directory = ?", [str(spill)])
     connection.execute("set preserve_insertion_order = true")
     connection.execute("set enable_progress_bar = false")
     connection.execute("set timezone = 'UTC'")
@@ -38,19 +47,39 @@ def connect(files: Sequence[Path], memory: str = MEMORY) -> Any:
         "create view records as select * exclude (filename, file_row_number), "
         f"parse_filename(filename, true) as part, file_row_number as row from {source}"
     )
+    connection.create_function("host_of", _hosts, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
     connection.execute(f"create view ledger as select {PLAIN} from records")
+    connection.execute(f"set allowed_paths = [{quoted}]")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
     return connection
+
+
+def _hosts(urls: Any) -> Any:
+    """`host_of(url)` in SQL: the host of an address, as reports and mixtures name it; null where there is none."""
+    return hosts(urls.combine_chunks() if isinstance(urls, pa.ChunkedArray) else urls)
+
+
+def ask(connection: Any, sql: str, values: Any = None, limit: int | None = None) -> pa.Table:
+    """The rows of one SELECT, at most `limit`. Raises AuditError for any other statement, duckdb.Error for a wrong one.
+
+    Through Arrow: as Python values, DuckDB hands over dates only with a package that nothing here needs.
+    """
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type != duckdb.StatementType.SELECT:
+        raise AuditError("a question is one SELECT: other statements could change what it asks about")
+    relation = connection.sql(sql, params=values)
+    return (relation if limit is None else relation.limit(limit)).to_arrow_table()
 
 
 def query(files: Sequence[Path], sql: str, limit: int) -> Answer:
     """The answer to SQL on the view `ledger`, its first `limit` rows. Raises AuditError with DuckDB's complaint."""
-    connection = connect(files)
     try:
-        result = connection.execute(sql)
-        names = tuple(column[0] for column in result.description or ())
-        rows = result.fetchmany(limit + 1)
+        found = ask(connect(files), sql, limit=limit + 1)
     except duckdb.Error as error:
         raise AuditError(f"the query failed: {error}") from None
+    names = tuple(found.column_names)
+    rows = list(zip(*(column.to_pylist() for column in found.columns), strict=True))
     note = f"the first {limit:,} rows; --limit shows more" if len(rows) > limit else ""
     rows = rows[:limit]
     table = Table("", names, tuple(tuple(_cell(value) for value in row) for row in rows), note)

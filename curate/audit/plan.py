@@ -3,14 +3,18 @@ merged group by group until one remains. Executes nothing itself."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from curate.audit.finished_run import OpenedRun
 from curate.audit.removals import LIST
+from curate.audit.tasks.aggregate import aggregate_part, merge_parts
+from curate.audit.tasks.remove import mark_part
 from curate.config.models import Pipeline
 from curate.engine.runner import Runner
-from curate.engine.task import Committed, File, Task
+from curate.engine.task import Committed, File, Task, committed, execute
 from curate.flow import Flow, Part
 from curate.storage import digest_file
 
@@ -23,13 +27,7 @@ def aggregate(flow: Flow, runner: Runner) -> Committed | None:
     results = runner.stage(
         "aggregate",
         [
-            Task(
-                "aggregate",
-                "curate.audit.tasks.aggregate:aggregate_part",
-                {"source": part.source, "steps": applied_steps(part)},
-                (result.file("ledger", part.name),),
-                part.name,
-            )
+            _count(part.source, applied_steps(part), result.file("ledger", part.name))
             for part, result in zip(flow.parts, flow.ledger, strict=True)
         ],
     )
@@ -37,6 +35,29 @@ def aggregate(flow: Flow, runner: Runner) -> Committed | None:
         groups = [results[i : i + _MERGED_AT_ONCE] for i in range(0, len(results), _MERGED_AT_ONCE)]
         results = runner.stage("merge-aggregates", [_merge(group) for group in groups])
     return results[0] if results else None
+
+
+def aggregate_ledger(run: OpenedRun, ledger: Sequence[Path], digests: Sequence[str]) -> Committed | None:
+    """The counts of a finished run over other versions of its ledger's files: what was counted before is not again."""
+    work = run.folder.resolve() / ".work"
+    tasks = [
+        _count(
+            part.source,
+            run.record["verdict_steps"].get(part.source, []),
+            File(part.name, str(path), digest, path.stat().st_size),
+        )
+        for part, path, digest in zip(run.parts, ledger, digests, strict=True)
+    ]
+    results = [committed(work, task) or execute(work, task)[0] for task in tasks]
+    while len(results) > 1:
+        groups = [results[i : i + _MERGED_AT_ONCE] for i in range(0, len(results), _MERGED_AT_ONCE)]
+        results = [committed(work, task) or execute(work, task)[0] for task in map(_merge, groups)]
+    return results[0] if results else None
+
+
+def _count(source: str, steps: Sequence[Any], ledger: File) -> Task:
+    params = {"source": source, "steps": list(steps)}
+    return Task("aggregate", aggregate_part, params, (ledger,), ledger.name)
 
 
 def applied_steps(part: Part) -> list[dict[str, Any]]:
@@ -58,7 +79,7 @@ def mark_removed(pipeline: Pipeline, flow: Flow, folder: Path, runner: Runner) -
     tasks = [
         Task(
             "remove",
-            "curate.audit.tasks.remove:mark_removed",
+            mark_part,
             {},
             (part.read.file("documents"), part.read.file("records"), *files),
             part.name,
@@ -77,4 +98,4 @@ def _merge(group: list[Committed]) -> Task:
     files = tuple(
         result.file(name, f"{name}-{i}") for i, result in enumerate(group) for name in ("aggregate", "sample")
     )
-    return Task("aggregate-merge", "curate.audit.tasks.aggregate:merge_parts", {}, files, f"{len(group)} parts")
+    return Task("aggregate-merge", merge_parts, {}, files, f"{len(group)} parts")

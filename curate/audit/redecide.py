@@ -6,11 +6,9 @@ neither the run's size nor its width. Exact up to deduplication. Knows verdicts;
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,20 +17,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.audit.finished_run import OpenedPart, OpenedRun
-from curate.audit.measures import BEFORE_DOCUMENTS
 from curate.audit.removals import STEP as REMOVED
 from curate.config.models import Pipeline, Source
-from curate.config.steps import Quality
-from curate.filters.expression import parse
-from curate.pipeline.steps import verdict_steps
-from curate.quality.keep import threshold_of_share
-from curate.verdicts.decide import judge_step
+from curate.config.step_params import verdict_steps
+from curate.quality.step import Quality
+from curate.quality.threshold import threshold_of_share
+from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep
 
 Mask = npt.NDArray[np.bool_]
-Step = Mapping[str, Any]
 
 _ALWAYS = ["id", "language", "failed", "dropped_at", "kept", "tokens", "chars", "cluster_size"]
-_JUDGED = ["language", "language_score", "quality_score", "quality_draw"]
 _EDITED = "edits.list.element.chars"
 _TEXT = frozenset({"language", "dropped_at"})
 
@@ -41,27 +35,19 @@ _TEXT = frozenset({"language", "dropped_at"})
 class Steps:
     """A source's verdict steps before and after a change. `changed` names those that differ."""
 
-    old: tuple[Step, ...]
-    new: tuple[Step, ...]
+    old: tuple[VerdictStep, ...]
+    new: tuple[VerdictStep, ...]
 
     @property
     def changed(self) -> frozenset[str]:
         """Names of the steps that are not the same on both sides."""
-        old = {step["name"]: step for step in self.old}
-        new = {step["name"]: step for step in self.new}
+        old = {step.name: step for step in self.old}
+        new = {step.name: step for step in self.new}
         return frozenset(name for name in (*old, *new) if old.get(name) != new.get(name))
 
-    def columns(self, ledger: Sequence[str]) -> list[str]:
-        """Those of the ledger's columns that the changed steps look at."""
-        needed: list[str] = []
-        for step in self.new:
-            if step["name"] not in self.changed:
-                continue
-            if step["kind"] == "filter":
-                names = [name for _, metric, *_ in step["rules"] for name in parse(metric).names()]
-                needed += [f"{step['name']}.{name}" for name in names]
-            else:
-                needed += [*_JUDGED, *(name for name in ledger if name.startswith(f"{step['name']}."))]
+    def columns(self) -> list[str]:
+        """The ledger's columns that the changed steps look at."""
+        needed = (name for step in self.new if step.name in self.changed for name in step.columns())
         return list(dict.fromkeys(needed))
 
 
@@ -69,10 +55,10 @@ def changed_steps(run: OpenedRun, pipeline: Pipeline) -> dict[str, Steps]:
     """Per source the verdict steps that the run applied, and those of a changed pipeline."""
     found = {}
     for name in run.pipeline.sources:
-        old = tuple(run.verdict_steps(name))
-        removals = tuple(step for step in old if step["kind"] == "removed")
+        old = run.verdict_steps(name)
+        removals = tuple(step for step in old if step.name == REMOVED)
         new = verdict_steps(pipeline, name, _least_score(run, pipeline.sources[name], name))
-        found[name] = Steps(old, (*removals, *_as_committed(new)))
+        found[name] = Steps(old, (*removals, *new))
     return found
 
 
@@ -88,11 +74,6 @@ def _least_score(run: OpenedRun, source: Source, name: str) -> float | None:
                 yield pq.read_table(path, columns=["quality_score"]).column(0).drop_null().to_numpy()
 
     return threshold_of_share(chunks, setting.keep_share)
-
-
-def _as_committed(steps: list[dict[str, Any]]) -> tuple[Step, ...]:
-    """Steps as a manifest holds them: as JSON."""
-    return tuple(json.loads(json.dumps(steps)))
 
 
 @dataclass(frozen=True)
@@ -112,8 +93,7 @@ def redecide_part(part: OpenedPart, path: Path, variants: Sequence[Steps]) -> It
     """Every row group of a part's ledger, read once and decided under each variant. Only documents: records dropped before
     they were one stay dropped."""
     file = pq.ParquetFile(path, read_dictionary=["failed.list.element", *_TEXT])
-    names = file.schema_arrow.names
-    columns = list(dict.fromkeys([*_ALWAYS, _EDITED, *(name for each in variants for name in each.columns(names))]))
+    columns = list(dict.fromkeys([*_ALWAYS, _EDITED, *(name for each in variants for name in each.columns())]))
     first = 0
     for group in range(file.num_row_groups):
         table = file.read_row_group(group, columns=columns).combine_chunks()
@@ -130,15 +110,15 @@ def _is_document(table: pa.Table) -> pa.ChunkedArray:
 
 
 def _decide(part: OpenedPart, first: int, table: pa.Table, steps: Steps) -> Redecided:
-    judged_before = {REMOVED, *(step["name"] for step in steps.old)}  # what was removed since stays removed
+    judged_before = {REMOVED, *(step.name for step in steps.old)}  # what was removed since stays removed
     failed_any, failed_unchanged = _failed_any(table, [judged_before, judged_before - steps.changed])
     passed, passes = ~failed_any, ~failed_unchanged
-    columns = {name: _plain(one_array(table, name)) for name in steps.columns(table.schema.names)}
+    columns = {name: _plain(one_array(table, name)) for name in steps.columns()}
     fails: dict[str, Mask] = {}
     for step in steps.new:
-        if step["name"] in steps.changed:
-            for rule, mask in judge_step(step, columns).items():
-                fails[f"{step['name']}/{rule}"] = mask
+        if step.name in steps.changed:
+            for rule, mask in step.fails(columns).items():
+                fails[rule] = mask
                 passes &= ~mask
     return Redecided(part, first, table, passed, passes, fails)
 

@@ -12,10 +12,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import urlsplit
 
 import numpy as np
 import numpy.typing as npt
+
+from curate.errors import ConfigError
+from curate.text.addresses import domain_name, host
 
 By = Literal["url", "domain", "record", "text"]
 KINDS: tuple[By, ...] = ("url", "domain", "record", "text")
@@ -36,7 +38,9 @@ class Removal:
     at: str
     why: str
     records: tuple[str, ...] = ()
-    """Ids of the records it was found to be, in hexadecimal."""
+    """Ids of the records it was found to be, in hexadecimal, and of their copies."""
+    texts: tuple[str, ...] = ()
+    """Of a passage: keys of the whole texts that held it."""
 
 
 def key_of(by: By, value: str) -> str:
@@ -47,7 +51,7 @@ def key_of(by: By, value: str) -> str:
     """
     normal = {
         "url": lambda: value.strip().split("#")[0],
-        "domain": lambda: value.strip().lower().removeprefix("www."),
+        "domain": lambda: domain_name(value),
         "record": lambda: value.strip().strip("<>").lower(),
         "text": lambda: re.sub(r"\s+", " ", value.strip().lower()),
     }[by]()
@@ -65,9 +69,10 @@ def read_lists(paths: Iterable[str | Path]) -> list[Removal]:
                 entry = json.loads(line)
                 if entry["by"] not in KINDS:
                     raise ValueError
-                found.append(Removal(entry["by"], entry["key"], entry["at"], entry["why"], tuple(entry["records"])))
+                records, texts = tuple(entry["records"]), tuple(entry.get("texts", ()))
+                found.append(Removal(entry["by"], entry["key"], entry["at"], entry["why"], records, texts))
             except (ValueError, KeyError, TypeError):
-                raise ValueError(
+                raise ConfigError(
                     f"{path}:{number}: no entry of a list of removals; `curate remove` writes them"
                 ) from None
     return found
@@ -101,21 +106,14 @@ class Matcher:
     def _address(self, url: str) -> bool:
         if key_of("url", url) in self.keys["url"]:
             return True
-        pieces = host_of(url).split(".")
+        pieces = (host(url) or "").split(".")
         return any(key_of("domain", ".".join(pieces[i:])) in self.keys["domain"] for i in range(len(pieces)))
-
-
-def host_of(url: str) -> str:
-    """The host of an address, in lower case; empty where there is none."""
-    try:
-        return (urlsplit(url).hostname or "").removeprefix("www.")
-    except ValueError:
-        return ""
 
 
 def matcher(removals: Sequence[Removal]) -> Matcher:
     """What looks up the entries of lists."""
     keys: dict[By, frozenset[str]] = {
-        kind: frozenset(removal.key for removal in removals if removal.by == kind) for kind in KINDS
+        kind: frozenset(key for each in removals if each.by == kind for key in (each.key, *each.texts))
+        for kind in KINDS
     }
     return Matcher(keys, frozenset(id for removal in removals for id in removal.records))

@@ -1,37 +1,42 @@
-"""Takes records out of a finished run: their rows become empty in new versions of the files that hold them.
+"""Takes records out of a finished run: a pure function of the run and the list of what is removed, published as one commit.
 
-Row numbers never move, so what points at other rows stays right. A list in the run directory says what was removed,
-without its content; later runs honour it. Knows a run directory's files.
+Row numbers never move, so what points at other rows stays right. The list in the run directory says what was removed,
+without its content; later runs honour it. What was removed before is removed again if anything of it is there, so that a
+removal that was cut short is ended by the next. Knows a run directory's files.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
-from curate.audit.finished_run import AuditError, OpenedRun
+from curate.audit.finished_run import AuditError, OpenedRun, opened
 from curate.audit.ledger import connect
 from curate.audit.lineage import lineage
-from curate.audit.measures import BEFORE_DOCUMENTS
-from curate.audit.removals import LIST, RULE, STEP, By, Removal, as_line, key_of
+from curate.audit.places import Change, current, empty_published, empty_work, purge_work
+from curate.audit.plan import aggregate_ledger
+from curate.audit.recount import recounted
+from curate.audit.removals import LIST, By, Removal, as_line, key_of, read_lists
 from curate.audit.rendering import Answer, Table
-from curate.batches import BatchWriter, read_batches, read_schema
+from curate.audit.report import report_page
+from curate.batches import read_batches
+from curate.engine.commit import Commit
 from curate.engine.fingerprint import fingerprint
-from curate.pipeline.tasks.ledger import ROW_GROUP
-from curate.shards.reader import MANIFEST, MIX_FORMAT
-from curate.shards.store import write_shard
-from curate.storage import atomic_path, digest_file, write_atomically
+from curate.engine.seal import as_json, sealed
+from curate.mixture.remains import Lost, lost_documents, statement_of_rest
+from curate.records.pages import ID
+from curate.shards.entry import MANIFEST, ShardEntry, parse_manifest
+from curate.shards.export.made import exports_of
+from curate.text.addresses import domain_name
 
-_HOST = r"regexp_extract(lower(url), '^[a-z][a-z0-9+.-]*://(?:[^/?#@]*@)?(?:www\.)?([^/?#:]+)', 1)"
+_HOST = "host_of(url)"
+"""SQL for what curate.text.addresses calls the host."""
 _CONDITIONS: dict[By, str] = {
     "url": "split_part(trim(url), '#', 1) = split_part(trim(?), '#', 1)",
     "domain": f"({_HOST} = $1 or ends_with({_HOST}, '.' || $1))",
@@ -40,43 +45,45 @@ _CONDITIONS: dict[By, str] = {
 }
 
 _ID_DIGITS = 32  # hexadecimal digits of a record's id
+_SHOWN = 20
+"""Copies and exports that the answer lists."""
 
 
-@dataclass(frozen=True)
-class _Emptied:
-    """A file written again: how many rows became empty, and the tokens that went."""
+def remove(run: OpenedRun, by: By, values: Sequence[str], at: str, why: str, *, purge: bool = False) -> Answer:
+    """Remove what these names lead to, and put them on the run's list. `at` is when that was asked for. `purge` removes
+    `.work` whole. The caller holds the run's lock.
 
-    path: str
-    rows: int
-    tokens: int
-
-
-def remove(run: OpenedRun, by: By, values: Sequence[str], at: str, why: str) -> Answer:
-    """Remove what these names lead to, and put them on the run's list. `at` is when that was asked for.
-
-    Raises AuditError where a name is empty. A name that leads nowhere is listed all the same, for later runs.
+    Copies that deduplication dropped for a record go on the list with it, so that no later run lets them in. Raises
+    AuditError where a name is empty. A name that leads nowhere is listed all the same, for later runs.
     """
-    removals = [_removal(run, by, value, at, why) for value in values]
-    with open(run.folder / LIST, "a", encoding="utf-8") as file:
-        file.writelines(as_line(removal) + "\n" for removal in removals)
-    ids = pa.array(sorted({bytes.fromhex(id) for removal in removals for id in removal.records}), pa.binary(16))
-    changed: list[_Emptied] = []
-    if len(ids):
-        changed += _empty_ledger(run, ids)
-        changed += _empty_documents(run, ids)
-        rows = _empty_store(run, ids, changed)
-        for folder in [run.folder / "shards", *sorted((run.folder / "mixes").glob("*"))]:
-            changed += _empty_folder(run.folder, folder, ids, rows)
-    named = tuple((value, len(removal.records)) for value, removal in zip(values, removals, strict=True))
-    left = "Texts remain in .work, where they were computed; --purge removes that folder." if len(ids) else ""
-    files = tuple((emptied.path, emptied.rows, emptied.tokens) for emptied in changed)
-    blocks = (
-        Table("On the list", (by, "records"), named, f"{run.folder / LIST} holds their hashes"),
-        Table("Files written again", ("file", "rows emptied", "tokens removed"), files, left),
-    )
-    listed = [dict(zip(("name", "records"), row, strict=True)) for row in named]
-    data = {"list": listed, "files": [list(row) for row in files]}
-    return Answer(blocks, data)
+    before = read_lists([run.folder / LIST])
+    asked = [_removal(run, by, value, at, why) for value in values]
+    listed = _joined(before, asked)
+    ids = pa.array(sorted({bytes.fromhex(id) for removal in listed for id in removal.records}), ID)
+    commit = Commit(run.folder)
+    lost = _lost(run, ids)
+    changes = empty_published(commit, ids)
+    if listed != before:
+        commit.write(LIST, "".join(as_line(removal) + "\n" for removal in listed).encode())
+    if changes:
+        _make_again(run, commit, lost)
+    commit.finish()
+    swept = empty_work(run.folder, ids, listed)
+    if purge:
+        purge_work(run.folder)
+    return _answer(run, by, values, asked, changes, swept)
+
+
+def _joined(before: Sequence[Removal], asked: Sequence[Removal]) -> list[Removal]:
+    """The list with what is asked for. What is on it already keeps its place and words, and gains records and hashes."""
+    joined = {(removal.by, removal.key): removal for removal in before}
+    for removal in asked:
+        there = joined.get((removal.by, removal.key), replace(removal, records=(), texts=()))
+        records = tuple(sorted({*there.records, *removal.records}))
+        joined[removal.by, removal.key] = replace(
+            there, records=records, texts=tuple(sorted({*there.texts, *removal.texts}))
+        )
+    return list(joined.values())
 
 
 def _removal(run: OpenedRun, by: By, value: str, at: str, why: str) -> Removal:
@@ -84,17 +91,28 @@ def _removal(run: OpenedRun, by: By, value: str, at: str, why: str) -> Removal:
         raise AuditError(f"an empty {by} would remove nothing that can be named; leave the line out")
     if by == "text":
         ids, keys = _holding(run, value)
-        return Removal(by, keys[0] if keys else key_of(by, value), at, why, tuple(ids))
+        return Removal(by, key_of(by, value), at, why, _with_copies(run, ids), tuple(sorted(set(keys))))
     connection = connect(run.ledger)
     given = key_value(by, value)
     condition = "id = from_hex(?)" if by == "record" and len(given) == _ID_DIGITS else _CONDITIONS[by]
     rows = connection.execute(f"select lower(hex(id)) from records where {condition} order by id", [given]).fetchall()
-    return Removal(by, key_of(by, value), at, why, tuple(row[0] for row in rows))
+    return Removal(by, key_of(by, value), at, why, _with_copies(run, [row[0] for row in rows]))
+
+
+def _with_copies(run: OpenedRun, ids: Sequence[str]) -> tuple[str, ...]:
+    """The records, and those that deduplication dropped because they are copies of one of them."""
+    if not ids:
+        return ()
+    wanted = pa.table({"id": pa.array([bytes.fromhex(id) for id in ids], pa.binary())})
+    connection = connect(run.ledger)
+    connection.register("wanted", wanted)
+    sql = "select lower(hex(id)) from records where duplicate_of in (select id from wanted)"
+    return tuple(sorted({*ids, *(row[0] for row in connection.execute(sql).fetchall())}))
 
 
 def key_value(by: By, value: str) -> str:
     """A name as SQL compares it."""
-    return value.strip().lower().removeprefix("www.") if by == "domain" else value.strip()
+    return domain_name(value) if by == "domain" else value.strip()
 
 
 def _holding(run: OpenedRun, passage: str) -> tuple[list[str], list[str]]:
@@ -110,150 +128,111 @@ def _holding(run: OpenedRun, passage: str) -> tuple[list[str], list[str]]:
     return ids, keys
 
 
-def _where(column: Any, ids: pa.Array) -> npt.NDArray[np.bool_]:
-    found = pc.is_in(column.cast(pa.binary()), value_set=ids.cast(pa.binary()))
-    return np.asarray(found.to_numpy(zero_copy_only=False) if isinstance(found, pa.Array) else found.to_numpy(), bool)
-
-
-def _empty_ledger(run: OpenedRun, ids: pa.Array) -> list[_Emptied]:
-    """Rows that say `removed`: not kept, no tokens, what they were before still told by their numbers. Where a record that
-    never was a document was dropped stays told too."""
-    changed = []
-    for path in run.ledger:
-        mask = _where(pq.read_table(path, columns=["id"]).column("id"), ids)
-        if not mask.any():
-            continue
-        table = pq.read_table(path)
-        gone = pa.array(mask)
-        early = pc.is_in(table.column("dropped_at"), pa.array(BEFORE_DOCUMENTS))  # never a document, and still none
-        failed = [
-            [*(rules or ()), RULE] if hit and RULE not in (rules or ()) else rules
-            for rules, hit in zip(table.column("failed").to_pylist(), mask, strict=True)
-        ]
-        tokens = table.column("tokens")
-        zeroed = pc.if_else(pc.and_(gone, pc.is_valid(tokens)), 0, tokens)
-        columns = {
-            "failed": pa.array(failed, table.schema.field("failed").type),
-            "kept": pc.and_(table.column("kept"), pc.invert(gone)),
-            "dropped_at": pc.if_else(pc.and_(gone, pc.invert(early)), STEP, table.column("dropped_at")),
-            "tokens": zeroed,
-        }
-        for name, column in columns.items():
-            table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
-        with atomic_path(path) as temporary:
-            pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
-        removed = (pc.sum(tokens).as_py() or 0) - (pc.sum(zeroed).as_py() or 0)
-        changed.append(_Emptied(f"ledger/{path.name}", int(mask.sum()), removed))
-    return changed
-
-
-def _empty_documents(run: OpenedRun, ids: pa.Array) -> list[_Emptied]:
-    """Kept documents, their texts empty."""
-    changed = []
-    for path in sorted((run.folder / "documents").glob("*/*.parquet")):
-        mask = _where(pq.read_table(path, columns=["id"]).column("id"), ids)
-        if mask.any():
-            table = pq.read_table(path)
-            texts = pc.if_else(pa.array(mask), "", table.column("text")).cast(table.schema.field("text").type)
-            table = table.set_column(table.schema.get_field_index("text"), table.schema.field("text"), texts)
-            with atomic_path(path) as temporary:
-                pq.write_table(table, temporary, compression="zstd")
-            changed.append(_Emptied(str(path.relative_to(run.folder)), int(mask.sum()), 0))
-    return changed
-
-
-def _empty_rows(batch: pa.RecordBatch, mask: npt.NDArray[np.bool_]) -> pa.RecordBatch:
-    """The batch with the token lists of some rows empty."""
-    tokens = batch.column("tokens")
-    lengths = np.diff(tokens.offsets.to_numpy()).astype(np.int64)
-    keep = np.repeat(~mask, lengths)
-    low, high = tokens.offsets[0].as_py(), tokens.offsets[-1].as_py()
-    offsets = np.concatenate([[0], np.cumsum(np.where(mask, 0, lengths))]).astype(np.int32)
-    emptied = pa.ListArray.from_arrays(pa.array(offsets), tokens.values[low:high].filter(pa.array(keep)))
-    columns = [emptied if name == "tokens" else batch.column(name) for name in batch.schema.names]
-    return pa.record_batch(columns, schema=batch.schema)
-
-
-def _empty_store(run: OpenedRun, ids: pa.Array, changed: list[_Emptied]) -> dict[tuple[str, int], int]:
-    """Empty rows of the token store; returns (file, row) -> tokens that went."""
-    gone: dict[tuple[str, int], int] = {}
+def _lost(run: OpenedRun, ids: pa.Array) -> list[Lost]:
+    """What of the token store is going: read before it is emptied."""
+    found: list[Lost] = []
     for part in run.parts:
-        path = run.folder / "tokens" / f"{part.name}.arrow"
-        if not path.exists():
-            continue
-        batches = list(read_batches(str(path)))
-        masks = [_where(batch.column("id"), ids) for batch in batches]
-        if not any(mask.any() for mask in masks):
-            continue
-        first = rows = tokens = 0
-        schema = read_schema(str(path))
-        with atomic_path(path) as temporary, BatchWriter(str(temporary), schema, compressed=False) as writer:
-            for batch, mask in zip(batches, masks, strict=True):
-                lengths = np.diff(batch.column("tokens").offsets.to_numpy())
-                for row in np.flatnonzero(mask):
-                    gone[path.name, first + int(row)] = int(lengths[row])
-                    rows, tokens = rows + 1, tokens + int(lengths[row])
-                emptied = _empty_rows(batch, mask)
-                writer.write({name: emptied.column(name) for name in emptied.schema.names})
-                first += batch.num_rows
-        changed.append(_Emptied(f"tokens/{path.name}", rows, tokens))
-    return gone
+        name = f"tokens/{part.name}.arrow"
+        if len(ids) and name in run.published.files:
+            found += lost_documents(run.file(name), run.folder / "ledger" / f"{part.name}.parquet", ids)
+    return found
 
 
-def _empty_folder(run: Path, folder: Path, ids: pa.Array, gone: Mapping[tuple[str, int], int]) -> Iterable[_Emptied]:
-    """New versions of the shards that hold the records, and a manifest that lists them. An index of a mix stays: what it
-    points at is empty now, and its manifest counts so."""
-    try:
-        manifest = json.loads((folder / MANIFEST).read_bytes())
-    except FileNotFoundError:
-        return []
-    index = manifest["format"] == MIX_FORMAT
-    changed, entries = [], []
-    for entry in manifest["shards"]:
-        new = _indexed(folder, entry, manifest["store"], gone) if index else _new_version(folder, entry, ids)
-        entries.append(new)
-        if new != entry:
-            rows = new.pop("emptied")
-            name = str((folder / new["file"]).relative_to(run))
-            changed.append(_Emptied(name, rows, entry["tokens"] - new["tokens"]))
-    if changed:
-        manifest |= {
-            "shards": entries,
-            "tokens": sum(entry["tokens"] for entry in entries),
-            "fingerprint": fingerprint(manifest["tokenizer"]["vocabulary_sha256"], manifest["fingerprint"], entries),
+def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
+    """Manifests' mixtures, numbers and report, of what is left."""
+    ledger = [current(commit, f"ledger/{part.name}.parquet") for part in run.parts]
+    digests = [commit.files[f"ledger/{part.name}.parquet"].sha256 for part in run.parts]
+    stats: dict[str, Any] = {**run.stats, "sources": recounted(run.stats["sources"], ledger)}
+    shards: dict[str, str] = {}
+    for name in sorted(name for name in commit.files if name.endswith(f"/{MANIFEST}")):
+        manifest, entries = parse_manifest(current(commit, name).read_bytes(), name)
+        if manifest.get("mixture") and lost:
+            seed = manifest.get("seed", run.pipeline.seed)
+            manifest["mixture"] = statement_of_rest(manifest["mixture"], lost, seed, run.pipeline.shards.validation)
+            commit.write(name, sealed(manifest))
+        if name == f"shards/{MANIFEST}":
+            stats["shards"] = _splits(entries, stats["shards"])
+            stats["mixture"] = _without_by(manifest["mixture"])
+            shards = {entry.file: entry.sha256 for entry in entries}
+    if stats["contamination"] is not None and "contamination.json" in commit.files:
+        stats["contamination"] = _contamination(stats["contamination"], current(commit, "contamination.json"))
+    counted = aggregate_ledger(run, ledger, digests)
+    stats["audit"] = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
+    record = {
+        **run.record,
+        "fingerprint": fingerprint(stats, shards),
+        "aggregate": counted.stem if counted else None,
+    }
+    commit.write("stats.json", as_json(stats))
+    commit.write("run.json", as_json(record))
+    commit.write("report.html", report_page(opened(run.folder, record, stats, run.published)).encode())
+
+
+def _splits(entries: Sequence[ShardEntry], before: Mapping[str, Any]) -> dict[str, Any]:
+    """`shards` of stats.json: of each split its shards, documents that still have tokens, tokens."""
+    return {
+        split: {
+            "shards": sum(entry.split == split for entry in entries),
+            "documents": sum(entry.rows - entry.emptied for entry in entries if entry.split == split),
+            "tokens": sum(entry.tokens for entry in entries if entry.split == split),
         }
-        write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
-        listed = {entry["file"] for entry in entries} | {MANIFEST}
-        for stale in [path for path in folder.iterdir() if path.name not in listed]:
-            stale.unlink()
-    return changed
+        for split in before
+    }
 
 
-def _indexed(
-    folder: Path, entry: Mapping[str, Any], store: Sequence[str], gone: Mapping[tuple[str, int], int]
-) -> dict[str, Any]:
-    names = [Path(path).name for path in store]
-    rows = tokens = 0
-    for batch in read_batches(str(folder / entry["file"])):
-        for part, row in zip(batch.column("part").to_pylist(), batch.column("row").to_pylist(), strict=True):
-            lost = gone.get((names[part], row))
-            if lost is not None:
-                rows, tokens = rows + 1, tokens + lost
-    return {**entry, "tokens": entry["tokens"] - tokens, "emptied": rows} if rows else dict(entry)
+def _without_by(mixture: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    return None if mixture is None else {key: value for key, value in mixture.items() if key != "by"}
 
 
-def _new_version(folder: Path, entry: Mapping[str, Any], ids: pa.Array) -> dict[str, Any]:
-    """The entry of a shard, or of its new version where it holds one of the records."""
-    path = folder / entry["file"]
-    with pa.memory_map(str(path)) as file:
-        batch = pa.ipc.open_stream(file).read_next_batch()
-        mask = _where(batch.column("id"), ids)
-        if not mask.any():
-            return dict(entry)
-        stem, _, version = path.stem.partition(".r")
-        target = folder / f"{stem}.r{int(version or 0) + 1}.arrow"
-        with atomic_path(target) as temporary:
-            write_shard(str(temporary), _empty_rows(batch, mask))
-    lost = int(np.diff(batch.column("tokens").offsets.to_numpy())[mask].sum())
-    size = {"tokens": entry["tokens"] - lost, "bytes": target.stat().st_size, "sha256": digest_file(target)}
-    return {**entry, "file": target.name, **size, "emptied": int(mask.sum())}
+def _contamination(before: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    sets = json.loads(path.read_bytes())["sets"]
+    counted = {
+        name: {**counts, "found": sets[name]["found"], "documents": sets[name]["documents"]}
+        for name, counts in before["sets"].items()
+    }
+    return {**before, "sets": counted}
+
+
+def _answer(
+    run: OpenedRun, by: By, values: Sequence[str], asked: Sequence[Removal], changes: Sequence[Change], emptied: int
+) -> Answer:
+    named = tuple((value, len(removal.records)) for value, removal in zip(values, asked, strict=True))
+    files = tuple((change.name, change.rows, change.tokens) for change in changes)
+    note = "" if files else "nothing of it was there (any more)"
+    blocks = [
+        Table("On the list", (by, "records"), named, f"{run.folder / LIST} holds their hashes"),
+        Table("Files written again", ("file", "rows emptied", "tokens removed"), files, note),
+    ]
+    survivors = _survivors(run, asked)
+    if survivors:
+        note = (
+            "they were kept in place of a record named here, and hold much of its words: name them too to remove them"
+        )
+        blocks.append(Table("Kept copies", ("id", "url"), tuple(survivors[:_SHOWN]), note))
+    exports = [made for made in exports_of(run.folder) if made.state != "current"] if files else []
+    if exports:
+        rows = tuple((made.path, made.format, made.state) for made in exports[:_SHOWN])
+        blocks.append(Table("Exports made before", ("folder", "format", ""), rows, "make them again, or remove them"))
+    data = {
+        "list": [dict(zip(("name", "records"), row, strict=True)) for row in named],
+        "files": [list(row) for row in files],
+        "work_files": emptied,
+        "kept_copies": [row[0] for row in survivors],
+        "stale_exports": [made.path for made in exports],
+    }
+    return Answer(tuple(blocks), data)
+
+
+def _survivors(run: OpenedRun, asked: Sequence[Removal]) -> list[tuple[str, str | None]]:
+    """(id, address) of kept records in whose place a removed one was dropped as a copy."""
+    ids = sorted({id for removal in asked for id in removal.records})
+    if not ids:
+        return []
+    connection = connect(run.ledger)
+    connection.register("gone", pa.table({"id": pa.array([bytes.fromhex(id) for id in ids], pa.binary())}))
+    sql = (
+        "select distinct lower(hex(kept.id)), kept.url from records kept join records copy on copy.duplicate_of = kept.id "
+        "where kept.kept and copy.id in (select id from gone) and kept.id not in (select id from gone) order by 1"
+    )
+    rows: list[tuple[str, str | None]] = connection.execute(sql).fetchall()
+    return rows

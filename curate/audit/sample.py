@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from typing import Any
 
 import duckdb
@@ -12,12 +11,13 @@ import pyarrow as pa
 from curate.audit.explain import document_number
 from curate.audit.find import row_at
 from curate.audit.finished_run import AuditError, OpenedRun
-from curate.audit.ledger import connect
+from curate.audit.ledger import ask, connect
 from curate.audit.rendering import Answer, Passage, Table
-from curate.audit.rules import judged_rules
 from curate.audit.snippets import snippet
 from curate.chance import draw
-from curate.records import ID
+from curate.errors import nearest
+from curate.records.pages import ID
+from curate.verdicts.steps import judged_rules
 
 MOST = 10_000
 """Records that a person may ask to read."""
@@ -41,9 +41,7 @@ def condition(run: OpenedRun, failed: str | None, kept: bool | None, where: str 
         elif failed in known:
             conditions.append(f"list_contains(failed, '{failed}')")
         else:
-            close = difflib.get_close_matches(failed, [*known, *sorted(steps)], n=1, cutoff=0.3)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise AuditError(f"no record failed {failed!r}{hint} (rules: {', '.join(known)})")
+            raise AuditError(f"no record failed {failed!r}{nearest(failed, [*known, *steps])}")
     if kept is not None:
         conditions.append("kept" if kept else "not kept")
     if where:
@@ -60,11 +58,13 @@ def sample(run: OpenedRun, sql: str, size: int, seed: int) -> Answer:
     start = _start(seed)
     connection = connect(run.ledger)
     try:
-        total, chosen = connection.execute(
-            "select count(*), arg_min(struct_pack(part := part, row := row), (id < $start, id), $size) "
+        found = ask(
+            connection,
+            "select count(*) as total, arg_min(struct_pack(part := part, row := row), (id < $start, id), $size) as chosen "
             f"from records where {sql}",
             {"start": start, "size": size},
-        ).fetchone()
+        )
+        ((total, chosen),) = ((row["total"], row["chosen"]) for row in found.to_pylist())
     except duckdb.Error as error:
         raise AuditError(f"the condition {sql!r} failed: {str(error).splitlines()[0]}") from None
     rows = [row_at(run, place["part"], place["row"]) for place in chosen or ()]

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from curate.audit.finished_run import OpenedPart, OpenedRun
 from curate.audit.redecide import Mask, Redecided, Steps, one_array, redecide_part
 from curate.chance import draw
-from curate.records import ID
+from curate.records.pages import ID
 
 
 def add_up(run: OpenedRun, variants: Sequence[Mapping[str, Steps]], most: int) -> list[Sums]:

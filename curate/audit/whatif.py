@@ -10,27 +10,20 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import yaml
-
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.redecide import Steps, changed_steps
 from curate.audit.rendering import Answer, Cell, Passage, Table
-from curate.audit.rules import bounds
 from curate.audit.snippets import snippet
 from curate.audit.sums import Flip, Sums, add_up
 from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
+from curate.config.document import write_document
 from curate.config.models import Pipeline, Source
-from curate.config.steps import Deduplicate, Language, Quality
-from curate.config.values import Model
-from curate.flow import read_params
-from curate.pipeline.steps import evaluation_steps
+from curate.config.step_params import evaluation_steps, read_params
+from curate.config.steps import StepModel
+from curate.dedup.step import Deduplicate
+from curate.steps import source_steps
 
 _SHOWN_GROUPS = 30
-_THRESHOLDS: dict[type[Model], set[str]] = {
-    Language: {"keep", "minimum", "most_other"},
-    Quality: {"alpha", "minimum", "keep_share"},
-}
-"""Settings that only verdicts look at, by kind of step; those of packs are in `filters`."""
 
 
 @dataclass(frozen=True)
@@ -99,8 +92,7 @@ def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
 def _without_thresholds(source: Source) -> list[tuple[str, dict[str, Any]]]:
     """A source's steps without what only verdicts look at."""
     return [
-        (name, setting.model_dump(exclude=_THRESHOLDS.get(type(setting), set())))
-        for name, setting in source.named_steps()
+        (step.name, step.setting.model_dump(exclude=set(source_steps()[step.kind].thresholds))) for step in source.steps
     ]
 
 
@@ -200,20 +192,13 @@ def list_changes(steps: Mapping[str, Steps]) -> list[tuple[Cell, ...]]:
     """(rule, was, becomes) of every rule whose bounds differ, once for all sources that share it."""
     rows: dict[tuple[Cell, ...], None] = {}
     for mine in steps.values():
-        old, new = ({step["name"]: step for step in side} for side in (mine.old, mine.new))
+        old, new = ({step.name: step.settings() for step in side} for side in (mine.old, mine.new))
         for name in sorted(mine.changed):
-            before, after = (_settings(side.get(name, {})) for side in (old, new))
+            before, after = (side.get(name, {}) for side in (old, new))
             for key in dict.fromkeys([*before, *after]):
                 if before.get(key) != after.get(key):
                     rows[(f"{name}/{key}", before.get(key, ""), after.get(key, ""))] = None
     return list(rows)
-
-
-def _settings(step: Mapping[str, Any]) -> dict[str, str]:
-    """A verdict step's settings by name, as people read them."""
-    if step.get("kind") == "filter":
-        return {name: bounds(low, high, exclusive) for name, _, low, high, exclusive in step["rules"]}
-    return {key: str(value) for key, value in step.items() if key not in ("kind", "name")}
 
 
 _GROUP_COLUMNS = (
@@ -260,11 +245,9 @@ def write_changed(pipeline: Pipeline) -> str:
     for name, source in pipeline.sources.items():
         tree["sources"][name]["steps"] = [_written(step) for step in source.steps]
     tree |= {"combine": [_written(step) for step in pipeline.combine]} if pipeline.combine else {}
-    return yaml.safe_dump(tree, sort_keys=False, allow_unicode=True, width=120)
+    return write_document(tree)
 
 
-def _written(step: Model) -> dict[str, Any]:
+def _written(step: StepModel) -> dict[str, Any]:
     """A step as a pipeline file has it: its one key, and of its settings those that are no defaults."""
-    kind = next(iter(type(step).model_fields))
-    setting: Model = getattr(step, kind)
-    return {kind: setting.model_dump(mode="json", by_alias=True, exclude_defaults=True)}
+    return {step.kind: step.setting.model_dump(mode="json", by_alias=True, exclude_defaults=True)}

@@ -5,43 +5,38 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.text import Text
-
-OUT = Console(soft_wrap=True)
-ERR = Console(stderr=True, soft_wrap=True)
+from curate.cli.arguments import add_format, add_number, add_pipeline, add_run, add_set
+from curate.cli.console import MESSAGES, RESULTS
 
 
 def add_commands(commands: Any) -> None:
     """Add the audit's commands to the command line's subparsers."""
-    from curate.audit.rendering import FORMATS
-
     report = commands.add_parser("report", help="the run's report: a page, or its numbers as tables")
-    _run_argument(report)
+    add_run(report)
     report.add_argument("--open", action="store_true", help="show the page in a browser")
-    report.add_argument("--format", choices=("html", *FORMATS), default="html", help="how to show it (default: html)")
-    report.set_defaults(call=_answering(_report))
+    add_format(report, "html", default="html")
+    _texts_arguments(report)
+    report.set_defaults(call=_report)
 
     explain = commands.add_parser("explain", help="one record's whole way through a run")
-    _run_argument(explain)
+    add_run(explain)
     explain.add_argument("record", metavar="RECORD", help="address, id, record id, shard:row, or shard@token")
     explain.add_argument("--original", action="store_true", help="show the bytes it came from, read again")
     explain.add_argument("--full", action="store_true", help="show texts whole")
-    explain.set_defaults(call=_answering(_explain))
+    _texts_arguments(explain)
+    explain.set_defaults(call=_explain)
 
     whatif = commands.add_parser("whatif", help="what other thresholds would do, without a run")
-    _run_argument(whatif)
-    whatif.add_argument(
-        "--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the pipeline"
-    )
+    add_run(whatif)
+    add_set(whatif, "change a value of the pipeline")
     whatif.add_argument("--sweep", metavar="KEY=LOW..HIGH", help="the yield as one value moves; LOW..HIGH:POINTS")
     whatif.add_argument("--samples", type=int, default=2, metavar="N", help="records to show of each kind (default: 2)")
     whatif.add_argument("--write", metavar="FILE", help="save the changed pipeline")
-    whatif.set_defaults(call=_answering(_whatif))
+    _texts_arguments(whatif)
+    whatif.set_defaults(call=_whatif)
 
     diff = commands.add_parser("diff", help="what differs between two runs, and for whom")
     diff.add_argument("first", metavar="RUN", help="run directory")
@@ -49,88 +44,103 @@ def add_commands(commands: Any) -> None:
     diff.add_argument(
         "--examples", type=int, default=3, metavar="N", help="records to show of each change (default: 3)"
     )
-    diff.set_defaults(call=_answering(_diff))
+    diff.set_defaults(call=_diff)
 
     sample = commands.add_parser("sample", help="records drawn for reading")
-    _run_argument(sample)
+    add_run(sample)
     sample.add_argument("--failed", metavar="STEP[/RULE]", help="records that failed this")
     kept = sample.add_mutually_exclusive_group()
     kept.add_argument("--kept", action="store_const", const=True, dest="kept", help="records that were kept")
     kept.add_argument("--dropped", action="store_const", const=False, dest="kept", help="records that were dropped")
     sample.add_argument("--where", metavar="SQL", help="condition on the ledger's columns")
-    sample.add_argument("-n", type=int, default=10, metavar="N", help="how many (default: 10)")
+    add_number(sample, "-n", 10, "how many")
     sample.add_argument("--seed", type=int, default=0, help="another seed, another sample (default: 0)")
-    sample.set_defaults(call=_answering(_sample))
+    _texts_arguments(sample)
+    sample.set_defaults(call=_sample)
 
     query = commands.add_parser("query", help="SQL on the ledger")
-    _run_argument(query)
+    add_run(query)
     query.add_argument("sql", metavar="SQL", help="DuckDB's SQL; the table is called ledger")
-    query.add_argument("--limit", type=int, default=1000, metavar="N", help="most rows to show (default: 1000)")
-    query.set_defaults(call=_answering(_query))
+    add_number(query, "--limit", 1000, "most rows to show")
+    query.set_defaults(call=_query)
+
+    verify = commands.add_parser("verify", help="whether every file of a run is the one that was written")
+    add_run(verify)
+    verify.add_argument("--repair", action="store_true", help="restore what there is a whole copy of")
+    verify.set_defaults(call=_verify)
 
     remove = commands.add_parser("remove", help="take records out of a run, and keep them out of later ones")
-    _run_argument(remove)
+    add_run(remove)
     what = remove.add_mutually_exclusive_group(required=True)
     kinds = {"urls": "an address", "domains": "a domain", "records": "a record id or id", "texts": "a passage"}
     for name, value in kinds.items():
         what.add_argument(f"--{name}", metavar="FILE", help=f"a file with {value} on each line")
     remove.add_argument("--why", default="", metavar="WORDS", help="why, for the list")
-    remove.add_argument("--purge", action="store_true", help="remove .work too, where texts remain")
-    remove.set_defaults(call=_answering(_remove))
+    remove.add_argument("--purge", action="store_true", help="remove .work too, whole")
+    remove.set_defaults(call=_remove)
 
     plan = commands.add_parser("plan", help="what a run will give and cost, from a dry run of a sample of its files")
-    plan.add_argument("pipeline", metavar="FILE", help="pipeline file, or the name of a bundled recipe")
-    plan.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the file")
+    add_pipeline(plan)
     files = "files that a source (default: the first) will have"
     plan.add_argument("--files", action="append", default=[], metavar="[SOURCE=]N", help=files)
-    plan.add_argument("--workers", type=int, default=1, metavar="N", help="cores (default: 1)")
+    add_number(plan, "--workers", 1, "cores")
     plan.add_argument(
         "--price", type=float, default=0.04, metavar="MONEY", help="of an hour of one core (default: 0.04)"
     )
     plan.add_argument("--against", metavar="RUN", help="a finished run to compare with")
-    plan.set_defaults(call=_answering(_plan))
+    plan.set_defaults(call=_plan)
 
-    for command in (plan, remove, explain, whatif, diff, sample, query):
-        command.add_argument("--format", choices=FORMATS, default="table", help="how to show it (default: table)")
+    duplicates = commands.add_parser("duplicates", help="the clusters that deduplication found")
+    add_run(duplicates)
+    add_number(duplicates, "--largest", 5, "clusters to show")
+    add_number(duplicates, "--characters", 800, "of each text and difference")
+    _texts_arguments(duplicates)
+    duplicates.set_defaults(call=_duplicates)
 
+    near = commands.add_parser("near", help="is this text in a run already?")
+    add_run(near)
+    near.add_argument("--text", metavar="FILE", required=True, help="a file of UTF-8 text, or - for standard input")
+    near.add_argument("--least", type=float, default=0.5, metavar="S", help="least similarity to show (default: 0.5)")
+    add_number(near, "--most", 20, "most documents to show")
+    near.set_defaults(call=_near)
 
-def _answering(function: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """The command, a question that cannot be answered being an error for people to read."""
-
-    def call(options: argparse.Namespace) -> int:
-        from curate.audit.finished_run import AuditError
-        from curate.filters.errors import PackError
-        from curate.shards.entry import ShardError
-
-        try:
-            return function(options)
-        except (AuditError, PackError, ShardError) as error:
-            ERR.print(Text.assemble(("error ", "bold red"), str(error)))
-            return 1
-
-    return call
+    for command in (plan, remove, verify, explain, whatif, diff, sample, query, duplicates, near):
+        add_format(command)
 
 
-def _run_argument(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("run", metavar="RUN", help="run directory")
+def _texts_arguments(parser: argparse.ArgumentParser) -> None:
+    """How texts are shown; by itself, with personal data replaced."""
+    texts = parser.add_mutually_exclusive_group()
+    texts.add_argument("--raw-texts", action="store_const", const="raw", dest="texts", help="texts as they are")
+    texts.add_argument("--no-texts", action="store_const", const="none", dest="texts", help="no texts")
+    parser.set_defaults(texts="scrubbed")
+
+
+def _opened(options: argparse.Namespace) -> Any:
+    """The run to be asked, and how it shows texts."""
+    import dataclasses
+
+    from curate.audit.finished_run import open_finished
+
+    return dataclasses.replace(open_finished(options.run), texts=options.texts)
 
 
 def _show(options: argparse.Namespace, answer: Any) -> int:
     from curate.audit.rendering import show
 
-    show(answer, options.format, OUT)
+    show(answer, options.format, RESULTS)
     return 0
 
 
 def _report(options: argparse.Namespace) -> int:
     from curate.audit.finished_run import open_finished
-    from curate.audit.numbers import report_numbers
     from curate.audit.report import write_report
+    from curate.audit.report.numbers import report_numbers
 
     if options.format != "html":
         return _show(options, report_numbers(open_finished(options.run)))
-    path = write_report(options.run)
-    OUT.print(str(path), highlight=False, markup=False)
+    path = write_report(options.run, options.texts)
+    RESULTS.print(str(path))
     if options.open:
         webbrowser.open(path.resolve().as_uri())
     return 0
@@ -139,10 +149,9 @@ def _report(options: argparse.Namespace) -> int:
 def _explain(options: argparse.Namespace) -> int:
     from curate.audit.explain import explain
     from curate.audit.find import find
-    from curate.audit.finished_run import open_finished
     from curate.audit.rendering import Answer
 
-    run = open_finished(options.run)
+    run = _opened(options)
     answers = [explain(run, found, original=options.original, full=options.full) for found in find(run, options.record)]
     if len(answers) == 1:
         return _show(options, answers[0])
@@ -151,19 +160,18 @@ def _explain(options: argparse.Namespace) -> int:
 
 
 def _whatif(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import open_finished
     from curate.audit.sweep import sweep
     from curate.audit.whatif import what_if, write_changed
     from curate.storage import write_atomically
 
-    run = open_finished(options.run)
+    run = _opened(options)
     if options.write:
         write_atomically(Path(options.write), write_changed(run.changed(options.set)).encode())
     if options.sweep:
         return _show(options, sweep(run, options.set, options.sweep))
     status = _show(options, what_if(run, options.set, options.samples))
     if options.write:
-        print(f"the changed pipeline is in {options.write}", file=sys.stderr)
+        MESSAGES.print(f"the changed pipeline is in {options.write}")
     return status
 
 
@@ -175,16 +183,14 @@ def _diff(options: argparse.Namespace) -> int:
 
 
 def _sample(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import open_finished
     from curate.audit.sample import condition, sample
 
-    run = open_finished(options.run)
+    run = _opened(options)
     sql = condition(run, options.failed, options.kept, options.where)
     return _show(options, sample(run, sql, options.n, options.seed))
 
 
 def _remove(options: argparse.Namespace) -> int:
-    import shutil
     from datetime import UTC, datetime
 
     from curate.audit.finished_run import open_finished
@@ -195,18 +201,27 @@ def _remove(options: argparse.Namespace) -> int:
     kinds: dict[str, By] = {"urls": "url", "domains": "domain", "records": "record", "texts": "text"}
     given, by = next((getattr(options, name), by) for name, by in kinds.items() if getattr(options, name))
     values = [line for line in Path(given).read_text("utf-8").splitlines() if line.strip()]
-    run = open_finished(options.run)
-    with hold(run.folder):
-        answer = remove(run, by, values, datetime.now(UTC).isoformat(timespec="seconds"), options.why)
-        if options.purge:
-            shutil.rmtree(run.folder / ".work", ignore_errors=True)
+    folder = open_finished(options.run).folder
+    with hold(folder):
+        run = open_finished(folder)
+        at = datetime.now(UTC).isoformat(timespec="seconds")
+        answer = remove(run, by, values, at, options.why, purge=options.purge)
     return _show(options, answer)
 
 
+def _verify(options: argparse.Namespace) -> int:
+    from curate.audit.verify import answer, verify
+
+    verified = verify(options.run, repair=options.repair)
+    _show(options, answer(verified))
+    return 0 if verified.sound else 1
+
+
 def _plan(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import AuditError, open_finished
-    from curate.config import read_pipeline
+    from curate.audit.finished_run import open_finished
     from curate.config.bundled import find_recipe
+    from curate.config.reading import read_pipeline
+    from curate.errors import ConfigError
     from curate.pipeline.forecast import forecast, forecast_answer
     from curate.pipeline.run import find_inputs
 
@@ -217,7 +232,7 @@ def _plan(options: argparse.Namespace) -> int:
         source, _, number = given.rpartition("=")
         source = source or next(iter(inputs))
         if source not in inputs or not number.isdigit():
-            raise AuditError(f"--files {given}: write N or SOURCE=N; sources: {', '.join(inputs)}")
+            raise ConfigError(f"--files {given}: write N or SOURCE=N; sources: {', '.join(inputs)}")
         files[source] = int(number)
     actual = open_finished(options.against) if options.against else None
     return _show(options, forecast_answer(forecast(file, inputs, files), options.workers, options.price, actual))
@@ -228,3 +243,19 @@ def _query(options: argparse.Namespace) -> int:
     from curate.audit.ledger import query
 
     return _show(options, query(open_finished(options.run).ledger, options.sql, options.limit))
+
+
+def _duplicates(options: argparse.Namespace) -> int:
+    from curate.audit.duplicates import duplicates
+    from curate.audit.finished_run import open_finished
+
+    return _show(options, duplicates(open_finished(options.run), options.largest, options.characters))
+
+
+def _near(options: argparse.Namespace) -> int:
+    from curate.audit.finished_run import open_finished
+    from curate.audit.near import near
+
+    data = sys.stdin.buffer.read() if options.text == "-" else Path(options.text).read_bytes()
+    run = open_finished(options.run)
+    return _show(options, near(run, data.decode("utf-8", "replace"), options.least, options.most))

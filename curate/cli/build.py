@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
-OUT = Console(soft_wrap=True)
-ERR = Console(stderr=True, soft_wrap=True)
+from curate.cli.arguments import add_number, add_run, shares
+from curate.cli.console import RESULTS
+from curate.config.formats import exporters
 
 
 def add_commands(commands: Any) -> None:
@@ -18,65 +18,47 @@ def add_commands(commands: Any) -> None:
     mix = commands.add_parser("mix", help="other mixtures of a finished run")
     actions = mix.add_subparsers(required=True, metavar="ACTION")
     make = actions.add_parser("make", help="another mixture from the run's tokens, in RUN/mixes/NAME")
-    make.add_argument("run", metavar="RUN", help="run directory")
+    add_run(make)
     make.add_argument("--name", required=True, metavar="NAME", help="the mix's name")
-    make.add_argument("--weights", type=_shares, default={}, metavar="A=.5,B=.5", help="share of tokens of each group")
-    make.add_argument("--epochs", type=_shares, default={}, metavar="A=2,B=1", help="or epochs of a group")
+    make.add_argument("--weights", type=shares, default={}, metavar="A=.5,B=.5", help="share of tokens of each group")
+    make.add_argument("--epochs", type=shares, default={}, metavar="A=2,B=1", help="or epochs of a group")
     make.add_argument(
-        "--max-epochs", type=_shares, default={}, metavar="A=4", help="most epochs of a group with a weight"
+        "--max-epochs", type=shares, default={}, metavar="A=4", help="most epochs of a group with a weight"
     )
     make.add_argument("--by", default="source", metavar="COLUMN", help="source (default), domain, or a ledger column")
     make.add_argument("--temperature", type=float, metavar="T", help="weights by size to the power 1/T")
     make.add_argument("--tokens", default="all", metavar="N", help="tokens of the mix, as 10B (default: all there are)")
     make.add_argument("--seed", type=int, metavar="N", help="order of the documents (default: the run's)")
     make.add_argument("--materialise", action="store_true", help="write shards instead of an index")
-    make.set_defaults(call=_answering(_make))
+    make.set_defaults(call=_make)
     search = actions.add_parser("search", help="propose a better mix from the results of several")
     search.add_argument("results", metavar="FILE", help="JSON Lines: weights of a mix, and its loss (lower is better)")
-    search.set_defaults(call=_answering(_search))
+    search.set_defaults(call=_search)
 
     tokenizer = commands.add_parser("tokenizer", help="train and compare tokenizers")
     actions = tokenizer.add_subparsers(required=True, metavar="ACTION")
     train = actions.add_parser("train", help="train a byte-level BPE vocabulary on a run's kept text")
-    train.add_argument("run", metavar="RUN", help="run directory")
+    add_run(train)
     train.add_argument("--vocab", type=int, required=True, metavar="N", help="ids, end-of-text included")
     train.add_argument("--out", required=True, metavar="FILE", help="the .tiktoken file to write")
-    train.set_defaults(call=_answering(_train))
+    train.set_defaults(call=_train)
     compare = actions.add_parser("compare", help="bytes per token of several tokenizers, by source and language")
     compare.add_argument("tokenizers", nargs="+", metavar="NAME", help="names, .tiktoken or tokenizer.json files")
     compare.add_argument("--run", required=True, metavar="RUN", help="run directory whose kept text is encoded")
-    compare.set_defaults(call=_answering(_compare))
+    compare.set_defaults(call=_compare)
 
     export = commands.add_parser("export", help="a run's or a mix's shards in another trainer's format")
     export.add_argument("path", metavar="RUN_OR_MIX", help="run directory, its shards, or a mix's folder")
-    export.add_argument(
-        "--to", required=True, choices=("nanogpt", "megatron", "mds", "hf", "parquet", "text"), help="the format"
-    )
-    export.add_argument("--out", required=True, metavar="DIR", help="folder to write; what is whole there is kept")
-    export.add_argument("--sequence-length", type=int, default=1024, metavar="N", help="for hf (default: 1024)")
-    export.add_argument("--workers", type=int, default=2, metavar="N", help="files written at once (default: 2)")
-    export.set_defaults(call=_answering(_export))
-
-
-def _shares(text: str) -> dict[str, float]:
-    pairs = [pair.partition("=") for pair in text.split(",")]
-    return {name.strip(): float(value) for name, _, value in pairs}
-
-
-def _answering(function: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """The command, a wrong setting or file being an error for people to read."""
-
-    def call(options: argparse.Namespace) -> int:
-        try:
-            return function(options)
-        except ValueError as error:
-            ERR.print(f"[bold red]error[/] {error}", highlight=False)
-            return 1
-
-    return call
+    export.add_argument("--to", metavar="FORMAT", help=f"{', '.join(exporters())}, or module:function of your own")
+    export.add_argument("--out", metavar="DIR", help="folder to write; what is whole there is kept")
+    export.add_argument("--check", action="store_true", help="say which exports of the run are no longer what it is")
+    add_number(export, "--sequence-length", 1024, "tokens of a row, for hf")
+    add_number(export, "--workers", 2, "files written at once")
+    export.set_defaults(call=_export)
 
 
 def _make(options: argparse.Namespace) -> int:
+    from curate.config.document import Document, validate
     from curate.config.models import Mixture
     from curate.mixture.make import make_mix
     from curate.shards import ShardReader
@@ -87,9 +69,8 @@ def _make(options: argparse.Namespace) -> int:
     for name, value in options.max_epochs.items():
         sources.setdefault(name, {})["max_epochs"] = value
     settings = {"tokens": options.tokens, "by": options.by, "temperature": options.temperature, "sources": sources}
-    folder = make_mix(
-        options.run, options.name, Mixture.model_validate(settings), seed=options.seed, materialise=options.materialise
-    )
+    wanted = validate(Document(Path("mix make"), settings), Mixture)
+    folder = make_mix(options.run, options.name, wanted, seed=options.seed, materialise=options.materialise)
     mixture = ShardReader(folder).manifest["mixture"]
     table = Table("group", "tokens", "share", "epochs", "available")
     for name, group in mixture["groups"].items():
@@ -100,10 +81,10 @@ def _make(options: argparse.Namespace) -> int:
             f"{group['available_tokens']:,}",
         )
         table.add_row(name, *numbers)
-    OUT.print(table)
+    RESULTS.print(table)
     if mixture["missing_tokens"]:
-        OUT.print(f"{mixture['missing_tokens']:,} tokens are missing: every group is at its most epochs.")
-    OUT.print(f"Mix: {folder}", highlight=False)
+        RESULTS.print(f"{mixture['missing_tokens']:,} tokens are missing: every group is at its most epochs.")
+    RESULTS.print(f"Mix: {folder}")
     return 0
 
 
@@ -114,14 +95,13 @@ def _search(options: argparse.Namespace) -> int:
     table = Table("group", "best tried", "proposed")
     for name, weight in proposal.weights.items():
         table.add_row(name, f"{proposal.best_tried[name]:.3f}", f"{weight:.3f}")
-    OUT.print(table)
-    OUT.print(
+    RESULTS.print(table)
+    RESULTS.print(
         f"Loss predicted {proposal.predicted:.4f}, of the best tried {proposal.best_loss:.4f}; "
         f"the fit misses a mix it has not seen by {proposal.error:.4f} on average.",
-        highlight=False,
     )
     weights = ",".join(f"{name}={weight:.3f}" for name, weight in proposal.weights.items())
-    OUT.print(f"Make it and train on it before you believe it: --weights {weights}", highlight=False)
+    RESULTS.print(f"Make it and train on it before you believe it: --weights {weights}")
     return 0
 
 
@@ -131,10 +111,9 @@ def _train(options: argparse.Namespace) -> int:
 
     texts = (text for batch in run_texts(options.run) for text in batch.text.to_pylist())
     trained = train_vocabulary(texts, options.vocab, options.out)
-    OUT.print(
+    RESULTS.print(
         f"{trained.path}: {trained.vocabulary_size:,} tokens, end-of-text the last; "
         f"equal to its trainer on {trained.proved_on:,} documents",
-        highlight=False,
     )
     return 0
 
@@ -147,15 +126,32 @@ def _compare(options: argparse.Namespace) -> int:
     for row in compare(run_texts(options.run), options.tokenizers):
         numbers = [f"{row.bytes_per_token(name):.3f}" for name in options.tokenizers]
         table.add_row(row.source, row.language, f"{row.documents:,}", f"{row.bytes:,}", *numbers)
-    OUT.print(table)
+    RESULTS.print(table)
     return 0
 
 
 def _export(options: argparse.Namespace) -> int:
+    from curate.errors import ConfigError
     from curate.shards.export import export
 
+    if options.check:
+        return _check_exports(options.path)
+    if options.to is None or options.out is None:
+        raise ConfigError("export needs --to FORMAT and --out DIR (or --check)")
     folder = export(
         options.path, options.to, options.out, sequence_length=options.sequence_length, workers=options.workers
     )
-    OUT.print(f"Exported to {folder}; README.md there says what it is", highlight=False)
+    RESULTS.print(f"Exported to {folder}; README.md there says what it is")
     return 0
+
+
+def _check_exports(run: str) -> int:
+    """Which exports are stale: status 3 where one is, or is not where it was."""
+    from curate.shards.export.made import exports_of
+
+    made = exports_of(Path(run))
+    table = Table("folder", "format", "of", "state")
+    for each in made:
+        table.add_row(each.path, each.format, each.of, each.state)
+    RESULTS.print(table if made else f"No export of {run} is on its list.")
+    return 3 if any(each.state != "current" for each in made) else 0

@@ -10,6 +10,8 @@ from rich.text import Text
 
 _BAR = 24
 """Characters of a bar as long as all records."""
+_SHARE_TOLERANCE = 0.005
+"""A share of the mixture that misses what was asked by less is what was asked, to the documents that make it."""
 _MOST_RULES = 6
 """Rules shown of a step: those that failed most; `curate report` shows all."""
 
@@ -29,6 +31,36 @@ def print_funnel(console: Console, stats: Mapping[str, Any]) -> None:
     for split, shard in stats.get("shards", {}).items():
         line = f"{split}: {shard['tokens']:,} tokens of {shard['documents']:,} documents in {shard['shards']:,} shards"
         console.print(line, highlight=False, soft_wrap=True)
+    for line in missed_shares(stats.get("mixture")):
+        console.print(line, highlight=False, soft_wrap=True)
+
+
+def missed_shares(mixture: Mapping[str, Any] | None) -> list[str]:
+    """A line for each group whose share of the mixture is not the one asked for, and one for tokens that are missing."""
+    if mixture is None:
+        return []
+    lines = []
+    for name, group in mixture["groups"].items():
+        asked = group["asked_share"]
+        if asked is not None and abs(group["share"] - asked) > _SHARE_TOLERANCE:
+            epochs = f"{group['epochs']:.2f} epochs of {group['available_tokens']:,} tokens"
+            lines.append(f"mixture: {name} was to be {asked:.1%} and is {group['share']:.1%} ({epochs})")
+    if mixture["missing_tokens"]:
+        lines.append(f"mixture: {mixture['missing_tokens']:,} tokens are missing: every group is at its max_epochs")
+    return lines
+
+
+def nothing_kept(name: str, source: Mapping[str, Any]) -> str:
+    """The sentence for a source of which nothing was kept, and where most of it was lost."""
+    if not source["records"]:
+        return f"nothing was kept of {name!r}: its {source['files']:,} files hold no record; is the format right?"
+    step = max(source["funnel"], key=lambda row: row["dropped"])
+    rules = sorted(step["rules"].items(), key=lambda item: (-item[1]["failed"], item[0]))
+    most = f", most by {rules[0][0]}" if rules and rules[0][1]["failed"] else ""
+    return (
+        f"nothing was kept of {name!r}: {step['dropped']:,} of {source['records']:,} records were dropped at "
+        f"{step['step']}{most}"
+    )
 
 
 def _print_step(console: Console, row: Mapping[str, Any], records: int) -> None:

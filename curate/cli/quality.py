@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
-OUT = Console(soft_wrap=True)
-ERR = Console(stderr=True, soft_wrap=True)
+from curate.cli.arguments import add_number
+from curate.cli.console import RESULTS
+from curate.errors import ConfigError
+
 _BAR = 40  # characters of the longest bar of a histogram
 _ALPHAS = (1.0, 2.0, 3.0, 5.0, 9.0)
 
@@ -26,18 +26,20 @@ def add_commands(commands: Any) -> None:
     train = actions.add_parser("train", help="train a classifier on two sets of documents")
     _classes(train)
     train.add_argument("--classifier", choices=("gpt3", "fasttext"), default="gpt3", help="kind (default: gpt3)")
-    train.add_argument("--sample", type=int, default=100_000, metavar="N", help="most of each class (default: 100000)")
+    add_number(train, "--sample", 100_000, "most of each class")
     train.add_argument("--seed", type=int, default=0, help="decides what is sampled and held out (default: 0)")
     train.add_argument("--out", required=True, metavar="FILE", help="the model file to write")
-    train.set_defaults(call=_answering(_train))
+    train.set_defaults(call=_train)
 
     evaluate = actions.add_parser("evaluate", help="how well a model separates: by its card, on documents, or in a run")
-    evaluate.add_argument("model", metavar="MODEL", help="model file; or a run, for its models and marginal documents")
-    evaluate.add_argument("-n", type=int, default=3, metavar="N", help="marginal documents on each side (default: 3)")
+    evaluate.add_argument(
+        "model", metavar="MODEL", help="model file; or a run, for its models and borderline documents"
+    )
+    add_number(evaluate, "-n", 3, "borderline documents on each side")
     _classes(evaluate, required=False)
     evaluate.add_argument("--label", metavar="LABEL", help="of good documents, in a file of fastText")
     evaluate.add_argument("--json", action="store_true", help="every number, with the curves, as JSON")
-    evaluate.set_defaults(call=_answering(_evaluate))
+    evaluate.set_defaults(call=_evaluate)
 
     score = actions.add_parser("score", help="score documents")
     score.add_argument("model", metavar="MODEL", help="model file")
@@ -45,26 +47,13 @@ def add_commands(commands: Any) -> None:
     score.add_argument("--text", default="text", metavar="NAME", help="the column that holds the text (default: text)")
     score.add_argument("--label", metavar="LABEL", help="of good documents, in a file of fastText")
     score.add_argument("--out", required=True, metavar="FILE", help="Parquet file to write: id, url, score")
-    score.set_defaults(call=_answering(_score))
+    score.set_defaults(call=_score)
 
 
 def _classes(parser: argparse.ArgumentParser, required: bool = True) -> None:
     for name, what in (("positives", "good documents"), ("negatives", "documents as they come")):
         parser.add_argument(f"--{name}", nargs="+", required=required, metavar="FILES", help=f"{what}, globs allowed")
     parser.add_argument("--text", default="text", metavar="NAME", help="the column that holds the text (default: text)")
-
-
-def _answering(function: Callable[[argparse.Namespace], int]) -> Callable[[argparse.Namespace], int]:
-    """The command, a file that is not what it should be being an error for people to read."""
-
-    def call(options: argparse.Namespace) -> int:
-        try:
-            return function(options)
-        except ValueError as error:
-            ERR.print(Text.assemble(("error ", "bold red"), str(error)))
-            return 1
-
-    return call
 
 
 def _train(options: argparse.Namespace) -> int:
@@ -76,7 +65,7 @@ def _train(options: argparse.Namespace) -> int:
     with atomic_path(options.out) as temporary:
         card = train(str(temporary), examples, options.classifier, options.seed)
     _show_card(card)
-    OUT.print(f"\nModel: {options.out}", highlight=False)
+    RESULTS.print(f"\nModel: {options.out}")
     return 0
 
 
@@ -88,13 +77,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     if Path(options.model).is_dir():
         return _evaluate_run(options)
     if (options.positives is None) != (options.negatives is None):
-        raise ValueError("give --positives and --negatives, or neither")
+        raise ConfigError("give --positives and --negatives, or neither")
     if options.positives is None:
         card = read_card(options.model)
         if not card:
-            raise ValueError(f"{options.model} is fastText's own file and says nothing of itself; give documents")
+            raise ConfigError(f"{options.model} is fastText's own file and says nothing of itself; give documents")
         if options.json:
-            OUT.print_json(json.dumps(card))
+            RESULTS.print_json(json.dumps(card))
         else:
             _show_card(card)
         return 0
@@ -102,27 +91,27 @@ def _evaluate(options: argparse.Namespace) -> int:
     examples = read_examples(options.positives, options.negatives, options.text, everything, 0)
     measured = separation(load(options.model, options.label)(examples.texts), examples.positive, examples.texts)
     if options.json:
-        OUT.print_json(json.dumps(measured))
+        RESULTS.print_json(json.dumps(measured))
     else:
         _show_separation(measured)
     return 0
 
 
 def _evaluate_run(options: argparse.Namespace) -> int:
-    from curate.audit.borderline import marginal
+    from curate.audit.borderline import borderline
     from curate.audit.finished_run import open_finished
     from curate.audit.rendering import show
 
     run = open_finished(options.model)
-    answer = marginal(run, options.n)
+    answer = borderline(run, options.n)
     if not options.json:
         for name, source in run.stats["sources"].items():
             if source["quality"]:
-                OUT.print(f"{name}: {sum(source['quality']['scores']):,} documents", style="bold", highlight=False)
+                RESULTS.print(f"{name}: {sum(source['quality']['scores']):,} documents", style="bold")
                 _show_histogram({"documents": source["quality"]["scores"]})
                 if source["quality"]["model"].get("trained_on"):
                     _show_card(source["quality"]["model"])
-    show(answer, "json" if options.json else "table", OUT)
+    show(answer, "json" if options.json else "table", RESULTS)
     return 0
 
 
@@ -132,9 +121,10 @@ def _score(options: argparse.Namespace) -> int:
     import pyarrow.parquet as pq
 
     from curate.quality.documents import read_documents
-    from curate.quality.keep import histogram, keep_probability
     from curate.quality.model import load
+    from curate.quality.threshold import histogram
     from curate.storage import atomic_path
+    from curate.verdicts.draws import keep_probability
 
     score = load(options.model, options.label)
     schema = pa.schema([("id", pa.binary(16)), ("url", pa.string()), ("score", pa.float32())])
@@ -151,25 +141,24 @@ def _score(options: argparse.Namespace) -> int:
             for alpha in kept:
                 kept[alpha] += float(keep_probability(scores, alpha).sum())
     documents = int(counts.sum())
-    OUT.print(f"{documents:,} documents", highlight=False)
+    RESULTS.print(f"{documents:,} documents")
     _show_histogram({"documents": counts.tolist()})
     if documents:
         shares = ", ".join(f"alpha {alpha:g}: {share / documents:.2%}" for alpha, share in kept.items())
-        OUT.print(f"kept by the draw, {shares}", highlight=False)
-    OUT.print(f"\nScores: {options.out}", highlight=False)
+        RESULTS.print(f"kept by the draw, {shares}")
+    RESULTS.print(f"\nScores: {options.out}")
     return 0
 
 
 def _show_card(card: Mapping[str, Any]) -> None:
     trained = card["trained_on"]
-    OUT.print(
+    RESULTS.print(
         f"{card['classifier']}, trained on {trained['positive']:,} good and {trained['negative']:,} other documents"
         f" ({trained['fingerprint'][:16]})",
-        highlight=False,
     )
     held = card["held_out"]
     if held["roc_auc"] is None:
-        OUT.print("no documents held out: too few to spare any", highlight=False)
+        RESULTS.print("no documents held out: too few to spare any")
         return
     _show_separation(held)
     baselines = held.get("baselines", {}).get("roc_auc", {})
@@ -180,23 +169,22 @@ def _show_card(card: Mapping[str, Any]) -> None:
     rows += [(f"{name} alone" if name != "both" else "length and register", area) for name, area in baselines.items()]
     for name, area in rows:
         table.add_row(name, "-" if area is None else f"{area:.4f}")
-    OUT.print(table)
+    RESULTS.print(table)
 
 
 def _show_separation(measured: Mapping[str, Any]) -> None:
     documents = measured["documents"]
     area = measured["roc_auc"]
-    OUT.print(
+    RESULTS.print(
         f"on {documents['positive']:,} good and {documents['negative']:,} other documents: area under ROC"
         f" {'-' if area is None else f'{area:.4f}'}, average precision {measured['average_precision']:.4f}",
-        highlight=False,
     )
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("documents", "mean score", "share good"):
         table.add_column(heading, justify="right")
     for row in measured["calibration"]:
         table.add_row(f"{row['documents']:,}", f"{row['score']:.3f}", f"{row['positive']:.3f}")
-    OUT.print(table)
+    RESULTS.print(table)
     _show_histogram(measured["histogram"])
 
 
@@ -204,7 +192,7 @@ def _show_histogram(classes: Mapping[str, list[int]]) -> None:
     """A bar per twentieth of the scores, longest where most documents are."""
     for name, counts in classes.items():
         highest = max(counts) or 1
-        OUT.print(f"scores: {name}", style="bold", highlight=False)
+        RESULTS.print(f"scores: {name}", style="bold")
         for bin_, count in enumerate(counts):
             bar = "█" * round(_BAR * count / highest)
-            OUT.print(f"  {bin_ / len(counts):.2f} {count:>9,} {bar}", highlight=False)
+            RESULTS.print(f"  {bin_ / len(counts):.2f} {count:>9,} {bar}")

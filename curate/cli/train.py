@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import functools
-import sys
-from collections.abc import Callable
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from curate.cli.arguments import add_number, add_set, natural
+from curate.cli.console import MESSAGES, RESULTS, write
+from curate.errors import ConfigError
+
 if TYPE_CHECKING:
     from curate.trainer.evaluate.evaluate import Measure
-
-Command = Callable[[argparse.Namespace], int]
-_TASKS = "../shared/data/eval"
 
 
 def add_commands(commands: Any) -> None:
@@ -22,15 +19,15 @@ def add_commands(commands: Any) -> None:
     train = commands.add_parser("train", help="train a model on shards; goes on where it stopped")
     train.add_argument("file", metavar="FILE", help="training file, such as examples/train/gpt2-124m.yaml")
     train.add_argument("--data", metavar="DIR", help="run directory, shards or mix: the file's data.path")
-    train.add_argument("--workers", type=int, metavar="N", help="so many processes under Ray Train; without: this one")
+    add_number(train, "--workers", None, "so many processes under Ray Train; without: this one")
     train.add_argument("--address", metavar="RAY", help="with --workers: address of an existing Ray cluster")
-    _add_set(train)
-    train.set_defaults(call=_guarded(_train))
+    add_set(train, "change a value of the file")
+    train.set_defaults(call=_train)
 
     validate = commands.add_parser("validate", help="train a proxy per mix and seed and say which mix is better")
     validate.add_argument("file", metavar="FILE", help="validation file, such as examples/validate.yaml")
-    _add_set(validate)
-    validate.set_defaults(call=_guarded(_validate))
+    add_set(validate, "change a value of the file")
+    validate.set_defaults(call=_validate)
 
     model = commands.add_parser("model", help="use a trained model").add_subparsers(required=True, metavar="ACTION")
     _add_generate(model)
@@ -39,27 +36,23 @@ def add_commands(commands: Any) -> None:
     export = model.add_parser("export", help="write a model for Hugging Face transformers")
     export.add_argument("checkpoint", metavar="CHECKPOINT")
     export.add_argument("out", metavar="DIR")
-    export.set_defaults(call=_guarded(_export))
+    export.set_defaults(call=_export)
 
     scaling = commands.add_parser("scaling", help="scaling laws").add_subparsers(required=True, metavar="ACTION")
     fit = scaling.add_parser("fit", help="fit Chinchilla's and Kaplan's laws to runs")
     _add_runs(fit)
-    fit.set_defaults(call=_guarded(_scaling_fit))
+    fit.set_defaults(call=_scaling_fit)
     plan = scaling.add_parser("plan", help="the best model and number of tokens for a compute budget")
     _add_runs(plan)
     plan.add_argument("--flops", type=float, required=True, help="training compute, 6 N D")
-    plan.set_defaults(call=_guarded(_scaling_plan))
-
-
-def _add_set(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the file")
+    plan.set_defaults(call=_scaling_plan)
 
 
 def _add_generate(model: Any) -> None:
     generate = model.add_parser("generate", help="continue prompts")
     generate.add_argument("checkpoint", metavar="CHECKPOINT")
     generate.add_argument("--prompt", action="append", default=[], help="may be given more than once")
-    generate.add_argument("--tokens", type=int, default=100)
+    generate.add_argument("--tokens", type=natural, default=100)
     generate.add_argument("--temperature", type=float, default=1.0, help="0: always the most likely token")
     generate.add_argument("--top-k", type=int)
     generate.add_argument("--top-p", type=float)
@@ -67,20 +60,20 @@ def _add_generate(model: Any) -> None:
     generate.add_argument("--beams", type=int, help="beam search instead of sampling")
     generate.add_argument("--seed", type=int, default=0)
     generate.add_argument("--device", default="auto")
-    generate.set_defaults(call=_guarded(_generate))
+    generate.set_defaults(call=_generate)
 
 
 def _add_evaluate(model: Any) -> None:
     evaluate = model.add_parser("evaluate", help="measure a model on tasks and texts")
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT")
     evaluate.add_argument("--tasks", default="", help="such as wikitext2,lambada,arc-easy")
-    evaluate.add_argument("--shots", default="0", help="solved examples before each item, such as 0,1,5")
-    evaluate.add_argument("--folder", default=_TASKS, help=f"the tasks' files (default: {_TASKS})")
+    evaluate.add_argument("--shots", type=_shots, default="0", help="solved examples before each item, such as 0,1,5")
+    evaluate.add_argument("--folder", metavar="DIR", help="the folder that holds the tasks' files")
     evaluate.add_argument("--texts", action="append", default=[], metavar="NAME=FILE", help="JSON Lines: bits per byte")
     evaluate.add_argument("--data", metavar="DIR", help="look for items and texts in this mix (default: the model's)")
-    evaluate.add_argument("--limit", type=int, help="most items of each")
+    add_number(evaluate, "--limit", None, "most items of each")
     evaluate.add_argument("--device", default="auto")
-    evaluate.set_defaults(call=_guarded(_evaluate))
+    evaluate.set_defaults(call=_evaluate)
 
 
 def _add_finetune(model: Any) -> None:
@@ -93,48 +86,34 @@ def _add_finetune(model: Any) -> None:
     finetune.add_argument("--learning-rate", type=float, default=6.25e-5)
     finetune.add_argument("--seed", type=int, default=0)
     finetune.add_argument("--device", default="auto")
-    finetune.set_defaults(call=_guarded(_finetune))
+    finetune.set_defaults(call=_finetune)
 
 
 def _add_runs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("runs", metavar="FILE", help="JSON Lines: parameters, tokens and loss of trained models")
 
 
-def _guarded(command: Command) -> Command:
-    """The command with its errors as messages, and one that says what to install where PyTorch is missing."""
-
-    @functools.wraps(command)
-    def call(options: argparse.Namespace) -> int:
-        missing = [name for name in ("torch", "scipy") if find_spec(name) is None]
-        if missing:
-            print(f"error: needs {' and '.join(missing)}: pip install 'curate[train]'", file=sys.stderr)
-            return 1
-        from curate.trainer.compare.validate import ProxyError
-
-        try:
-            return command(options)
-        except (ValueError, ArithmeticError, ProxyError) as error:
-            print(f"error: {error}", file=sys.stderr)
-            return 1
-
-    return call
+def _shots(text: str) -> list[int]:
+    counts = text.split(",")
+    if not all(count.strip().isdigit() for count in counts):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a list of whole numbers, as in 0,1,5")
+    return [int(count) for count in counts]
 
 
 def _train(options: argparse.Namespace) -> int:
-    from curate.trainer.train.reading import read
-    from curate.trainer.train.settings import Training
+    from curate.trainer.train.settings import read_training
 
-    settings = read(options.file, Training, [*options.set, *([f"data.path={options.data}"] if options.data else [])])
+    settings = read_training(options.file, [*options.set, *([f"data.path={options.data}"] if options.data else [])])
     if options.workers:
         from curate.trainer.train.ray_train import train_on_ray
         from curate.trainer.train.train import output_folder
 
         train_on_ray(settings, options.workers, options.address)
-        print(f"Checkpoints: {output_folder(settings)}")
+        RESULTS.print(f"Checkpoints: {output_folder(settings)}")
         return 0
     from curate.trainer.train.train import train
 
-    print(f"Checkpoints: {train(settings).folder}")
+    RESULTS.print(f"Checkpoints: {train(settings).folder}")
     return 0
 
 
@@ -143,10 +122,10 @@ def _validate(options: argparse.Namespace) -> int:
 
     settings = read_validation(options.file, options.set)
     verdict = validate(settings)
-    print()
+    RESULTS.print()
     for pair in verdict.pairs:
-        print(pair.sentence)
-    print(f"\nVerdict: {output_folder(settings) / 'verdict.html'}")
+        RESULTS.print(pair.sentence)
+    RESULTS.print(f"\nVerdict: {output_folder(settings) / 'verdict.html'}")
     return 0
 
 
@@ -163,11 +142,11 @@ def _generate(options: argparse.Namespace) -> int:
     texts = options.prompt or [""]
     end = tokenizer.end_of_text
     prompts = [[end, *ids.tolist()] for ids in encode(tokenizer, texts)]
-    print(f"cache: {cache_bytes(model, prompts, options.tokens):,} bytes", file=sys.stderr)
+    MESSAGES.print(f"cache: {cache_bytes(model, prompts, options.tokens):,} bytes")
     if options.beams:
         for text, prompt in zip(texts, prompts, strict=True):
             for beam in beam_search(model, prompt, options.tokens, options.beams, end):
-                print(f"{beam.nats:.2f}\t{text}{tokenizer.decode(beam.tokens)}")
+                write(f"{beam.nats:.2f}\t{text}{tokenizer.decode(beam.tokens)}\n")
         return 0
     sampling = Sampling(options.temperature, options.top_k, options.top_p, options.repetition_penalty, options.seed)
     results: list[list[int]] = [[] for _ in prompts]
@@ -175,19 +154,19 @@ def _generate(options: argparse.Namespace) -> int:
     alone = len(prompts) == 1
     for count, step in enumerate(stream(model, prompts, options.tokens, sampling, end)):
         if alone and not count:
-            print(texts[0], end="", flush=True)
+            write(texts[0])
         for result, token in zip(results, step, strict=True):
             if token is not None:
                 result.append(token)
         text = tokenizer.decode(results[0]) if alone else ""
         if alone and not text.endswith("\N{REPLACEMENT CHARACTER}"):  # not within a character's bytes
-            print(text[shown:], end="", flush=True)
+            write(text[shown:])
             shown = len(text)
     if alone:
-        print(tokenizer.decode(results[0])[shown:])
+        write(tokenizer.decode(results[0])[shown:] + "\n")
     else:
         for text, result in zip(texts, results, strict=True):
-            print(text + tokenizer.decode(result))
+            write(text + tokenizer.decode(result) + "\n")
     return 0
 
 
@@ -203,11 +182,13 @@ def _evaluate(options: argparse.Namespace) -> int:
     tokenizer = load(checkpoint.about["tokenizer"]["name"])
     data = options.data or checkpoint.about["settings"]["data"]["path"]
     data = data if Path(data).exists() else None
-    shots = [int(count) for count in options.shots.split(",")]
+    shots = options.shots
     names = [name for name in options.tasks.split(",") if name]
     for name in names:
         if name != "wikitext2":
             find_task(name)
+    if names and not options.folder:
+        raise ConfigError("--tasks needs --folder, the folder that holds the tasks' files")
     for pair in options.texts:
         name, _, path = pair.partition("=")
         texts = [row["text"] for row in read_lines(path)][: options.limit]
@@ -216,7 +197,7 @@ def _evaluate(options: argparse.Namespace) -> int:
         if name == "wikitext2":
             measure, perplexity = wikitext_perplexity(model, tokenizer, options.folder, data)
             _print_measure(measure)
-            print(f"{'':24}perplexity {perplexity:.2f} per word")
+            RESULTS.print(f"{'':24}perplexity {perplexity:.2f} per word")
             continue
         for measure in measure_task(model, tokenizer, name, options.folder, shots, limit=options.limit, data=data):
             _print_measure(measure)
@@ -232,14 +213,14 @@ def _print_measure(measure: Measure) -> None:
         line += f", {found.share_of_texts:.1%} of the {found.searched} items of 13 tokens or more found in the training data"
     elif found is not None:
         line += f", {found.share_of_runs:.1%} of their runs of 13 tokens found in the training data"
-    print(line)
+    RESULTS.print(line)
 
 
 def _finetune(options: argparse.Namespace) -> int:
     from curate.tokens import load
+    from curate.trainer.evaluate.finetune import FineTuning, classify, finetune, measure, read_examples
     from curate.trainer.evaluate.tasks import read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
-    from curate.trainer.train.finetune import FineTuning, classify, finetune, measure, read_examples
     from curate.trainer.train.parallel import pick_device
 
     checkpoint = open_checkpoint(options.checkpoint)
@@ -256,10 +237,10 @@ def _finetune(options: argparse.Namespace) -> int:
 
 
 def _export(options: argparse.Namespace) -> int:
-    from curate.trainer.model.export import export
     from curate.trainer.train.checkpoint import open_checkpoint
+    from curate.trainer.train.export import export
 
-    print(f"Written: {export(open_checkpoint(options.checkpoint), options.out)}")
+    RESULTS.print(f"Written: {export(open_checkpoint(options.checkpoint), options.out)}")
     return 0
 
 
@@ -269,11 +250,11 @@ def _scaling_fit(options: argparse.Namespace) -> int:
 
     runs = read_runs(read_lines(options.runs))
     law = fit_chinchilla(runs)
-    print(
+    RESULTS.print(
         f"Chinchilla  L = {law.E:.4f} + {law.A:.4g} / N^{law.a:.4f} + {law.B:.4g} / D^{law.b:.4f}   error {law.error:.2%}"
     )
     other = fit_kaplan(runs)
-    print(
+    RESULTS.print(
         f"Kaplan      L = (({other.Nc:.3g} / N)^({other.aN:.4f} / {other.aD:.4f}) + {other.Dc:.3g} / D)^{other.aD:.4f}"
         f"   error {other.error:.2%}"
     )
@@ -286,7 +267,7 @@ def _scaling_plan(options: argparse.Namespace) -> int:
 
     law = fit_chinchilla(read_runs(read_lines(options.runs)))
     parameters, tokens = law.best(options.flops)
-    print(
+    RESULTS.print(
         f"{options.flops:.3g} FLOP: {parameters:.3g} parameters, {tokens:.3g} tokens "
         f"({tokens / parameters:.0f} per parameter), loss {law.loss(parameters, tokens):.4f}"
     )

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import Field, field_validator, model_serializer, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_serializer, model_validator
 
-from curate.config.sizes import parse_count
-from curate.config.steps import CombineStep, SourceStep, named_step
-from curate.config.values import Count, Model, Name, Share, Strings
+from curate.config.formats import format_named, formats
+from curate.config.steps import AnyCombiningStep, AnySourceStep
+from curate.settings import Count, Model, Name, Share, Strings, parse_count
 
 Setting = TypeVar("Setting", bound=Model)
+
+
+def _known_format(name: str) -> str:
+    if ":" not in name:
+        format_named(name)
+    return name
 
 
 class Read(Model):
     """Which files a source reads, and how."""
 
-    format: Literal["warc", "wet", "jsonl", "parquet"]
+    format: Annotated[str, AfterValidator(_known_format)] = Field(
+        description="warc, wet, jsonl, parquet, or module:NAME of your own",
+        json_schema_extra={"anyOf": [{"enum": [*sorted(formats())]}, {"pattern": ":"}]},
+    )
     paths: Annotated[Strings, Field(min_length=1)]
     root: str | None = Field(
         None, description="folder from which files are named; default: the patterns' common folder"
@@ -32,7 +41,7 @@ class Source(Model):
 
     read: Read
     role: Literal["training", "reference"] = "training"
-    steps: tuple[SourceStep, ...] = ()
+    steps: tuple[AnySourceStep, ...] = ()
 
     def setting(self, kind: type[Setting]) -> Setting | None:
         """The settings of the step of this kind, if the source has one."""
@@ -40,7 +49,7 @@ class Source(Model):
 
     def named_steps(self) -> list[tuple[str, Model]]:
         """(name, settings) of each step in order; filters are named after their pack unless `as` names them."""
-        return [named_step(step) for step in self.steps]
+        return [(step.name, step.setting) for step in self.steps]
 
 
 class Tokens(Model):
@@ -49,18 +58,25 @@ class Tokens(Model):
     tokenizer: str = "gpt2"
 
 
+MOST_EPOCHS = 4.0
+"""Epochs of a group unless the file says otherwise: up to four, repeated text is nearly worth new text, and soon after
+nothing (Muennighoff et al. 2023, section 6)."""
+
+
 class MixtureShare(Model):
     """One group's part of the mixture."""
 
     weight: Annotated[float, Field(ge=0)] | None = None
-    max_epochs: Annotated[float, Field(gt=0)] | None = None
+    max_epochs: Annotated[float, Field(gt=0)] | None = Field(
+        MOST_EPOCHS, description="most epochs that a weight may come to; null: no bound"
+    )
     epochs: Annotated[float, Field(ge=0)] | None = None
 
     @model_validator(mode="after")
     def _one(self) -> MixtureShare:
         if self.weight is not None and self.epochs is not None:
             raise ValueError("give either a weight or epochs")
-        if self.epochs is not None and self.max_epochs is not None:
+        if self.epochs is not None and "max_epochs" in self.model_fields_set:
             raise ValueError("epochs are exact: max_epochs goes with a weight")
         return self
 
@@ -115,7 +131,7 @@ class Pipeline(Model):
     about: str = ""
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     sources: Annotated[dict[Name, Source], Field(min_length=1)]
-    combine: tuple[CombineStep, ...] = ()
+    combine: tuple[AnyCombiningStep, ...] = ()
     filters: dict[str, dict[str, Bounds]] = Field(
         {}, description="bounds of a step's rules: step name, rule name, min or max"
     )
@@ -127,4 +143,8 @@ class Pipeline(Model):
 
     def combined(self, kind: type[Setting]) -> Setting | None:
         """The settings of the combining step of this kind, if the pipeline has one."""
-        return next((setting for _, setting in map(named_step, self.combine) if isinstance(setting, kind)), None)
+        return next((step.setting for step in self.combine if isinstance(step.setting, kind)), None)
+
+    def combines(self, kind: str) -> bool:
+        """Whether the pipeline has the combining step of this name."""
+        return any(step.kind == kind for step in self.combine)

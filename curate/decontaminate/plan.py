@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from curate.config import Pipeline
-from curate.config.steps import Decontaminate
+from curate.config.models import Pipeline
 from curate.decontaminate.items import set_name
 from curate.decontaminate.overlap import NGRAM as OVERLAP_NGRAM
-from curate.decontaminate.tasks import FREQUENT
+from curate.decontaminate.step import Decontaminate
+from curate.decontaminate.tasks import FREQUENT, count_frequent, cut_part, index_items, match_part, report_contamination
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part, is_output
@@ -17,7 +17,6 @@ from curate.storage import list_files
 
 GPT3_NGRAM = 13
 """Words of an n-gram (Brown et al. 2020, appendix C)."""
-_TASKS = "curate.decontaminate.tasks"
 
 
 def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
@@ -30,7 +29,7 @@ def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     index = _index(setting, runner)
     matched = _match(chosen, index, runner)
     counts = tuple(result.file("counts", f"counts-{number}") for number, result in enumerate(matched))
-    (frequent,) = runner.stage("frequent-ngrams", [Task("frequent-ngrams", f"{_TASKS}:count_frequent", {}, counts)])
+    (frequent,) = runner.stage("frequent-ngrams", [Task("frequent-ngrams", count_frequent, {}, counts)])
     cut = _cut(setting, chosen, index, matched, frequent, runner)
     parts = list(flow.parts)
     for position, matches, result in zip(members, matched, cut, strict=True):
@@ -51,7 +50,7 @@ def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         "mode": setting.mode,
         "frequent": {"documents_more_than": FREQUENT, "ngrams": frequent.counts["frequent"]},
     }
-    report = Task("contamination", f"{_TASKS}:report_contamination", params, (index.file("items"), *found))
+    report = Task("contamination", report_contamination, params, (index.file("items"), *found))
     (reported,) = runner.stage("contamination", [report])
     return replace(flow, parts=tuple(parts), contamination=reported)
 
@@ -77,7 +76,7 @@ def _index(setting: Decontaminate, runner: Runner) -> Committed:
         "ngram": _ngram(setting),
         "overlap": setting.overlap,
     }
-    (index,) = runner.stage("evaluation-items", [Task("evaluation-items", f"{_TASKS}:index_items", params, inputs)])
+    (index,) = runner.stage("evaluation-items", [Task("evaluation-items", index_items, params, inputs)])
     return index
 
 
@@ -85,7 +84,7 @@ def _match(parts: Sequence[Part], index: Committed, runner: Runner) -> list[Comm
     tasks = [
         Task(
             "contamination-matches",
-            f"{_TASKS}:match_part",
+            match_part,
             {"lengths": index.counts["lengths"]},
             (*_documents(part), index.file("grams"), index.file("heads")),
             part.name,
@@ -114,7 +113,7 @@ def _cut(
     tasks = [
         Task(
             "decontaminate",
-            f"{_TASKS}:cut_part",
+            cut_part,
             {"lengths": index.counts["lengths"], "mode": setting.mode, "overlap": setting.overlap},
             (*_documents(part), result.file("matches"), *shared),
             part.name,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from curate.batches import BatchWriter, read_batches
 from curate.decontaminate.grams import Grams
-from curate.records import ID
+from curate.records.pages import ID
 
 GRAMS = pa.schema([("key", pa.uint64()), ("items", pa.list_(pa.int64())), ("places", pa.list_(pa.int64()))])
 """An n-gram, the numbers of the items it is of, and the word of each at which it begins first."""

@@ -24,10 +24,11 @@ from curate.decontaminate.items import read_items
 from curate.decontaminate.overlap import Standing, longest_question, most_together
 from curate.decontaminate.records import COUNTS, FOUND, ITEMS, MATCHES, OUTCOME, read_grams, write_grams
 from curate.engine.task import Counts, File, Output
-from curate.records import DOCUMENTS, VERDICTS
+from curate.records.documents import DOCUMENTS
+from curate.records.verdicts import VERDICTS
 from curate.text.columns import as_column
 from curate.text.rows import replace_rows
-from curate.verdicts.drop import drop_documents
+from curate.verdicts.decide import drop_documents
 
 STEP = "decontaminate"
 FREQUENT = 10

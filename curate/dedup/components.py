@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from curate.dedup.sorting import Numbers
+from curate.dedup.buckets import Numbers
 from curate.text.compiled import Scalar, kernel
 
 _LINKS_AT_ONCE = 1 << 20

@@ -10,9 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Annotated
 
 import fsspec
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curate.engine.fingerprint import fingerprint
 from curate.engine.task import File
@@ -20,6 +21,8 @@ from curate.storage import is_remote, open_binary, write_atomically
 
 NORMALISATION = 1
 """Version of the normalised text and its hashes: documents signed under another cannot be compared."""
+_MOST_BYTES = 256 << 20  # of entry.json: a million files
+_LONGEST = 255
 
 
 @dataclass(frozen=True)
@@ -69,13 +72,44 @@ def read_entries(folder: str) -> list[Entry]:
     entries = []
     for found in sorted(filesystem.glob(f"{path.rstrip('/')}/*/entry.json")):
         with open_binary(prefix + found if "://" not in found else found) as file:
-            entries.append(_parse(json.load(file)))
+            entries.append(_parse(file.read(_MOST_BYTES), found))
     return sorted(entries, key=lambda entry: (entry.number, entry.identity))
 
 
-def _parse(fields: dict[str, Any]) -> Entry:
-    files = tuple(IndexFile(**each) for each in fields["files"])
-    return Entry(fields["identity"], fields["run"], fields["number"], Made(**fields["made"]), files)
+class _EntryFile(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    source: Annotated[str, Field(max_length=_LONGEST)]
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=_LONGEST)]
+    documents: Annotated[int, Field(ge=0, lt=1 << 32)]
+    bytes: Annotated[int, Field(ge=0, lt=1 << 44)]
+    digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _EntryRecord(BaseModel):
+    """entry.json as others wrote it: its names become paths, so each has its form."""
+
+    model_config = ConfigDict(extra="forbid")
+    identity: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
+    run: Annotated[str, Field(max_length=_LONGEST)]
+    number: Annotated[int, Field(ge=1, lt=1 << 31)]
+    made: dict[str, Annotated[int, Field(ge=0, lt=1 << 31)]]
+    files: list[_EntryFile]
+
+
+def _parse(data: bytes, place: str) -> Entry:
+    """Raises ValueError naming the field that is not as it must be."""
+    try:
+        record = _EntryRecord.model_validate_json(data)
+        made = Made(**record.made)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise ValueError(
+            f"{place} is no entry of an index: {'.'.join(map(str, first['loc']))}: {first['msg']}"
+        ) from None
+    except TypeError as error:
+        raise ValueError(f"{place} is no entry of an index: made: {error}") from None
+    files = tuple(IndexFile(**each.model_dump()) for each in record.files)
+    return Entry(record.identity, record.run, record.number, made, files)
 
 
 def earlier_entries(folder: str, identity: str, made: Made) -> tuple[list[Entry], int]:

@@ -6,13 +6,15 @@ from dataclasses import replace
 from typing import Any
 
 from curate.config.models import Pipeline
-from curate.config.steps import Deduplicate, Lines
+from curate.config.step_params import verdict_steps
 from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
 from curate.dedup.scoped import kept_documents
+from curate.dedup.step import Deduplicate, Lines
+from curate.dedup.tasks.lines import SENTENCES, count_recurring, find_recurring, remove_recurring
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Task
 from curate.flow import Flow
-from curate.pipeline.steps import verdict_steps
+from curate.verdicts.steps import VerdictStep, thresholds
 
 _CHARACTERS_OF_A_PIECE = 40  # fewer than most lines and sentences have: buckets come out small rather than large
 _BYTES_OF_A_KEY = 6 * 16  # keys and numbers, sorted through a copy, and what is found among them
@@ -33,9 +35,8 @@ def remove_lines(pipeline: Pipeline, setting: Deduplicate, lines: Lines, flow: F
         scope, inputs = kept_documents(setting, part)
         params = {"part": number, "sentences": spans, "size": _SPAN_SENTENCES if spans else 1, "scope": scope}
         described.append((part, params, inputs))
-    module = "curate.dedup.tasks.lines"
     find = [
-        Task("lines-found", f"{module}:find_recurring", params | {"bits": bits}, inputs, part.name)
+        Task("lines-found", find_recurring, params | {"bits": bits}, inputs, part.name)
         for part, params, inputs in described
     ]
     keys = tuple(
@@ -44,7 +45,7 @@ def remove_lines(pipeline: Pipeline, setting: Deduplicate, lines: Lines, flow: F
     count = [
         Task(
             "lines-counted",
-            f"{module}:count_recurring",
+            count_recurring,
             {"bucket": bucket, "min_count": lines.min_count},
             keys,
             f"bucket {bucket}",
@@ -57,7 +58,7 @@ def remove_lines(pipeline: Pipeline, setting: Deduplicate, lines: Lines, flow: F
     remove = [
         Task(
             "lines-removed",
-            f"{module}:remove_recurring",
+            remove_recurring,
             params | {"kind": kind, "rules": _sentence_rules(pipeline, part.source)},
             (*inputs, *frequent),
             part.name,
@@ -83,12 +84,11 @@ def remove_lines(pipeline: Pipeline, setting: Deduplicate, lines: Lines, flow: F
     return replace(flow, parts=tuple(parts))
 
 
-def _sentence_rules(pipeline: Pipeline, source: str) -> list[list[Any]]:
-    """[step, rule, min, max, exclusive] of the source's rules on the number of sentences."""
-    return [
-        [step["name"], name, low, high, exclusive]
-        for step in verdict_steps(pipeline, source)
-        if step["kind"] == "filter"
-        for name, metric, low, high, exclusive in step["rules"]
-        if metric == "sentences"
-    ]
+def _sentence_rules(pipeline: Pipeline, source: str) -> list[dict[str, Any]]:
+    """The source's steps, as JSON, with none but their rules on the number of sentences."""
+    steps = []
+    for step in verdict_steps(pipeline, source):
+        rules = tuple(rule for rule in thresholds((step,)) if rule.metric == SENTENCES)
+        if rules:
+            steps.append(VerdictStep(step.name, rules).to_json())
+    return steps

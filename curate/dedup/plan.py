@@ -9,15 +9,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from curate.config import Pipeline
-from curate.config.steps import Deduplicate, MinHash
+from curate.config.models import Pipeline
 from curate.dedup.banding import choose_banding, describe_banding
 from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
 from curate.dedup.line_plan import remove_lines
 from curate.dedup.prior_runs import Indexed
 from curate.dedup.safety import check_safety, describe_clusters
 from curate.dedup.scoped import kept_documents
+from curate.dedup.step import Deduplicate, MinHash
 from curate.dedup.survivors import BLOCK
+from curate.dedup.tasks.apply import apply_decisions
+from curate.dedup.tasks.decide import decide_components
+from curate.dedup.tasks.link import cut_components, join_forests, link_bucket, sort_keys
+from curate.dedup.tasks.sign import sign_part
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
@@ -110,7 +114,7 @@ def _sign(setting: Deduplicate, cut: Banding, parts: Sequence[Part], runner: Run
             "dates": dates,
             "scope": scope,
         }
-        tasks.append(Task("signatures", "curate.dedup.tasks.sign:sign_part", params, inputs, part.name))
+        tasks.append(Task("signatures", sign_part, params, inputs, part.name))
     results = runner.stage("signatures", tasks)
     for part, result in zip(parts, results, strict=True):
         check_balance(
@@ -153,7 +157,7 @@ def _decide(
     tasks = [
         Task(
             "survivors",
-            "curate.dedup.tasks.decide:decide_components",
+            decide_components,
             params | {"batch": batch},
             inputs,
             f"components {batch + 1} of {batches}",
@@ -173,7 +177,7 @@ def _forests(kinds: Mapping[str, Any], files: Sequence[File], counts: Sequence[i
     tasks = [
         Task(
             "keys",
-            "curate.dedup.tasks.link:sort_keys",
+            sort_keys,
             dict(kinds) | {"parts": group, "bits": bits},
             tuple(files[number] for number in group),
             f"group {index + 1} of {len(groups)}",
@@ -183,10 +187,7 @@ def _forests(kinds: Mapping[str, Any], files: Sequence[File], counts: Sequence[i
     largest = max((sum(counts[number] for number in group) for group in groups), default=0)
     sorted_keys = runner.stage("keys", tasks, _ESTIMATE_SLACK + 3 * _KEY_BYTES * keys_of_one * largest)
     inputs = tuple(result.file("keys", f"keys-{index}") for index, result in enumerate(sorted_keys))
-    links = [
-        Task("links", "curate.dedup.tasks.link:link_bucket", {"bucket": bucket}, inputs, f"bucket {bucket}")
-        for bucket in range(1 << bits)
-    ]
+    links = [Task("links", link_bucket, {"bucket": bucket}, inputs, f"bucket {bucket}") for bucket in range(1 << bits)]
     return runner.stage("links", links, _ESTIMATE_SLACK + 6 * _KEY_BYTES * BUCKET_KEYS)
 
 
@@ -211,7 +212,7 @@ def _components(forests: Sequence[Committed], runner: Runner) -> Committed:
         tasks = [
             Task(
                 "components",
-                "curate.dedup.tasks.link:join_forests",
+                join_forests,
                 {},
                 tuple(result.file("forest", f"forest-{index}") for index, result in enumerate(fan)),
                 f"join {number}",
@@ -222,7 +223,7 @@ def _components(forests: Sequence[Committed], runner: Runner) -> Committed:
         level = runner.stage("components", tasks, _ESTIMATE_SLACK + 4 * _KEY_BYTES * rows)
     task = Task(
         "components",
-        "curate.dedup.tasks.link:cut_components",
+        cut_components,
         {"documents": BLOCK},
         (level[0].file("forest"),),
         "cut",
@@ -239,9 +240,7 @@ def _apply(
     for number, (part, result) in enumerate(zip(parts, signed, strict=True), first):
         assert part.verdicts is not None
         inputs = (replace(part.verdicts, name="verdicts"), result.file("signatures"), *decided)
-        tasks.append(
-            Task("deduplicate", "curate.dedup.tasks.apply:apply_decisions", {"part": number}, inputs, part.name)
-        )
+        tasks.append(Task("deduplicate", apply_decisions, {"part": number}, inputs, part.name))
     results = runner.stage("deduplicate", tasks)
     for part, result in zip(parts, results, strict=True):
         counts = result.counts

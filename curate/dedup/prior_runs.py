@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from curate.config import ConfigError, Pipeline
-from curate.config.steps import Deduplicate
+from curate.config.models import Pipeline
 from curate.dedup.index import Entry, IndexFile, Made, earlier_entries, entry_identity, write_entry
+from curate.dedup.step import Deduplicate
+from curate.dedup.tasks.index import fetch_file, index_part
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
+from curate.errors import ConfigError
 from curate.flow import Flow, Part
 from curate.storage import is_remote
 
@@ -56,7 +58,7 @@ class Indexed:
         tasks = [
             Task(
                 "index",
-                "curate.dedup.tasks.index:index_part",
+                index_part,
                 {"permutations": self.entry.made.permutations},
                 (signed.file("signatures"), applied.file("verdicts"), applied.file("groups")),
                 part.name,
@@ -74,5 +76,5 @@ class Indexed:
 
 def _fetched(files: Sequence[File], runner: Runner) -> list[File]:
     """Copies of remote files in the work folder, where they can be mapped into memory."""
-    tasks = [Task("fetch", "curate.dedup.tasks.index:fetch_file", {}, (file,), file.name) for file in files]
+    tasks = [Task("fetch", fetch_file, {}, (file,), file.name) for file in files]
     return [result.file("fetched") for result in runner.stage("fetch", tasks)]

@@ -15,7 +15,10 @@ from numpy.typing import NDArray
 
 from curate.dedup.shingles import Shingles
 from curate.dedup.signatures import Signatures
-from curate.records import ID
+from curate.records.pages import ID
+
+STEP = "deduplicate"
+"""The step's name in the ledger."""
 
 PART_BITS = 32
 NO_DATE = np.iinfo(np.int64).min

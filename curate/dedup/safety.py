@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from curate.config import ConfigError, Pipeline
-from curate.config.steps import Deduplicate
+from curate.config.models import Pipeline
+from curate.dedup.step import Deduplicate
 from curate.engine.task import Committed
+from curate.errors import ConfigError
 from curate.flow import Part
 
 _FEW = 100  # documents: a share of fewer is no sign of a mistake

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from curate.batches import read_schema
-from curate.config import ConfigError
-from curate.config.steps import Deduplicate
+from curate.dedup.step import Deduplicate
 from curate.engine.task import File
+from curate.errors import ConfigError
 from curate.flow import Part
-from curate.records import ORIGIN
+from curate.records.pages import ORIGIN
 
 
 def kept_documents(setting: Deduplicate, part: Part) -> tuple[dict[str, str], tuple[File, ...]]:

@@ -6,7 +6,7 @@ shingles themselves). Of several kept documents the first in policy order is nam
 it is itself kept, and a chain A~B~C removes C only where C itself is like A. Knows arrays; knows no file.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -212,3 +212,33 @@ class Kept:
         decisions = undecided(len(documents.sizes))
         _walk(documents, self._documents, self._table, self._criteria, False, decisions)
         return decisions
+
+
+Then = Literal["longest", "shortest", "newest", "oldest", "id"]
+
+_UNKNOWN = np.iinfo(np.int64).max
+"""A null date's place: after all others."""
+
+
+def policy_order(
+    ids: NDArray[np.uint64],
+    tiers: NDArray[np.int32],
+    ranks: NDArray[np.int32],
+    chars: NDArray[np.int64],
+    dates: NDArray[np.int64],
+    then: Then,
+) -> NDArray[np.int64]:
+    """Positions in policy order: earlier tier, preferred source, the stated key, then the id's bytes.
+
+    `ids` is (n, 2) little-endian words of 16 bytes; a date is seconds, or the least int64 where it is not known.
+    """
+    dated = dates != np.iinfo(np.int64).min
+    keys = {
+        "longest": -chars,
+        "shortest": chars,
+        "newest": np.where(dated, -dates, _UNKNOWN),
+        "oldest": np.where(dated, dates, _UNKNOWN),
+        "id": np.zeros_like(chars),
+    }
+    words = ids.byteswap()
+    return np.lexsort((words[:, 1], words[:, 0], keys[then], ranks, tiers))

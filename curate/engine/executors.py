@@ -8,10 +8,15 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import signal
+import socket
+import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, TypeVar
+from typing import Any, NoReturn, Protocol, TypeVar
+
+from curate.errors import CurateError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -19,6 +24,16 @@ Result = TypeVar("Result")
 _IN_FLIGHT_PER_WORKER = 2  # one running and one waiting, so that a worker never idles for the driver
 _SYSTEM_RETRIES = 4  # a worker that died is not the task's fault until it keeps dying
 _OBJECT_STORE_BYTES = 100 << 20  # tasks return manifests only, so Ray's shared memory stays small
+
+
+START_SECONDS = 180
+"""Most seconds that Ray may take to start or to join a cluster; on a busy machine it needs some thirty."""
+CONNECT_SECONDS = 10.0
+"""Most seconds until the head of a cluster accepts a connection."""
+
+
+class EngineError(CurateError, RuntimeError):
+    """Ray cannot be reached, or has stopped working; what is committed is kept."""
 
 
 class Engine(Protocol):
@@ -74,11 +89,72 @@ class RayEngine:
                     try:
                         yield index, ray.get(reference)
                     except ray.exceptions.RayTaskError as error:
-                        raise error.as_instanceof_cause() from None
+                        cause = error.cause if isinstance(error.cause, Exception) else error
+                        raise cause from (None if isinstance(cause, CurateError | OSError) else error)
+                    except ray.exceptions.RayError as error:
+                        raise _lost(error) from None
         finally:
             for reference in waiting:
                 with contextlib.suppress(Exception):
                     ray.cancel(reference, force=False)
+
+
+def _lost(error: Exception) -> EngineError:
+    """The sentence for a worker, a node or a cluster that is gone."""
+    import ray
+
+    if isinstance(error, ray.exceptions.OutOfMemoryError):
+        return EngineError("a task needed more memory than there is; run the same command with fewer --workers")
+    if isinstance(error, ray.exceptions.WorkerCrashedError):
+        why = f"a task's worker died {_SYSTEM_RETRIES + 1} times"
+    else:
+        why = "Ray stopped working"
+    return EngineError(f"{why} ({type(error).__name__}); the same command goes on from what is committed")
+
+
+def _check_answers(address: str) -> None:
+    """Raise EngineError where nothing answers at HOST:PORT or ray://HOST:PORT: Ray itself would wait for minutes."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not host or not port.isdigit():
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise EngineError(f"--address {address}: no Ray cluster answers there ({error})") from None
+
+
+@contextlib.contextmanager
+def _as_before(number: int) -> Iterator[None]:
+    """Put a signal's handler back that the block replaces, as ray.init does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(number)
+    try:
+        yield
+    finally:
+        if before is not None:
+            signal.signal(number, before)
+
+
+@contextlib.contextmanager
+def _at_most(seconds: int, address: str | None) -> Iterator[None]:
+    """Raise EngineError where the block takes longer: only the start of Ray is measured by the clock, no result."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def late(number: int, frame: Any) -> NoReturn:
+        where = f"join the cluster at {address}" if address else "start on this machine"
+        raise EngineError(f"Ray did not {where} within {seconds} s; try again, or use --engine serial")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(seconds)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextlib.contextmanager
@@ -104,10 +180,13 @@ def start_engine(kind: str, workers: int | None, address: str | None) -> Iterato
                 "include_dashboard": False,
             }
         )
+        if address:
+            _check_answers(address)
         # "local" never joins a cluster that happens to run on this machine
-        ray.init(
-            address=address or "local", log_to_driver=False, logging_level="error", configure_logging=False, **local
-        )
+        with _as_before(signal.SIGTERM), _at_most(START_SECONDS, address):
+            ray.init(
+                address=address or "local", log_to_driver=False, logging_level="error", configure_logging=False, **local
+            )
     try:
         total = int(ray.cluster_resources().get("CPU", 1))
         yield RayEngine(min(workers or total, total))

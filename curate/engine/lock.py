@@ -9,8 +9,10 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+from curate.errors import CurateError
 
-class LockedError(RuntimeError):
+
+class LockedError(CurateError, RuntimeError):
     """Another run holds the directory; the message says which."""
 
 
@@ -29,6 +31,20 @@ def hold(folder: Path) -> Iterator[None]:
             ) from None
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def hold_folder(folder: Path) -> Iterator[None]:
+    """Hold a folder that is no run directory, without a file in it. Raises LockedError when another process holds it."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LockedError(f"{folder} is being written to by another process: wait for it") from None
         yield
     finally:
         os.close(handle)

@@ -13,10 +13,12 @@ from typing import Protocol
 
 from curate.engine.executors import Engine
 from curate.engine.fingerprint import canonical
+from curate.engine.foreign import make_importable
 from curate.engine.task import Committed, Task, Timing, committed, execute
+from curate.errors import CurateError, disk_full
 
 
-class InvariantError(AssertionError):
+class InvariantError(CurateError, AssertionError):
     """Records were lost or made: in and kept + dropped differ. The run stops."""
 
 
@@ -44,6 +46,8 @@ class Runner:
     timings: Path
     engine: Callable[[], Engine]
     watcher: Watcher
+    code_folder: Path | None = None
+    """Where code from outside lies beside the pipeline file; workers look there too."""
     executed: Counter[str] = field(default_factory=Counter)
     """Tasks executed, by stage: what was committed before is not among them."""
 
@@ -54,16 +58,25 @@ class Runner:
         self.watcher.stage(name, len(tasks), len(tasks) - len(missing))
         if missing:
             compile_kernels([tasks[index] for index in missing])
-            run_one = functools.partial(execute, self.work)
+            run_one = functools.partial(_execute_with_code, str(self.code_folder or ""), self.work)
             self.timings.mkdir(parents=True, exist_ok=True)
             with open(self.timings / f"{name}.jsonl", "a", encoding="utf-8") as log:
-                for position, (result, timing) in self.engine().map(run_one, [tasks[i] for i in missing], memory):
-                    results[missing[position]] = result
-                    self.executed[name] += 1
-                    log.write(json.dumps(asdict(timing)) + "\n")
-                    log.flush()
-                    self.watcher.finished(result, timing)
+                try:
+                    for position, (result, timing) in self.engine().map(run_one, [tasks[i] for i in missing], memory):
+                        results[missing[position]] = result
+                        self.executed[name] += 1
+                        log.write(json.dumps(asdict(timing)) + "\n")
+                        log.flush()
+                        self.watcher.finished(result, timing)
+                except OSError as error:
+                    raise disk_full(error, self.work.parent) or error from None
         return [result for result in results if result is not None]
+
+
+def _execute_with_code(code_folder: str, work: Path, task: Task) -> tuple[Committed, Timing]:
+    if code_folder:
+        make_importable(code_folder)
+    return execute(work, task)
 
 
 def compile_kernels(tasks: Sequence[Task]) -> None:
@@ -71,7 +84,7 @@ def compile_kernels(tasks: Sequence[Task]) -> None:
 
     A module that has kernels says so by a function `compile_kernels(params)`, which uses them on a sample.
     """
-    distinct = {(task.function.partition(":")[0], canonical(dict(task.params))): task.params for task in tasks}
+    distinct = {(task.function.__module__, canonical(dict(task.params))): task.params for task in tasks}
     for (name, _), params in distinct.items():
         module = importlib.import_module(name)
         if hasattr(module, "compile_kernels"):

@@ -7,19 +7,19 @@ bytes. Knows nothing of what a task computes, nor of who runs it.
 
 from __future__ import annotations
 
-import importlib
-import json
+import contextlib
 import os
 import resource
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from curate.engine.fingerprint import code_fingerprint, fingerprint
+from curate.engine.seal import sealed, unsealed
 from curate.storage import digest_file, sync_folder, write_atomically
 
 Counts = dict[str, Any]
@@ -35,12 +35,24 @@ class File:
     bytes: int
 
 
+class TaskFunction(Protocol):
+    """What a task does: reads its inputs, writes its output, and returns counts. Named by its module and its name."""
+
+    __module__: str
+    __qualname__: str
+
+    def __call__(self, params: Mapping[str, Any], inputs: Sequence[File], output: Output, /) -> Counts:
+        """The counts of what was read and written; JSON."""
+        ...
+
+
 @dataclass(frozen=True)
 class Task:
-    """One call of `function` (`module:name`) with JSON `params` on `inputs`. `label` is for people and names nothing."""
+    """One call of `function`, a function of a module, with JSON `params` on `inputs`. `label` is for people and names
+    nothing."""
 
     stage: str
-    function: str
+    function: TaskFunction
     params: Mapping[str, Any]
     inputs: tuple[File, ...] = ()
     label: str = ""
@@ -48,7 +60,12 @@ class Task:
     @property
     def folder(self) -> str:
         """The stage's folder in `.work`: code, libraries and settings decide it."""
-        return f"{self.stage}.{fingerprint(code_fingerprint(self.function.split(':')[0]), dict(self.params))}"
+        return f"{self.stage}.{fingerprint(code_fingerprint(self.function.__module__), dict(self.params))}"
+
+    @property
+    def reference(self) -> str:
+        """The function as a name, `module:name`."""
+        return f"{self.function.__module__}:{self.function.__qualname__}"
 
     @property
     def key(self) -> str:
@@ -101,36 +118,56 @@ class Output:
         return str(self.folder / name)
 
 
-TaskFunction = Callable[[Mapping[str, Any], Sequence[File], Output], Counts]
-
-
 def committed(work: Path, task: Task) -> Committed | None:
-    """What the task left if it was committed whole, else None."""
+    """What the task left if it was committed whole and is as it was, else None.
+
+    A file that was written after its manifest is read and its SHA-256 compared; a manifest carries its own checksum.
+    """
     folder = work / task.folder
+    path = folder / f"{task.key}.json"
     try:
-        manifest = json.loads((folder / f"{task.key}.json").read_bytes())
-        files = {}
+        manifest = unsealed(path.read_bytes())
+        written = path.stat().st_mtime_ns
+        files, later = {}, False
         for name, entry in manifest["files"].items():
-            path = folder / f"{task.key}.{name}"
-            if os.stat(path).st_size != entry["bytes"]:
+            file = folder / f"{task.key}.{name}"
+            now = manifest.get(EMPTIED, {}).get(name, entry)
+            status = file.stat()
+            if status.st_size != now["bytes"]:
                 return None
-            files[name] = File(name, str(path), entry["sha256"], entry["bytes"])
+            if status.st_mtime_ns > written:
+                if digest_file(file) != now["sha256"]:
+                    return None
+                later = True
+            files[name] = File(name, str(file), entry["sha256"], now["bytes"])
+        if later:  # copied here without their times: looked at once, and not again
+            with contextlib.suppress(OSError):
+                os.utime(path)
         return Committed(task, files, manifest["counts"])
-    except (FileNotFoundError, KeyError, json.JSONDecodeError):
+    except (FileNotFoundError, KeyError, TypeError, AttributeError, ValueError):
         return None
+
+
+EMPTIED = "emptied"
+"""Of a manifest: size and SHA-256 of files out of which documents were taken since. What they are an input of goes on to
+be named by what they were, so that nothing is done again for it."""
+
+
+def is_emptied(file: File) -> bool:
+    """Whether documents were taken out of a committed file since it was written."""
+    stem = file.path.removesuffix(f".{file.name}")
+    return file.name in unsealed(Path(f"{stem}.json").read_bytes()).get(EMPTIED, {})
 
 
 def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
     """Run a task and commit what it wrote; a failure leaves nothing that looks whole."""
     started, cpu = time.perf_counter(), time.process_time()
-    module, _, name = task.function.partition(":")
-    function: TaskFunction = getattr(importlib.import_module(module), name)
     folder = work / task.folder
     temporary = folder / f".{task.key}.{uuid.uuid4().hex}.tmp"
     temporary.mkdir(parents=True)
     try:
         output = Output(temporary)
-        counts = function(task.params, task.inputs, output)
+        counts = task.function(task.params, task.inputs, output)
         entries = {}
         for name in output.names:
             written = temporary / name
@@ -141,13 +178,13 @@ def execute(work: Path, task: Task) -> tuple[Committed, Timing]:
         sync_folder(folder)
         manifest = {
             "stage": task.stage,
-            "function": task.function,
+            "function": task.reference,
             "params": dict(task.params),
             "inputs": [asdict(file) for file in task.inputs],
             "files": entries,
             "counts": counts,
         }
-        write_atomically(folder / f"{task.key}.json", json.dumps(manifest, indent=1, sort_keys=True).encode())
+        write_atomically(folder / f"{task.key}.json", sealed(manifest))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     result = committed(work, task)

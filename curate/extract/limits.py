@@ -6,6 +6,8 @@ TOO_LARGE = "too-large"
 """More bytes than `Limits.body_bytes`."""
 TOO_MANY_NODES = "too-many-nodes"
 """More markup, or more elements once parsed, than `Limits.nodes`."""
+TOO_MANY_ATTRIBUTES = "too-many-attributes"
+"""Tags of so many attributes that comparing them takes more than `Limits.comparisons`."""
 TOO_DEEP = "too-deep"
 """Elements nested deeper than `Limits.depth`."""
 TIMEOUT = "timeout"
@@ -22,12 +24,15 @@ NO_TEXT = "no-text"
 
 @dataclass(frozen=True)
 class Limits:
-    """Limits on one page. The first three are exact and depend on the page alone; the others catch the rest."""
+    """Limits on one page. The first four are exact and depend on the page alone; the others catch the rest."""
 
     body_bytes: int = 16 << 20
     """Bytes of the page. Common Crawl cuts pages at 1 MiB, since 2025 at 5 MiB."""
     nodes: int = 500_000
     """`<` in the source, and elements once parsed (misnested formatting can multiply them)."""
+    comparisons: int = 200_000_000
+    """The sum over tags of the square of their attributes: one tag of 14,000, which takes lexbor a second. The most of
+    2,059 real pages is 221,841."""
     depth: int = 256
     """Nested elements. libxml2's own limit (xmlParserMaxDepth); real pages stay near 50, and resiliparse's time grows
     with the square."""
@@ -37,3 +42,7 @@ class Limits:
     """Wall time, for an engine that sleeps or waits: ten times the CPU limit, as machines may be overcommitted."""
     memory_bytes: int = 1 << 30
     """Data segment and private mappings of the child (RLIMIT_DATA)."""
+
+
+BY_THE_CLOCK = frozenset({TIMEOUT})
+"""Reasons that the machine decides, not the page alone: counted apart, for such a page may be kept on another machine."""

@@ -7,6 +7,7 @@ import contextlib
 import fcntl
 import functools
 import json
+import math
 import os
 import select
 import signal
@@ -20,8 +21,10 @@ from types import TracebackType
 
 import pyarrow as pa
 
+from curate.errors import CurateError
+from curate.extract.attributes import comparisons
 from curate.extract.frames import DONE, MEMORY_STATUS, READY, REPLY, REQUEST, Outcome
-from curate.extract.limits import CRASH, MEMORY, TIMEOUT, TOO_LARGE, Limits
+from curate.extract.limits import CRASH, MEMORY, TIMEOUT, TOO_LARGE, TOO_MANY_ATTRIBUTES, Limits
 
 EXTRACTED = pa.schema([("text", pa.large_string()), ("charset", pa.string()), ("reason", pa.string())])
 """What `Extractor.extract` returns: exactly one of `text` and `reason` is null, both where the body is."""
@@ -39,7 +42,7 @@ _REASONS = {-signal.SIGPROF: TIMEOUT, -signal.SIGXCPU: TIMEOUT, -signal.SIGKILL:
 """By exit status, as subprocess gives it; any other is a crash."""
 
 
-class EngineUnavailable(RuntimeError):
+class EngineUnavailable(CurateError, RuntimeError):
     """The child cannot be started or the engine cannot be loaded: no page's fault."""
 
 
@@ -203,18 +206,33 @@ class Extractor:
             self.close()
         return answers, died
 
+    def _refusal(self, body: memoryview) -> str | None:
+        """Why the page is not parsed at all, by its bytes alone."""
+        if len(body) > self.limits.body_bytes:
+            return TOO_LARGE
+        least = 2 * math.isqrt(self.limits.comparisons)  # an attribute is a letter and a blank, at least
+        if len(body) > least and comparisons(body) > self.limits.comparisons:
+            return TOO_MANY_ATTRIBUTES
+        return None
+
     def extract(self, batch: pa.RecordBatch) -> pa.RecordBatch:
         """Rows of EXTRACTED, one per row of `batch`, in its order.
 
         `batch` has `body: large_binary`, the page's bytes, and `content_type: string`, the HTTP header's value or null.
         """
         bodies, types = batch.column("body"), batch.column("content_type").to_pylist()
-        answers = [_Answer(None, None, TOO_LARGE if body.is_valid else None) for body in bodies]
+        answers = [_Answer(None, None, None)] * len(bodies)
         rows, pages = [], []
         for row, (body, kind) in enumerate(zip(bodies, types, strict=True)):
-            if body.is_valid and len(data := memoryview(body.as_buffer())) <= self.limits.body_bytes:
+            if not body.is_valid:
+                continue
+            data = memoryview(body.as_buffer())
+            refused = self._refusal(data)
+            if refused is None:
                 rows.append(row)
                 pages.append((data, kind or ""))
+            else:
+                answers[row] = _Answer(None, None, refused)
         done = 0
         while done < len(pages):
             found, _ = self._ask(pages[done:])

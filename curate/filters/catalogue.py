@@ -75,11 +75,6 @@ def show_pack(name_or_path: str, base: str | Path | None = None) -> str:
     return "\n".join(told)
 
 
-def list_metrics() -> str:
-    """Every metric that a rule can name, and its definition."""
-    return "\n".join(line for name in METRICS for line in (name, *_paragraph(_definition(name))))
-
-
 def _definition(name: str) -> str:
     if name in METRICS:
         return METRICS[name].__doc__ or ""

@@ -16,7 +16,8 @@ from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.utils.stats import Stats
 
-from curate.filters.errors import PackError, nearest
+from curate.errors import nearest
+from curate.filters.errors import PackError
 
 NO_REASON = "dropped"
 """The reason of a document that a block drops without giving one."""

@@ -14,7 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from curate.filters.errors import PackError, nearest
+from curate.errors import nearest
+from curate.filters.errors import PackError
 from curate.text import line_program as lines
 from curate.text.multi_string_search import ANYWHERE, NOT_BESIDE_ASCII_LETTERS, NOT_BESIDE_WORD_CHARACTERS
 

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
-from curate.filters.errors import PackError, nearest
+from curate.config.document import Document, read_document
+from curate.errors import ConfigError, nearest
+from curate.filters.errors import PackError
 
 
 def folders() -> tuple[Path, ...]:
@@ -36,19 +36,20 @@ def find(name_or_path: str, base: str | Path | None = None) -> Path:
     return path
 
 
-def read_pack(path: Path, keys: Sequence[str]) -> dict[str, object]:
-    """The top mapping of a pack file. Raises PackError on YAML that cannot be read, unknown keys or a missing name."""
+def read_pack(path: Path, keys: Sequence[str]) -> Document:
+    """A pack file's keys and their lines. Raises PackError on what is no YAML, unknown keys or a missing name."""
     try:
-        content = yaml.safe_load(path.read_text("utf-8"))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise PackError(f"{path}: cannot be read: {error}") from None
-    if not isinstance(content, dict):
-        raise PackError(f"{path}: expected a mapping of {', '.join(keys)}, found {content!r}")
-    if "urls" in content and "urls" not in keys:
-        raise PackError(f"{path}: a pack of URL rules; it belongs in a url step")
-    for key in content:
+        document = read_document(path, "a pack", keys)
+    except ConfigError as error:
+        raise PackError(str(error)) from None
+    except OSError as error:
+        raise PackError(f"cannot be read: {error.strerror or error}", file=str(path)) from None
+    if "urls" in document.tree and "urls" not in keys:
+        raise PackError(f"{document.where(('urls',))}: a pack of URL rules; it belongs in a url step")
+    for key in document.tree:
         if key not in keys:
-            raise PackError(f"{path}: {key}: unknown key{nearest(str(key), keys)}")
-    if not isinstance(content.get("name"), str):
-        raise PackError(f"{path}: name: expected the pack's name, found {content.get('name')!r}")
-    return content
+            raise PackError(f"{document.where((key,))}: unknown key{nearest(key, keys)}")
+    name = document.tree.get("name")
+    if not isinstance(name, str):
+        raise PackError(f"{document.where(('name',))}: expected the pack's name, found {name!r}")
+    return document

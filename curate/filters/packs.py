@@ -13,11 +13,15 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.config.document import Document, KeyPath
+from curate.engine.fingerprint import fingerprint
+from curate.errors import nearest
 from curate.filters.edits import Edit, WordLists, read_edit
-from curate.filters.errors import PackError, nearest
+from curate.filters.errors import PackError
 from curate.filters.metrics import METRICS
 from curate.filters.pack_files import find, read_pack
 from curate.filters.rules import Rule, override, read_rule
+from curate.steps import resolve
 from curate.text.columns import as_column, text_column
 from curate.text.line_edits import edit_lines
 from curate.text.line_program import COUNT, LineProgram, line_program
@@ -62,6 +66,13 @@ class Pack:
     edits: tuple[Edit, ...]
     rules: tuple[Rule, ...]
     recorded: tuple[str, ...] = ()
+    functions: tuple[tuple[str, str], ...] = ()
+    """Metrics from outside the project: (name, `module:function`)."""
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """`module:function` of the metrics from outside the project."""
+        return tuple(reference for _, reference in self.functions)
 
     @property
     def changes_text(self) -> bool:
@@ -85,7 +96,15 @@ class Pack:
         Raises ValueError on nulls or another type.
         """
         view, found, removed = _edit(self, texts if isinstance(texts, TextView) else TextView(texts))
-        metrics = {name: pa.array(found[name] if name in found else METRICS[name](view)) for name in self.metric_names}
+        functions = dict(self.functions)
+        metrics = {}
+        for name in self.metric_names:
+            if name in found:
+                metrics[name] = pa.array(found[name])
+            elif name in functions:
+                metrics[name] = _measured(functions[name], view)
+            else:
+                metrics[name] = pa.array(METRICS[name](view))
         return Applied(view, metrics, removed)
 
     def verdicts(self, metrics: Mapping[str, pa.Array | NDArray[np.generic]]) -> dict[str, NDArray[np.bool_]]:
@@ -106,6 +125,27 @@ class Pack:
         return pa.record_batch(
             {**applied.metrics, "failed": pa.array(failed, pa.list_(pa.string())), "text": applied.texts}
         )
+
+
+def pack_content(pack: Pack) -> str:
+    """What names a pack's part in a run: equal names, equal columns. A changed bound leaves it, a changed edit, metric or
+    word list does not."""
+    return fingerprint(repr(pack.edits), list(pack.metric_names), [list(pair) for pair in pack.functions])
+
+
+def _measured(reference: str, view: TextView) -> pa.Array:
+    """A metric from outside: `function(texts) -> numbers`, a large_string column in, a number a text out.
+
+    Raises PackError where the answer is not that.
+    """
+    values = resolve(reference)(view.texts.cast(pa.large_string()))
+    array = values if isinstance(values, pa.Array) else pa.array(np.asarray(values))
+    if len(array) != len(view.texts) or not (pa.types.is_integer(array.type) or pa.types.is_floating(array.type)):
+        raise PackError(
+            f"metric {reference!r}: {len(array)} values of type {array.type} for {len(view.texts)} texts; "
+            "a metric gives a number for each"
+        )
+    return array.cast(pa.int64() if pa.types.is_integer(array.type) else pa.float64())
 
 
 def _edit(pack: Pack, view: TextView) -> tuple[TextView, dict[str, NDArray[np.int64]], dict[str, NDArray[np.int64]]]:
@@ -145,10 +185,10 @@ def apply_all(packs: Sequence[Pack], texts: pa.Array) -> list[Applied]:
     return results
 
 
-def _mapping(content: Mapping[str, object], key: str, path: Path) -> Mapping[str, object]:
-    value = content.get(key) or {}
+def _mapping(document: Document, key: str) -> Mapping[str, object]:
+    value = document.tree.get(key) or {}
     if not isinstance(value, Mapping):
-        raise PackError(f"{path}: {key}: expected a mapping, found {value!r}")
+        raise PackError(f"{document.where((key,))}: expected a mapping, found {value!r}")
     return value
 
 
@@ -178,41 +218,62 @@ def describe(name_or_path: str, *, base: str | Path | None = None) -> Pack:
 def _read(
     path: Path, overrides: Mapping[str, Mapping[str, float | None]], lists: Mapping[str, str], described: bool
 ) -> Pack:
-    content = read_pack(path, _KEYS)
-    own = _mapping(content, "lists", path)
+    document = read_pack(path, _KEYS)
+    content = document.tree
+    own = _mapping(document, "lists")
     for name in lists:
         if name not in own:
-            raise PackError(f"{path}: lists: the pack has no list {name!r}{nearest(name, own)}")
+            raise PackError(f"{document.where(('lists',))}: the pack has no list {name!r}{nearest(name, own)}")
     carried = {name: str(path.parent / str(file)) for name, file in own.items() if file is not None}
     words = WordLists({**carried, **lists}, described)
     raw_edits = content.get("edits") or []
     if not isinstance(raw_edits, list):
-        raise PackError(f"{path}: edits: expected a list, found {raw_edits!r}")
-    edits = tuple(read_edit(fields, words, f"{path}: edits[{place}]") for place, fields in enumerate(raw_edits))
+        raise PackError(f"{document.where(('edits',))}: expected a list, found {raw_edits!r}")
+    edits = tuple(read_edit(fields, words, document.where(("edits", place))) for place, fields in enumerate(raw_edits))
     names = [edit.name for edit in edits]
     reserved = (WHITESPACE, *EDIT_METRICS, *METRICS)
     for at, name in enumerate(names):
         if name in names[:at] or name in reserved:
-            raise PackError(f"{path}: edits[{at}].as: the name {name!r} is taken")
+            raise PackError(f"{document.where(('edits', at, 'as'))}: the name {name!r} is taken")
     rules = tuple(
-        read_rule(str(name), fields, f"{path}: rules.{name}")
-        for name, fields in _mapping(content, "rules", path).items()
+        read_rule(name, fields, document.where(("rules", name))) for name, fields in _mapping(document, "rules").items()
     )
     recorded = content.get("metrics") or []
     if not isinstance(recorded, list):
-        raise PackError(f"{path}: metrics: expected a list of names, found {recorded!r}")
+        raise PackError(f"{document.where(('metrics',))}: expected a list of names, found {recorded!r}")
     counts = tuple(edit.name for edit in edits if not edit.changes_text)
-    known = (*METRICS, *counts, *(EDIT_METRICS if edits else ()))
-    named = [(f"metrics[{place}]", str(name)) for place, name in enumerate(recorded)]
-    named += [(f"rules.{rule.name}.metric", name) for rule in rules for name in rule.expression.names()]
+    functions = _functions(recorded, (*reserved, *names), document)
+    recorded = [str(each).rpartition(":")[2] for each in recorded]
+    known = (*METRICS, *(name for name, _ in functions), *counts, *(EDIT_METRICS if edits else ()))
+    named: list[tuple[KeyPath, str]] = [(("metrics", place), str(name)) for place, name in enumerate(recorded)]
+    named += [(("rules", rule.name, "metric"), name) for rule in rules for name in rule.expression.names()]
     for place, name in named:
         if name not in known:
-            raise PackError(f"{path}: {place}: no metric {name!r}{nearest(name, known)}")
+            raise PackError(f"{document.where(place)}: no metric {name!r}{nearest(name, known)}")
     return Pack(
         name=str(content["name"]),
         about=str(content.get("about", "")),
         source=str(content.get("source", "")),
         edits=edits,
         rules=override(rules, overrides, str(path)),
-        recorded=tuple(map(str, recorded)),
+        recorded=tuple(recorded),
+        functions=functions,
     )
+
+
+def _functions(recorded: Sequence[object], taken: Sequence[str], document: Document) -> tuple[tuple[str, str], ...]:
+    """The metrics that a pack names as `module:function`: each must be there, under a name that is free."""
+    functions: dict[str, str] = {}
+    for place, written in enumerate(map(str, recorded)):
+        if ":" not in written:
+            continue
+        name = written.rpartition(":")[2]
+        if name in taken or name in functions:
+            raise PackError(f"{document.where(('metrics', place))}: the name {name!r} is taken")
+        try:
+            if not callable(resolve(written)):
+                raise ImportError("it is no function")
+        except (ImportError, AttributeError, SyntaxError) as error:
+            raise PackError(f"{document.where(('metrics', place))}: {written!r} cannot be used: {error}") from error
+        functions[name] = written
+    return tuple(functions.items())

@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.filters.errors import PackError, nearest
-from curate.filters.expression import Expression, Numbers, parse
+from curate.errors import nearest
+from curate.filters.errors import PackError
+from curate.verdicts.expression import Expression, Numbers, parse
+from curate.verdicts.rules import BoundsRule, bounds_text
 
 _FIELDS = ("metric", "min", "max", "exclusive", "why")
 BOUNDS = ("min", "max")
@@ -28,21 +30,17 @@ class Rule:
     why: str
     exclusive: bool = False
 
+    def of_step(self, step: str) -> BoundsRule:
+        """The rule as a step of that name applies it: what verdicts, what-if, report and explain work with."""
+        return BoundsRule(step, self.name, self.metric, self.min, self.max, self.exclusive)
+
     def fails(self, columns: Mapping[str, Numbers]) -> NDArray[np.bool_]:
         """Per row, whether the rule fails. A value that is no number fails every bound."""
-        values = self.expression.evaluate(columns)
-        failed = np.zeros(values.shape, np.bool_)
-        if self.min is not None:
-            failed |= ~(values > self.min) if self.exclusive else ~(values >= self.min)
-        if self.max is not None:
-            failed |= ~(values < self.max) if self.exclusive else ~(values <= self.max)
-        return failed
+        return self.of_step("").outside(np.asarray(self.expression.evaluate(columns)))
 
     def bounds_text(self) -> str:
         """The bounds as a person writes them."""
-        low, high = ("> ", "< ") if self.exclusive else (">= ", "<= ")
-        parts = [sign + f"{bound:,.10g}" for sign, bound in ((low, self.min), (high, self.max)) if bound is not None]
-        return " and ".join(parts) or "off"
+        return bounds_text(self.min, self.max, self.exclusive)
 
 
 def _bound(value: object, place: str) -> float | None:

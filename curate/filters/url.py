@@ -14,7 +14,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate import storage
-from curate.filters.errors import PackError, nearest
+from curate.errors import nearest
+from curate.filters.errors import PackError
 from curate.filters.pack_files import find, read_pack
 from curate.filters.url_lists import DOMAINS, URLS, WORDS, Codes, codes_of, count_matches, read_list
 from curate.text.characters import lowered
@@ -141,20 +142,21 @@ def load_url(name_or_path: str, *, base: str | Path | None = None, lists: Mappin
     naming file, key path and what would be right.
     """
     path = find(name_or_path, base)
-    content = read_pack(path, _KEYS)
+    document = read_pack(path, _KEYS)
+    content = document.tree
     own, rules = content.get("lists") or {}, content.get("urls")
     if not isinstance(own, Mapping) or not isinstance(rules, Mapping):
-        raise PackError(f"{path}: expected mappings under lists and urls")
+        raise PackError(f"{document.where(('urls',))}: expected mappings under lists and urls")
     paths: dict[str, str | None] = {
         str(name): None if file is None else storage.resolve(str(file), path.parent) for name, file in own.items()
     }
     for name, file in (lists or {}).items():
         if name not in paths:
-            raise PackError(f"{path}: lists: the pack has no list {name!r}{nearest(name, paths)}")
+            raise PackError(f"{document.where(('lists',))}: the pack has no list {name!r}{nearest(name, paths)}")
         paths[name] = storage.resolve(file, base or ".")
     return UrlPack(
         str(content["name"]),
         str(content.get("about", "")),
         str(content.get("source", "")),
-        tuple(_read_rule(str(name), fields, paths, f"{path}: urls.{name}") for name, fields in rules.items()),
+        tuple(_read_rule(str(name), fields, paths, document.where(("urls", name))) for name, fields in rules.items()),
     )

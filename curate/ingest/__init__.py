@@ -11,15 +11,16 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
+from curate.config.formats import format_named
+from curate.ingest.first_look import check_source, first_look
+from curate.ingest.isolation import read_apart
 from curate.ingest.reasons import UNREADABLE
 from curate.ingest.rows import Rows
-from curate.ingest.tables import Columns, read_jsonl, read_parquet
-from curate.ingest.warc import read_warc
+from curate.ingest.tables import Columns
+from curate.steps import resolve
 from curate.storage import SourceFile, open_binary
 
-__all__ = ["FORMATS", "Columns", "read", "read_record"]
-
-FORMATS = ("warc", "wet", "jsonl", "parquet")
+__all__ = ["Columns", "check_source", "first_look", "read", "read_apart", "read_record"]
 
 
 def read(
@@ -30,11 +31,11 @@ def read(
     A batch is closed when its bodies and texts reach BATCH_BYTES. `counts` gets what has no row: record kinds
     (`records.request`), leniencies (`http.stored-decoded`), empty files, and the bytes of WARC files read and damaged.
     `columns` says where tables keep what. `start`, for WARC and WET, is the offset of a record to begin at.
-    A file that may not be read is one row. Raises ValueError for an unknown format or a Parquet file without a column
-    named in `columns`, and OSError where storage fails, since what comes and goes must not decide what is kept.
+    A file that may not be read is one row. Raises ConfigError for an unknown format, ValueError for a
+    Parquet file without a column named in `columns`, and OSError where storage fails, since what comes and goes must not
+    decide what is kept.
     """
-    if format not in FORMATS:
-        raise ValueError(f"unknown format {format!r}; the formats are {', '.join(FORMATS)}")
+    reader = resolve(format_named(format).reader)
     rows = Rows(file, source)
     try:
         handle = open_binary(file.path)
@@ -47,13 +48,7 @@ def read(
             counts["files.empty"] += 1
             return
         handle.seek(0)
-        if format == "jsonl":
-            reading = read_jsonl(handle, file.relative, rows, columns, counts)
-        elif format == "parquet":
-            reading = read_parquet(handle, file.path, file.size, rows, columns, counts)
-        else:
-            reading = read_warc(handle, file.relative, rows, counts, start)
-        for _ in reading:
+        for _ in reader(handle, file, rows, columns, counts, start):
             if rows.full:
                 yield rows.close()
     if len(rows):
@@ -65,7 +60,7 @@ def read_record(file: SourceFile, source: str, format: str, columns: Columns, of
 
     Raises LookupError where the file no longer holds it.
     """
-    start = offset if format in ("warc", "wet") else 0
+    start = offset if format_named(format).resumable else 0
     for batch in read(file, source, format, columns, Counter(), start=start):
         for row, (found, at) in enumerate(zip(batch["id"].to_pylist(), batch["offset"].to_pylist(), strict=True)):
             if found == id:

@@ -1,69 +1,110 @@
 """A stored file decoded on demand, with the stored position of every decoded byte known frame by frame.
 
-A frame is a gzip member or a zstd frame; of a plain file every byte is its own frame. Decoding that fails is resumed
-at the next frame that makes sense. Knows compression and positions, nothing of what the decoded bytes mean.
+A frame is a gzip member, a zstd frame, or a bzip2 or xz stream; of a plain file every byte is its own frame. Decoding that
+fails is resumed at the next frame that makes sense. What one call decodes, and what a decoder may allocate, is bounded
+beforehand. Knows compression and positions, nothing of what the decoded bytes mean.
 """
 
 from __future__ import annotations
 
+import bz2
 import io
+import lzma
 import re
-from collections import deque
+import zlib
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import IO, Any, Final, cast
 
 import zstandard
 from isal import isal_zlib
 
+from curate.ingest import evidence
 from curate.ingest.reasons import DAMAGED, TRUNCATED_FILE
 
-GZIP_MAGIC = re.compile(
-    rb"\x1f\x8b\x08[\x00-\x1f]"
-)  # RFC 1952, 2.3.1: deflate is method 8, three flag bits are reserved
-ZSTD_MAGIC = re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18")  # RFC 8878, 3.1: a frame, a skippable frame
-_MAGIC_BYTES: Final = 4
+_MAGIC: Final = {
+    "gzip": re.compile(rb"\x1f\x8b\x08[\x00-\x1f]"),
+    "zstd": re.compile(rb"\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18"),
+    "bzip2": re.compile(rb"BZh[1-9]1AY&SY"),
+    "xz": re.compile(rb"\xfd7zXZ\x00"),
+}
+"""What a frame begins with; `evidence` names the standards. In the middle of a file all of it must be there."""
+_SUFFIXES: Final = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bzip2", ".xz": "xz"}
+_MAGIC_BYTES: Final = 10
 _DICTIONARY_FRAME: Final = b"\x5d\x2a\x4d\x18"  # WARC Zstandard specification 1.0: a dictionary as the first frame
 _SKIPPABLE_HEADER: Final = 8  # RFC 8878, 3.1.2: magic and content size, four bytes each
 _GZIP_WINDOW: Final = 31  # zlib's window of 15 bits, plus 16 for the gzip wrapper
+
+MAX_WINDOW: Final = 1 << 31
+"""Most bytes that a zstd frame may ask to look back: `zstd --long=31`, the format's own limit, which some published
+dumps use. The memory is taken only as the frame's content grows to it."""
+MAX_DICTIONARY: Final = 16 << 20
+"""Most bytes of a zstd file's dictionary, stored and decoded: 145 times what `zstd --train` makes."""
+XZ_MEMORY: Final = 1 << 29
+"""Most memory for an xz stream. `xz -9` needs 65 MiB."""
 
 PLAIN_SLICE: Final = 1 << 16
 GZIP_SLICE: Final = 1 << 14
 """Stored bytes decoded at a time. Deflate expands at most 1,032 times: 16 MiB from one slice of a bomb."""
 ZSTD_SLICE: Final = 1 << 10
 """The same for zstd, where 4 bytes may stand for a block of 128 KiB: 32 MiB."""
+_DECODED_SLICE: Final = 1 << 20
+"""Decoded bytes at a time of bzip2 and xz, whose decoders can be told to pause."""
+_SLICES: Final = {
+    "plain": PLAIN_SLICE,
+    "gzip": GZIP_SLICE,
+    "zstd": ZSTD_SLICE,
+    "bzip2": PLAIN_SLICE,
+    "xz": PLAIN_SLICE,
+}
 _SCAN: Final = 1 << 20
 _PROBE: Final = 1 << 16
+_PROBES: Final = 4096
+"""Most places tried to resume at after one damage: chance gives 64 false ones in a GiB, so only an attack has more."""
 
 _ISAL_ERROR = cast("type[Exception]", isal_zlib.error)  # its stub names an instance
-_DECODE_ERRORS: Final = (_ISAL_ERROR, zstandard.ZstdError, EOFError, OverflowError, ValueError)
+_DECODE_ERRORS: Final = (
+    _ISAL_ERROR,
+    zstandard.ZstdError,
+    lzma.LZMAError,
+    EOFError,
+    OverflowError,
+    ValueError,
+    OSError,
+    MemoryError,
+)
 
 
-def _codec_of_name(name: str) -> str:
-    if name.endswith(".gz"):
-        return "gzip"
-    return "zstd" if name.endswith((".zst", ".zstd")) else "plain"
+def codec_of_name(name: str) -> str:
+    """The compression that a file's name ends with, or `plain`."""
+    return next((codec for suffix, codec in _SUFFIXES.items() if name.lower().endswith(suffix)), "plain")
 
 
 def _dictionary(file: IO[bytes]) -> zstandard.ZstdCompressionDict | None:
-    """The dictionary that a zstd file begins with, if it does."""
+    """The dictionary that a zstd file begins with, if it does and is not larger than MAX_DICTIONARY."""
     file.seek(0)
     head = file.read(_SKIPPABLE_HEADER)
-    if len(head) < _SKIPPABLE_HEADER or not head.startswith(_DICTIONARY_FRAME):
+    size = int.from_bytes(head[4:], "little")
+    if len(head) < _SKIPPABLE_HEADER or not head.startswith(_DICTIONARY_FRAME) or size > MAX_DICTIONARY:
         return None
-    content = file.read(int.from_bytes(head[4:], "little"))
-    if ZSTD_MAGIC.match(content):
+    content = file.read(size)
+    if _MAGIC["zstd"].match(content):
         try:
-            content = zstandard.ZstdDecompressor().decompressobj().decompress(content)
+            with zstandard.ZstdDecompressor(max_window_size=MAX_DICTIONARY).stream_reader(content) as reader:
+                content = reader.read(MAX_DICTIONARY + 1)
         except zstandard.ZstdError:
             return None
-    return zstandard.ZstdCompressionDict(content)
+    try:
+        return zstandard.ZstdCompressionDict(content) if 0 < len(content) <= MAX_DICTIONARY else None
+    except (zstandard.ZstdError, ValueError):
+        return None
 
 
 class Frames:
     """Decoded bytes in `buffer`, filled on demand and dropped from its front; positions are relative to that front.
 
-    How a file is stored is told by its first bytes where they are clear, else by its name.
-    `makes_sense` says of decoded bytes whether a frame that begins with them is one to resume at after damage.
+    How a file is stored is told by its first bytes, then by the first frame in its first megabyte that makes sense, then
+    by its name. `makes_sense` says of decoded bytes whether a frame that begins with them is one to resume at after damage.
     `failure` is set while decoding cannot go on: DAMAGED, or TRUNCATED_FILE where the file ends inside a frame.
     """
 
@@ -72,25 +113,42 @@ class Frames:
     ) -> None:
         self._file = file
         self._makes_sense = makes_sense
+        self.size = file.seek(0, io.SEEK_END)
         file.seek(0)
-        head = file.read(_MAGIC_BYTES * 2)
-        named = _codec_of_name(name)
-        looks = "gzip" if GZIP_MAGIC.match(head) else "zstd" if ZSTD_MAGIC.match(head) else None
-        self._use(looks or named)
-        if looks and looks != named and not self._sound(0):
-            self._use(named)
-        if not looks and named != "plain" and makes_sense(head) and self._next_frame(0, until=_SCAN) is None:
-            self._use("plain")
+        self._use(self._stored_as(file.read(evidence.LOOKED), codec_of_name(name)))
         self.buffer = bytearray()
         self._dropped = 0  # decoded bytes before the buffer
+        self.rewinds = 0
         self._go_to(start)
+
+    def _stored_as(self, head: bytes, named: str) -> str:
+        """The compression of a file that begins with these bytes and is named so."""
+        if self._makes_sense(head):  # as any file does whose first bytes were overwritten with a header
+            self._use(named)
+            return "plain" if self._next_frame(0, until=_SCAN, sensible=True) is None else named
+        shown = evidence.compression(head)
+        if shown:
+            self._use(shown)
+            if self._sound(0):
+                return shown
+        elif not evidence.is_binary(head):
+            return "plain"
+        for codec in dict.fromkeys([*([shown] if shown else []), named, *_MAGIC]):
+            if codec != "plain":
+                self._use(codec)
+                if self._next_frame(0, until=_SCAN, sensible=True) is not None:
+                    return codec
+        return named
 
     def _use(self, codec: str) -> None:
         """Take the file to be stored as the codec has it."""
         self.codec = codec
-        self._magic = ZSTD_MAGIC if codec == "zstd" else GZIP_MAGIC
-        self._slice = {"plain": PLAIN_SLICE, "gzip": GZIP_SLICE, "zstd": ZSTD_SLICE}[codec]
-        self._zstd = zstandard.ZstdDecompressor(dict_data=_dictionary(self._file)) if codec == "zstd" else None
+        self._slice = _SLICES[codec]
+        self._zstd = (
+            zstandard.ZstdDecompressor(dict_data=_dictionary(self._file), max_window_size=MAX_WINDOW)
+            if codec == "zstd"
+            else None
+        )
 
     def _go_to(self, position: int) -> None:
         """Decode on from a stored position where a frame begins."""
@@ -98,14 +156,25 @@ class Frames:
         self.buffer.clear()
         self._file.seek(position)
         self.stored = position  # everything before it is decoded
-        self._starts = deque([(self._dropped, position)])  # (decoded, stored) position of the frames in the buffer
+        self._decoded_at = [self._dropped]  # where the frames in the buffer begin, in decoded bytes,
+        self._stored_at = [position]  # and in stored ones
         self._decoder: Any = None
         self._unread = b""
         self.failure: str | None = None
         self.ended = False
 
     def _new_decoder(self) -> Any:
-        return self._zstd.decompressobj() if self._zstd else isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
+        if self._zstd:
+            return self._zstd.decompressobj()
+        if self.codec == "bzip2":
+            return bz2.BZ2Decompressor()
+        if self.codec == "xz":
+            return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=XZ_MEMORY)
+        return isal_zlib.decompressobj(wbits=_GZIP_WINDOW)
+
+    def _decode(self, decoder: Any, data: bytes) -> bytes:
+        decoded: bytes = decoder.decompress(data, *([_DECODED_SLICE] if self.codec in ("bzip2", "xz") else []))
+        return decoded
 
     def fill(self) -> bool:
         """Decode one more slice into the buffer; False at the end of the file, and on failure.
@@ -119,10 +188,11 @@ class Frames:
             self._unread = b""
             self.ended = not data
         else:
-            data = self._file.read(self._slice)
-            if not data:
+            paused = not getattr(self._decoder, "needs_input", True)
+            data = b"" if paused else self._file.read(self._slice)
+            if not data and not paused:
                 self.failure = TRUNCATED_FILE
-        if not data:
+        if self.ended or self.failure:
             return False
         if self.codec == "plain":
             self.buffer += data
@@ -131,18 +201,56 @@ class Frames:
         if self._decoder is None:
             self._decoder = self._new_decoder()
         try:
-            self.buffer += self._decoder.decompress(data)
+            self.buffer += self._decode(self._decoder, data)
         except _DECODE_ERRORS:
             self.failure = DAMAGED
-            return False
+            return self._decode_up_to_the_error(data)
         self.stored += len(data)
         if self._decoder.eof:
             self._unread = self._decoder.unused_data
             self.stored -= len(self._unread)
             self._decoder = None
-            self._starts.append((self._dropped + len(self.buffer), self.stored))
-            self._forget_starts()
+            self._begin_frame(self._dropped + len(self.buffer), self.stored)
         return True
+
+    def _decode_up_to_the_error(self, data: bytes) -> bool:
+        """Add what the slice that failed decodes to before its error; whether that is anything.
+
+        Only of gzip: other compressions come in blocks that are whole or lost. The frame is decoded once more, by zlib,
+        which gives each byte as soon as it can; a frame is left at its first error, so this happens once a frame.
+        """
+        if self.codec != "gzip":
+            return False
+        decoder, start = zlib.decompressobj(_GZIP_WINDOW), self._stored_at[-1]
+        given, before = self._dropped + len(self.buffer) - self._decoded_at[-1], len(self.buffer)
+        self._file.seek(start)
+        try:
+            while start < self.stored:
+                piece = self._file.read(min(self._slice, self.stored - start))
+                given -= len(decoder.decompress(piece))
+                start += len(piece)
+            for at in range(len(data)):
+                decoded = decoder.decompress(data[at : at + 1])
+                self.stored += 1
+                self.buffer += decoded[max(0, given) :] if given > 0 else decoded
+                given = max(0, given - len(decoded))
+        except zlib.error:
+            pass
+        return len(self.buffer) > before
+
+    def _begin_frame(self, decoded: int, stored: int) -> None:
+        """Note where a frame begins. One that holds nothing gives way to the next: only the last of a place counts."""
+        if self._decoded_at[-1] == decoded:
+            self._stored_at[-1] = stored
+        else:
+            self._decoded_at.append(decoded)
+            self._stored_at.append(stored)
+        self._forget_starts()
+
+    @property
+    def between_frames(self) -> bool:
+        """Whether all that is decoded ends with a whole frame."""
+        return self.codec != "plain" and self._decoder is None and self.failure is None
 
     def drop(self, count: int) -> None:
         """Forget the first bytes of the buffer."""
@@ -152,12 +260,13 @@ class Frames:
 
     def _forget_starts(self) -> None:
         """Keep the last frame start at or before the buffer's front, and those after it."""
-        while len(self._starts) > 1 and self._starts[1][0] <= self._dropped:
-            self._starts.popleft()
+        before = bisect_right(self._decoded_at, self._dropped) - 1
+        if before > 0:
+            del self._decoded_at[:before], self._stored_at[:before]
 
     def place(self) -> tuple[int, int]:
         """Where the buffer's first byte is stored: its frame's stored position, and its offset in the decoded frame."""
-        decoded, stored = self._starts[0]
+        decoded, stored = self._decoded_at[0], self._stored_at[0]
         inside = self._dropped - decoded
         return (stored + inside, 0) if self.codec == "plain" else (stored, inside)
 
@@ -165,15 +274,18 @@ class Frames:
         """A stored position by which the buffer's first `count` bytes are decoded: a frame's end where one is known."""
         if self.codec == "plain":
             return self.place()[0] + count
-        at = self._dropped + count
-        return next((stored for decoded, stored in self._starts if decoded >= at), self.stored)
+        after = bisect_left(self._decoded_at, self._dropped + count)
+        return self._stored_at[after] if after < len(self._stored_at) else self.stored
 
     def boundaries(self, low: int, high: int) -> list[int]:
         """Where in buffer[low : high + 1] frames end or begin; none in a plain file."""
-        return [at for decoded, _ in self._starts if low <= (at := decoded - self._dropped) <= high]
+        first = bisect_left(self._decoded_at, self._dropped + low)
+        after = bisect_right(self._decoded_at, self._dropped + high)
+        return [decoded - self._dropped for decoded in self._decoded_at[first:after]]
 
     def rewind(self, place: tuple[int, int]) -> None:
         """Go back to a place, decoding its frame again."""
+        self.rewinds += 1
         position, inside = place
         self._go_to(position)
         while inside:
@@ -187,33 +299,39 @@ class Frames:
 
     def resume(self) -> None:
         """After a failure: go on at the next frame that makes sense, or to the file's end; the buffer is forgotten."""
-        position = self._next_frame(self._starts[-1][1] + 1)
+        position = self._next_frame(self._stored_at[-1] + 1)
         self._go_to(self._file.seek(0, io.SEEK_END) if position is None else position)
         self.ended = position is None
 
-    def _next_frame(self, position: int, until: int | None = None) -> int | None:
-        """The first stored position from `position` on where a frame that makes sense begins."""
-        while until is None or position < until:
+    def _next_frame(self, position: int, until: int | None = None, sensible: bool = False) -> int | None:
+        """The first stored position from `position` on where a frame begins that is sound, or `sensible` as well."""
+        probes = 0
+        while self.codec != "plain" and (until is None or position < until):
             self._file.seek(position)
             window = self._file.read(_SCAN)
-            for match in self._magic.finditer(window):
-                if self._sound(position + match.start()):
+            for match in _MAGIC[self.codec].finditer(window):
+                probes += 1
+                if self._sound(position + match.start(), sensible):
                     return position + match.start()
+                if probes >= _PROBES:
+                    return None
             if len(window) < _SCAN:
                 break
             position += len(window) - _MAGIC_BYTES + 1
         return None
 
-    def _sound(self, position: int) -> bool:
-        """Whether a frame begins at the position that decodes to something sensible, or decodes to its end."""
+    def _sound(self, position: int, sensible: bool = False) -> bool:
+        """Whether a frame begins at the position that decodes to something sensible, or unless asked, to its end."""
         self._file.seek(position)
         decoder, decoded, left = self._new_decoder(), bytearray(), _PROBE
         try:
             while left > 0 and not decoder.eof and (data := self._file.read(self._slice)):
-                decoded += decoder.decompress(data)
+                decoded += self._decode(decoder, data)
                 left -= len(data)
                 if self._makes_sense(decoded):
                     return True
+                if len(decoded) > _SCAN:
+                    return False
         except _DECODE_ERRORS:
             return False
-        return bool(decoder.eof and decoded)
+        return bool(decoder.eof and decoded) and not sensible

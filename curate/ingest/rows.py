@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 
 from curate.ingest.identity import record_id
-from curate.records import BATCH_BYTES, BATCH_ROWS, PAGES
+from curate.records.pages import BATCH_BYTES, BATCH_ROWS, PAGES
 from curate.storage import SourceFile
 
 

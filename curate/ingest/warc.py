@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import IO, Any, Final, NamedTuple
 
+from curate.ingest.evidence import is_binary
 from curate.ingest.frames import Frames
 from curate.ingest.http import MAX_HEADER, Payload, header_end, media_type, page, parse_headers, read_response, text_of
 from curate.ingest.reasons import (
@@ -26,12 +27,24 @@ from curate.ingest.reasons import (
     UNKNOWN_KIND,
 )
 from curate.ingest.rows import Rows
+from curate.ingest.tables import Columns
+from curate.storage import SourceFile
 
 MAX_BLOCK: Final = 32 << 20
 """Most bytes of a record's block. Larger ones are stepped over: memory must not follow what a header claims."""
 _START: Final = b"WARC/"
-_RECORD_START = re.compile(rb"WARC/[0-9]\.[0-9]+\r?\n[A-Za-z-]+:")  # WARC 1.1, section 4: version line, named fields
+_RECORD_START = re.compile(  # WARC 1.1, section 4: version line, named fields
+    rb"WARC/[0-9]\.[0-9]{1,4}[ \t]{0,4}\r{0,2}\n[A-Za-z-]{1,40}:"
+)
 _LONGEST_START: Final = 64  # bytes that hold any match of the above
+_NEWLINES = re.compile(rb"[\r\n]*+")
+_AFTER_BLOCK = re.compile(rb"(?:\r{0,2}\n){2}")  # WARC 1.1, section 4: two line ends
+_BLOCKS_END = re.compile(rb"(?:\r{0,2}\n){1,2}\Z")
+_NEARLY: Final = 64
+"""A record that ends so few bytes before its length is one from which those were lost, and is kept."""
+_REWINDS: Final = 16
+"""Most lengths over MAX_BLOCK that turn out wrong before others in the file are taken for wrong unseen: each costs
+another decoding of its frame."""
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 _ONLY_COUNTED: Final = frozenset({b"warcinfo", b"request", b"metadata", b"continuation"})
 _WITH_ROW: Final = frozenset({b"response", b"resource", b"revisit", b"conversion"})
@@ -59,14 +72,13 @@ class Damage(NamedTuple):
 
 def makes_sense(decoded: bytes | bytearray) -> bool:
     """Whether bytes begin as a WARC file or record does."""
-    return decoded.lstrip(b"\r\n").startswith(_START)
+    return decoded.startswith(_START, _past_newlines(decoded, 0))
 
 
-def _past_newlines(data: bytearray, at: int) -> int:
+def _past_newlines(data: bytes | bytearray, at: int) -> int:
     """The first position from `at` on that holds no line end."""
-    while at < len(data) and data[at] in b"\r\n":
-        at += 1
-    return at
+    found = _NEWLINES.match(data, at)
+    return found.end() if found else at
 
 
 def _skip_newlines(frames: Frames) -> None:
@@ -77,8 +89,8 @@ def _skip_newlines(frames: Frames) -> None:
             return
 
 
-def _header(frames: Frames) -> tuple[Any, int, int] | str:
-    """Header fields, where they end and the block's length; or the reason why they cannot be read."""
+def _header(frames: Frames) -> tuple[Any, int, int | None] | str:
+    """Header fields, where they end and the block's length, if they say it; or the reason why they cannot be read."""
     while len(frames.buffer) < len(_START) and frames.fill():
         pass
     if not frames.buffer.startswith(_START[: len(frames.buffer)]):
@@ -92,10 +104,10 @@ def _header(frames: Frames) -> tuple[Any, int, int] | str:
     if _cut(frames, begin) or _RECORD_START.search(frames.buffer, 1, end):
         return DAMAGED
     headers = parse_headers(bytes(frames.buffer[:end]))
-    length = headers and _DIGITS.fullmatch((headers.get_bytes(b"Content-Length") or b"").strip())
-    if not length or not _RECORD_START.match(frames.buffer):
+    if headers is None or not _RECORD_START.match(frames.buffer):
         return DAMAGED
-    return headers, begin, int(length[0])
+    length = _DIGITS.fullmatch((headers.get_bytes(b"Content-Length") or b"").strip())
+    return headers, begin, int(length[0]) if length else None
 
 
 def _cut(frames: Frames, size: int) -> bool:
@@ -120,15 +132,59 @@ def _breaks_later(frames: Frames, size: int) -> bool:
     """Whether the compressed frame that holds a record of `size` bytes fails before another record or frame begins."""
     if frames.codec == "plain":
         return False
-    while not frames.boundaries(size, len(frames.buffer)) and not _RECORD_START.search(frames.buffer, size):
+    searched = size
+    while not frames.boundaries(size, len(frames.buffer)) and not _RECORD_START.search(frames.buffer, searched):
+        searched = max(size, len(frames.buffer) - _LONGEST_START)
         if len(frames.buffer) > size + MAX_BLOCK or not frames.fill():
             break
     return frames.failure is not None
 
 
+def _true_end(frames: Frames, begin: int, size: int | None) -> tuple[int, int] | str:
+    """Where a block that begins at `begin` ends and the next record begins, if a length is missing or wrong.
+
+    `size` is where it was said to end. The end is the next start of a record or the end of the compressed frame; of a
+    plain file only after an empty line or near `size`, for else the record is cut there. Or the reason why none shows.
+    """
+    start = _next_start(frames, begin)
+    if start is None:
+        if frames.failure or len(frames.buffer) - begin > MAX_BLOCK:
+            return frames.failure or DAMAGED
+        if not frames.between_frames and not _is_whole(frames.buffer, begin):
+            return TRUNCATED_FILE
+        start = len(frames.buffer)
+    blanks = _BLOCKS_END.search(frames.buffer, max(begin, start - 6), start)
+    end = blanks.start() if blanks else start
+    whole = (blanks and _AFTER_BLOCK.match(frames.buffer, end)) or frames.boundaries(start, start)
+    near = size is not None and size - start <= _NEARLY
+    return (end, start) if whole or near else DAMAGED
+
+
+def _next_start(frames: Frames, begin: int) -> int | None:
+    """Where in the buffer the first record starts that begins after `begin`; None where none does within the limit."""
+    at = begin
+    while not (found := _RECORD_START.search(frames.buffer, at)):
+        if len(frames.buffer) - begin > MAX_BLOCK or frames.failure:
+            return None
+        at = max(at, len(frames.buffer) - _LONGEST_START)
+        if not frames.fill():
+            return None
+    return found.start()
+
+
+def _is_whole(data: bytearray, begin: int) -> bool:
+    """Whether a block that runs to the end of a plain file ends as records do, and not just with its own header."""
+    if not _AFTER_BLOCK.search(data, max(begin, len(data) - 6)):
+        return False
+    inner = header_end(data[begin : begin + MAX_HEADER], MAX_HEADER)
+    return inner is not None and begin + inner[1] < len(data) - 6
+
+
 def _step_over(frames: Frames, size: int) -> bool:
     """Drop a block of `size` bytes too large to hold; False, and nothing dropped, where it does not end well."""
     place, left = frames.place(), size
+    if frames.rewinds >= _REWINDS or (frames.codec == "plain" and place[0] + size > frames.size):
+        return False
     while left:
         while not frames.buffer and frames.fill():
             pass
@@ -152,27 +208,29 @@ def _next_record(frames: Frames, counts: Counter[str]) -> Record | str:
         return header
     headers, begin, length = header
     place = frames.place()
-    size = begin + length
-    if length > MAX_BLOCK:
-        if not _step_over(frames, size):
-            return DAMAGED
-        return Record(*place, frames.stored_end(0) - place[0], headers, b"", True)
-    while len(frames.buffer) < size and frames.fill():
+    size = None if length is None else begin + length
+    if size is not None and size - begin > MAX_BLOCK:
+        if _step_over(frames, size):
+            return Record(*place, frames.stored_end(0) - place[0], headers, b"", True)
+        size = None
+    while size is not None and len(frames.buffer) < size and frames.fill():
         pass
-    if _cut(frames, min(size, len(frames.buffer))):
-        return DAMAGED
-    if len(frames.buffer) < size:
-        return frames.failure or TRUNCATED_FILE
-    end = _ends_well(frames, size)
-    if end is None:
-        if frames.failure:
+    claimed = size if size is not None and size <= len(frames.buffer) else None
+    end = None if claimed is None else _ends_well(frames, claimed)
+    if end is None and claimed is not None and _AFTER_BLOCK.match(frames.buffer, claimed):
+        if frames.failure or _breaks_later(frames, claimed):
+            return frames.failure or DAMAGED
+        end = _past_newlines(frames.buffer, claimed)
+    if end is None or claimed is None:
+        if frames.failure and not _RECORD_START.search(frames.buffer, begin):
             return frames.failure
-        if _RECORD_START.search(frames.buffer, begin, size) or _breaks_later(frames, size):
-            return DAMAGED
+        found = _true_end(frames, begin, size)
+        if isinstance(found, str):
+            return found
         counts["warc.wrong-length"] += 1
-        end = _past_newlines(frames.buffer, size)
-    block = bytes(memoryview(frames.buffer)[begin:size])
-    record = Record(*place, frames.stored_end(size) - place[0], headers, block, False)
+        claimed, end = found
+    block = bytes(memoryview(frames.buffer)[begin:claimed])
+    record = Record(*place, frames.stored_end(claimed) - place[0], headers, block, False)
     if frames.codec == "plain":
         record = record._replace(length=end)
     frames.drop(end)
@@ -238,6 +296,7 @@ def _payload(kind: bytes, record: Record, counts: Counter[str]) -> tuple[Payload
     content_type = record.headers.get_bytes(b"Content-Type")
     media = media_type(content_type or b"")
     named = text_of(content_type)
+    identified = record.headers.get_bytes(b"WARC-Identified-Payload-Type")
     if record.oversize:
         return Payload(TOO_LARGE, named, None), None
     if kind == b"revisit":
@@ -245,11 +304,13 @@ def _payload(kind: bytes, record: Record, counts: Counter[str]) -> tuple[Payload
     if media == b"text/dns":
         return Payload(DNS, named, None), None
     if kind == b"response":
-        return read_response(record.block, counts), None
+        return read_response(record.block, counts, identified), None
     if kind == b"resource" or media not in (b"text/plain", b""):
-        payload = page(record.block, content_type)
+        payload = page(record.block, content_type, identified)
         return (payload._replace(reason=NOT_TEXT) if kind == b"conversion" and payload.reason else payload), None
     text = record.block
+    if is_binary(text):
+        return Payload(NOT_TEXT, named, None), None
     try:
         text.decode()
     except UnicodeDecodeError:
@@ -291,3 +352,10 @@ def read_warc(file: IO[bytes], name: str, rows: Rows, counts: Counter[str], star
     for found in records(Frames(file, name, makes_sense, start), counts):
         add_row(rows, found, counts)
         yield
+
+
+def read_file(
+    handle: IO[bytes], file: SourceFile, rows: Rows, columns: Columns, counts: Counter[str], start: int
+) -> Iterator[None]:
+    """Append the rows of a WARC or WET file, pausing after each; see `curate.config.formats.Format`."""
+    return read_warc(handle, file.relative, rows, counts, start)

@@ -7,13 +7,16 @@ import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import fasttext
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.errors import ConfigError
 from curate.storage import atomic_path, digest_file, is_remote, open_binary
+from curate.text.caching import cache_folder
 from curate.text.characters import Bytes, Offsets
 
 _LABEL = "__label__"  # fastText's default prefix of labels
@@ -30,14 +33,11 @@ def local_model(address: str, sha256: str | None = None) -> str:
             raise FileNotFoundError(f"no language model at {address}")
         found = digest_file(address) if sha256 else None
         if found != sha256:
-            raise ValueError(f"{address} has the SHA-256 {found}, not {sha256}")
+            raise ConfigError(f"{address} has the SHA-256 {found}, not {sha256}")
         return address
     if sha256 is None:
-        raise ValueError(f"{address}: give the model's sha256, so that a run always means the same model")
-    root = os.environ.get("CURATE_CACHE_DIR") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "curate"
-    )
-    kept = Path(root) / "models" / f"{sha256}{Path(address).suffix}"
+        raise ConfigError(f"{address}: give the model's sha256, so that a run always means the same model")
+    kept = cache_folder("models") / f"{sha256}{Path(address).suffix}"
     if not kept.is_file():
         digest = hashlib.sha256()
         with atomic_path(kept) as temporary:
@@ -46,15 +46,23 @@ def local_model(address: str, sha256: str | None = None) -> str:
                     digest.update(chunk)
                     target.write(chunk)
             if digest.hexdigest() != sha256:
-                raise ValueError(f"{address} has the SHA-256 {digest.hexdigest()}, not {sha256}")
+                raise ConfigError(f"{address} has the SHA-256 {digest.hexdigest()}, not {sha256}")
     return str(kept)
+
+
+def load_fasttext(path: str) -> Any:
+    """fastText's model of a file. Raises ConfigError where it is no such file."""
+    try:
+        return fasttext.load_model(path)
+    except ValueError as error:
+        raise ConfigError(f"{path} is no model of fastText's ({error})") from None
 
 
 def identifier_of(path: str) -> Callable[[Bytes, Offsets], tuple[pa.Array, NDArray[np.float32]]]:
     """What names languages by a model file. Raises FileNotFoundError, and ValueError for another kind of file."""
     if not os.path.isfile(path):
         raise FileNotFoundError(f"no language model at {path}")
-    model = fasttext.load_model(path)
+    model = load_fasttext(path)
 
     def of_bytes(data: Bytes, bounds: Offsets) -> tuple[pa.Array, NDArray[np.float32]]:
         lines = [

@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.text.addresses import hosts
+
 NONE = "none"
 """The group of documents without a value."""
 DOMAIN = "domain"
@@ -23,7 +25,5 @@ def group_names(column: pa.Array) -> pa.Array:
 
 
 def domains(urls: pa.Array) -> pa.Array:
-    """The host of each address in lower case, without port and a leading `www.`."""
-    parts = pc.extract_regex(urls, r"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/?#@]*@)?(?P<host>[^/?#:]+)")
-    hosts = pc.replace_substring_regex(pc.utf8_lower(parts.field("host")), r"^www\.", "")
-    return pc.if_else(pc.is_in(hosts, pa.array(["", None], pa.string())), NONE, hosts)
+    """The host of each address; see curate.text.addresses."""
+    return pc.fill_null(hosts(urls), NONE)

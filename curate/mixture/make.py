@@ -6,6 +6,7 @@ Holds a few dozen bytes per document of the run in memory, never their tokens. K
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,20 +19,22 @@ import pyarrow.parquet as pq
 
 from curate.batches import BatchWriter, read_batches
 from curate.config.models import Mixture
+from curate.engine.commit import Commit, Published
 from curate.engine.fingerprint import fingerprint
+from curate.engine.lock import hold
+from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
-from curate.mixture.copies import copies, key_bins
 from curate.mixture.groups import DOMAIN, domains, group_names
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
-from curate.records import ID
+from curate.records.pages import ID
+from curate.shards.copies import copies, key_bins
+from curate.shards.entry import MANIFEST, MIX_FORMAT, SHARDS_FORMAT, parse_manifest
 from curate.shards.order import SPLITS, in_validation, keys, sort_order
-from curate.shards.reader import MANIFEST, MIX_FORMAT, SHARDS_FORMAT
 from curate.shards.store import gather, write_shard
-from curate.storage import atomic_path, digest_file, write_atomically
 
 INDEX = pa.schema([("part", pa.int32()), ("row", pa.int64())])
 """A shard of an index: where each document lies in the token store."""
-_SOURCE = "source"
+SOURCE = "source"
 
 
 @dataclass(frozen=True)
@@ -52,26 +55,40 @@ def make_mix(
 ) -> Path:
     """Write `mixes/NAME` of a run: an index over the token store, or shards with `materialise`. Returns the folder.
 
-    Seed, validation split and size of the shards are the run's, unless `seed` is given. Raises MixtureError, and
-    FileNotFoundError where the run has no token store.
+    Seed, validation split and size of the shards are the run's, unless `seed` is given. The mix is published as one commit,
+    under the run's lock. Raises MixtureError, FileNotFoundError where the run has no token store, LockedError, DamagedError.
     """
+    if not _NAME.fullmatch(name):
+        raise MixtureError(
+            f"{name!r} is no name for a mix: it becomes a folder of the run's mixes/; use letters, digits, '-', '_', '.'"
+        )
     run = Path(run)
+    if not run.is_dir():
+        raise FileNotFoundError(f"{run} holds no finished run with shards: there is no such directory")
+    with hold(run):
+        commit = Commit(run, (f"mixes/{name}/",))
+        commit.write(f"mixes/{name}/{MANIFEST}", _made(run, name, mixture, seed, materialise, commit))
+        commit.finish()
+    return run / "mixes" / name
+
+
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
+
+
+def _made(run: Path, name: str, mixture: Mixture, seed: int | None, materialise: bool, commit: Commit) -> bytes:
+    """Put the mix's shards; returns their manifest."""
     try:
-        settings = json.loads((run / "run.json").read_bytes())
-        made = json.loads((run / "shards" / MANIFEST).read_bytes())
+        settings = json.loads(commit.published.check("run.json").read_bytes())
+        made, _ = parse_manifest(commit.published.check(f"shards/{MANIFEST}").read_bytes(), f"{run}/shards/{MANIFEST}")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{run} holds no finished run with shards: {error.filename} is missing") from None
-    if "/" in name or name in ("", ".", ".."):
-        raise MixtureError(f"{name!r} is no name for a mix: it becomes a folder of the run's mixes/")
     pipeline = settings["pipeline"]
     seed = pipeline["seed"] if seed is None else seed
-    store = _read_store(run, [part["name"] for part in settings["parts"]], mixture.by)
+    store = _read_store(commit.published, [part["name"] for part in settings["parts"]], mixture.by)
     order = keys(store.ids, seed)
     validation = in_validation(store.groups, seed, pipeline["shards"]["validation"])
-    stock = stock_of(store.mix, key_bins(order), store.lengths, ~validation)
+    stock = stock_of(store.mix, key_bins(order), store.lengths, ~validation & (store.lengths > 0))
     plan = plan_mixture(mixture, stock)
-    folder = run / "mixes" / name
-    folder.mkdir(parents=True, exist_ok=True)
     entries: list[dict[str, Any]] = []
     for split in SPLITS:
         rows, places = _placed(
@@ -79,13 +96,15 @@ def make_mix(
         )
         sequence = rows[sort_order(places, store.ids.take(pa.array(rows)))]
         for number, chosen in enumerate(_cut(store.lengths[sequence], pipeline["shards"]["tokens_per_shard"])):
-            path = folder / f"{split}-{number:05d}{'.arrow' if materialise else '.index'}"
-            _write(path, store, sequence[chosen], materialise)
+            file = f"{split}-{number:05d}{'.arrow' if materialise else '.index'}"
+            _write(commit.path(f"mixes/{name}/{file}"), store, sequence[chosen], materialise)
+            listed = commit.put(f"mixes/{name}/{file}")
             size = {"rows": len(sequence[chosen]), "tokens": int(store.lengths[sequence[chosen]].sum())}
-            content = {"bytes": path.stat().st_size, "sha256": digest_file(path)}
-            entries.append({"file": path.name, "split": split, **size, **content})
-    for stale in set(folder.iterdir()) - {folder / entry["file"] for entry in entries} - {folder / MANIFEST}:
-        stale.unlink()
+            entries.append({"file": file, "split": split, **size, "bytes": listed.bytes, "sha256": listed.sha256})
+    listed_store = {
+        "store": [f"../../tokens/{file.name}" for file in store.files],
+        "store_sha256": [commit.files[f"tokens/{file.name}"].sha256 for file in store.files],
+    }
     manifest = {
         "format": SHARDS_FORMAT if materialise else MIX_FORMAT,
         "name": f"{pipeline['name']}/{name}",
@@ -94,22 +113,22 @@ def make_mix(
         "documents": sum(entry["rows"] for entry in entries),
         "tokens": sum(entry["tokens"] for entry in entries),
         "mixture": {"by": mixture.by} | plan.statement(),
-        **({} if materialise else {"store": [f"../../tokens/{file.name}" for file in store.files]}),
+        **({} if materialise else listed_store),
         "shards": entries,
         "fingerprint": fingerprint(made["tokenizer"]["vocabulary_sha256"], made["fingerprint"], entries),
     }
-    write_atomically(folder / MANIFEST, (json.dumps(manifest, indent=1, ensure_ascii=False) + "\n").encode())
-    return folder
+    return sealed(manifest)
 
 
-def _read_store(run: Path, parts: list[str], by: str) -> _Store:
-    files = [run / "tokens" / f"{name}.arrow" for name in parts if (run / "tokens" / f"{name}.arrow").exists()]
+def _read_store(published: Published, parts: list[str], by: str) -> _Store:
+    run = published.folder
+    files = [published.check(f"tokens/{name}.arrow") for name in parts if (run / "tokens" / f"{name}.arrow").exists()]
     if not files:
         raise FileNotFoundError(f"{run} has no token store; run the pipeline again without --until")
     part, row, ids, groups, mix, lengths = [], [], [], [], [], []
     for number, file in enumerate(files):
         count = 0
-        names = None if by == _SOURCE else _ledger_groups(run / "ledger" / f"{file.stem}.parquet", by)
+        names = None if by == SOURCE else ledger_groups(published.check(f"ledger/{file.stem}.parquet"), by)
         for batch in read_batches(str(file)):
             ids.append(batch.column("id"))
             groups.append(batch.column("group"))
@@ -130,7 +149,7 @@ def _read_store(run: Path, parts: list[str], by: str) -> _Store:
     )
 
 
-def _ledger_groups(ledger: Path, by: str) -> pa.Array:
+def ledger_groups(ledger: Path, by: str) -> pa.Array:
     """The mixture's group of each document in the store: of the ledger's rows those that have tokens, in order."""
     column = "url" if by == DOMAIN else by
     there = pq.read_schema(ledger).names
@@ -145,7 +164,7 @@ def _placed(
     plan: MixturePlan | None, store: _Store, order: npt.NDArray[np.uint64], mine: npt.NDArray[np.bool_], seed: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
     """(document, key) of everything in a split; with a plan as often as it says."""
-    rows = np.flatnonzero(mine).astype(np.int64)
+    rows = np.flatnonzero(mine & (store.lengths > 0)).astype(np.int64)  # without the documents that were removed
     if plan is None:
         return rows, order[rows]
     names = store.mix.take(pa.array(rows)).dictionary_encode()
@@ -166,9 +185,8 @@ def _cut(lengths: npt.NDArray[np.int64], per_shard: int) -> list[slice]:
 
 def _write(path: Path, store: _Store, documents: npt.NDArray[np.int64], materialise: bool) -> None:
     part, row = store.part[documents], store.row[documents]
-    with atomic_path(path) as temporary:
-        if materialise:
-            write_shard(str(temporary), gather([str(file) for file in store.files], part.astype(np.int64), row))
-        else:
-            with BatchWriter(str(temporary), INDEX) as writer:
-                writer.write({"part": pa.array(part), "row": pa.array(row)})
+    if materialise:
+        write_shard(str(path), gather([str(file) for file in store.files], part.astype(np.int64), row))
+        return
+    with BatchWriter(str(path), INDEX) as writer:
+        writer.write({"part": pa.array(part), "row": pa.array(row)})

@@ -13,9 +13,10 @@ from curate.flow import Flow, Part
 from curate.mixture.available_tokens import total_stock
 from curate.mixture.groups import DOMAIN
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
-from curate.pipeline.steps import dtype_name
+from curate.mixture.tasks import count_part, group_part
 from curate.shards.order import SPLITS, bucket_bits, windows
-from curate.shards.shuffle import bucket_tokens
+from curate.shards.shuffle import bucket_tokens, merge_shard, sort_group
+from curate.tokens import load as load_tokenizer
 
 _GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
 SOURCE = "source"
@@ -40,7 +41,7 @@ def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     tasks = [
         Task(
             "sort",
-            "curate.shards.shuffle:sort_group",
+            sort_group,
             settings | {"parts": [number for number, _ in group]},
             (
                 *(result.file("tokens", f"tokens-{number}") for number, result in group),
@@ -72,14 +73,14 @@ def _cut(
     tasks = [
         Task(
             "shards",
-            "curate.shards.shuffle:merge_shard",
+            merge_shard,
             {
                 "split": split,
                 "first": window.first,
                 "last": window.last,
                 "start": window.start,
                 "buckets": list(window.buckets),
-                "dtype": dtype_name(pipeline.tokens.tokenizer),
+                "dtype": str(load_tokenizer(pipeline.tokens.tokenizer).arrow_type),
             },
             inputs,
             f"{split} {number}",
@@ -101,7 +102,7 @@ def _plan(
     tasks = [
         Task(
             "stock",
-            "curate.mixture.tasks:count_part",
+            count_part,
             params,
             (result.file("tokens"), *([groups[number]] if number in groups else [])),
             f"part {number}",
@@ -121,7 +122,7 @@ def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int,
     tasks = [
         Task(
             "mixture-groups",
-            "curate.mixture.tasks:group_part",
+            group_part,
             {"by": by},
             (_verdicts(flow.parts[number]), _column(flow.parts[number], by)),
             flow.parts[number].name,

@@ -17,6 +17,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from curate.errors import CurateError
+
 _RIDGE = 1e-3  # of centred, scaled features: small beside what a few runs determine
 _CANDIDATES = 4096
 _LEAST_RESULTS = 4
@@ -25,7 +27,7 @@ _SEED = 0
 Floats = npt.NDArray[np.float64]
 
 
-class SearchError(ValueError):
+class SearchError(CurateError, ValueError):
     """Results from which nothing can be proposed."""
 
 

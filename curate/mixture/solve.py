@@ -4,8 +4,9 @@ The rules, in order:
 
 1. The mixture has `tokens` tokens; `all` means as many as the groups have together.
 2. A group with `epochs` gets that many of its own tokens. What is left goes to the other groups by weight.
-3. A group that its weight would give more than `max_epochs` gets `max_epochs`; what it leaves goes to the others by their
-   weights, and again until nobody is over (as UniMax fills up, Chung et al. 2023, algorithm 1, but from given weights).
+3. A group that its weight would give more than `max_epochs` (4 unless the file says otherwise) gets `max_epochs`; what it
+   leaves goes to the others by their weights, and again until nobody is over (as UniMax fills up, Chung et al. 2023,
+   algorithm 1, but from given weights).
 4. Where every group is at its cap, the rest is missing, and the plan says how much.
 
 With `temperature` T a group's weight is its tokens to the power 1/T: 1 keeps proportions, more evens them out
@@ -21,14 +22,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from curate.config.models import Mixture
-
-BIN_BITS = 16
-BINS = 1 << BIN_BITS
-"""Documents are chosen by the first 16 bits of their key: a cut is within a bin, 1/65,536 of an epoch, or a document."""
+from curate.config.models import MOST_EPOCHS, Mixture
+from curate.errors import CurateError
 
 
-class MixtureError(ValueError):
+class MixtureError(CurateError, ValueError):
     """A mixture that cannot be made of what there is."""
 
 
@@ -75,9 +73,11 @@ class MixturePlan:
     def statement(self) -> dict[str, Any]:
         """What was asked and what was achieved, as JSON for manifests and reports."""
         total = self.tokens
+        weights = sum(group.weight or 0.0 for group in self.groups.values())
         groups = {
             name: asdict(group)
             | {
+                "asked_share": round(group.weight / weights, 8) if group.weight is not None and weights else None,
                 "target_tokens": round(group.target_tokens),
                 "epochs": round(group.epochs, 6),
                 "share": round(group.tokens / total, 8) if total else 0.0,
@@ -103,11 +103,10 @@ def plan_mixture(settings: Mixture, stocks: Mapping[str, Stock]) -> MixturePlan:
         if share.epochs is not None and name in available
     }
     total = sum(available.values()) if settings.tokens == "all" else settings.tokens
-    caps = {
-        name: share.max_epochs * available.get(name, 0)
-        for name, share in settings.sources.items()
-        if share.max_epochs is not None
+    bounds = dict.fromkeys(available, MOST_EPOCHS) | {
+        name: share.max_epochs for name, share in settings.sources.items()
     }
+    caps = {name: bound * available.get(name, 0) for name, bound in bounds.items() if bound is not None}
     left = max(0.0, total - sum(fixed.values()))
     targets = fixed | share_out(left, weights, caps)
     groups = {}

@@ -14,8 +14,8 @@ import pyarrow as pa
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Counts, File, Output
 from curate.mixture.available_tokens import summed
-from curate.mixture.copies import key_bins
 from curate.mixture.groups import DOMAIN, domains, group_names
+from curate.shards.copies import key_bins
 from curate.shards.order import in_validation, keys
 
 GROUPS = pa.schema([("group", pa.string())])

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from curate.config import Pipeline
-from curate.config.steps import Scrub
+from curate.config.models import Pipeline
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.flow import Flow, is_output
 from curate.pii.detectors import Detection, detector_code
 from curate.pii.scrubbing import Replacement, check_replacement
+from curate.pii.step import Scrub
+from curate.pii.tasks import scrub_part
 from curate.storage import list_files
 
 
@@ -39,7 +40,7 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             *([part.evaluated.file("columns", "evaluated")] if part.evaluated is not None else []),
             *key,
         )
-        tasks.append(Task("scrub", "curate.pii.tasks:scrub_part", params, inputs, part.name))
+        tasks.append(Task("scrub", scrub_part, params, inputs, part.name))
     parts = list(flow.parts)
     for position, result in zip(members, runner.stage("scrub", tasks), strict=True):
         part = parts[position]

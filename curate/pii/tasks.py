@@ -14,9 +14,10 @@ import pyarrow.compute as pc
 from curate.batches import BatchWriter, read_batches, read_schema
 from curate.engine.task import Counts, File, Output
 from curate.pii import Detection, Replacement, scrub
-from curate.records import DOCUMENTS, VERDICTS
+from curate.records.documents import DOCUMENTS
+from curate.records.verdicts import VERDICTS
 from curate.storage import open_binary
-from curate.verdicts.drop import drop_documents
+from curate.verdicts.decide import drop_documents
 
 STEP = "scrub"
 _FINDINGS = f"{STEP}/findings"

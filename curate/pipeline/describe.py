@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from curate.config.models import Pipeline
-from curate.config.values import Model
+from curate.settings import Model
 from curate.storage import SourceFile
 
 
@@ -20,8 +20,7 @@ def describe(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]]) -> 
         )
         lines += [f"    {step}{_settings(setting)}" for step, setting in source.named_steps()]
     for step in pipeline.combine:
-        kind = next(iter(type(step).model_fields))
-        lines.append(f"  {kind}{_settings(getattr(step, kind))}")
+        lines.append(f"  {step.kind}{_settings(step.setting)}")
     for step_name, rules in pipeline.filters.items():
         for rule, bounds in rules.items():
             lines.append(f"  {step_name}/{rule} changed{_settings(bounds)}")

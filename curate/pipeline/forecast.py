@@ -15,13 +15,13 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-import yaml
 
 from curate.audit.finished_run import OpenedRun, open_finished
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report.performance import stage_times, task_times
+from curate.config.document import write_document
 from curate.config.reading import PipelineFile
-from curate.config.steps import Quality
+from curate.quality.step import Quality
 from curate.storage import SourceFile, is_remote, open_binary
 
 _SAMPLE_BYTES = 8 << 20
@@ -148,7 +148,7 @@ def _dry_run(
         if "deduplicate" in step:
             step["deduplicate"] |= {"max_removed_share": 1.0, "max_cluster": None}  # a sample's shares say nothing
     written = folder / "pipeline.yaml"
-    written.write_text(yaml.safe_dump(tree), "utf-8")
+    written.write_text(write_document(tree), "utf-8")
     run(written, (), folder / "run", engine="serial")
     return sizes, open_finished(folder / "run")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 from curate.config.models import Pipeline
 from curate.engine.fingerprint import fingerprint
+from curate.engine.seal import sealed
 from curate.flow import Flow
+from curate.shards.entry import SHARDS_FORMAT
 from curate.tokens import load
-
-FORMAT = "curate-shards/1"
 
 
 def mixture_statement(pipeline: Pipeline, flow: Flow) -> dict[str, Any] | None:
@@ -19,7 +19,7 @@ def mixture_statement(pipeline: Pipeline, flow: Flow) -> dict[str, Any] | None:
     return {"by": pipeline.mixture.by} | flow.mixture.statement()
 
 
-def shard_manifest(pipeline: Pipeline, flow: Flow) -> dict[str, Any]:
+def shard_manifest(pipeline: Pipeline, flow: Flow) -> bytes:
     """Rows, tokens and SHA-256 per shard; the tokenizer; a fingerprint of the content. `shard` in the ledger counts in
     this list's order."""
     tokenizer = load(pipeline.tokens.tokenizer)
@@ -35,20 +35,22 @@ def shard_manifest(pipeline: Pipeline, flow: Flow) -> dict[str, Any]:
         for split, results in flow.shards.items()
         for number, result in enumerate(results)
     ]
-    return {
-        "format": FORMAT,
-        "name": pipeline.name,
-        "seed": pipeline.seed,
-        "tokenizer": {
-            "name": tokenizer.name,
-            "vocabulary_size": tokenizer.vocabulary_size,
-            "vocabulary_sha256": tokenizer.vocabulary_hash,
-            "end_of_text": tokenizer.end_of_text,
-            "dtype": str(tokenizer.arrow_type),
-        },
-        "documents": sum(shard["rows"] for shard in shards),
-        "tokens": sum(shard["tokens"] for shard in shards),
-        "mixture": mixture_statement(pipeline, flow),
-        "shards": shards,
-        "fingerprint": fingerprint(tokenizer.vocabulary_hash, shards),
-    }
+    return sealed(
+        {
+            "format": SHARDS_FORMAT,
+            "name": pipeline.name,
+            "seed": pipeline.seed,
+            "tokenizer": {
+                "name": tokenizer.name,
+                "vocabulary_size": tokenizer.vocabulary_size,
+                "vocabulary_sha256": tokenizer.vocabulary_hash,
+                "end_of_text": tokenizer.end_of_text,
+                "dtype": str(tokenizer.arrow_type),
+            },
+            "documents": sum(shard["rows"] for shard in shards),
+            "tokens": sum(shard["tokens"] for shard in shards),
+            "mixture": mixture_statement(pipeline, flow),
+            "shards": shards,
+            "fingerprint": fingerprint(tokenizer.vocabulary_hash, shards),
+        }
+    )

@@ -1,42 +1,152 @@
-"""The files of a run directory that people open, linked from committed results. Knows names; reads no content."""
+"""What of a run's committed results a run directory holds, under which names, and whose directory it is.
+
+Everything is one commit. Knows names; reads no content.
+"""
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
-import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from curate.engine.task import File
-from curate.storage import sync_folder
+from curate.audit.finished_run import opened
+from curate.audit.places import empty_published, empty_work, no_ids, removed_ids
+from curate.audit.plan import applied_steps
+from curate.audit.removals import LIST, read_lists
+from curate.audit.report import report_page
+from curate.config.reading import PipelineFile
+from curate.engine.commit import JOURNAL, LISTING, STAGED, Commit, DamagedError
+from curate.engine.fingerprint import fingerprint
+from curate.engine.seal import as_json
+from curate.engine.task import Committed, File, is_emptied
+from curate.flow import Flow
+from curate.pipeline.manifest import shard_manifest
+from curate.pipeline.statistics import Stats, run_statistics
+from curate.storage import OutputError, SourceFile
+
+_OURS = (LISTING, JOURNAL, STAGED, ".work", "timings")
+"""What only a run leaves in a directory."""
+_OF_A_RUN = (
+    "ledger/", "documents/", "tokens/", "quality/", "shards/", "contamination.json", "findings.json", "stats.json",
+    "run.json", "report.html",
+)  # fmt: skip
+"""What a run makes anew. Mixes and the list of removals stay."""
 
 
-def publish(folder: Path, files: Mapping[str, File]) -> None:
-    """Make a folder hold exactly these files, by hard link where the file system can. Stale ones go first."""
-    if not files and not folder.exists():
+def claim(folder: Path, name: str, replace: bool) -> None:
+    """Raise OutputError unless a pipeline of this name may run in the folder: an empty one, or one of its own runs.
+
+    With `replace`, whatever else is there; files that no run wrote are left alone even so.
+    """
+    if not folder.exists() or replace:
         return
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.iterdir():
-        if path.is_file() and not (path.name in files and _same(path, files[path.name])):
-            path.unlink()
-    for name, file in files.items():
-        target = folder / name
-        if not target.exists():
-            _link(file.path, target)
-    sync_folder(folder)
-
-
-def _same(path: Path, file: File) -> bool:
-    with contextlib.suppress(FileNotFoundError):
-        return os.path.samefile(path, file.path)
-    return False
-
-
-def _link(source: str, target: Path) -> None:
+    if not folder.is_dir():
+        raise OutputError(f"{folder} is a file: --out names a directory")
+    there = {entry.name for entry in os.scandir(folder)}
+    if not there <= {LIST, ".lock"} and not there & set(_OURS):
+        first = ", ".join(sorted(there)[:3])
+        raise OutputError(
+            f"{folder} is not empty and holds no run ({first}{', ...' if len(there) > 3 else ''}): give --out a new "
+            "directory, or --replace to write among these files"
+        )
     try:
-        os.link(source, target)
-    except OSError:  # another file system, or one without hard links
-        temporary = target.with_name(f".{target.name}.tmp")
-        shutil.copyfile(source, temporary)
-        os.replace(temporary, target)
+        owner = json.loads((folder / "run.json").read_bytes())["name"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return  # none was finished, or it is damaged and made again
+    if owner != name:
+        raise OutputError(
+            f"{folder} holds the run of another pipeline, {owner!r}, not of {name!r}: give --out another directory, or "
+            "--replace to put this run in its place"
+        )
+
+
+def publish_run(
+    file: PipelineFile,
+    inputs: Mapping[str, Sequence[SourceFile]],
+    flow: Flow,
+    counted: Committed | None,
+    folder: Path,
+    replace: bool = False,
+) -> Stats:
+    """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers, report."""
+    pipeline = file.pipeline
+    commit = Commit(folder, _OF_A_RUN, take_over=replace)
+    for name, result in _results(flow):
+        listed = commit.copy(name, result.path, result.digest)
+        if listed.sha256 != result.digest and not is_emptied(result):
+            raise DamagedError(
+                f"{result.path} is not what was written there: remove it, and run the same command again"
+            )
+    if flow.shards:
+        commit.write("shards/manifest.json", shard_manifest(pipeline, flow))
+    if (folder / LIST).exists():
+        commit.copy(LIST, folder / LIST)
+    stats = run_statistics(pipeline, flow, counted)
+    record = _record(file, inputs, flow, counted, stats)
+    removed = removed_ids(Path(result.files["ledger"].path) for result in flow.ledger) if flow.removals else no_ids()
+    empty_published(commit, removed)
+    commit.write("stats.json", as_json(stats))
+    commit.write("run.json", as_json(record))
+    commit.write("report.html", report_page(opened(folder, record, stats, commit.published)).encode())
+    commit.finish()
+    empty_work(folder, removed, read_lists([*pipeline.removals, folder / LIST]))
+    return stats
+
+
+def _results(flow: Flow) -> Iterator[tuple[str, File]]:
+    """Every committed file that is published, under its name."""
+    for part, result in zip(flow.parts, flow.ledger, strict=True):
+        yield f"ledger/{part.name}.parquet", result.files["ledger"]
+    for step, results in flow.documents.items():
+        for part, result in zip(flow.parts, results, strict=True):
+            yield f"documents/{step}/{part.name}.parquet", result.files["documents"]
+    for part in flow.parts:
+        if part.tokens:
+            yield f"tokens/{part.name}.arrow", part.tokens.files["tokens"]
+    for name, classified in flow.quality.items():
+        if classified.card:
+            yield f"quality/{name}.arrow", classified.model
+    for split, results in flow.shards.items():
+        for number, result in enumerate(results):
+            yield f"shards/{split}-{number:05d}.arrow", result.files["shard"]
+    if flow.contamination is not None:
+        yield "contamination.json", flow.contamination.files["report"]
+
+
+def _record(
+    file: PipelineFile,
+    inputs: Mapping[str, Sequence[SourceFile]],
+    flow: Flow,
+    counted: Committed | None,
+    stats: Stats,
+) -> dict[str, Any]:
+    """run.json: what was asked for, of which files, and which tasks were done for each part."""
+    shards = {
+        f"{split}-{number:05d}.arrow": result.files["shard"].digest
+        for split, results in flow.shards.items()
+        for number, result in enumerate(results)
+    }
+    return {
+        "name": file.pipeline.name,
+        "folder": str(file.path.resolve().parent),
+        "fingerprint": fingerprint(stats, shards),
+        "pipeline": file.pipeline.model_dump(mode="json", by_alias=True),
+        "inputs": {
+            name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
+            for name, files in inputs.items()
+        },
+        "verdict_steps": {part.source: applied_steps(part) for part in flow.parts},
+        "aggregate": counted.stem if counted else None,
+        "parts": [
+            {
+                "name": part.name,
+                "source": part.source,
+                "file": part.file.relative,
+                "path": part.file.path,
+                "way": [result.stem for result in part.way],
+            }
+            for part in flow.parts
+        ],
+    }

@@ -5,39 +5,38 @@ Knows the order of stages and the layout of a run directory; knows no step's imp
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from curate import flow as stages
-from curate.audit.plan import aggregate, applied_steps, mark_removed
-from curate.audit.report import write_report
+from curate.audit.finished_run import open_finished
+from curate.audit.places import forget_emptied
+from curate.audit.plan import aggregate, mark_removed
+from curate.audit.removals import LIST, read_lists
 from curate.config.reading import PipelineFile, read_pipeline
-from curate.decontaminate.plan import check_decontaminate, decontaminate
-from curate.dedup.plan import deduplicate
+from curate.config.step_params import evaluation_step, foreign_code, read_params, verdict_step
+from curate.engine.commit import sweep
 from curate.engine.executors import Engine, start_engine
-from curate.engine.fingerprint import canonical, fingerprint
+from curate.engine.fingerprint import canonical
+from curate.engine.foreign import load_again_what_changed, note_loaded
 from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
-from curate.engine.task import Committed
-from curate.filters.errors import PackError
-from curate.flow import Flow
+from curate.errors import missing_extra
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
-from curate.pii.plan import check_scrub, scrub
-from curate.pipeline.manifest import shard_manifest
-from curate.pipeline.publish import publish
-from curate.pipeline.statistics import Stats, run_statistics
-from curate.pipeline.steps import evaluation_steps, verdict_steps
+from curate.pipeline import stages
+from curate.pipeline.check import check_engines, check_inputs, check_tokenizer
+from curate.pipeline.publish import claim, publish_run
+from curate.pipeline.statistics import Stats
 from curate.pipeline.until import LAST_STEPS, truncated
 from curate.quality.plan import score as score_quality
-from curate.storage import SourceFile, list_files, write_atomically
+from curate.steps import combining_steps, resolve, source_steps
+from curate.storage import SourceFile, list_files, output_path
 
 
 @dataclass(frozen=True)
@@ -59,28 +58,42 @@ def run(
     address: str | None = None,
     engine: str = "ray",
     until: str | None = None,
+    replace: bool = False,
     console: Console | None = None,
 ) -> Run:
     """Run a pipeline file. `set` maps key paths to values (or lists KEY=VALUE); `out` defaults to runs/NAME.
 
-    Raises ConfigError, LockedError, OSError where the output cannot be written, and InvariantError where records were lost.
+    `replace` lets it write where other files are, or another pipeline's run was; files that no run wrote still stay, but
+    those in the way of its own. Raises ConfigError, LockedError, OutputError where the output must not be written,
+    OSError where it cannot be, and InvariantError where records were lost.
     """
     sets = [f"{key}={canonical(value)}" for key, value in set.items()] if isinstance(set, Mapping) else list(set)
     file = read_pipeline(path, sets)
+    own = foreign_code(file.pipeline)
+    if own and console is not None:
+        console.print(f"Running your own code: {', '.join(own)}", highlight=False, markup=False, soft_wrap=True)
     if until is not None:
         file = truncated(file, until)
+    folder = output_path(out, "a run") if out is not None else Path("runs") / file.pipeline.name
+    claim(folder, file.pipeline.name, replace)
     inputs = find_inputs(file)
     check_steps(file)
-    folder = Path(out) if out is not None else Path("runs") / file.pipeline.name
+    check_inputs(file, inputs)
     console = console or Console(quiet=True)
     with hold(folder), ExitStack() as stack:
+        sweep(folder)
+        forget_emptied(folder, read_lists([*file.pipeline.removals, folder / LIST]))
         display = ProgressDisplay(console, folder / "timings" / "progress.json")
         runner = Runner(
-            folder.resolve() / ".work", folder / "timings", _lazily(stack, engine, workers, address), display
+            folder.resolve() / ".work",
+            folder / "timings",
+            _lazily(stack, engine, workers, address),
+            display,
+            code_folder=file.path.resolve().parent,
         )
         outcome = "failed"
         try:
-            result = execute(file, inputs, runner, folder, until)
+            result = execute(file, inputs, runner, folder, until, replace)
             outcome = "done"
         except KeyboardInterrupt:
             outcome = "stopped"
@@ -103,17 +116,29 @@ def _lazily(stack: ExitStack, kind: str, workers: int | None, address: str | Non
 
 
 def check_steps(file: PipelineFile) -> None:
-    """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its source."""
+    """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its line.
+
+    Code from outside that steps name is looked for beside the pipeline file too, and loaded.
+    """
+    load_again_what_changed()
+    check_engines(file)
     for name, source in file.pipeline.sources.items():
+        for index, step in enumerate(source.steps):
+            try:
+                evaluation_step(step)
+                verdict_step(file.pipeline, step)
+                note_loaded(tuple(source_steps()[step.kind].foreign(step.setting)))
+            except (ValueError, ImportError, OSError) as error:
+                raise file.error(("sources", name, "steps", index, step.kind), str(error)) from None
         try:
-            evaluation_steps(source)
-            verdict_steps(file.pipeline, name)
-            stages.read_params(name, source)
-        except (PackError, OSError) as error:
+            read_params(name, source)
+        except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
+    check_tokenizer(file)
     try:
-        check_decontaminate(file.pipeline)
-        check_scrub(file.pipeline)
+        for kind in combining_steps().values():
+            if kind.check is not None:
+                resolve(kind.check)(file.pipeline)
     except (ValueError, OSError) as error:
         raise file.error(("combine",), str(error)) from None
 
@@ -124,13 +149,20 @@ def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
     for name, source in file.pipeline.sources.items():
         try:
             inputs[name] = list_files(source.read.paths, source.read.root)
+        except ImportError as error:
+            raise file.error(("sources", name, "read", "paths"), str(missing_extra(error) or error)) from None
         except OSError as error:
             raise file.error(("sources", name, "read", "paths"), str(error)) from None
     return inputs
 
 
 def execute(
-    file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner, folder: Path, until: str | None
+    file: PipelineFile,
+    inputs: Mapping[str, Sequence[SourceFile]],
+    runner: Runner,
+    folder: Path,
+    until: str | None,
+    take_over: bool = False,
 ) -> Stats:
     """Every stage in order, then the run directory."""
     pipeline = file.pipeline
@@ -143,15 +175,12 @@ def execute(
     flow = stages.judge(pipeline, flow, runner)
     if "verdicts" in pipeline.keep:
         flow = stages.keep_documents(flow, "verdicts", runner)
-    flow = deduplicate(pipeline, flow, runner)
-    if "deduplicate" in pipeline.keep:
-        flow = stages.keep_documents(flow, "deduplicate", runner)
-    flow = decontaminate(pipeline, flow, runner)
-    if "decontaminate" in pipeline.keep:
-        flow = stages.keep_documents(flow, "decontaminate", runner)
-    flow = scrub(pipeline, flow, runner)
-    if "scrub" in pipeline.keep:
-        flow = stages.keep_documents(flow, "scrub", runner)
+    for kind, step in combining_steps().items():
+        flow = resolve(step.plan)(pipeline, flow, runner)
+        if pipeline.combines(kind):
+            flow = replace(flow, metrics=(*flow.metrics, *step.columns))
+        if kind in pipeline.keep:
+            flow = stages.keep_documents(flow, kind, runner)
     if until is None or until in LAST_STEPS:
         flow = stages.tokenize(pipeline, flow, runner)
     else:
@@ -162,82 +191,11 @@ def execute(
         except MixtureError as error:
             raise file.error(("mixture",), str(error)) from None
     flow = stages.write_ledger(flow, runner)
-    return publish_run(file, inputs, flow, aggregate(flow, runner), folder)
-
-
-def publish_run(
-    file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], flow: Flow, counted: Committed | None, folder: Path
-) -> Stats:
-    """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers, report."""
-    pipeline = file.pipeline
-    publish(
-        folder / "ledger",
-        {f"{part.name}.parquet": result.files["ledger"] for part, result in zip(flow.parts, flow.ledger, strict=True)},
-    )
-    for step, results in flow.documents.items():
-        named = zip(flow.parts, results, strict=True)
-        publish(
-            folder / "documents" / step, {f"{part.name}.parquet": result.files["documents"] for part, result in named}
-        )
-    publish(
-        folder / "tokens", {f"{part.name}.arrow": part.tokens.files["tokens"] for part in flow.parts if part.tokens}
-    )
-    if flow.contamination is not None:
-        write_atomically(folder / "contamination.json", Path(flow.contamination.files["report"].path).read_bytes())
-    else:
-        (folder / "contamination.json").unlink(missing_ok=True)
-    publish(folder / "quality", {f"{name}.arrow": each.model for name, each in flow.quality.items() if each.card})
-    shards = {
-        f"{split}-{number:05d}.arrow": result.files["shard"]
-        for split, results in flow.shards.items()
-        for number, result in enumerate(results)
-    }
-    publish(folder / "shards", shards)
-    if flow.shards:
-        write_atomically(folder / "shards" / "manifest.json", _json(shard_manifest(pipeline, flow)))
-    stats = run_statistics(pipeline, flow, counted)
-    write_atomically(folder / "stats.json", _json(stats))
-    write_atomically(
-        folder / "run.json",
-        _json(
-            {
-                "name": pipeline.name,
-                "fingerprint": fingerprint(stats, {name: result.digest for name, result in shards.items()}),
-                "pipeline": pipeline.model_dump(mode="json", by_alias=True),
-                "inputs": {
-                    name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
-                    for name, files in inputs.items()
-                },
-                "verdict_steps": {part.source: applied_steps(part) for part in flow.parts},
-                "aggregate": counted.stem if counted else None,
-                "parts": [
-                    {
-                        "name": part.name,
-                        "source": part.source,
-                        "file": part.file.relative,
-                        "path": part.file.path,
-                        "way": [result.stem for result in part.way],
-                    }
-                    for part in flow.parts
-                ],
-            }
-        ),
-    )
-    write_report(folder)
-    return stats
+    return publish_run(file, inputs, flow, aggregate(flow, runner), folder, take_over)
 
 
 def open_run(path: str | Path) -> Run:
-    """A run directory made before. Raises FileNotFoundError where there is none, or none that was finished."""
-    folder = Path(path)
-    try:
-        stats = json.loads((folder / "stats.json").read_bytes())
-    except FileNotFoundError:
-        raise FileNotFoundError(
-            f"{folder} holds no finished run; `curate status {folder}` says how far it is"
-        ) from None
-    return Run(folder, stats, {})
-
-
-def _json(value: Any) -> bytes:
-    return (json.dumps(value, indent=1, ensure_ascii=False) + "\n").encode()
+    """A run directory made before. Raises FileNotFoundError where there is none, or none that was finished, DamagedError
+    where a file is not the one that was published."""
+    opened = open_finished(path)
+    return Run(opened.folder, dict(opened.stats), {})

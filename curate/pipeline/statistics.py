@@ -32,7 +32,7 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed | None) ->
             "chars": sum(part.read.counts["chars"] for part in parts),
             "funnel": funnel(pipeline, parts),
             "edited_chars": _total(part.evaluated.counts["edited_chars"] for part in parts if part.evaluated),
-            "datatrove": _block_statistics(parts),
+            "steps": _step_statistics(parts),
             "quality": _quality_statistics(flow, name, parts),
             "kept": sum(
                 part.decided[-1].counts["kept"] for part in parts if part.decided and is_output(pipeline, part)
@@ -138,10 +138,10 @@ def _total(counters: Any) -> dict[str, Any]:
     return dict(sorted(total.items()))
 
 
-def _block_statistics(parts: list[Part]) -> dict[str, dict[str, float]]:
-    """What datatrove's blocks counted, by step."""
-    steps = {name for part in parts if part.evaluated for name in part.evaluated.counts["datatrove"]}
+def _step_statistics(parts: list[Part]) -> dict[str, dict[str, float]]:
+    """What steps counted of their own, by step: datatrove's blocks their statistics, others' functions their errors."""
+    steps = {name for part in parts if part.evaluated for name in part.evaluated.counts["statistics"]}
     return {
-        name: _total(part.evaluated.counts["datatrove"].get(name, {}) for part in parts if part.evaluated)
+        name: _total(part.evaluated.counts["statistics"].get(name, {}) for part in parts if part.evaluated)
         for name in sorted(steps)
     }

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 
-from curate.config import ConfigError
 from curate.config.models import Source
 from curate.config.reading import PipelineFile
+from curate.errors import ConfigError, nearest
 
 LAST_STEPS = ("tokens", "shards")
 
@@ -16,7 +15,7 @@ def truncated(file: PipelineFile, step: str) -> PipelineFile:
     """The pipeline without what comes after a step. Raises ConfigError for a step that it does not have."""
     pipeline = file.pipeline
     in_sources = [name for source in pipeline.sources.values() for name, _ in source.named_steps()]
-    combining = [next(iter(type(each).model_fields)) for each in pipeline.combine]
+    combining = [step.kind for step in pipeline.combine]
     if step in LAST_STEPS:
         return file
     if step in combining:
@@ -28,9 +27,7 @@ def truncated(file: PipelineFile, step: str) -> PipelineFile:
         cut = pipeline.model_copy(update={"sources": sources, "combine": (), "filters": bounds})
     else:
         known = ["read", *in_sources, *combining, *LAST_STEPS]
-        close = difflib.get_close_matches(step, known, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ConfigError(f"--until {step}: no such step{hint} (steps: {', '.join(dict.fromkeys(known))})")
+        raise ConfigError(f"--until {step}: no such step{nearest(step, known)}")
     return dataclasses.replace(file, pipeline=cut)
 
 

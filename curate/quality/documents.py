@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from curate import ingest
 from curate.chance import draw
 from curate.quality.training import Examples
-from curate.records import DOCUMENTS
+from curate.records.documents import DOCUMENTS
 from curate.storage import list_files
 
 _PARQUET = (".parquet", ".pq")

@@ -13,6 +13,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.errors import ConfigError
+
 HIGH = "__label__hq"
 LOW = "__label__cc"
 """The labels DCLM gave its positives and its negatives."""
@@ -62,10 +64,13 @@ def train(texts: pa.Array, positive: NDArray[np.bool_], order: NDArray[np.int64]
 def scorer(model: bytes | str, label: str = HIGH) -> Callable[[pa.Array], NDArray[np.float32]]:
     """What gives each text its probability of `label`, by a model's bytes or the path of its file.
 
-    Raises ValueError where the file is no fastText classifier, or has no such label.
+    Raises ConfigError where the file is no fastText classifier, or has no such label.
     """
     if isinstance(model, str):
-        loaded = fasttext.load_model(model)
+        try:
+            loaded = fasttext.load_model(model)
+        except ValueError as error:
+            raise ConfigError(f"{model} is no model of fastText's ({error})") from None
     else:
         with tempfile.TemporaryDirectory() as folder:
             path = os.path.join(folder, "model.bin")
@@ -73,7 +78,7 @@ def scorer(model: bytes | str, label: str = HIGH) -> Callable[[pa.Array], NDArra
                 file.write(model)
             loaded = fasttext.load_model(path)
     if label not in loaded.labels:
-        raise ValueError(f"the model has no label {label!r}; it has {', '.join(sorted(loaded.labels))}")
+        raise ConfigError(f"the model has no label {label!r}; it has {', '.join(sorted(loaded.labels))}")
     classes = len(loaded.labels)
 
     def score(texts: pa.Array) -> NDArray[np.float32]:

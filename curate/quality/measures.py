@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.quality.features import Features
-from curate.quality.keep import histogram
 from curate.quality.logistic import fit
+from curate.quality.threshold import histogram
 
 Numbers = NDArray[np.float64]
 Positive = NDArray[np.bool_]

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.errors import ConfigError
 from curate.quality import features
 
 Scorer = Callable[[pa.Array], NDArray[np.float32]]
@@ -52,7 +53,7 @@ def load(path: str, label: str | None = None) -> Scorer:
     if table is not None and table.column_names == ["weights"]:
         weights = table.column("weights").to_numpy()
         if len(weights) != features.BUCKETS:
-            raise ValueError(
+            raise ConfigError(
                 f"{path} holds {len(weights):,} weights; this version hashes into {features.BUCKETS:,} buckets"
             )
         intercept = float(read_card(path)["intercept"])
@@ -86,5 +87,5 @@ def _read(path: str) -> pa.Table | None:
     with pa.memory_map(path) as mapped:
         table = pa.ipc.open_file(mapped).read_all()
     if not table.schema.metadata or b"card" not in table.schema.metadata:
-        raise ValueError(f"{path} is an Arrow file, but no quality model: it has no card")
+        raise ConfigError(f"{path} is an Arrow file, but no quality model: it has no card")
     return table

@@ -12,14 +12,17 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import sqrt
 
-from curate.config import ConfigError
 from curate.config.models import Pipeline
-from curate.config.steps import Quality
+from curate.config.step_params import verdict_steps
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
+from curate.errors import ConfigError
 from curate.flow import Classified, Flow, Part
-from curate.pipeline.steps import verdict_steps
 from curate.quality.model import read_card
+from curate.quality.step import SCORE, Quality
+from curate.quality.tasks.sample import sample_part
+from curate.quality.tasks.score import find_threshold, score_part
+from curate.quality.tasks.train import train_model
 from curate.storage import digest_file
 
 _SPARE = 6.0  # standard deviations: a sample is too small by chance once in a thousand million runs
@@ -37,7 +40,7 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     tasks = [
         Task(
             f"score-{part.source}",
-            "curate.quality.tasks.score:score_part",
+            score_part,
             {"seed": pipeline.seed, "label": scoring[part.source].label},
             (replace(part.documents, name="documents"), models[part.source]),
             part.name,
@@ -87,7 +90,7 @@ def _models(
     trained = [
         Task(
             f"quality-{name}",
-            "curate.quality.tasks.train:train_model",
+            train_model,
             {"classifier": setting.classifier, "sample": setting.sample, "seed": pipeline.seed},
             tuple(
                 result.file("sample", f"{side}-{number}")
@@ -110,13 +113,13 @@ def _sampling(pipeline: Pipeline, owner: str, side: str, parts: Sequence[Part], 
     limit = str(min(_DRAWS - 1, int(share * _DRAWS)))
     tasks = []
     for part in parts:
-        rules = verdict_steps(pipeline, part.source) if side == "positive" else []
-        steps = [step for step in rules if step["kind"] != "quality"]
+        rules = verdict_steps(pipeline, part.source) if side == "positive" else ()
+        steps = [step.to_json() for step in rules if SCORE not in step.columns()]
         columns = part.columns if steps else ()
         tasks.append(
             Task(
                 f"sample-{owner}-{side}",
-                "curate.quality.tasks.sample:sample_part",
+                sample_part,
                 {"limit": limit, "seed": pipeline.seed, "steps": steps},
                 (
                     replace(part.documents, name="documents"),
@@ -134,7 +137,7 @@ def _least_scores(scoring: dict[str, Quality], parts: Sequence[Part], runner: Ru
     tasks = [
         Task(
             f"threshold-{name}",
-            "curate.quality.tasks.score:find_threshold",
+            find_threshold,
             {"share": share},
             tuple(_scores(part.scored, number) for number, part in enumerate(parts) if part.source == name),
             name,

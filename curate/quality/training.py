@@ -13,11 +13,12 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.chance import draw, unit
+from curate.errors import ConfigError
 from curate.quality import fasttext_classifier, logistic
 from curate.quality.features import BUCKETS, extract, margins
 from curate.quality.measures import balanced, baselines, separation
 from curate.quality.model import probability, write_model
-from curate.records import ID
+from curate.records.pages import ID
 
 HELD_OUT = 0.2
 """Share of the groups that measures a model and does not train it."""
@@ -53,7 +54,7 @@ def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> d
         held = np.zeros(len(held), bool)  # too few to spare any
     for side, name in ((True, "positive"), (False, "negative")):
         if not (examples.positive == side).any():
-            raise ValueError(f"a quality classifier needs {name} examples, and there are none")
+            raise ConfigError(f"a quality classifier needs {name} examples, and there are none")
     teaching, measuring = examples.take(np.flatnonzero(~held)), examples.take(np.flatnonzero(held))
     card: dict[str, Any] = {
         "classifier": classifier,

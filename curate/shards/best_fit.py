@@ -72,11 +72,36 @@ def read_or_plan(
         kept = json.loads((read_schema(str(path)).metadata or {}).get(_DETAILS, b"{}"))
         if {name: kept.get(name) for name in details} == details:
             table = pa.Table.from_batches(list(read_batches(str(path))), read_schema(str(path)))
-            return BestFit(table, np.array(kept["owned"], dtype=np.int64), length)
+            owned = np.array(kept["owned"], dtype=np.int64)
+            if _is_plan(table, owned, lengths_by_shard, length):
+                return BestFit(table, owned, length)
     plan, owned = plan_best_fit(lengths_by_shard, length)
     if not is_remote(folder):
         _keep(path, plan, details | {"owned": owned.tolist()})
     return BestFit(plan, owned, length)
+
+
+def _is_plan(
+    table: pa.Table, owned: npt.NDArray[np.int64], lengths_by_shard: Sequence[npt.NDArray[Any]], length: int
+) -> bool:
+    """Whether a plan from a file places every token of the split once, within the sequences: kernels follow it blindly."""
+    if (
+        not table.schema.equals(PLAN)
+        or len(owned) != len(lengths_by_shard) + 1
+        or owned[0]
+        or (np.diff(owned) < 0).any()
+    ):
+        return False
+    sequence, at, begin, size = (table.column(name).to_numpy().astype(np.int64) for name in PLAN.names)
+    order = np.argsort(begin, kind="stable")
+    ends = begin[order] + size[order]
+    whole = int(sum(int(lengths.sum()) for lengths in lengths_by_shard))
+    joined = np.array_equal(begin[order], np.concatenate([[0], ends[:-1]])[: len(order)])
+    inside = bool((size > 0).all() and (at >= 0).all() and (at + size <= length + 1).all())
+    numbered = bool(
+        (np.diff(sequence) >= 0).all() and (len(sequence) == 0 or (sequence[0] >= 0 and sequence[-1] < owned[-1]))
+    )
+    return joined and inside and numbered and (int(ends[-1]) if len(ends) else 0) == whole
 
 
 def _keep(path: Path, plan: pa.Table, details: dict[str, Any]) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from curate.errors import CurateError
 from curate.shards.best_fit import BestFit, read_or_plan
 from curate.shards.packing import Concat, Packing
 from curate.shards.permutation import KeyedPermutation
@@ -31,7 +32,7 @@ _AHEAD_TOKENS = 1 << 18  # copied at once: little Python per step, and half a me
 _PADDING = -1  # the document number of padding
 
 
-class StateError(ValueError):
+class StateError(CurateError, ValueError):
     """A loader's state that belongs to another dataset or another stream."""
 
 

@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.text.compiled import Scalar, kernel
+from curate.text.hashing import splitmix
 
 _ROUNDS = 6  # four give a strong pseudo-random permutation for a random round function; two more for a plain mixer
-_MIX_1 = 0xBF58476D1CE4E5B9  # SplitMix64's finaliser (Steele, Lea, Flood 2014, figure 17)
-_MIX_2 = 0x94D049BB133111EB
 
 Indices = npt.NDArray[np.int64]
 
@@ -50,11 +49,7 @@ def _permute(positions: Indices, size: Scalar, half: Scalar, keys: npt.NDArray[n
         while True:
             left, right = value >> shift, value & mask
             for key in keys:
-                mixed = right ^ key
-                mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(_MIX_1)
-                mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(_MIX_2)
-                mixed ^= mixed >> np.uint64(31)
-                left, right = right, left ^ (mixed & mask)
+                left, right = right, left ^ (splitmix(right ^ key) & mask)
             value = left << shift | right
             if value < np.uint64(size):
                 break

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 import threading
 from collections import OrderedDict
@@ -11,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
 from curate.shards.entry import ShardEntry, ShardError
-from curate.storage import atomic_path, digest_file, open_binary
+from curate.storage import atomic_path, digest_file, open_binary, private_folder
 
 _KEPT = 4  # shards on disk at once: the one in use, its neighbour, the next, and one on its way
 _CHUNK = 8 << 20
@@ -22,8 +21,9 @@ class RemoteShards:
 
     def __init__(self, folder: str, fingerprint: str) -> None:
         self._folder = folder
-        root = Path(os.environ.get("CURATE_CACHE_DIR") or tempfile.gettempdir())
-        self._cache = root / "curate-shards" / f"{fingerprint}-{os.getpid()}"
+        given = os.environ.get("CURATE_CACHE_DIR")
+        root = Path(given) / "curate-shards" if given else Path(tempfile.gettempdir()) / f"curate-shards-{os.getuid()}"
+        self._cache = private_folder(root) / f"{fingerprint}-{os.getpid()}"
         self._pool = ThreadPoolExecutor(1, thread_name_prefix="shards")
         self._coming: OrderedDict[str, Future[Path]] = OrderedDict()
         self._lock = threading.Lock()
@@ -51,8 +51,11 @@ class RemoteShards:
         address = f"{self._folder}/{entry.file}"
         with atomic_path(path) as temporary:
             with open_binary(address) as source, open(temporary, "wb") as target:
-                shutil.copyfileobj(source, target, _CHUNK)
-            if digest_file(temporary) != entry.sha256:
+                left = entry.bytes
+                while left >= 0 and (chunk := source.read(_CHUNK)):
+                    left -= len(chunk)  # no more than the manifest lists is taken in, whatever is sent
+                    target.write(chunk[: max(0, left + len(chunk))])
+            if left != 0 or digest_file(temporary) != entry.sha256:
                 raise ShardError(f"{address} has another SHA-256 than the manifest lists; copy it there again")
         return path
 

@@ -18,8 +18,9 @@ import pyarrow.compute as pc
 from curate.batches import BatchWriter, read_batches, read_schema
 from curate.chance import Words
 from curate.engine.task import Counts, File, Output
-from curate.mixture.copies import copies
-from curate.records import ID, PLACES
+from curate.records.pages import ID
+from curate.records.shards import PLACES
+from curate.shards.copies import copies
 from curate.shards.order import SPLITS, bucket_bits, buckets, in_validation, keys, sort_order
 from curate.shards.store import write_shard
 

@@ -9,13 +9,18 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.batches import read_batches, read_schema
-from curate.records import shard
+from curate.records.shards import shard
 
 Numbers = npt.NDArray[np.int64]
 
 
 def gather(paths: Sequence[str], part: Numbers, row: Numbers) -> pa.RecordBatch:
-    """The documents (id, source, tokens) at these rows of these parts of the store, in this order, as one batch."""
+    """The documents (id, source, tokens) at these rows of these parts of the store, in this order, as one batch.
+
+    Raises IndexError for a part or row that is not there.
+    """
+    if len(part) and not (part.min() >= 0 and part.max() < len(paths) and row.min() >= 0):
+        raise IndexError(f"a part or row beyond the {len(paths)} files of the store")
     pieces, positions = [], []
     for number in np.unique(part).tolist():
         mine = np.flatnonzero(part == number)
@@ -27,6 +32,8 @@ def gather(paths: Sequence[str], part: Numbers, row: Numbers) -> pa.RecordBatch:
                 pieces.append(batch.take(pa.array(wanted[low:high] - begin)))
                 positions.append(mine[low:high])
             begin += batch.num_rows
+        if len(wanted) and wanted[-1] >= begin:
+            raise IndexError(f"row {wanted[-1]} of {paths[number]}, which has {begin}")
     schema = shard(read_schema(paths[0]).field("tokens").type.value_type)
     if not pieces:
         return pa.RecordBatch.from_pylist([], schema)

@@ -6,11 +6,12 @@ calls, so the cache folder's name carries a hash of every kernel source in the p
 
 import hashlib
 import os
-import tempfile
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numba
+
+from curate.text.caching import cache_folder
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 
@@ -24,21 +25,8 @@ def _sources_hash() -> str:
     return digest.hexdigest()
 
 
-def _cache_folder() -> str:
-    root = os.environ.get("CURATE_CACHE_DIR") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "curate"
-    )
-    try:
-        os.makedirs(root, exist_ok=True)
-        if os.access(root, os.W_OK):
-            return os.path.join(root, "numba-" + _sources_hash())
-    except OSError:
-        pass
-    return os.path.join(tempfile.gettempdir(), f"curate-{os.getuid()}", "numba-" + _sources_hash())
-
-
 if "NUMBA_CACHE_DIR" not in os.environ:
-    numba.config.CACHE_DIR = _cache_folder()
+    numba.config.CACHE_DIR = str(cache_folder(f"numba-{_sources_hash()}"))
 
 Scalar: TypeAlias = Any
 """A number inside a kernel: NumPy's int64, uint64 or float64 as numba types it; Python's int to a caller."""

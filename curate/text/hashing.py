@@ -1,4 +1,4 @@
-"""64-bit codes of words and lines: FNV-1a over code points, the same in kernels and in Python.
+"""Hashes of 64 bits, the same in kernels, over arrays and in Python: FNV-1a codes of words and lines, and SplitMix64.
 
 Knows nothing of what is hashed.
 """
@@ -12,7 +12,10 @@ from curate.text.compiled import Scalar, kernel
 
 FNV_OFFSET = np.uint64(0xCBF29CE484222325)  # Fowler, Noll and Vo, FNV-1a, 64 bits
 FNV_PRIME = np.uint64(0x100000001B3)
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 / golden ratio: Fibonacci hashing (Knuth, volume 3, 6.4)
+GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+"""2^64 / golden ratio, odd: Fibonacci hashing (Knuth, The Art of Computer Programming 3, section 6.4)."""
+_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)  # of SplitMix64
+_MIX_2 = np.uint64(0x94D049BB133111EB)
 _MASK = 2**64 - 1
 
 
@@ -23,11 +26,22 @@ def add_to_code(code: Scalar, point: Scalar) -> Scalar:
 
 
 @kernel
+def splitmix(word: Scalar) -> Scalar:
+    """SplitMix64's finaliser (Steele, Lea, Flood 2014, figure 17): every input bit reaches every output bit; a bijection.
+
+    Of one uint64 in kernels; `splitmix.py_func` does the same to an array of them.
+    """
+    word = (word ^ (word >> np.uint64(30))) * _MIX_1
+    word = (word ^ (word >> np.uint64(27))) * _MIX_2
+    return word ^ (word >> np.uint64(31))
+
+
+@kernel
 def slot_of(key: Scalar, shift: Scalar) -> Scalar:
     """The place of a key in a table of 2^(64 - shift) slots."""
     key = np.uint64(key)
     key ^= key >> np.uint64(32)
-    return np.int64(np.uint64(key * _GOLDEN) >> np.uint64(shift))
+    return np.int64(np.uint64(key * GOLDEN) >> np.uint64(shift))
 
 
 def word_code(word: str) -> int:

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from curate import tokens
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Counts, File, Output
-from curate.records import TOKEN_COUNTS, token_store
+from curate.records.tokens import TOKEN_COUNTS, token_store
 from curate.tokens.tokenizer import append_to_rows
 
 

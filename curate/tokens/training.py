@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
+from curate.errors import CurateError
 from curate.storage import write_atomically
 from curate.tokens.tokenizer import END_OF_TEXT, load
 
@@ -27,7 +28,7 @@ _SAMPLE = 1000
 """Texts on which the saved vocabulary must agree with the trainer."""
 
 
-class TrainingError(ValueError):
+class TrainingError(CurateError, ValueError):
     """A vocabulary that cannot be trained or saved so."""
 
 

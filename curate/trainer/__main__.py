@@ -2,33 +2,15 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from collections.abc import Sequence
 
-from curate.config import ConfigError
-from curate.trainer.train.reading import read
-from curate.trainer.train.settings import Training
+from curate.cli.main import main as command
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train as a file says; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m curate.trainer", description="Train a model on shards.")
-    parser.add_argument("file", metavar="FILE", help="training file")
-    parser.add_argument("--data", metavar="DIR", help="a run directory or its shards: the file's data.path")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change a value of the file")
-    options = parser.parse_args(arguments)
-    try:
-        settings = read(
-            options.file, Training, [*options.set, *([f"data.path={options.data}"] if options.data else [])]
-        )
-        from curate.trainer.train.train import train
-
-        train(settings)
-    except (ConfigError, ValueError, ArithmeticError, OSError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 1
-    return 0
+    return command(["train", *(sys.argv[1:] if arguments is None else arguments)])
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from curate.audit.finished_run import open_finished
-from curate.config import read_pipeline
+from curate.config.reading import read_pipeline
 from curate.engine.progress import describe_progress, watch_progress
 from curate.pipeline.forecast import forecast, forecast_answer
 from curate.pipeline.run import find_inputs, run
@@ -68,7 +68,7 @@ def test_a_source_s_stages_grow_as_its_own_files_do(tmp_path: Path) -> None:
 def test_a_wrong_number_of_files_is_an_error(tmp_path: Path) -> None:
     """The sources there are, are named."""
     failed = curate("plan", small_pipeline(tmp_path), "--files", "wbe=9", check=False)
-    assert failed.returncode == 1 and "sources: web, reference" in failed.stderr
+    assert failed.returncode == 2 and "sources: web, reference" in failed.stderr
 
 
 def test_status_tells_what_each_step_dropped() -> None:

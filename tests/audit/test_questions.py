@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -113,9 +114,32 @@ def test_every_kind_of_rule_is_shown_with_what_it_looked_at() -> None:
         assert draw["fails"] == (draw["value"] <= float(draw["bounds"].split()[1]))
 
 
+@pytest.mark.parametrize("dropped_at", ["c4", "quality", "deduplicate"])
+def test_what_did_not_look_at_a_dropped_record_is_not_said_to_have_changed_it(dropped_at: str) -> None:
+    run = dataclasses.replace(webtext_run(), texts="raw")
+    sql = "select id from ledger where dropped_at = ? and chars > 500 order by id limit 3"
+    for (id,) in connect(run.ledger).execute(sql, [dropped_at]).fetchall():
+        (found,) = find(run, id)
+        texts = data(explain(run, found))["texts"]
+        assert isinstance(texts, dict) and "scrub" not in texts and all(texts.values())
+
+
+def test_a_copy_is_compared_with_its_survivor_as_both_were_read() -> None:
+    run = dataclasses.replace(webtext_run(), texts="raw")
+    sql = "select id from ledger where duplicate_kind = 'minhash' order by id limit 3"
+    for (id,) in connect(run.ledger).execute(sql).fetchall():
+        (found,) = find(run, id)
+        answer = explain(run, found)
+        (change,) = [block.text for block in answer.blocks if getattr(block, "title", "").startswith("From this text")]
+        lines = [line for line in change.splitlines() if line.startswith(("+", "-"))]
+        (own,) = list(data(answer)["texts"].values())[-1:]  # type: ignore[attr-defined]
+        assert any(line.startswith("-") for line in lines), "a copy has words of its own"
+        assert len([line for line in lines if line.startswith("+")]) < len(own.splitlines())
+
+
 def test_personal_data_and_contamination_are_shown_where_they_were() -> None:
     """Each span counted in the ledger is pointed at in the text before scrubbing; each item found, with what both hold."""
-    run = webtext_run()
+    run = dataclasses.replace(webtext_run(), texts="raw")
     ids = connect(run.ledger).execute("select id from ledger where cardinality(pii) > 0 order by id limit 4").fetchall()
     for (id,) in ids:
         (found,) = find(run, id)

@@ -12,7 +12,7 @@ from curate.audit.sums import add_up
 from curate.audit.sweep import points, sweep
 from curate.audit.token_estimate import Estimate
 from curate.audit.whatif import decide, needs_run, outcome_of, what_if, write_changed
-from curate.config import read_pipeline
+from curate.config.reading import read_pipeline
 from curate.filters.errors import PackError
 from tests.support.audited import audited_run, kept
 

@@ -26,18 +26,19 @@ import pyarrow.parquet as pq
 from rich.console import Console
 
 from curate.audit.plan import aggregate
-from curate.config import read_pipeline
-from curate.config.sizes import parse_count
+from curate.config.reading import read_pipeline
+from curate.config.step_params import evaluation_steps, verdict_steps
 from curate.engine.executors import SerialEngine
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
-from curate.pipeline.steps import evaluation_steps, verdict_steps
-from curate.pipeline.tasks.ledger import ROW_GROUP
-from curate.records import ledger_schema
+from curate.pipeline.tasks.ledger import ROW_GROUP, write_part
+from curate.records.ledger import ledger_schema
+from curate.settings import parse_count
 from curate.storage import SourceFile
-from curate.verdicts.decide import judge_step, verdict_columns
+from curate.verdicts.decide import verdict_columns
+from curate.verdicts.tasks import judge_part
 
 PART_ROWS = 1 << 20
 PIPELINE = """
@@ -83,7 +84,7 @@ def ledger_part(number: int, rows: int, steps: list[dict[str, Any]], schema: pa.
             columns[field.name] = pa.array(values.astype(field.type.to_pandas_dtype()))
     failures = {}
     for step in steps:
-        failures |= {f"{step['name']}/{rule}": mask for rule, mask in judge_step(step, columns).items()}
+        failures |= step.fails(columns)
     columns |= verdict_columns(failures, rows)
     tokens = np.where(np.asarray(columns["kept"], bool), chars // 4, 0)
     columns["tokens"] = pa.array(tokens, mask=~np.asarray(columns["kept"], bool))
@@ -136,12 +137,10 @@ def make_run(folder: Path, rows: int, settings: str = "") -> None:
         table = renamed(base.slice(0, size), number)
         pq.write_table(table, temporary, compression="zstd", row_group_size=ROW_GROUP)
         given = File(f"part-{number}.jsonl", "", str(number), 0)
-        judging = Task("verdicts-web", "curate.verdicts.decide:judge_part", {"steps": steps}, (given,))
+        judging = Task("verdicts-web", judge_part, {"steps": [step.to_json() for step in steps]}, (given,))
         verdict = committed(work, judging, {}, {})
         named = File("verdicts", str(work / verdict.task.folder / f"{verdict.task.key}.verdicts"), str(number), 0)
-        task = Task(
-            "ledger", "curate.pipeline.tasks.ledger:write_ledger", {"number": number}, (named,), f"part {number}"
-        )
+        task = Task("ledger", write_part, {"number": number}, (named,), f"part {number}")
         ledger = committed(work, task, {"ledger": temporary}, {"records": size})
         part = Part("web", number, SourceFile("", f"part-{number}.jsonl", 0, ""), verdict, named, decided=(verdict,))
         (folder / "ledger" / f"{part.name}.parquet").hardlink_to(ledger.files["ledger"].path)

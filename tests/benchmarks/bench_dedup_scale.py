@@ -26,17 +26,17 @@ import pyarrow as pa
 
 from curate.batches import BatchWriter, read_batches
 from curate.config.models import Pipeline
-from curate.config.sizes import parse_count
-from curate.config.steps import Deduplicate, MinHash
 from curate.dedup.plan import _apply, _decide, banding
 from curate.dedup.prior_runs import Indexed
 from curate.dedup.records import NO_DATE, Rows, signature_columns, signature_schema
 from curate.dedup.shingles import Shingles
+from curate.dedup.step import Deduplicate, MinHash
 from curate.engine.executors import start_engine
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, Counts, File, Output, Task, Timing
 from curate.flow import Part
-from curate.records import VERDICTS
+from curate.records.verdicts import VERDICTS
+from curate.settings import parse_count
 from curate.storage import SourceFile
 
 _PART = 250_000  # documents of a part
@@ -183,8 +183,7 @@ def main() -> None:
         runner = Runner(folder / ".work", folder / "timings", lambda: engine, meter)
         shares = [(first, min(_PART, options.documents - first)) for first in range(0, options.documents, _PART)]
         params = {"documents": options.documents, "width": cut.permutations}
-        function = "tests.benchmarks.bench_dedup_scale:write_part"
-        made = [Task("synthetic", function, params | {"first": f, "count": n}, (), str(f)) for f, n in shares]
+        made = [Task("synthetic", write_part, params | {"first": f, "count": n}, (), str(f)) for f, n in shares]
         signed = runner.stage("synthetic", made)
         print(f"{options.documents:,} signatures of {cut.permutations} made", flush=True)
         for file in (file for result in signed for file in result.files.values()):

@@ -30,7 +30,7 @@ from curate.quality import fasttext_classifier
 from curate.quality.measures import separation
 from curate.quality.model import load
 from curate.quality.training import Examples, train
-from curate.records import ID
+from curate.records.pages import ID
 from curate.storage import SourceFile
 
 PIECE = 4_000  # characters of a piece of a book, about a web page's

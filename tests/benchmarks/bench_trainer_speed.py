@@ -24,10 +24,9 @@ import torch
 
 from curate.shards import Loader
 from curate.trainer.model.architecture import Architecture, training_flops_per_token
-from curate.trainer.train.metrics import read_metrics
+from curate.trainer.train.metrics import model_flops_utilization, read_metrics
 from curate.trainer.train.parallel import pick_device
 from curate.trainer.train.settings import Training
-from curate.trainer.train.throughput import model_flops_utilization
 from curate.trainer.train.train import train
 
 WARM_UP = 10  # steps that are not counted: compilation, caches, clocks

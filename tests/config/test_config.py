@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from curate.config import ConfigError, read_pipeline
+from curate.config.reading import ConfigError, read_pipeline
 from tests.support.running import EXAMPLE, ROOT, curate
 
 GOOD = f"""name: small
@@ -115,7 +115,7 @@ def test_no_is_norwegian_not_false(tmp_path: Path) -> None:
 
 def test_the_command_names_a_missing_file_and_the_bundled_recipes() -> None:
     done = curate("check", "webtxt", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "webtxt" in done.stderr
     assert "webtext" in done.stderr
     assert "Traceback" not in done.stderr
@@ -124,7 +124,7 @@ def test_the_command_names_a_missing_file_and_the_bundled_recipes() -> None:
 def test_a_pattern_that_matches_nothing_is_named_with_its_key(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(GOOD.replace("*.warc.gz", "*.warc.zst"))
     done = curate("check", tmp_path / "p.yaml", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "p.yaml:4: sources.web.read.paths: no file matches" in done.stderr.replace("\n", " ")
 
 
@@ -149,5 +149,5 @@ def test_the_schema_describes_the_example(tmp_path: Path) -> None:
 
 def test_until_names_the_steps_it_knows(tmp_path: Path) -> None:
     done = curate("run", ROOT / "pipelines" / "webtext.yaml", "--until", "extrct", "--out", tmp_path / "r", check=False)
-    assert done.returncode == 1
+    assert done.returncode == 2
     assert "did you mean 'extract'" in done.stderr

@@ -8,7 +8,7 @@ import datasketch
 import pyarrow as pa
 import pytest
 
-from curate.config import ConfigError
+from curate.config.reading import ConfigError
 from curate.dedup import signatures
 from curate.dedup.banding import band_keys
 from tests.support.deduplicating import Row, deduplicate, expected_removals, ledger, pipeline

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 import curate
-from curate.config import ConfigError
+from curate.config.reading import ConfigError
 from curate.dedup.index import read_entries
 from tests.dedup.test_dedup import crawl
 from tests.support.deduplicating import Row, deduplicate, ledger, pipeline

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.dedup.banding import band_keys, choose_banding, found_share
+from curate.dedup.buckets import sort_pairs
 from curate.dedup.components import forest_of_keys, forest_of_links, merge_forests
 from curate.dedup.normal import find_units
 from curate.dedup.shingles import Shingles, distinct_shingles, hash_shingles, hash_texts, set_jaccard
 from curate.dedup.signatures import EMPTY, sign
-from curate.dedup.sorting import sort_pairs
 from curate.dedup.tasks.link import component_ranges
 from curate.text.columns import as_column, text_buffers
 

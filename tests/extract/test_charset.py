@@ -9,7 +9,7 @@ from fastwarc.warc import ArchiveIterator, WarcRecordType
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from curate.extract.charset import CODECS, decode, detected_charset, name_of
+from curate.extract.charset import CODECS, decode, detected_charset, name_of, utf16_without_mark
 
 RUSSIAN = "Вчера вечером в городе шёл сильный дождь, и улицы опустели."
 
@@ -148,3 +148,98 @@ def test_pages_in_old_charsets_read_as_their_utf8_originals(shared_data: Path) -
             assert text.replace("\ufffd", "") == body.decode(CODECS[name_of(true) or ""]).replace("\0", "")
             named += name == name_of(true)
     assert not gold and named >= 92, "one page has no character outside ASCII, so any name is right"
+
+
+SENTENCES = {
+    "windows-1252": "Déjà vu : l'été dernier à Besançon, où la fenêtre était ouverte, « ça » n'allait pas très bien…",
+    "windows-1251": RUSSIAN,
+    "koi8-r": RUSSIAN,
+    "windows-1250": "Příliš žluťoučký kůň úpěl ďábelské ódy, zatímco déšť padal na střechy města.",
+    "windows-1253": "Χθες το βράδυ έβρεχε πολύ στην πόλη και οι δρόμοι άδειασαν γρήγορα.",
+    "windows-1254": "Dün akşam şehirde çok yağmur yağdı ve sokaklar boşaldı, güneş ışığı yoktu.",
+    "windows-874": "เมื่อคืนฝนตกหนักในเมืองและถนนก็ว่างเปล่า",
+    "shift_jis": "昨日は友達と川のほとりを散歩して、夕方まで本の話をしました。",
+    "euc-jp": "昨日は友達と川のほとりを散歩して、夕方まで本の話をしました。",
+    "euc-kr": "어제는 친구들과 강가를 걸으며 저녁까지 책 이야기를 했습니다.",
+    "gbk": "昨天我们沿着河边散步，谈论天气、书籍和老朋友，直到太阳下山才回家。",
+    "big5": "昨天我們沿著河邊散步，談論天氣、書籍和老朋友，直到太陽下山才回家。",
+}
+
+
+def html(text: str, name: str, head: str = "") -> bytes:
+    return f"<!doctype html><html><head>{head}<title>{text}</title></head><body><p>{text}</p></body></html>".encode(
+        CODECS[name]
+    )
+
+
+@pytest.mark.parametrize("claim", [*SENTENCES, "utf-8", "iso-8859-1", "gb2312", "iso-2022-jp", "x-user-defined"])
+@pytest.mark.parametrize("sentence", SENTENCES)
+@pytest.mark.parametrize("by", ["header", "meta", "both"])
+def test_valid_utf8_is_utf8_whatever_is_claimed(sentence: str, claim: str, by: str) -> None:
+    meta = f"<meta charset={claim}>" if by != "header" else ""
+    header = f"text/html; charset={claim}" if by != "meta" else "text/html"
+    text, name = decode(html(SENTENCES[sentence], "utf-8", meta), header)
+    assert name == "utf-8"
+    assert SENTENCES[sentence] in text
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_utf8_with_a_stray_byte_is_utf8_against_another_claim(sentence: str) -> None:
+    body = html(SENTENCES[sentence] * 3, "utf-8").replace(b"<p>", b"<p>\xe9 ")
+    text, name = decode(body, "text/html; charset=iso-8859-1")
+    assert name == "utf-8"
+    assert SENTENCES[sentence] * 3 in text
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+@pytest.mark.parametrize("header", [None, "utf-8", "UTF8"])
+def test_the_pages_own_claim_is_asked_where_the_header_is_disbelieved(sentence: str, header: str | None) -> None:
+    body = html(SENTENCES[sentence], sentence, f"<meta charset={sentence}>")
+    text, name = decode(body, f"text/html; charset={header}" if header else None)
+    assert name == sentence
+    assert SENTENCES[sentence] in text
+
+
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_a_claim_that_is_right_is_believed_however_short_the_text(sentence: str) -> None:
+    for size in (1, 2, 3, 5, 8):
+        text = SENTENCES[sentence][:size]
+        assert decode(html(text, sentence), f"text/html; charset={sentence}")[0].count(text) >= 2
+
+
+@pytest.mark.parametrize(
+    ("lang", "text", "name"),
+    [
+        ("es", "El año pasado la señora Núñez cantó en la plaza.", "windows-1252"),
+        ("es", "ñ", "windows-1252"),
+        ("da", "Rødgrød med fløde på bordet, sagde kæresten.", "windows-1252"),
+        ("is", "Það er gott veður í dag og sólin skín á fjöllin.", "windows-1252"),
+        ("ro", "Aţi fost în oraş astă-seară şi aţi văzut ploaia.", "windows-1250"),
+        ("hu", "Az őszi eső után a folyó vize zűrös lett.", "windows-1250"),
+        ("lt", "Ąžuolas žydi prie ežero, o vėjas ūžia.", "windows-1257"),
+        ("pt-BR", "A canção não é difícil, mas o refrão é longo.", "windows-1252"),
+    ],
+)
+def test_without_a_claim_the_pages_language_decides_between_latin_code_pages(lang: str, text: str, name: str) -> None:
+    body = f"<html lang='{lang}'><body><p>{text}</p></body></html>".encode(CODECS[name])
+    assert decode(body, None) == (body.decode(CODECS[name]), name)
+
+
+def test_rare_guesses_are_not_taken_over_the_browsers_default() -> None:
+    for text in ("El año pasado y la señora", "Rødgrød med fløde på bordet", "Et skip på fjorden, sa gutten på brygga"):
+        assert detected_charset(f"<p>{text}</p>".encode("cp1252")) == "windows-1252"
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("claim", [None, "utf-8", "windows-1252", "utf-16"])
+@pytest.mark.parametrize("sentence", SENTENCES)
+def test_utf16_is_known_without_a_mark(sentence: str, claim: str | None, codec: str) -> None:
+    body = f"\r\n<html><head><title>{SENTENCES[sentence]}</title></head><body>tides and more".encode(codec)
+    text, name = decode(body, claim and f"text/html; charset={claim}")
+    assert name == codec.replace("-le", "le").replace("-be", "be")
+    assert SENTENCES[sentence] in text
+
+
+@pytest.mark.parametrize("body", [b"a\0b", b"\0" * 100, b"ab\0\0" * 30, bytes(range(256)) * 4, b"<p>\0</p>" * 20])
+def test_stray_nuls_are_not_utf16(body: bytes) -> None:
+    assert utf16_without_mark(body) is None

@@ -19,6 +19,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from curate.extract import EXTRACTED, EngineUnavailable, Extractor, Limits, extractor
+from curate.extract.attributes import comparisons
 
 QUICK = Limits(cpu_seconds=0.5, wall_seconds=2.0, memory_bytes=256 << 20)
 """Tight enough for tests: the pages that obey them cost under a millisecond."""
@@ -92,10 +93,48 @@ def test_hostile_markup_is_refused_by_exact_rules_and_neighbours_survive(plain: 
         assert outcome(plain.extract(pages("<p>before", body, "<p>after"))) == ["before", expected, "after"]
 
 
-def test_a_page_that_takes_the_real_parser_forever_times_out() -> None:
-    attributes = b"<div " + b" ".join(b"a%d=1" % i for i in range(200_000)) + b">x"
-    with Extractor(limits=QUICK) as made:
-        assert outcome(made.extract(pages("<p>before", attributes, "<p>after"))) == ["before", "!timeout", "after"]
+def attributes(count: int, quote: str = "") -> bytes:
+    return b"<div " + " ".join(f"a{i}={quote}1{quote}" for i in range(count)).encode() + b">x"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        attributes(200_000),
+        attributes(100_000, '"'),
+        attributes(100_000, "'").replace(b"'1'", b"'<>'"),
+        b"<div " + b"/".join(b"a%d" % i for i in range(50_000)) + b">x",
+        attributes(1_000) * 300,
+        attributes(50_000).decode().encode("utf-16"),
+        attributes(50_000).decode().encode("utf-16-be"),
+        attributes(50_000).replace(b"<div", b'<div "'),
+        b"<div " + b"=a" * 100 + b" " + b" ".join(b"=%d" % i for i in range(40_000)) + b">x",
+    ],
+    ids=["bare", "quoted", "marks in values", "slashes", "many tags", "utf-16", "utf-16-be", "a stray quote", "equals"],
+)
+def test_tags_that_take_the_real_parser_forever_are_refused_by_the_page_alone(plain: Extractor, page: bytes) -> None:
+    done = plain.extract(pages("<p>before", page, "<p>after", content_type="text/html"))
+    assert outcome(done) == ["before", "!too-many-attributes", "after"]
+
+
+def test_what_is_no_attribute_is_not_counted() -> None:
+    words = b" ".join(b"word%d" % i for i in range(30_000))
+    for page in (
+        b"<p>" + words,
+        b"<!-- <p " + words + b"> -->",
+        b"<script>if (a <b " + words + b") {}</script><p x y>",
+        b"<STYLE>p{}<p " + words + b"</STYLE >",
+        b"<p title='" + words + b"'>",
+        b"1 < 2 " + words,
+    ):
+        assert comparisons(page) <= 4, page[:30]
+
+
+def test_the_real_pages_stay_far_below_the_limit(shared_data: Path) -> None:
+    with open(shared_data / "realweb-dev.warc.gz", "rb") as file:
+        archive = ArchiveIterator(file, record_types=WarcRecordType.response, parse_http=True)
+        most = max(comparisons(record.reader.read()) for record in archive)
+    assert 0 < most < Limits().comparisons / 500
 
 
 def test_a_page_that_takes_all_the_real_parsers_memory_is_named_so() -> None:

@@ -96,3 +96,31 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path: Path)
         fail_half_way()
     assert digest_file(target) == before
     assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("where", ["disk", "memory"])
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [
+        ("data[1].jsonl", ["data[1].jsonl"]),
+        ("dump[2024]/*.jsonl", ["a.jsonl", "b[2].jsonl"]),
+        ("dump[2024]/b[2].jsonl", ["b[2].jsonl"]),
+        ("dump[2024]/?.jsonl", ["a.jsonl"]),
+        ("part-[01].jsonl", ["part-0.jsonl", "part-1.jsonl"]),
+    ],
+)
+def test_brackets_in_names_are_themselves_where_they_match_nothing_else(
+    tmp_path: Path, where: str, pattern: str, expected: list[str]
+) -> None:
+    names = ["data[1].jsonl", "dump[2024]/a.jsonl", "dump[2024]/b[2].jsonl", "part-0.jsonl", "part-1.jsonl"]
+    memory = fsspec.filesystem("memory")
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(b"{}")
+        memory.pipe(f"/brackets/{name}", b"{}")
+    root = str(tmp_path) if where == "disk" else "memory://brackets"
+    found = list_files([f"{root}/{pattern}"])
+    assert [file.path.rsplit("/", 1)[1] for file in found] == expected
+    for file in found:
+        with open_binary(file.path) as opened:
+            assert opened.read() == b"{}"

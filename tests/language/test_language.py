@@ -26,9 +26,9 @@ from py3langid.modelio import load_model
 
 import curate
 from curate import language
-from curate.config import ConfigError
-from curate.config.languages import LANGUAGES
+from curate.config.reading import ConfigError
 from curate.language import bayes
+from curate.language.codes import LANGUAGES
 from curate.language.fasttext_model import local_model
 from curate.language.normal_form import normalised
 from curate.text.columns import as_column, text_buffers

@@ -12,8 +12,8 @@ import pytest
 import yaml
 
 from curate.cli.build import add_commands
-from curate.config import ConfigError
 from curate.config.models import Mixture
+from curate.config.reading import ConfigError
 from curate.mixture.make import make_mix
 from curate.pipeline.run import run
 from curate.shards import Loader, ShardReader

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 from curate.chance import draw
 from curate.config.models import Mixture
-from curate.mixture.copies import copies, key_bins
 from curate.mixture.groups import domains, group_names
-from curate.mixture.solve import BINS, MixtureError, Stock, plan_mixture, share_out
+from curate.mixture.solve import MixtureError, Stock, plan_mixture, share_out
+from curate.shards.copies import BINS, copies, key_bins
 
 
 def ids_of(count: int, name: str = "") -> pa.Array:

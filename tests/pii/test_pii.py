@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate import pii
-from curate.config import steps
+from curate.pii import step as steps
 from curate.pii.candidates import candidates
 from curate.pii.scrubbing import check_replacement
 from curate.pipeline.run import run

@@ -35,8 +35,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_output_shown_is_what_the_example_prints(desk: Path) -> None:
     shown = re.search(r"```text\n(.*?)```", README, re.DOTALL)
     assert shown
-    printed = curate("run", "pipelines/webtext.yaml", cwd=desk).stdout
-    lines = [line.rstrip() for line in printed.splitlines()]
+    done = curate("run", "pipelines/webtext.yaml", cwd=desk)
+    lines = [line.rstrip() for line in (done.stderr + done.stdout).splitlines()]
     expected = [line.rstrip() for line in shown[1].splitlines() if line.strip() and line.strip() != "..."]
     assert [line for line in expected if line not in lines] == []
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from curate.config import read_pipeline
+from curate.config.reading import read_pipeline
 from curate.pipeline.run import check_steps, find_inputs, run
 
 PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"

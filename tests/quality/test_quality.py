@@ -18,11 +18,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.cli.main import main
-from curate.quality import fasttext_classifier, keep, logistic, measures
+from curate.quality import fasttext_classifier, logistic, measures
 from curate.quality.features import BUCKETS, Features, extract, murmur3
 from curate.quality.model import load, probability, read_card, write_model
+from curate.quality.threshold import threshold_of_share
 from curate.quality.training import Examples, held_out, train
-from curate.records import ID
+from curate.records.pages import ID
+from curate.verdicts.draws import as_draw, keep_probability, keeps, lomax
 
 MASK = 0xFFFFFFFF
 
@@ -208,35 +210,35 @@ def test_three_documents_are_enough_to_train_on(tmp_path: Path) -> None:
 
 def test_documents_are_kept_by_the_papers_law() -> None:
     """`np.random.pareto(9) > 1 - score`: numpy's own draws and these keep the same shares, (2 - score)^-9."""
-    uniform = keep.as_draw((np.arange(200_000) + 0.5) / 200_000)
+    uniform = as_draw((np.arange(200_000) + 0.5) / 200_000)
     numpys = np.random.default_rng(0).pareto(9, 200_000)
     for score, share in ((0.0, 0.002), (0.5, 0.026), (0.9, 0.42), (1.0, 1.0)):
         scores = np.full(len(uniform), score, np.float32)
-        kept = keep.keeps(scores, uniform, 9).mean()
+        kept = keeps(scores, uniform, 9).mean()
         assert kept == pytest.approx(share, abs=0.005)
         assert kept == pytest.approx((numpys > 1 - score).mean(), abs=0.005)
-        assert kept == pytest.approx(keep.keep_probability(scores[:1], 9)[0], abs=1e-4)
+        assert kept == pytest.approx(keep_probability(scores[:1], 9)[0], abs=1e-4)
 
 
 def test_a_larger_alpha_never_keeps_more() -> None:
     chance = np.random.default_rng(1)
-    scores, draws = chance.random(5_000, np.float32), keep.as_draw(chance.random(5_000))
-    kept = [keep.keeps(scores, draws, alpha) for alpha in (1, 3, 9, 20)]
+    scores, draws = chance.random(5_000, np.float32), as_draw(chance.random(5_000))
+    kept = [keeps(scores, draws, alpha) for alpha in (1, 3, 9, 20)]
     for wider, narrower in pairwise(kept):
         assert not (narrower & ~wider).any()
 
 
 def test_no_draw_is_one() -> None:
-    draws = keep.as_draw(np.array([1 - 2**-53, 0.0]))
+    draws = as_draw(np.array([1 - 2**-53, 0.0]))
     assert draws.max() < 1
-    assert np.isfinite(keep.lomax(draws, 9)).all()
+    assert np.isfinite(lomax(draws, 9)).all()
 
 
 @given(st.lists(st.integers(0, 30), min_size=1, max_size=80), st.floats(0, 1))
 @settings(deadline=None)
 def test_the_threshold_of_a_share_is_found_exactly(levels: list[int], share: float) -> None:
     scores = np.array(levels, np.float32) / np.float32(30)
-    threshold = keep.threshold_of_share(lambda: [scores[::2], scores[1::2]], share)
+    threshold = threshold_of_share(lambda: [scores[::2], scores[1::2]], share)
     wanted = round(share * len(scores))
     if wanted == 0:
         assert not (scores >= threshold).any()
@@ -318,8 +320,8 @@ def test_a_model_of_other_features_is_refused(tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_model_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     text = jsonl(tmp_path / "texts.jsonl.gz", GOOD)
-    assert main(["quality", "score", text, text, "--out", str(tmp_path / "scores")]) == 1
-    assert main(["quality", "evaluate", str(tmp_path / "none")]) == 1
+    assert main(["quality", "score", text, text, "--out", str(tmp_path / "scores")]) == 2
+    assert main(["quality", "evaluate", str(tmp_path / "none")]) == 2
     assert "none" in capsys.readouterr().err
 
 

@@ -15,9 +15,10 @@ import yaml
 
 import curate
 from curate.cli.main import main
-from curate.config import ConfigError
-from curate.quality import keep
+from curate.config.reading import ConfigError
 from curate.quality.model import load, read_card
+from curate.quality.threshold import histogram
+from curate.verdicts.draws import keep_probability, keeps
 from tests.quality.test_quality import COMMON, invented
 
 PROSE = COMMON + " theory evidence century chapter government species"
@@ -62,12 +63,12 @@ def test_every_document_is_scored_and_kept_by_its_draw(classifier: str, tmp_path
     found = rows(made)
     scores = np.array([row["quality_score"] for row in found], np.float32)
     draws = np.array([row["quality_draw"] for row in found], np.float32)
-    kept = keep.keeps(scores, draws, 3)
+    kept = keeps(scores, draws, 3)
     assert [row["kept"] for row in found] == kept.tolist()
     assert [row["failed"] for row in found] == [[] if each else ["quality/draw"] for each in kept]
     assert 0 < kept.sum() < len(found)
     numbers = made.stats["sources"]["web"]["quality"]
-    assert numbers["scores"] == keep.histogram(scores)
+    assert numbers["scores"] == histogram(scores)
     assert numbers["model"]["classifier"] == classifier
     assert numbers["model"]["held_out"]["roc_auc"] > 0.75
     assert all(row["quality_score"] is None for row in rows(made, "reference"))
@@ -154,7 +155,7 @@ def test_the_documents_where_a_rule_decides_can_be_read(
     assert nearest[0] in scores
     assert sum(score < np.float32(answer["score"]) for score in scores) == 4
     if "alpha" in rule:
-        assert keep.keep_probability(np.array([answer["score"]], np.float32), 3)[0] == pytest.approx(0.5, abs=1e-6)
+        assert keep_probability(np.array([answer["score"]], np.float32), 3)[0] == pytest.approx(0.5, abs=1e-6)
     else:
         assert [document["kept"] for document in answer["documents"]] == [False] * 4 + [True] * 4
     by_score = {round(row["quality_score"], 9): row["chars"] for row in found}

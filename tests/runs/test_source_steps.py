@@ -77,7 +77,7 @@ def test_a_datatrove_block_drops_with_its_reason_and_its_statistics_are_the_runs
     failed = Counter(name for names in ledger["failed"].to_pylist() for name in names)
     assert failed["no-gardens/dropped"] > 50
     stats = json.loads((folder / "run" / "stats.json").read_text())
-    assert stats["sources"]["web"]["datatrove"]["no-gardens"]["dropped"] == failed["no-gardens/dropped"]
+    assert stats["sources"]["web"]["steps"]["no-gardens"]["dropped"] == failed["no-gardens/dropped"]
 
 
 def test_the_funnel_balances_at_every_step(folder: Path, ledger: pa.Table) -> None:

@@ -190,7 +190,7 @@ def test_a_tokenizer_that_changed_is_refused(folder: Path, tmp_path: Path) -> No
 def test_a_mix_that_is_an_index_reads_as_its_shards_would(folder: Path, tmp_path: Path) -> None:
     """An index names rows of the token store; here the store holds the documents in another order."""
     from curate.mixture.make import INDEX
-    from curate.records import token_store
+    from curate.records.tokens import token_store
 
     reader = ShardReader(folder)
     rows = [(entry, at) for entry in reader.split("train") for at in range(entry.rows)]

@@ -13,7 +13,7 @@ import pytest
 
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import File, Output
-from curate.records import token_store
+from curate.records.tokens import token_store
 from curate.shards.order import SPLITS, bucket_bits, in_validation, keys, sort_order, windows
 from curate.shards.shuffle import bucket_tokens, merge_shard, sort_group
 

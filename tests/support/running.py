@@ -6,7 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -41,9 +41,11 @@ def command(*arguments: object) -> list[str]:
     return [sys.executable, "-m", "curate.cli", *map(str, arguments)]
 
 
-def curate(*arguments: object, check: bool = True, **options: object) -> subprocess.CompletedProcess[str]:
+def curate(
+    *arguments: object, check: bool = True, environment: Mapping[str, str] = os.environ, **options: object
+) -> subprocess.CompletedProcess[str]:
     """Run `curate` to its end; with `check`, a failure shows what it printed."""
-    environment = os.environ | {"RAY_TMPDIR": "/tmp"}
+    environment = {**environment, "RAY_TMPDIR": "/tmp"}
     done = subprocess.run(command(*arguments), capture_output=True, text=True, env=environment, timeout=300, **options)  # type: ignore[call-overload]
     if check:
         assert done.returncode == 0, done.stdout + done.stderr

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.engine.fingerprint import fingerprint
-from curate.records import shard
+from curate.records.shards import shard
 from curate.shards.reader import MANIFEST
 from curate.storage import digest_file
 

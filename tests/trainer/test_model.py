@@ -11,10 +11,10 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from curate.trainer.model.architecture import Architecture, count_parameters  # noqa: E402
-from curate.trainer.model.export import ExportError, from_config, from_transformers, to_config, to_transformers  # noqa: E402
 from curate.trainer.model.loss import IGNORED, cross_entropy  # noqa: E402
 from curate.trainer.model.model import GPT, KeyValueCache  # noqa: E402
 from curate.trainer.model.presets import PRESETS, Preset  # noqa: E402
+from curate.trainer.train.export import ModelExportError, from_config, from_transformers, to_config, to_transformers  # noqa: E402
 
 TINY = Architecture(vocabulary=101, context=32, layers=2, width=32, heads=4)
 SHAPES = {
@@ -136,7 +136,7 @@ def test_logits_equal_those_of_transformers(name: str, direction: str) -> None:
 
 
 def test_a_model_without_a_counterpart_is_not_exported() -> None:
-    with pytest.raises(ExportError, match="no model of transformers"):
+    with pytest.raises(ModelExportError, match="no model of transformers"):
         to_config(SHAPES["transformer"])
 
 
@@ -254,7 +254,7 @@ def test_settings_and_statistics_need_no_torch() -> None:
     folder = Path(__file__).parents[2] / "curate" / "trainer"
     names = {
         "model": ("architecture", "presets"),
-        "train": ("settings", "reading", "schedule", "throughput"),
+        "train": ("settings", "metrics"),
         "evaluate": ("tasks", "overlap"),
         "compare": ("settings", "statistics", "scaling", "comparison", "comparison_html", "comparison_markdown"),
     }

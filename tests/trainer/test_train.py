@@ -13,18 +13,15 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from curate.config import ConfigError  # noqa: E402
+from curate.errors import ConfigError  # noqa: E402
 from curate.shards import Loader, StateError  # noqa: E402
-from curate.trainer import checkpoint as checkpoints  # noqa: E402
 from curate.trainer.model.architecture import Architecture, training_flops_per_token  # noqa: E402
 from curate.trainer.model.model import GPT  # noqa: E402
-from curate.trainer.train.metrics import read_metrics  # noqa: E402
+from curate.trainer.train import checkpoint as checkpoints  # noqa: E402
+from curate.trainer.train.metrics import model_flops_utilization, peak_flops, read_metrics  # noqa: E402
 from curate.trainer.train.nonfinite import NonFiniteLoss  # noqa: E402
-from curate.trainer.train.optimizer import build_optimizers  # noqa: E402
-from curate.trainer.train.reading import read  # noqa: E402
-from curate.trainer.train.schedule import learning_rate_share  # noqa: E402
-from curate.trainer.train.settings import Optimizer, Schedule, Training  # noqa: E402
-from curate.trainer.train.throughput import model_flops_utilization, peak_flops  # noqa: E402
+from curate.trainer.train.optimizer import build_optimizers, learning_rate_share  # noqa: E402
+from curate.trainer.train.settings import Optimizer, Schedule, read_training  # noqa: E402
 from curate.trainer.train.train import total_steps, train  # noqa: E402
 from tests.support.trainer_example import LENGTH, make_shards, settings, unigram_bits_per_byte  # noqa: E402
 
@@ -157,7 +154,7 @@ def test_budgets_in_flops_and_minutes(shards: Path, tmp_path: Path) -> None:
 
 def test_the_files_in_examples_are_valid() -> None:
     for path in (EXAMPLES / "train").glob("*.yaml"):
-        assert read(path, Training).name
+        assert read_training(path).name
 
 
 def test_a_mistake_in_a_training_file_is_named_with_its_line(tmp_path: Path) -> None:
@@ -166,15 +163,15 @@ def test_a_mistake_in_a_training_file_is_named_with_its_line(tmp_path: Path) -> 
     with pytest.raises(
         ConfigError, match=r"a.yaml:4: optimizer.learning_rat: unknown key; did you mean 'learning_rate'"
     ):
-        read(path, Training)
+        read_training(path)
     path.write_text("name: a\nbudget: {tokens: 1M, minutes: 3}\n")
     with pytest.raises(ConfigError, match=r"a.yaml:2: budget: give exactly one of tokens, flops and minutes"):
-        read(path, Training)
+        read_training(path)
     path.write_text("budget: {tokens: 1M}\nmodel: gpt5\n")
     with pytest.raises(ConfigError, match="no preset 'gpt5'; known: transformer-base, gpt1, gpt2-124m"):
-        read(path, Training)
+        read_training(path)
     path.write_text("budget: {tokens: 1M}\n")
-    changed = read(path, Training, ["model.preset=gpt2-124m", "model.layers=3", "budget.tokens=2M"])
+    changed = read_training(path, ["model.preset=gpt2-124m", "model.layers=3", "budget.tokens=2M"])
     assert (changed.model.layers, changed.model.width, changed.budget.tokens) == (3, 768, 2_000_000)
 
 

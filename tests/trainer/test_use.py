@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import argparse
 import codecs
 import gzip
 import json
 import math
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from curate.cli.train import add_commands  # noqa: E402
+from curate.cli.main import main  # noqa: E402
 from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import Tokenizer, load  # noqa: E402
 from curate.trainer.evaluate.evaluate import (  # noqa: E402
@@ -26,13 +27,13 @@ from curate.trainer.evaluate.evaluate import (  # noqa: E402
     find_in_training,
     wikitext_perplexity,
 )
+from curate.trainer.evaluate.finetune import FineTuning, classify, finetune, measure, read_examples  # noqa: E402
 from curate.trainer.evaluate.scoring import continuation_likelihoods, document_nats  # noqa: E402
 from curate.trainer.evaluate.tasks import TASKS, Item, find_task, read_items, with_shots  # noqa: E402
 from curate.trainer.model.architecture import Architecture  # noqa: E402
 from curate.trainer.model.generate import Sampling, beam_search, cache_bytes, choose, generate, stream  # noqa: E402
 from curate.trainer.model.model import GPT  # noqa: E402
 from curate.trainer.train.checkpoint import load_model, open_checkpoint  # noqa: E402
-from curate.trainer.train.finetune import FineTuning, classify, finetune, measure, read_examples  # noqa: E402
 from curate.trainer.train.train import train  # noqa: E402
 from tests.support.trainer_example import LENGTH, make_shards, settings  # noqa: E402
 
@@ -68,11 +69,7 @@ def random_model() -> GPT:
 
 
 def command(*arguments: str) -> int:
-    parser = argparse.ArgumentParser()
-    add_commands(parser.add_subparsers(required=True))
-    options = parser.parse_args(arguments)
-    status: int = options.call(options)
-    return status
+    return main(arguments)
 
 
 def greedily(model: GPT, prompt: list[int], tokens: int) -> list[int]:
@@ -286,7 +283,7 @@ def test_the_commands_generate_and_evaluate(trained: Path, tmp_path: Path, capsy
         == 0
     )
     assert re.search(r"bits/byte, 2 items, .* found in the training data|too short", capsys.readouterr().out)
-    assert command("model", "evaluate", str(trained), "--tasks", "chess") == 1
+    assert command("model", "evaluate", str(trained), "--tasks", "chess") == 2
     assert "no task 'chess'; known: lambada" in capsys.readouterr().err
     assert command("model", "generate", str(tmp_path)) == 1
     assert "no checkpoint in" in capsys.readouterr().err
@@ -307,9 +304,10 @@ def test_the_commands_fit_and_plan(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "1e+21 FLOP:" in output
 
 
-def test_without_torch_the_commands_say_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("curate.cli.train.find_spec", lambda name: None)
-    assert command("train", "a.yaml") == 1
-    assert "pip install 'curate[train]'" in capsys.readouterr().err
+def test_without_torch_the_commands_say_what_to_install() -> None:
+    program = "import sys; sys.modules['torch'] = None; from curate.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    done = subprocess.run(
+        [sys.executable, "-c", program, "model", "generate", "a-checkpoint"], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert done.stderr == "error torch is not installed: pip install 'curate-data[train]'\n"

@@ -10,7 +10,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from curate.config import ConfigError  # noqa: E402
+from curate.errors import ConfigError  # noqa: E402
 from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import load  # noqa: E402
 from curate.trainer.compare.validate import ProxyError, read_validation, validate  # noqa: E402
@@ -160,7 +160,7 @@ def test_each_seed_reads_its_own_part_of_a_mix(shards: Path, tmp_path: Path) -> 
 def test_the_example_s_file_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:
     settings = read_validation(ROOT / "examples" / "validate.yaml")
     assert len(settings.mixes) == 2
-    assert settings.evaluation.folder.endswith("eval")
+    assert all(Path(text).is_file() for text in settings.evaluation.texts.values())
     with pytest.raises(ConfigError, match=r"evaluation.tasks: no task 'chess'"):
         read_validation(ROOT / "examples" / "validate.yaml", ["evaluation.tasks=chess"])
     with pytest.raises(ConfigError, match=r"proxy.data.path: leave it out"):

@@ -10,10 +10,10 @@ import numpy.typing as npt
 
 from curate.audit.finished_run import OpenedRun
 from curate.audit.report.examples import examples
-from curate.audit.report.html import Html, count, join, named, short, svg, tag
 from curate.audit.report.reasons import whys
 from curate.audit.report.thresholds import WIDE, Scale, Slider, dense, scale
-from curate.audit.rules import bounds
+from curate.html import Html, count, join, named, short, svg, tag
+from curate.verdicts.rules import bounds_text
 
 _BARS = 64
 _HIGH = 120
@@ -29,7 +29,7 @@ def card(run: OpenedRun, slider: Slider, why: str, cards: int) -> Html:
     spread = scale(slider)
     own = int(np.searchsorted(spread.at[spread.places], slider.bound))
     numbers = slider.numbers
-    must = bounds(numbers["low"], numbers["high"], numbers["exclusive"]).replace(">=", "≥").replace("<=", "≤")
+    must = bounds_text(numbers["low"], numbers["high"], numbers["exclusive"]).replace(">=", "≥").replace("<=", "≤")
     shown = examples(run, numbers["metric"], slider.side, slider.nearest, _TEXT // cards)
     return tag(
         "article",

@@ -8,8 +8,9 @@ from typing import Any
 
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.lineage import stage_of, text_at, text_versions
-from curate.audit.report.html import Html, join, short, tag
 from curate.audit.report.spans import Spans, spans
+from curate.audit.shown import HIDDEN, shown
+from curate.html import Html, join, short, tag
 
 _WINDOW = 420
 """Characters of a text that are shown, around its first mark."""
@@ -24,7 +25,11 @@ _EACH = 2
 
 
 def examples(
-    run: OpenedRun, metric: str, bound_side: str, sides: Mapping[str, Sequence[Sequence[Any]]], room: int
+    run: OpenedRun,
+    metric: str,
+    bound_side: str,
+    sides: Mapping[str, Sequence[Sequence[Any]]],
+    room: int,
 ) -> Html:
     """What the rule just drops, and what it just lets pass, in so many characters."""
     window = min(_WINDOW, room // (2 * _EACH))
@@ -49,11 +54,12 @@ def examples(
 
 
 def _text(run: OpenedRun, metric: str, bound_side: str, document: int, part: str, window: int) -> Html:
+    if run.texts == "none":
+        return tag("p", HIDDEN, class_="quiet")
     try:
-        text = _judged_text(run, part, document)
+        (text,) = shown(run, [_judged_text(run, part, document)[:_READ]])
     except (AuditError, OSError, ValueError) as error:
-        text = f"(no text: {error})"
-    text = text[:_READ]
+        return tag("p", f"(no text: {error})", class_="quiet")
     return marked(text, spans(metric, text, bound_side), window)
 
 

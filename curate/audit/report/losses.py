@@ -27,6 +27,8 @@ DAMAGED, QUARANTINED, NO_PAGE, REPAIRED, UNREAD = (
     "only counted",
 )
 
+_REPAIRS = frozenset(("warc", "text", "lines", "pages", "groups"))
+"""What ingest counts of values, lines, pages and records that it read though something about them was wrong."""
 _NO_PAGE = frozenset(
     (reasons.REVISIT, reasons.DNS, reasons.NOT_HTTP, reasons.STATUS, reasons.NOT_HTML, reasons.NOT_TEXT, reasons.EMPTY)
 )
@@ -50,6 +52,10 @@ def losses(sources: Mapping[str, Any]) -> list[Loss]:
                 found.append(Loss(REPAIRED, what, name, number, "responses"))
             elif group == "records":
                 found.append(Loss(UNREAD, f"{what} records", name, number, "records"))
+            elif group in _REPAIRS and counted != "lines.empty":
+                found.append(Loss(REPAIRED, f"{group} {what.replace('-', ' ')}", name, number, ""))
+            elif group == "clock":
+                found.append(Loss(QUARANTINED, f"of these by the clock alone: {what}", name, number, "records"))
             elif counted == "bytes.read":
                 found.append(Loss(UNREAD, "bytes read well", name, number, "bytes"))
             else:

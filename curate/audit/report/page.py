@@ -6,6 +6,7 @@ Knows sections and the page around them; counts nothing.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import hashlib
 import json
 from collections.abc import Mapping
@@ -13,14 +14,15 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import yaml
 
-from curate.audit.finished_run import OpenedRun, beside, open_finished
+from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
 from curate.audit.report import cards, facts, overlap, panels, performance, thresholds
 from curate.audit.report import domains_and_languages as standing
-from curate.audit.report.html import Html, bar, clean, count, join, named, percent, table, tag
 from curate.audit.report.river import river
-from curate.storage import write_atomically
+from curate.config.document import write_document
+from curate.engine.commit import Commit
+from curate.engine.lock import hold
+from curate.html import Html, bar, clean, count, join, named, percent, table, tag
 
 _HERE = Path(__file__).parent
 _FILES_SHOWN = 50
@@ -31,12 +33,14 @@ _SETTINGS_SHOWN = 60_000
 """Characters of the pipeline that are shown: it may name a hundred thousand files."""
 
 
-def write_report(folder: str | Path) -> Path:
-    """Write report.html into a finished run's directory; returns its path."""
-    run = open_finished(folder)
-    path = run.folder / "report.html"
-    write_atomically(path, report_page(run).encode())
-    return path
+def write_report(folder: str | Path, texts: Mode = "scrubbed") -> Path:
+    """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts."""
+    with hold(Path(folder)):
+        run = dataclasses.replace(open_finished(folder), texts=texts)
+        commit = Commit(run.folder)
+        commit.write("report.html", report_page(run).encode())
+        commit.finish()
+    return run.folder / "report.html"
 
 
 def report_page(run: OpenedRun) -> str:
@@ -225,7 +229,7 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
 
 
 def _settings(run: OpenedRun) -> Html:
-    written = yaml.safe_dump(dict(run.record["pipeline"]), sort_keys=False, allow_unicode=True, width=100)
+    written = write_document(run.record["pipeline"], width=100)
     if len(written) > _SETTINGS_SHOWN:
         written = written[:_SETTINGS_SHOWN] + "\n… the rest is in run.json\n"
     files = [(name, each["file"], each["bytes"]) for name, listed in run.record["inputs"].items() for each in listed]

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.audit.report import facts
-from curate.audit.report.html import Html, bar, count, join, named, percent, shortened, table, tag
 from curate.audit.report.losses import Loss, losses
 from curate.audit.report.pictures import Bar, histogram
+from curate.html import Html, bar, count, join, named, percent, shortened, table, tag
 
 _RULES_SHOWN = 100
 _RULES_OPEN = 25

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
+from typing import Any
 
-import yaml
-
+from curate.config.document import read_document
 from curate.config.models import Pipeline
-from curate.config.steps import Filter, FilterStep
-from curate.filters.errors import PackError
+from curate.errors import ConfigError
 from curate.filters.pack_files import find
+from curate.filters.step import Filter
 
 
 def whys(pipeline: Pipeline) -> dict[str, str]:
     """{step/rule: why} of every rule whose pack is still there to say it."""
     told: dict[str, str] = {}
-    packs = [
-        step.filter for source in pipeline.sources.values() for step in source.steps if isinstance(step, FilterStep)
-    ]
+    settings_of_steps = (setting for source in pipeline.sources.values() for _, setting in source.named_steps())
+    packs = [setting for setting in settings_of_steps if isinstance(setting, Filter)]
     for used in packs:
         pack = _read(used)
         rules = pack.get("rules")
@@ -27,9 +26,8 @@ def whys(pipeline: Pipeline) -> dict[str, str]:
     return told
 
 
-def _read(used: Filter) -> dict[str, object]:
+def _read(used: Filter) -> Mapping[str, Any]:
     try:
-        content = yaml.safe_load(Path(find(used.pack)).read_text("utf-8"))
-    except (PackError, OSError, UnicodeDecodeError, yaml.YAMLError):
+        return read_document(find(used.pack)).tree
+    except (ConfigError, OSError):
         return {}
-    return content if isinstance(content, dict) else {}

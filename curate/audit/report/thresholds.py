@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.audit.edges import edges
+from curate.audit.aggregates import edges
 
 WIDE = 640
 """Units across a picture."""

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from curate.audit.aggregates import Aggregate, aggregate, merge, merge_samples, needed_columns
 from curate.engine.task import Counts, File, Output
+from curate.verdicts.steps import steps_from_json
 
 
 def aggregate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
@@ -21,13 +22,14 @@ def aggregate_part(params: Mapping[str, Any], inputs: Sequence[File], output: Ou
     `sample`."""
     (file,) = inputs
     ledger = pq.ParquetFile(file.path)
-    columns = needed_columns(params["steps"])
+    steps = steps_from_json(params["steps"])
+    columns = needed_columns(steps)
     counts: list[Aggregate] = []
     samples: list[pa.Table] = []
     documents = 0
     for group in range(max(ledger.num_row_groups, 1)):
         table = ledger.read_row_group(group, columns) if ledger.num_row_groups else ledger.read(columns)
-        found, sample = aggregate(table, params["steps"], documents)
+        found, sample = aggregate(table, steps, documents)
         documents += found["documents"]
         for sides in found["nearest"].values():
             for nearest in sides.values():

@@ -18,7 +18,7 @@ from curate.engine.task import Counts, File, Output
 REMOVED = pa.schema([("removed", pa.bool_())])
 
 
-def mark_removed(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+def mark_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
     """Inputs `documents` and `records`, aligned, and `list...`. Writes `removed` (REMOVED), a row per document."""
     files = {file.name: file.path for file in inputs}
     find = matcher(read_lists(file.path for file in inputs if file.name.startswith("list")))

@@ -12,13 +12,12 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.batches import BatchWriter, read_batches
-from curate.dedup.records import DECISIONS, PART_BITS
+from curate.dedup.records import DECISIONS, PART_BITS, STEP
 from curate.dedup.survivors import KINDS
 from curate.engine.task import Counts, File, Output
-from curate.records import ID, VERDICTS
-from curate.verdicts.decide import verdict_columns
-
-STEP = "deduplicate"
+from curate.records.pages import ID
+from curate.records.verdicts import VERDICTS
+from curate.verdicts.decide import add_failures
 
 OUTCOME = pa.schema(
     [("duplicate_of", ID), ("duplicate_kind", pa.string()), ("jaccard", pa.float32()), ("cluster_size", pa.int32())]
@@ -50,7 +49,7 @@ def apply_decisions(params: Mapping[str, Any], inputs: Sequence[File], output: O
             mine = outcome.take(rows).combine_chunks()
             kinds = {kind: pc.equal(mine["duplicate_kind"], kind) for kind in KINDS.values()}
             failures = {f"{STEP}/{kind}": np.asarray(pc.fill_null(mask, False)) for kind, mask in kinds.items()}
-            verdicts.write(dropped(verdict, failures))
+            verdicts.write(add_failures(verdict, failures))
             columns.write({name: mine[name].combine_chunks() for name in OUTCOME.names})
             groups.write({"group": mine["group"].combine_chunks()})
             failed.update({rule: int(mask.sum()) for rule, mask in failures.items()})
@@ -89,14 +88,3 @@ def _outcome_of_kept(ids: pa.Array, decisions: Sequence[str], part: int) -> pa.T
             "group": pc.coalesce(found["group"], pa.chunked_array([ids])),
         }
     )
-
-
-def dropped(verdict: pa.RecordBatch, failures: Mapping[str, NDArray[np.bool_]]) -> dict[str, pa.Array]:
-    """The verdicts with new failures, by `step/rule`, of documents that had failed nothing before."""
-    added = verdict_columns(dict(failures), len(verdict))
-    gone = pc.invert(added["kept"])
-    return {
-        "kept": pc.and_(verdict.column("kept"), added["kept"]),
-        "failed": pc.if_else(gone, added["failed"], verdict.column("failed")),
-        "dropped_at": pc.if_else(gone, added["dropped_at"], verdict.column("dropped_at")),
-    }

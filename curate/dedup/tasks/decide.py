@@ -14,8 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.batches import BatchWriter
-from curate.dedup.keys import document_keys
-from curate.dedup.policy import policy_order
+from curate.dedup.banding import document_keys
 from curate.dedup.records import (
     DECISIONS,
     PART_BITS,
@@ -26,7 +25,7 @@ from curate.dedup.records import (
     take_rows,
 )
 from curate.dedup.shingles import Shingles
-from curate.dedup.survivors import BLOCK, KINDS, Criteria, Decisions, Documents, Kept, undecided
+from curate.dedup.survivors import BLOCK, KINDS, Criteria, Decisions, Documents, Kept, policy_order, undecided
 from curate.engine.task import Counts, File, Output
 
 Positions = NDArray[np.int64]

@@ -19,23 +19,25 @@ from numpy.typing import NDArray
 from curate.batches import BatchWriter, read_batches
 from curate.dedup.buckets import read_bucket, write_buckets
 from curate.dedup.normal import mix64
-from curate.dedup.records import KEYS, PART_BITS
+from curate.dedup.records import KEYS, PART_BITS, STEP
 from curate.dedup.scope import Scopes, columns_of_documents, document_scopes
 from curate.dedup.segments import Pieces, find_pieces, pieces_of_spans, span_codes, without_pieces
-from curate.dedup.tasks.apply import STEP, dropped
 from curate.engine.task import Counts, File, Output
-from curate.filters.expression import parse
-from curate.filters.rules import Rule
-from curate.pipeline.tasks.evaluate import edit_column
-from curate.records import DOCUMENTS, EDITS, VERDICTS
+from curate.records.documents import DOCUMENTS
+from curate.records.edits import EDITS, edit_column
+from curate.records.verdicts import VERDICTS
 from curate.text.columns import text_buffers, text_column
 from curate.text.compiled import kernel
 from curate.text.view import TextView
+from curate.verdicts.decide import add_failures
+from curate.verdicts.rules import BoundsRule
+from curate.verdicts.steps import steps_from_json, thresholds
 
 EMPTIED = "emptied"
 """The rule that drops a document of which nothing is left."""
 
-Rules = list[tuple[str, Rule]]
+SENTENCES = "sentences"
+"""The metric that is taken again of a document that lost something."""
 
 
 def find_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
@@ -69,13 +71,13 @@ def count_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: O
 
 
 def remove_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
-    """Inputs as `find_recurring`, and `frequent` of every bucket in order. Params as there, and `rules`: [step, rule, min,
-    max, exclusive] of rules on the number of sentences.
+    """Inputs as `find_recurring`, and `frequent` of every bucket in order. Params as there, and `rules`: verdict steps with
+    rules on the number of sentences.
 
     Writes `documents`, `verdicts`, and `columns` with the `edits`, all aligned.
     """
     frequent = _Frequent([file.path for file in inputs if file.name.startswith("frequent")])
-    rules = [_sentence_rule(*fields) for fields in params["rules"]]
+    rules = [*thresholds(steps_from_json(params["rules"]))]
     failed: Counter[str] = Counter()
     alone: Counter[str] = Counter()
     documents = gone_documents = removed_chars = 0
@@ -93,7 +95,7 @@ def remove_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: 
             texts.write({"id": found.batch.column("id"), "url": found.batch.column("url"), "text": text})
             columns.write({"edits": edit_column([(STEP, {params["kind"]: lost})], len(lost))})
             masks = {rule: found.spread(mask) for rule, mask in failures.items()}
-            verdicts.write(dropped(found.verdict, masks))
+            verdicts.write(add_failures(found.verdict, masks))
             matrix = np.array([*failures.values()], bool).reshape(len(failures), found.documents)
             failed.update({rule: int(mask.sum()) for rule, mask in failures.items()})
             alone.update({rule: int((mask & (matrix.sum(axis=0) == 1)).sum()) for rule, mask in failures.items()})
@@ -111,19 +113,17 @@ def remove_recurring(params: Mapping[str, Any], inputs: Sequence[File], output: 
     }
 
 
-def _sentence_rule(step: str, name: str, low: float | None, high: float | None, exclusive: bool) -> tuple[str, Rule]:
-    return step, Rule(name, "sentences", parse("sentences"), low, high, "", exclusive)
-
-
-def _failures(changed: pa.Array, removed: NDArray[np.int64], rules: Rules) -> dict[str, NDArray[np.bool_]]:
+def _failures(
+    changed: pa.Array, removed: NDArray[np.int64], rules: Sequence[BoundsRule]
+) -> dict[str, NDArray[np.bool_]]:
     """Which documents that lost something fail: nothing is left, or too few sentences for a pack of their source."""
     touched = removed > 0
     failures = {f"{STEP}/{EMPTIED}": touched & (np.asarray(pc.binary_length(changed)) == 0)}
     if rules and touched.any():
         counted = np.zeros(len(touched), np.float64)
         counted[touched] = TextView(changed.filter(pa.array(touched))).sentences
-        for step, rule in rules:
-            failures[f"{STEP}/{step}-{rule.name}"] = touched & rule.fails({"sentences": counted})
+        for rule in rules:
+            failures[f"{STEP}/{rule.step}-{rule.name}"] = touched & rule.outside(counted)
     return failures
 
 

@@ -13,11 +13,10 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.batches import BatchWriter, read_batches
-from curate.dedup.buckets import read_bucket, write_buckets
+from curate.dedup.banding import document_keys
+from curate.dedup.buckets import Numbers, read_bucket, sort_pairs, write_buckets
 from curate.dedup.components import Forest, forest_of_keys, merge_forests
-from curate.dedup.keys import document_keys
 from curate.dedup.records import COMPONENTS, FOREST, PART_BITS, signature_rows
-from curate.dedup.sorting import Numbers, sort_pairs
 from curate.engine.task import Counts, File, Output
 
 

@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 
 from curate.batches import read_batches
 from curate.engine.task import Counts, File, Output
-from curate.records import DOCUMENT_FILE
+from curate.records.documents import DOCUMENT_FILE
 
 
 def write_documents(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:

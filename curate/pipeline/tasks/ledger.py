@@ -15,13 +15,12 @@ import pyarrow.parquet as pq
 
 from curate.batches import read_batches
 from curate.engine.task import Counts, File, Output
-from curate.records import EDITS, ORIGIN, ledger_schema
+from curate.records.edits import EDITS
+from curate.records.ledger import ROW_GROUP, ledger_schema
+from curate.records.pages import ORIGIN
 
-ROW_GROUP = 1 << 16
-"""Rows of a row group: fixed, so that files never follow the batches they came in."""
 
-
-def write_ledger(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
+def write_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
     """Inputs: `records`; `verdicts`, the last decision on each document; `columns...`, aligned files of ledger columns;
     `places...`, one per shard, in the order of params `shards`. Params `metrics`: [name, Arrow type] of metric columns.
 

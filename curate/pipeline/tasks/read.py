@@ -21,8 +21,10 @@ from curate.batches import BatchWriter
 from curate.engine.fingerprint import canonical
 from curate.engine.task import Counts, File, Output
 from curate.extract import extractor
+from curate.extract.limits import BY_THE_CLOCK
 from curate.filters.url import UrlPack, load_url
-from curate.records import DOCUMENTS, ORIGIN, RECORDS
+from curate.records.documents import DOCUMENTS, RECORDS
+from curate.records.pages import ORIGIN
 from curate.storage import SourceFile
 
 
@@ -38,7 +40,7 @@ def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
     with ExitStack() as stack:
         records = stack.enter_context(BatchWriter(output.path("records"), RECORDS))
         documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
-        for pages in ingest.read(source_file, params["source"], params["format"], columns, others):
+        for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, others):
             failed, dropped_at, texts = _judge(pages, params)
             going = pc.is_valid(texts)
             chars = pc.utf8_length(texts).cast(pa.int64())
@@ -52,6 +54,9 @@ def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
             counts["documents"] += kept.num_rows
             counts["chars"] += pc.sum(chars).as_py() or 0
             failures.update(name for names in failed for name in names)
+            others.update(
+                f"clock.{reason}" for names in failed for name in names if (reason := _by_the_clock(name)) is not None
+            )
             dropped.update(name for name in dropped_at.to_pylist() if name is not None)
     return {
         **counts,
@@ -60,6 +65,12 @@ def read_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output)
         "failed": dict(sorted(failures.items())),
         "dropped": dict(sorted(dropped.items())),
     }
+
+
+def _by_the_clock(failure: str) -> str | None:
+    """The reason of a failure that the machine's speed decided, which another machine may decide otherwise."""
+    step, _, reason = failure.partition("/")
+    return reason if step == "extract" and reason in BY_THE_CLOCK else None
 
 
 def _judge(pages: pa.RecordBatch, params: Mapping[str, Any]) -> tuple[list[list[str]], pa.Array, pa.Array]:

@@ -12,11 +12,10 @@ from curate import quality
 from curate.batches import BatchWriter, read_batches
 from curate.chance import draw, unit
 from curate.engine.task import Counts, File, Output
-from curate.quality.keep import Scores, as_draw, histogram, threshold_of_share
 from curate.quality.model import load
-
-QUALITY = pa.schema([("quality_score", pa.float32()), ("quality_draw", pa.float32())])
-"""The ledger's columns of this step. `quality_draw` is uniform in [0, 1)."""
+from curate.quality.threshold import Scores, histogram, threshold_of_share
+from curate.records.quality import QUALITY
+from curate.verdicts.draws import as_draw
 
 
 def compile_kernels(params: Mapping[str, Any]) -> None:

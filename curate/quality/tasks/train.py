@@ -11,8 +11,8 @@ import pyarrow as pa
 from curate import quality
 from curate.batches import read_batches
 from curate.engine.task import Counts, File, Output
-from curate.quality.tasks.sample import SAMPLE
 from curate.quality.training import Examples, train
+from curate.records.quality import SAMPLE
 
 
 def compile_kernels(params: Mapping[str, Any]) -> None:

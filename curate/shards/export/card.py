@@ -13,9 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from curate.shards.export.formats import ExportFile, Source
+from curate.shards.export.made import run_of
 
-CARD = ("README.md", "croissant.json")
-"""The card's files."""
 _CONTEXT = {
     "@language": "en",
     "@vocab": "https://schema.org/",
@@ -65,16 +64,17 @@ def _write(content: str, path: Path) -> None:
 
 def _run_of(source: Source) -> dict[str, Any]:
     """`stats` and `pipeline` of the run that the shards or the mix belong to; empty where they lie alone."""
-    for folder in Path(source.reader.folder).parents[:2]:
-        if (folder / "run.json").exists() and (folder / "stats.json").exists():
-            pipeline = json.loads((folder / "run.json").read_bytes())["pipeline"]
-            return {"stats": json.loads((folder / "stats.json").read_bytes()), "pipeline": pipeline}
-    return {}
+    folder = run_of(source.reader.folder)
+    if folder is None:
+        return {}
+    pipeline = json.loads((folder / "run.json").read_bytes())["pipeline"]
+    return {"stats": json.loads((folder / "stats.json").read_bytes()), "pipeline": pipeline}
 
 
 def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
     manifest = source.reader.manifest
-    name, documents, tokens = manifest["name"], manifest["documents"], manifest["tokens"]
+    name, tokens = manifest["name"], manifest["tokens"]
+    documents = sum(entry.rows - entry.emptied for entry in source.reader.entries)
     size = next((label for limit, label in _SIZES if documents < limit), _LARGER)
     parts = [
         "---",
@@ -94,7 +94,7 @@ def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
         "## Splits\n",
         "| split | documents | tokens |\n| --- | ---: | ---: |",
         *(
-            f"| {split} | {sum(e.rows for e in source.reader.split(split)):,} | "
+            f"| {split} | {sum(e.rows - e.emptied for e in source.reader.split(split)):,} | "
             f"{sum(e.tokens for e in source.reader.split(split)):,} |"
             for split in source.splits
         ),

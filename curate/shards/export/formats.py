@@ -6,11 +6,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from curate.shards.reader import ShardReader
+import numpy as np
+import pyarrow as pa
+
+from curate.errors import CurateError
+from curate.shards.entry import ShardEntry
+from curate.shards.reader import ShardReader, ShardView
 from curate.tokens.tokenizer import Tokenizer
 
 
-class ExportError(ValueError):
+class ExportError(CurateError, ValueError):
     """An export that cannot be made; the message says why and what would do."""
 
 
@@ -26,6 +31,16 @@ class Source:
     def splits(self) -> list[str]:
         """The splits that have shards, in order."""
         return list(dict.fromkeys(entry.split for entry in self.reader.entries))
+
+    def open(self, entry: ShardEntry) -> ShardView:
+        """A shard without the rows whose document was removed: they keep their numbers in shards, and are nothing here."""
+        view = self.reader.open(entry)
+        filled = np.diff(view.offsets) > 0
+        if filled.all():
+            return view
+        batch = view.batch.filter(pa.array(filled))
+        tokens = batch.column("tokens")
+        return ShardView(tokens.flatten().to_numpy(), view.offsets[np.append(filled, True)], batch)
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,7 @@ def _stretches(source: Source, split: str, count: int) -> Iterator[npt.NDArray[A
     held: list[npt.NDArray[Any]] = []
     size = 0
     for entry in source.reader.split(split):
-        tokens = source.reader.open(entry).tokens
+        tokens = source.open(entry).tokens
         while size + len(tokens) >= count:
             taken = count - size
             yield np.concatenate([*held, tokens[:taken]])

@@ -60,18 +60,18 @@ def _config_bytes() -> bytes:
 
 
 def _write_shard(source: Source, entry: ShardEntry, path: Path) -> None:
-    view = source.reader.open(entry)
+    view = source.open(entry)
     names = [name.encode() for name in view.batch.column("source").to_pylist()]
     width = source.reader.dtype.itemsize
     lengths = np.diff(view.offsets).astype(np.int64) * width
-    head = 4 * (entry.rows + 2) + len(_config_bytes())
+    head = 4 * (view.batch.num_rows + 2) + len(_config_bytes())
     sizes = 4 * len(_COLUMNS) + 16 + np.array([len(name) for name in names], np.int64) + lengths
     offsets = head + np.concatenate([[0], np.cumsum(sizes)])
     if offsets[-1] >= _SIZE_LIMIT:
         raise ExportError(f"{entry.file} needs {offsets[-1]} bytes, more than MDS can hold; make smaller shards")
     tokens = view.tokens.astype(source.reader.dtype.newbyteorder("<"), copy=False).tobytes()
     with open(path, "wb") as file:
-        file.write(np.uint32(entry.rows).tobytes() + offsets.astype("<u4").tobytes() + _config_bytes())
+        file.write(np.uint32(view.batch.num_rows).tobytes() + offsets.astype("<u4").tobytes() + _config_bytes())
         bounds = (view.offsets.astype(np.int64) * width).tolist()
         for row, identity in enumerate(view.batch.column("id").to_pylist()):
             sample = tokens[bounds[row] : bounds[row + 1]]
@@ -80,10 +80,11 @@ def _write_shard(source: Source, entry: ShardEntry, path: Path) -> None:
 
 
 def _shard_bytes(source: Source, entry: ShardEntry) -> int:
-    view = source.reader.open(entry)
+    view = source.open(entry)
     names = sum(len(name.encode()) for name in view.batch.column("source").to_pylist())
     per_row = 4 * len(_COLUMNS) + 16
-    return 4 * (entry.rows + 2) + len(_config_bytes()) + per_row * entry.rows + names + view.tokens.nbytes
+    rows = view.batch.num_rows
+    return int(4 * (rows + 2) + len(_config_bytes()) + per_row * rows + names + view.tokens.nbytes)
 
 
 def _write_index(source: Source, split: str, path: Path) -> None:
@@ -91,7 +92,7 @@ def _write_index(source: Source, split: str, path: Path) -> None:
         _config()
         | {
             "raw_data": {"basename": _name(number), "bytes": _shard_bytes(source, entry), "hashes": {}},
-            "samples": entry.rows,
+            "samples": source.open(entry).batch.num_rows,
             "zip_data": None,
         }
         for number, entry in enumerate(source.reader.split(split))

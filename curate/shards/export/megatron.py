@@ -39,12 +39,12 @@ def _write_tokens(source: Source, split: str, path: Path) -> None:
     _, dtype = _type(source)
     with open(path, "wb") as file:
         for entry in source.reader.split(split):
-            file.write(source.reader.open(entry).tokens.astype(dtype, copy=False).data)
+            file.write(source.open(entry).tokens.astype(dtype, copy=False).data)
 
 
 def _write_index(source: Source, split: str, path: Path) -> None:
     code, dtype = _type(source)
-    offsets = [source.reader.open(entry).offsets for entry in source.reader.split(split)]
+    offsets = [source.open(entry).offsets for entry in source.reader.split(split)]
     lengths = np.concatenate([np.diff(each) for each in offsets]).astype("<i4")
     ends = np.cumsum(lengths, dtype=np.int64)
     with open(path, "wb") as file:

@@ -25,4 +25,4 @@ def files(source: Source) -> list[ExportFile]:
 def _write(source: Source, split: str, path: Path) -> None:
     with open(path, "wb") as file:
         for entry in source.reader.split(split):
-            file.write(source.reader.open(entry).tokens.astype("<u2", copy=False).data)
+            file.write(source.open(entry).tokens.astype("<u2", copy=False).data)

@@ -1,37 +1,32 @@
 """Exports a run or a mix: every file written once, checked by its SHA-256, several at a time. Knows files, not layouts.
 
-`export.json` lists what is whole. A file it lists under the same dataset and settings is not written again, so an export
-that was stopped goes on where it was.
+Files are published together: the folder holds an export whole, or the one before. `export.json` lists it. What an export
+that was stopped had written is not written again, nor what is there already of the same dataset and settings.
 """
 
 from __future__ import annotations
 
 import functools
 import json
-import threading
+import shutil
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from curate import tokens
-from curate.engine.fingerprint import fingerprint
-from curate.shards.export import huggingface, mds, megatron, nanogpt, text
-from curate.shards.export.card import CARD, card_files
+from curate.config.formats import exporter_named
+from curate.engine.commit import STAGED, Commit
+from curate.engine.fingerprint import fingerprint, named_code
+from curate.engine.lock import hold_folder
+from curate.shards.export.card import card_files
 from curate.shards.export.formats import ExportError, ExportFile, Source
+from curate.shards.export.made import RECORD, Made, record_export, run_of
 from curate.shards.reader import ShardReader
-from curate.storage import atomic_path, digest_file, write_atomically
+from curate.steps import resolve
+from curate.storage import atomic_path, output_path, write_atomically
 
-_WRITERS = {
-    "nanogpt": nanogpt.files,
-    "megatron": megatron.files,
-    "mds": mds.files,
-    "hf": huggingface.files,
-    "parquet": text.parquet_files,
-    "text": text.text_files,
-}
-FORMATS = tuple(_WRITERS)
-"""The formats known by name."""
-RECORD = "export.json"
+_MARK = ".export"
+"""Beside staged files: which export they are of."""
 
 
 def export(
@@ -45,24 +40,66 @@ def export(
 ) -> Path:
     """Write a run, its shards or a mix as `to` into the folder `out`. Returns the folder.
 
-    `sequence_length`: tokens per row, for hf. `tokenizer`: where the one that the shards name is now. Raises ExportError,
-    ShardError and OSError.
+    `to`: a name of `curate.config.formats.exporters`, or `module:function`. `sequence_length`: tokens per row, for hf.
+    `tokenizer`: where the one that the shards name is now. Raises ConfigError, ExportError, ShardError and OSError.
     """
-    if to not in _WRITERS:
-        raise ExportError(f"unknown format {to!r}; known: {', '.join(FORMATS)}")
+    exporter = exporter_named(to)
+    folder = output_path(out, "an export")
     reader = ShardReader(path)
     if not reader.entries:
         raise ExportError(f"{reader.folder} holds no document; there is nothing to export")
     source = Source(reader, _tokenizer(reader, tokenizer), sequence_length)
-    folder = Path(out)
+    files = resolve(exporter)(source)
     folder.mkdir(parents=True, exist_ok=True)
-    identity = fingerprint(reader.fingerprint, to, sequence_length if to == "hf" else None)
-    record = _Record(folder / RECORD, {"dataset": reader.fingerprint, "format": to, "fingerprint": identity})
-    with ThreadPoolExecutor(workers) as pool:
-        list(pool.map(functools.partial(record.ensure, folder), _WRITERS[to](source)))
-    for file in card_files(source, to, record.data_files()):
-        record.ensure(folder, file, again=True)
+    own = {} if exporter.startswith("curate.") else named_code((exporter,))
+    identity = fingerprint(reader.fingerprint, to, sequence_length if to == "hf" else None, *([own] if own else []))
+    header = {"dataset": reader.fingerprint, "format": to, "fingerprint": identity}
+    with hold_folder(folder):
+        run = run_of(reader.folder)
+        if run is not None:
+            of = str(Path(reader.folder).relative_to(run))
+            record_export(run, Made(str(folder.resolve()), to, of, reader.fingerprint))
+        staging = _staging(folder, identity)
+        commit = Commit(folder, ("",), listing=RECORD, header=header, resume=True)
+        same = _identity(folder) == identity
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(functools.partial(_ensure, commit, staging, same), files))
+        for file in card_files(source, to, {name: asdict(listed) for name, listed in sorted(commit.files.items())}):
+            with atomic_path(commit.path(file.name)) as temporary:
+                file.write(temporary)
+            commit.put(file.name)
+        commit.finish()
     return folder
+
+
+def _staging(folder: Path, identity: str) -> Path:
+    """Where files wait to be published together: those of another export that was stopped are removed."""
+    staging = folder / STAGED
+    mark = staging / _MARK
+    if not mark.exists() or mark.read_text() != identity:
+        shutil.rmtree(staging, ignore_errors=True)
+        write_atomically(mark, identity.encode())
+    for path in list(staging.rglob(".*.tmp")):
+        path.unlink()
+    return staging
+
+
+def _identity(folder: Path) -> str | None:
+    """Of what dataset and settings the export is that the folder holds."""
+    try:
+        return str(json.loads((folder / RECORD).read_bytes())["fingerprint"])
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _ensure(commit: Commit, staging: Path, same: bool, file: ExportFile) -> None:
+    """Put the file: as it is published, as it was staged before, or written now."""
+    if same and commit.keep(file.name):
+        return
+    if not (staging / file.name).exists():
+        with atomic_path(commit.path(file.name)) as temporary:
+            file.write(temporary)
+    commit.put(file.name)
 
 
 def _tokenizer(reader: ShardReader, given: str | None) -> tokens.Tokenizer:
@@ -73,34 +110,3 @@ def _tokenizer(reader: ShardReader, given: str | None) -> tokens.Tokenizer:
             f"the tokenizer {name!r} is not the one the shards were made with: its vocabulary has another hash"
         )
     return loaded
-
-
-class _Record:
-    """The files that are whole, by name, with size and SHA-256; kept in a file beside them."""
-
-    def __init__(self, path: Path, header: dict[str, Any]) -> None:
-        self._path, self._header, self._lock = path, header, threading.Lock()
-        try:
-            before = json.loads(path.read_bytes())
-        except (FileNotFoundError, json.JSONDecodeError):
-            before = {}
-        same = before.get("fingerprint") == header["fingerprint"]
-        self._files: dict[str, dict[str, Any]] = before.get("files", {}) if same else {}
-
-    def data_files(self) -> dict[str, dict[str, Any]]:
-        """Size and SHA-256 of every file but the card."""
-        return {name: entry for name, entry in sorted(self._files.items()) if name not in CARD}
-
-    def ensure(self, folder: Path, file: ExportFile, again: bool = False) -> None:
-        """Write the file, unless it is there whole and `again` is not asked for."""
-        target = folder / file.name
-        listed = self._files.get(file.name)
-        if not again and listed and target.exists() and target.stat().st_size == listed["bytes"]:
-            return
-        with atomic_path(target) as temporary:
-            file.write(temporary)
-            entry = {"bytes": temporary.stat().st_size, "sha256": digest_file(temporary)}
-        with self._lock:
-            self._files[file.name] = entry
-            content = self._header | {"files": dict(sorted(self._files.items()))}
-            write_atomically(self._path, (json.dumps(content, indent=1) + "\n").encode())

@@ -54,7 +54,7 @@ def _columns(source: Source, view: ShardView) -> dict[str, Any]:
 
 
 def _write_parquet(source: Source, entry: ShardEntry, path: Path) -> None:
-    view = source.reader.open(entry)
+    view = source.open(entry)
     columns = _columns(source, view)
     table = pa.table(
         columns | {"text": pa.array(columns["text"], pa.large_string()), "tokens": view.batch.column("tokens")}
@@ -63,7 +63,7 @@ def _write_parquet(source: Source, entry: ShardEntry, path: Path) -> None:
 
 
 def _write_lines(source: Source, entry: ShardEntry, path: Path) -> None:
-    columns = _columns(source, source.reader.open(entry))
+    columns = _columns(source, source.open(entry))
     names = columns["source"].to_pylist()
     with (
         open(path, "wb") as raw,

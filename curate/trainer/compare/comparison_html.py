@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from html import escape
+from collections.abc import Sequence
 
+from curate.html import Html, join, svg, tag
 from curate.trainer.compare.comparison import Curve, Pair, Row, Verdict
 from curate.trainer.compare.comparison_markdown import better, number, reading
 
@@ -34,45 +35,42 @@ _BAR = 160  # width of an interval's plot
 
 def to_html(verdict: Verdict) -> str:
     """The page."""
-    parts = [f"<h1>{escape(verdict.name)}</h1>"]
     mixes = [curve.mix for curve in verdict.curves]
+    parts: list[Html] = [tag("h1", verdict.name)]
     for pair in verdict.pairs:
         winner = f" c{mixes.index(better(pair, pair.primary)) % _COLOURS}" if pair.primary.better else ""
-        parts.append(f'<p class="verdict{winner}">{escape(pair.sentence)}</p>')
+        parts.append(tag("p", pair.sentence, class_=f"verdict{winner}"))
     about = "Mean over domains of bits per byte: lower is better. Bars are one deviation between seeds."
-    parts.append(f"<h2>Learning curves</h2><p>{about}</p>{_plot(verdict.curves)}")
+    parts += [tag("h2", "Learning curves"), tag("p", about), _plot(verdict.curves)]
     for pair in verdict.pairs:
-        parts.append(f"<h2>{escape(pair.second)} less {escape(pair.first)}</h2>{_table(pair, verdict)}")
+        parts += [tag("h2", f"{pair.second} less {pair.first}"), _comparisons(pair, verdict)]
     if verdict.contamination:
-        mixes = list(next(iter(verdict.contamination.values())))
+        columns = list(next(iter(verdict.contamination.values())))
         rows = [
-            [task, *(number(shares[mix], ".1%") for mix in mixes)] for task, shares in verdict.contamination.items()
+            tag("tr", tag("td", task), *(tag("td", number(shares[mix], ".1%")) for mix in columns))
+            for task, shares in verdict.contamination.items()
         ]
-        parts.append(f"<h2>Tasks' items found in the mixes</h2>{_cells(['task', *mixes], rows)}")
-    notes = "".join(f"<li>{escape(note.replace('`', ''))}</li>" for note in (*reading(verdict), *verdict.notes))
-    parts.append(f"<h2>How to read this</h2><ul>{notes}</ul>")
-    head = f'<meta charset="utf-8"><meta name="viewport" content="width=device-width"><title>{escape(verdict.name)}</title>'
-    return f'<!doctype html><html lang="en"><head>{head}<style>{_STYLE}</style></head><body>{"".join(parts)}</body></html>\n'
+        parts += [tag("h2", "Tasks' items found in the mixes"), _table(["task", *columns], rows)]
+    notes = [tag("li", note.replace("`", "")) for note in (*reading(verdict), *verdict.notes)]
+    parts += [tag("h2", "How to read this"), tag("ul", *notes)]
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width"),
+        tag("title", verdict.name),
+        tag("style", Html(_STYLE)),
+    )
+    return f"<!doctype html>{tag('html', head, tag('body', *parts), lang='en')}\n"
 
 
-def _cells(head: list[str], rows: list[list[str]]) -> str:
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    body = "".join("<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+def _table(heads: Sequence[str], rows: Sequence[Html]) -> Html:
+    top = tag("thead", tag("tr", *(tag("th", each) for each in heads)))
+    return tag("div", tag("table", top, tag("tbody", *rows)), class_="scroll")
 
 
-def _table(pair: Pair, verdict: Verdict) -> str:
-    head = [
-        "measure",
-        "items",
-        pair.first,
-        pair.second,
-        "difference",
-        f"{verdict.confidence:.0%} interval",
-        "",
-        "p",
-        "better",
-    ]
+def _comparisons(pair: Pair, verdict: Verdict) -> Html:
+    interval = f"{verdict.confidence:.0%} interval"
+    heads = ["measure", "items", pair.first, pair.second, "difference", interval, "", "p", "better"]
     rows = (pair.primary, *pair.rows)
     largest: dict[str, float] = {}
     for row in rows:
@@ -82,9 +80,8 @@ def _table(pair: Pair, verdict: Verdict) -> str:
     body = []
     for row in rows:
         found = row.comparison
-        name = found.name if row is pair.primary else f"{found.name} ({found.unit})"
-        cells = [
-            escape(name),
+        cells = (
+            found.name if row is pair.primary else f"{found.name} ({found.unit})",
             str(found.items),
             f"{found.first:.4f}",
             f"{found.second:.4f}",
@@ -92,34 +89,34 @@ def _table(pair: Pair, verdict: Verdict) -> str:
             f"{number(found.low)} … {number(found.high)}",
             _interval(row, largest[found.unit]),
             number(row.adjusted_p, ".3f"),
-            escape(better(pair, row)),
-        ]
-        kind = ' class="primary"' if row is pair.primary else ""
-        body.append(f"<tr{kind}>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>")
-    top = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    return f'<div class="scroll"><table><thead><tr>{top}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
+            better(pair, row),
+        )
+        body.append(tag("tr", *(tag("td", cell) for cell in cells), class_="primary" if row is pair.primary else None))
+    return _table(heads, body)
 
 
-def _interval(row: Row, largest: float) -> str:
+def _interval(row: Row, largest: float) -> Html:
     """A line from low to high with a dot at the difference; the grey stroke is zero."""
     found = row.comparison
     if found.low != found.low or not largest:
-        return ""
+        return join(())
 
     def x(value: float) -> str:
         return f"{_BAR / 2 + value / largest * (_BAR / 2 - 6):.1f}"
 
-    colour = "stroke:var(--c);fill:var(--c)" if row.better else "stroke:var(--quiet);fill:var(--quiet)"
-    return (
-        f'<svg width="{_BAR}" height="16" viewBox="0 0 {_BAR} 16" role="img" '
-        f'aria-label="{found.low:+.4f} to {found.high:+.4f}" class="c0">'
-        f'<line x1="{x(0)}" x2="{x(0)}" y1="0" y2="16" class="zero"/>'
-        f'<g style="{colour}"><line x1="{x(found.low)}" x2="{x(found.high)}" y1="8" y2="8" stroke-width="2"/>'
-        f'<circle cx="{x(found.difference)}" cy="8" r="3.5"/></g></svg>'
+    colour = "var(--c)" if row.better else "var(--quiet)"
+    drawn = tag(
+        "g",
+        tag("line", x1=x(found.low), x2=x(found.high), y1=8, y2=8, stroke_width=2),
+        tag("circle", cx=x(found.difference), cy=8, r=3.5),
+        style=f"stroke:{colour};fill:{colour}",
     )
+    zero = tag("line", x1=x(0), x2=x(0), y1=0, y2=16, class_="zero")
+    label = f"{found.low:+.4f} to {found.high:+.4f}"
+    return svg(_BAR, 16, zero, drawn, width=_BAR, height=16, role="img", aria_label=label, class_="c0")
 
 
-def _plot(curves: tuple[Curve, ...]) -> str:
+def _plot(curves: tuple[Curve, ...]) -> Html:
     """Bits per byte over tokens, a line per mix, bars of one deviation between seeds."""
     tokens = [token for curve in curves for token in curve.tokens]
     ends = [
@@ -137,28 +134,33 @@ def _plot(curves: tuple[Curve, ...]) -> str:
     def y(value: float) -> float:
         return _HEIGHT - _MARGIN / 2 - (value - low) / spread * (_HEIGHT - _MARGIN)
 
-    drawn = []
+    drawn: list[Html] = []
     for value in (low, low + spread / 2, low + spread):
-        at = f"{y(value):.1f}"
-        drawn.append(f'<line x1="{_MARGIN}" x2="{_WIDTH - _MARGIN}" y1="{at}" y2="{at}" class="rule"/>')
+        drawn.append(_line(_MARGIN, y(value), _WIDTH - _MARGIN, y(value), class_="rule"))
         drawn.append(_text(_MARGIN - 8, y(value) + 4, f"{value:.3f}", "end"))
     for token in sorted({*curves[0].tokens, most}):
         drawn.append(_text(x(token), _HEIGHT, f"{token:,} tokens" if token == most else f"{token:,}", "middle"))
     for index, curve in enumerate(curves):
         points = list(zip(curve.tokens, curve.mean, curve.deviation, strict=True))
         line = " ".join(f"{x(token):.1f},{y(mean):.1f}" for token, mean, _ in points)
-        marks = [f'<polyline points="{line}" style="fill:none;stroke:var(--c)" stroke-width="2"/>']
+        marks = [tag("polyline", points=line, style="fill:none;stroke:var(--c)", stroke_width=2)]
         for token, mean, deviation in points:
-            at, top, bottom = f"{x(token):.1f}", f"{y(mean + deviation):.1f}", f"{y(mean - deviation):.1f}"
-            marks.append(f'<line x1="{at}" x2="{at}" y1="{top}" y2="{bottom}" style="stroke:var(--c)"/>')
-            marks.append(f'<circle cx="{at}" cy="{y(mean):.1f}" r="3" style="fill:var(--c)"/>')
+            marks.append(_line(x(token), y(mean + deviation), x(token), y(mean - deviation), style="stroke:var(--c)"))
+            marks.append(_dot(x(token), y(mean), 3))
         height = 24 + 26 * index
-        marks.append(f'<circle cx="{_WIDTH - _MARGIN}" cy="{height - 5}" r="5" style="fill:var(--c)"/>')
-        marks.append(_text(_WIDTH - _MARGIN - 12, height, curve.mix, "end", ""))
-        drawn.append(f'<g class="c{index % _COLOURS}">{"".join(marks)}</g>')
+        marks += [_dot(_WIDTH - _MARGIN, height - 5, 5), _text(_WIDTH - _MARGIN - 12, height, curve.mix, "end", "")]
+        drawn.append(tag("g", *marks, class_=f"c{index % _COLOURS}"))
     label = "bits per byte over tokens of training, per mix"
-    return f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT + 6}" class="curves" role="img" aria-label="{label}">{"".join(drawn)}</svg>'
+    return svg(_WIDTH, _HEIGHT + 6, *drawn, class_="curves", role="img", aria_label=label)
 
 
-def _text(x: float, y: float, words: str, anchor: str, kind: str = "quiet") -> str:
-    return f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" class="{kind}">{escape(words)}</text>'
+def _line(x1: float, y1: float, x2: float, y2: float, **more: str) -> Html:
+    return tag("line", x1=f"{x1:.1f}", y1=f"{y1:.1f}", x2=f"{x2:.1f}", y2=f"{y2:.1f}", **more)
+
+
+def _dot(x: float, y: float, radius: float) -> Html:
+    return tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=radius, style="fill:var(--c)")
+
+
+def _text(x: float, y: float, words: str, anchor: str, kind: str = "quiet") -> Html:
+    return tag("text", words, x=f"{x:.1f}", y=f"{y:.1f}", text_anchor=anchor, class_=kind)

@@ -10,9 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from curate.config.values import Model
+from curate.settings import Model
 from curate.storage import write_atomically
 from curate.tokens import load
 from curate.trainer.evaluate.evaluate import Measure, bits_per_byte, measure_task
@@ -75,14 +73,6 @@ def _measure(job: Job, path: Path, device: str, *, last: bool) -> dict[str, Any]
             for each in measures
         ],
     }
-
-
-def last_measures(result: dict[str, Any]) -> list[Measure]:
-    """The measures of a result's last point."""
-    return [
-        Measure(each["name"], each["unit"], np.array(each["values"]), np.array(each["weights"]))
-        for each in result["curve"][-1]["measures"]
-    ]
 
 
 if __name__ == "__main__":

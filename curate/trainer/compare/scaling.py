@@ -17,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import optimize, special  # type: ignore[import-untyped,unused-ignore]
 
+from curate.errors import ConfigError
+
 Floats = npt.NDArray[np.float64]
 
 FLOPS_PER_PARAMETER_AND_TOKEN = 6
@@ -84,9 +86,9 @@ def read_runs(rows: Iterable[Mapping[str, Any]]) -> list[Run]:
         try:
             run = Run(float(row["parameters"]), float(row["tokens"]), float(row["loss"]))
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"row {number}: needs the numbers parameters, tokens and loss ({error!r})") from None
+            raise ConfigError(f"row {number}: needs the numbers parameters, tokens and loss ({error!r})") from None
         if min(run.parameters, run.tokens, run.loss) <= 0:
-            raise ValueError(f"row {number}: parameters, tokens and loss must be positive")
+            raise ConfigError(f"row {number}: parameters, tokens and loss must be positive")
         runs.append(run)
     return runs
 
@@ -121,7 +123,7 @@ def fit_kaplan(runs: Sequence[Run]) -> Kaplan:
 
 def _enough(runs: Sequence[Run], least: int) -> None:
     if len(runs) < least:
-        raise ValueError(
+        raise ConfigError(
             f"{len(runs)} runs: a fit of {least} numbers needs at least as many, and should have many more"
         )
 

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, field_validator, model_validator
 
-from curate.config.values import Model, Name, Share, Strings
+from curate.settings import Model, Name, Share, Strings
 from curate.trainer.evaluate.tasks import find_task
 from curate.trainer.train.settings import Natural, Training
 

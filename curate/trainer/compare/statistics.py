@@ -21,6 +21,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy import stats  # type: ignore[import-untyped,unused-ignore]
 
+from curate.errors import ConfigError
+
 Floats = npt.NDArray[np.float64]
 
 POWER = 0.8
@@ -79,7 +81,7 @@ def compare_mean(name: str, pairs: Sequence[tuple[Values, Values]], confidence: 
     """Two mixes by the plain mean of several measures in one unit, such as bits per byte of domains, over the same seeds."""
     for first, second in pairs:
         if first.values.shape != second.values.shape or not np.array_equal(first.weights, second.weights):
-            raise ValueError(f"{first.name}: the two mixes were not evaluated on the same items with as many seeds")
+            raise ConfigError(f"{first.name}: the two mixes were not evaluated on the same items with as many seeds")
     share = 1 / len(pairs)
     firsts, seconds = (
         sum(share * side.values.sum(axis=1) / side.weights.sum() for side in sides)

@@ -16,6 +16,8 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from curate.config.reading import read_settings
+from curate.errors import CurateError
 from curate.shards import ShardReader
 from curate.storage import digest_file, is_remote, resolve, write_atomically
 from curate.tokens import load
@@ -27,19 +29,18 @@ from curate.trainer.compare.settings import Validation
 from curate.trainer.evaluate.evaluate import find_in_training
 from curate.trainer.evaluate.tasks import find_task, read_items
 from curate.trainer.evaluate.validation_set import Domain, choose_texts
-from curate.trainer.train.reading import read
 from curate.trainer.train.train import total_steps
 
 VERDICT = "verdict.json"
 
 
-class ProxyError(RuntimeError):
+class ProxyError(CurateError, RuntimeError):
     """Proxies that failed as often as they may; the same command goes on with them."""
 
 
 def read_validation(path: str | Path, sets: Sequence[str] = ()) -> Validation:
     """A validation file, its paths taken from its folder. Raises ConfigError, FileNotFoundError."""
-    settings = read(path, Validation, sets)
+    settings = read_settings(path, Validation, sets, "a validation file", "seeds=5")
     folder = Path(path).resolve().parent
     evaluation = settings.evaluation
     texts = {name: resolve(text, folder) for name, text in evaluation.texts.items()}

@@ -15,6 +15,8 @@ from typing import Any, Literal
 
 import fsspec
 
+from curate.errors import ConfigError
+
 _BETWEEN_SHOTS = "\n\n"
 
 
@@ -93,7 +95,7 @@ WIKITEXT = "wikitext2-valid"
 def find_task(name: str) -> Task:
     """The task of this name. Raises ValueError naming those there are."""
     if name not in TASKS:
-        raise ValueError(f"no task {name!r}; known: {', '.join((*TASKS, 'wikitext2'))}")
+        raise ConfigError(f"no task {name!r}; known: {', '.join((*TASKS, 'wikitext2'))}")
     return TASKS[name]
 
 

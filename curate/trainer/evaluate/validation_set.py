@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from curate.errors import ConfigError
 from curate.shards import ShardReader
 from curate.tokens import load
 from curate.trainer.evaluate.evaluate import encode
@@ -55,7 +56,7 @@ def choose_texts(
         items = tuple(line for line, gone in zip(kept, out.tolist(), strict=True) if not gone)
         counts = {mix: int(gone.sum()) for mix, gone in inside.items()}
         if len(items) < 2:
-            raise ValueError(
+            raise ConfigError(
                 f"evaluation.texts.{name}: {len(items)} of {len(kept)} texts are in no mix ({counts}); at least 2 are needed"
             )
         domains.append(Domain(name, path, items, copies, counts))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from curate.config.values import Model, Share
+from curate.settings import Model, Share
 
 Positive = Annotated[int, Field(ge=1)]
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from curate.errors import ConfigError
 from curate.trainer.model.model import GPT, KeyValueCache
 
 
@@ -28,9 +29,9 @@ class Sampling:
 
     def __post_init__(self) -> None:
         if self.temperature < 0 or self.repetition_penalty <= 0:
-            raise ValueError("temperature must be at least 0 and repetition_penalty more than 0")
+            raise ConfigError("temperature must be at least 0 and repetition_penalty more than 0")
         if (self.top_k is not None and self.top_k < 1) or (self.top_p is not None and not 0 < self.top_p <= 1):
-            raise ValueError("top_k must be at least 1 and top_p in (0, 1]")
+            raise ConfigError("top_k must be at least 1 and top_p in (0, 1]")
 
 
 @torch.no_grad()
@@ -157,9 +158,9 @@ def _start(model: GPT, prompts: Sequence[Sequence[int]], tokens: int) -> tuple[T
     """The prompts padded on the left, and an empty cache with room for them and `tokens` more."""
     context = model.shape.context
     if not 1 <= tokens < context:
-        raise ValueError(f"{tokens} new tokens: a model with a context of {context} can make 1 to {context - 1}")
+        raise ConfigError(f"{tokens} new tokens: a model with a context of {context} can make 1 to {context - 1}")
     if not all(prompts):
-        raise ValueError("a prompt is empty: begin with the end-of-text token")
+        raise ConfigError("a prompt is empty: begin with the end-of-text token")
     cut = [list(prompt)[-(context - tokens) :] for prompt in prompts]
     longest = max(map(len, cut))
     device = model.embedding.weight.device

@@ -23,6 +23,7 @@ from torch.distributed.checkpoint.state_dict import (
     set_optimizer_state_dict,
 )
 
+from curate.errors import CurateError
 from curate.storage import sync_folder
 from curate.trainer.model.architecture import Architecture
 from curate.trainer.model.model import GPT
@@ -31,7 +32,7 @@ _PREFIX = "step-"
 _ABOUT = "checkpoint.json"
 
 
-class CheckpointError(ValueError):
+class CheckpointError(CurateError, ValueError):
     """A folder that holds no checkpoint, or one of another model."""
 
 

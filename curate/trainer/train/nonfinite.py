@@ -7,6 +7,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from curate.errors import CurateError
 from curate.trainer.train.data import Stream
 from curate.trainer.train.parallel import World
 
@@ -14,7 +15,7 @@ Sequences = npt.NDArray[np.int64]
 _SHOWN = 8  # documents named in the message
 
 
-class NonFiniteLoss(ArithmeticError):
+class NonFiniteLoss(CurateError, ArithmeticError):
     """The loss or its gradient is no number. `step` and `documents` (ids in hexadecimal) say where."""
 
     def __init__(self, step: int, documents: list[str], sequences: int) -> None:

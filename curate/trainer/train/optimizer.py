@@ -1,16 +1,17 @@
-"""Optimizers over the right groups of parameters, and the norm of a gradient that may lie on several devices.
-
-Knows parameters; knows no model and no data.
+"""Optimizers over the right groups of parameters, their learning rate over the budget, and the norm of a gradient that may
+lie on several devices. Knows parameters; knows no model and no data.
 """
 
 from __future__ import annotations
+
+import math
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor, Shard
 
-from curate.trainer.train.settings import Optimizer
+from curate.trainer.train.settings import Optimizer, Schedule
 
 _MUON_MOMENTUM = 0.95  # Jordan et al. 2024
 _BASE = "base_learning_rate"
@@ -89,3 +90,19 @@ def scale_gradients(parameters: list[nn.Parameter], norm: Tensor, largest: float
         if parameter.grad is not None:
             gradient = parameter.grad.to_local() if isinstance(parameter.grad, DTensor) else parameter.grad
             gradient.mul_(factor)
+
+
+def learning_rate_share(schedule: Schedule, done: float) -> float:
+    """The learning rate as a share of the highest, when `done` in [0, 1] of the budget is spent.
+
+    Cosine: Loshchilov and Hutter 2017, one cycle. Stable-decay: Hu et al. 2024 (MiniCPM), §4, with a linear decay.
+    """
+    if done < schedule.warmup:
+        return done / schedule.warmup
+    if schedule.kind == "constant":
+        return 1.0
+    if schedule.kind == "cosine":
+        passed = (done - schedule.warmup) / max(1 - schedule.warmup, 1e-12)
+        return schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * min(1.0, passed))) / 2
+    left = min(1.0, (1 - done) / schedule.decay) if schedule.decay else 1.0
+    return schedule.final + (1 - schedule.final) * max(0.0, left)

@@ -20,6 +20,7 @@ from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor.parallel import ColwiseParallel, RowwiseParallel, parallelize_module
 from torch.nn.parallel import DistributedDataParallel
 
+from curate.errors import ConfigError
 from curate.trainer.model.model import GPT
 from curate.trainer.train.settings import Parallel
 
@@ -90,13 +91,13 @@ def world(settings: Parallel, device: str) -> Iterator[World]:
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         if settings.tensor > 1:
-            raise ValueError(f"parallel.tensor {settings.tensor} needs as many processes: start with torchrun")
+            raise ConfigError(f"parallel.tensor {settings.tensor} needs as many processes: start with torchrun")
         yield World(here)
         return
     if size % settings.tensor:
-        raise ValueError(f"{size} processes are no multiple of parallel.tensor {settings.tensor}")
+        raise ConfigError(f"{size} processes are no multiple of parallel.tensor {settings.tensor}")
     if settings.tensor > 1 and size > settings.tensor and settings.data != "fsdp":
-        raise ValueError("parallel.tensor with several data-parallel groups needs parallel.data fsdp")
+        raise ConfigError("parallel.tensor with several data-parallel groups needs parallel.data fsdp")
     joined = not dist.is_initialized()
     if joined:
         dist.init_process_group("cpu:gloo,cuda:nccl" if here.type == "cuda" else "gloo")

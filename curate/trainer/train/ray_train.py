@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from curate.errors import ConfigError
 from curate.storage import resolve
 from curate.trainer.train.metrics import read_metrics, trim_metrics
 from curate.trainer.train.settings import Training
@@ -34,7 +35,7 @@ def train_on_ray(settings: Training, workers: int, address: str | None = None) -
             from ray.train import RunConfig, ScalingConfig
             from ray.train.torch import TorchTrainer
         except ImportError as error:
-            raise ValueError(f"--workers needs Ray Train: pip install 'curate[train]' ({error})") from None
+            raise ConfigError(f"--workers needs Ray Train: pip install 'curate-data[train]' ({error})") from None
         local: dict[str, Any] = {"num_cpus": max(workers, os.cpu_count() or 1), "include_dashboard": False}
         where = address or os.environ.get("RAY_ADDRESS")
         ray.init(where or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if where else local))
@@ -59,7 +60,7 @@ def train_on_ray(settings: Training, workers: int, address: str | None = None) -
 
 def _on_gpus(settings: Training, workers: int, count: int) -> bool:
     if settings.device.startswith("cuda") and count < workers:
-        raise ValueError(f"{workers} workers need as many GPUs, and the cluster has {count}")
+        raise ConfigError(f"{workers} workers need as many GPUs, and the cluster has {count}")
     return settings.device != "cpu" and count >= workers
 
 

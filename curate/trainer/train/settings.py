@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from curate.config.values import Count, Model, Share
+from curate.config.reading import read_settings
+from curate.settings import Count, Model, Share
 from curate.trainer.model.architecture import Architecture
 from curate.trainer.model.presets import PRESETS
 
 Number = Annotated[float, Field(gt=0)]
 Natural = Annotated[Count, Field(ge=1)]
+
+
+def _check_device(name: str) -> str:
+    if not re.fullmatch(r"auto|cpu|mps|cuda(:[0-9]+)?", name):
+        raise ValueError(f"{name!r} is no device: use auto, cpu, cuda or cuda:N")
+    return name
+
+
+Device = Annotated[str, AfterValidator(_check_device)]
 
 
 class Data(Model):
@@ -102,7 +115,7 @@ class Training(Model):
     )
     keep: Natural = Field(2, description="checkpoints kept")
     out: str = Field("", description="folder of checkpoints and metrics; default: checkpoints/NAME")
-    device: str = Field("auto", description="auto, cpu, cuda or cuda:N")
+    device: Device = Field("auto", description="auto, cpu, cuda or cuda:N")
     tensorboard: bool = False
     wandb: str | None = Field(None, description="a W&B project")
 
@@ -127,6 +140,11 @@ class Training(Model):
                 f"parallel.tensor {self.parallel.tensor} does not divide {self.model.groups} key-value heads"
             )
         return self
+
+
+def read_training(path: str | Path, sets: Sequence[str] = ()) -> Training:
+    """A training file with `KEY=VALUE` changes. Raises ConfigError with a line per mistake, FileNotFoundError."""
+    return read_settings(path, Training, sets, "a training file", "optimizer.learning_rate=3e-4")
 
 
 def _from_preset(value: Any) -> Any:

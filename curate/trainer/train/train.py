@@ -16,19 +16,24 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from curate.errors import ConfigError
 from curate.shards import ShardError
-from curate.trainer.evaluate.validation_loss import HeldOut
 from curate.trainer.model.architecture import training_flops_per_token
 from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
 from curate.trainer.train.data import Stream
-from curate.trainer.train.metrics import Metrics, check_installed
+from curate.trainer.train.metrics import Metrics, check_installed, model_flops_utilization
 from curate.trainer.train.nonfinite import Watch
-from curate.trainer.train.optimizer import build_optimizers, gradient_norm, scale_gradients, set_learning_rate
+from curate.trainer.train.optimizer import (
+    build_optimizers,
+    gradient_norm,
+    learning_rate_share,
+    scale_gradients,
+    set_learning_rate,
+)
 from curate.trainer.train.parallel import World, accumulating, spread, world
-from curate.trainer.train.schedule import learning_rate_share
 from curate.trainer.train.settings import Training
-from curate.trainer.train.throughput import model_flops_utilization
+from curate.trainer.train.validation_loss import HeldOut
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _ROUNDING = 1e-9
@@ -233,11 +238,11 @@ def _held_out(settings: Training, here: World, say: Callable[[str], None]) -> He
 def _check_fit(settings: Training, stream: Stream, here: World) -> None:
     vocabulary = stream.loader.reader.tokenizer["vocabulary_size"]
     if vocabulary > settings.model.vocabulary:
-        raise ValueError(
+        raise ConfigError(
             f"the shards' tokenizer has {vocabulary} ids, the model {settings.model.vocabulary}: set model.vocabulary"
         )
     if stream.per_step % here.data_size:
-        raise ValueError(f"a step's {stream.per_step} sequences do not divide over {here.data_size} processes")
+        raise ConfigError(f"a step's {stream.per_step} sequences do not divide over {here.data_size} processes")
 
 
 def _check_same(newest: checkpoints.Checkpoint, settings: Training, stream: Stream) -> None:

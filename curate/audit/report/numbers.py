@@ -1,0 +1,196 @@
+"""The report as tables for a terminal or Markdown: all that the page shows but pictures and texts.
+
+Knows what facts and rates say; computes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from curate.audit.finished_run import OpenedRun
+from curate.audit.rendering import Answer, Cell, Table
+from curate.audit.report import facts
+from curate.audit.report.losses import losses
+from curate.audit.report.performance import stage_times
+from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
+from curate.html import shortened
+
+Stats = Mapping[str, Any]
+
+
+def report_numbers(run: OpenedRun) -> Answer:
+    """What the report shows, without its pictures and texts."""
+    stats, times = run.stats, stage_times(run.folder / "timings")
+    outputs, audit = facts.outputs(stats), run.stats["audit"]
+    blocks = [
+        *_flow(stats["sources"]), *_product(stats), *_rules(stats["sources"]),
+        *_overlap(facts.summed(audit, outputs, "overlap")), *_thresholds(audit, outputs), *_languages(stats),
+        *_domains(stats),
+        *_quality(facts.summed(audit, outputs, "quality"), stats["sources"]),
+        *_duplicates(facts.summed(audit, outputs, "duplicates")),
+        *_contamination(stats), *_personal(facts.summed(audit, outputs, "pii")),
+        *_lengths(facts.summed(audit, outputs, "lengths")), *_damage(stats["sources"]), *_time(times),
+    ]  # fmt: skip
+    return Answer(tuple(blocks), {"stats": stats, "timings": times})
+
+
+def _flow(sources: Stats) -> Iterator[Table]:
+    for name, source in sources.items():
+        rows = [(each["step"], each["in"], each["dropped"], each["kept"]) for each in source["funnel"]]
+        title = f"{name}: {source['records']:,} records, {source['documents']:,} documents"
+        end = f"{source['kept']:,} documents kept, {source['tokens']:,} tokens."
+        yield _table(title, ("step", "in", "dropped", "kept"), rows, end)
+
+
+def _product(stats: Stats) -> Iterator[Table]:
+    columns = ("shards", "documents", "tokens")
+    yield _table(
+        "Shards",
+        ("split", *columns),
+        [(name, *(each[key] for key in columns)) for name, each in stats["shards"].items()],
+    )
+    mixture = stats.get("mixture") or {}
+    missing = mixture.get("missing_tokens", 0)
+    yield _table(
+        "Mixture" if mixture else "Shares of the tokens, every document once",
+        ("group", "asked %", "achieved %", "tokens", "documents", "epochs", "available tokens"),
+        [
+            (
+                each.group, _percent(each.asked), _percent(each.share), each.tokens, each.documents, each.epochs,
+                each.available,
+            )
+            for each in facts.shares(stats)
+        ],
+        f"{missing:,} tokens are missing: every group is at its cap." if missing else "",
+    )  # fmt: skip
+
+
+def _rules(sources: Stats) -> Iterator[Table]:
+    every = facts.removals(sources)
+    rows = [(each.rule, each.source, each.failed, each.alone, each.together) for each in every if each.failed]
+    idle = len(every) - len(rows)
+    note = f"{idle} rules failed nothing." if idle else ""
+    yield from _some("Rules", ("rule", "source", "failed", "alone", "with others"), rows, note)
+    edits = [(edit, source, chars, _percent(chars / whole if whole else None)) for edit, source, chars, whole in
+             facts.edited(sources)]  # fmt: skip
+    yield from _some("Characters removed by edits", ("edit", "source", "characters", "% of the source's text"), edits)
+
+
+def _overlap(overlap: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
+    rows = [
+        (first, second, both, _percent(both / one), _percent(both / other))
+        for first, second, both, one, other in facts.overlaps(overlap)
+    ]
+    columns = ("rule", "and", "fail both", "% of the first", "% of the second")
+    yield from _some("Rules that agree", columns, rows[: facts.PAIRS], _cut(len(rows), facts.PAIRS, "pairs"))
+
+
+def _thresholds(audit: Stats, outputs: Sequence[str]) -> Iterator[Table]:
+    """Each threshold, and how many documents it alone decides about."""
+    rows: list[tuple[Cell, ...]] = []
+    for source in outputs:
+        for rule, each in audit.get(source, {}).get("rules", {}).items():
+            known, decided = (sum(each[name].values()) for name in ("values", "others_pass"))
+            rows.append((rule, source, each["metric"], each["low"], each["high"], known, decided))
+    columns = ("rule", "source", "metric", "min", "max", "documents", "no other rule drops")
+    yield from _some("Thresholds", columns, rows, "What another would keep: curate whatif RUN --set KEY=VALUE")
+
+
+def _languages(stats: Stats) -> Iterator[Table]:
+    found = rates(stats, "languages", NOT_IDENTIFIED)
+    rows = [(each.name, each.source, each.documents, each.kept, _rate(each), each.tokens) for each in found]
+    columns = ("language", "source", "documents", "kept", "rate %", "tokens")
+    yield from _some("Languages", columns, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "languages"))
+
+
+def _domains(stats: Stats) -> Iterator[Table]:
+    found = [each for each in rates(stats, "domains", NO_ADDRESS) if each.name != NO_ADDRESS]
+    columns = (
+        "domain", "source", "documents", "pass every rule", "kept", "rate %", "from", "to", "source's rate %", "tokens",
+    )  # fmt: skip
+    low = below(found)
+    yield from _some(
+        "Domains removed more than the rest of their source",
+        (*columns, "missing"),
+        [(*_domain(each), each.missing) for each in low[: facts.SHOWN]],
+        "From and to: the rate's 95 % interval (Wilson). Missing: how many more would be kept at the source's rate. "
+        + _cut(len(low), facts.SHOWN, "domains"),
+    )
+    rows = [_domain(each) for each in found[: facts.SHOWN]]
+    yield from _some("Most frequent domains", columns, rows, _cut(len(found), facts.SHOWN, "domains"))
+
+
+def _domain(each: Rate) -> tuple[Cell, ...]:
+    low, high = each.interval
+    return (
+        shortened(each.name), each.source, each.documents, each.passed, each.kept, _rate(each), _percent(low),
+        _percent(high), _percent(each.expected), each.tokens,
+    )  # fmt: skip
+
+
+def _rate(each: Rate) -> float | None:
+    return _percent(each.kept / each.documents if each.documents else None)
+
+
+def _quality(found: Mapping[str, Mapping[str, int]], sources: Stats) -> Iterator[Table]:
+    yield from _some("Quality scores", ("score", "documents", "kept"), facts.scores(found))
+    rows = [(what, source, value) for source, what, value in facts.classifiers(sources)]
+    yield from _some("Quality classifiers", ("classifier", "of", "value"), rows)
+
+
+def _duplicates(found: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
+    yield from _some("Duplicates", ("how", "removed"), list(found.get("kinds", {}).items()))
+    yield from _some("Clusters of copies", ("documents in it", "clusters"), facts.clusters(found.get("clusters", {})))
+    alike = [row for row in facts.similarities(found.get("jaccard", {})) if row[1]]
+    yield from _some("Similarity to the survivor", ("Jaccard", "removed"), alike)
+
+
+def _contamination(stats: Stats) -> Iterator[Table]:
+    rows = facts.contaminated(stats)
+    yield from _some(
+        "Contamination", facts.CONTAMINATED, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "evaluation sets")
+    )
+
+
+def _personal(pii: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
+    order = sorted(pii, key=lambda kind: (-pii[kind]["found"], kind))
+    rows = [(kind, pii[kind]["found"], pii[kind]["documents"]) for kind in order]
+    yield from _some("Personal data", ("type", "found", "documents"), rows)
+
+
+def _lengths(found: Mapping[str, int]) -> Iterator[Table]:
+    yield from _some("Tokens per document", ("tokens", "kept documents"), facts.lengths(found))
+
+
+def _damage(sources: Stats) -> Iterator[Table]:
+    rows = [(each.kind, each.what, each.source, each.number, each.unit) for each in losses(sources)]
+    yield from _some("Damage and quarantine", ("kind", "what", "source", "number", "unit"), rows)
+
+
+def _time(times: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
+    rows = [
+        (each["stage"], each["tasks"], each["seconds"], each["cpu"], each["rate"], each["peak"] / 1e6) for each in times
+    ]
+    whole, cpu = (sum(each[name] for each in times) for name in ("seconds", "cpu"))
+    total = f"{whole:,.2f} s of tasks, {cpu:,.2f} s of them on a CPU."
+    columns = ("stage", "tasks", "seconds", "CPU seconds", "documents/s per worker", "peak MB")
+    yield from _some("Time and throughput", columns, rows, total)
+
+
+def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], note: str = "") -> Table:
+    return Table(title, columns, tuple(rows), note)
+
+
+def _some(title: str, columns: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], note: str = "") -> Iterator[Table]:
+    """A table, unless there is nothing in it."""
+    if rows:
+        yield _table(title, columns, rows, note)
+
+
+def _cut(number: int, shown: int, what: str) -> str:
+    return f"{shown} of {number:,} {what}; all are in stats.json." if number > shown else ""
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else round(100 * share, 2)

@@ -1,0 +1,81 @@
+"""What a pipeline's steps tell their tasks: settings split by what they decide, so that a threshold touches verdicts only.
+
+Asks each step; knows none by name and runs nothing.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from curate.config.formats import format_named
+from curate.config.models import Pipeline, Source
+from curate.config.steps import StepModel
+from curate.engine.fingerprint import named_code
+from curate.steps import source_steps
+from curate.verdicts.steps import VerdictStep
+
+StepParams = dict[str, Any]
+
+
+def read_params(name: str, source: Source) -> StepParams:
+    """What decides the records and texts of a source's parts."""
+    table = {key: getattr(source.read, key) for key in ("text", "id", "url", "date")}
+    params: StepParams = {"source": name, "format": source.read.format, "columns": table}
+    foreign = list(format_named(source.read.format).foreign)
+    for step in source.steps:
+        kind = source_steps()[step.kind]
+        told = kind.reading(step.setting)
+        params |= told
+        foreign += kind.foreign(step.setting) if told else ()
+    reader = named_code((format_named(source.read.format).reader,))
+    return params | {"code": reader | named_code(foreign)}
+
+
+def evaluation_steps(source: Source) -> list[StepParams]:
+    """What decides a document's numbers and text: `evaluation_step` of each step that looks at text, in order."""
+    return [params for params in map(evaluation_step, source.steps) if params is not None]
+
+
+def evaluation_step(step: StepModel) -> StepParams | None:
+    """A step's name, its evaluator with its parameters, and the ledger columns that it makes; None where it has none.
+
+    Raises CurateError, ImportError, OSError or ValueError for a step that cannot be made ready.
+    """
+    evaluation = source_steps()[step.kind].evaluation(step.name, step.setting)
+    if evaluation is None:
+        return None
+    return {
+        "name": step.name,
+        "evaluator": evaluation.evaluator,
+        "params": dict(evaluation.params),
+        "code": named_code((evaluation.evaluator, *evaluation.foreign)),
+        "columns": [list(pair) for pair in evaluation.columns],
+        "fixed": [list(pair) for pair in evaluation.fixed],
+    }
+
+
+def verdict_steps(pipeline: Pipeline, source: str, least_score: float | None = None) -> tuple[VerdictStep, ...]:
+    """What decides a document's fate: each step's rules with their bounds, for the steps that have any.
+
+    `least_score` is the least quality score kept, where the source keeps a share of the highest scores.
+    """
+    steps = [verdict_step(pipeline, step, least_score) for step in pipeline.sources[source].steps]
+    return tuple(step for step in steps if step.rules)
+
+
+def verdict_step(pipeline: Pipeline, step: StepModel, least_score: float | None = None) -> VerdictStep:
+    """A step's rules with the pipeline's bounds. Raises PackError for a bound of a rule that the step does not have."""
+    changes = {
+        rule: bounds.model_dump(exclude_unset=True) for rule, bounds in pipeline.filters.get(step.name, {}).items()
+    }
+    return VerdictStep(step.name, source_steps()[step.kind].rules(step.name, step.setting, changes, least_score))
+
+
+def foreign_code(pipeline: Pipeline) -> list[str]:
+    """`module:name` of the code from outside the project that a pipeline would run, each once."""
+    names: dict[str, None] = {}
+    for source in pipeline.sources.values():
+        names |= dict.fromkeys(format_named(source.read.format).foreign)
+        for step in source.steps:
+            names |= dict.fromkeys(source_steps()[step.kind].foreign(step.setting))
+    return list(names)

@@ -1,0 +1,77 @@
+"""The `deduplicate` step: its settings."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from curate.settings import Count, Model, Share, Strings
+from curate.steps import CombiningStep
+
+
+class MinHash(Model):
+    """Fuzzy deduplication by MinHash and banding."""
+
+    ngram: Annotated[int, Field(ge=1, le=100)] = 5
+    bands: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description="default: 14, as FineWeb")
+    rows: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        None, description="rows of a band; default: 8, as FineWeb"
+    )
+    threshold: Share | None = Field(None, description="choose bands and rows for this similarity, as datasketch does")
+    permutations: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
+        None, description="length of a signature; default: 256, or bands times rows where that is more"
+    )
+    verify: Share | None = Field(
+        0.7, description="least similarity to the survivor of what is removed; null: do not check"
+    )
+    exact: bool = Field(False, description="verify by the exact Jaccard similarity instead of the signatures' estimate")
+
+    @model_validator(mode="after")
+    def _banding(self) -> MinHash:
+        if (self.bands is None) != (self.rows is None):
+            raise ValueError("bands and rows go together")
+        if self.bands is not None and self.threshold is not None:
+            raise ValueError("give either bands and rows, or a threshold")
+        least = (self.bands or 14) * (self.rows or 8) if self.threshold is None else 2
+        if self.permutations is not None and self.permutations < least:
+            raise ValueError(f"permutations must be at least bands times rows, {least}")
+        if self.exact and self.verify is None:
+            raise ValueError("exact says how to verify, but verify is null: give verify a similarity")
+        return self
+
+
+class Lines(Model):
+    """Removal of lines or spans that recur across documents."""
+
+    min_count: Annotated[int, Field(ge=2)] = 10
+    unit: Literal["line", "three_sentences"] = "line"
+
+
+class Keep(Model):
+    """Which copy survives."""
+
+    prefer_source: Strings = ()
+    then: Literal["longest", "shortest", "newest", "oldest", "id"] = "longest"
+
+
+class Deduplicate(Model):
+    """Exact, address, fuzzy and line deduplication across the sources."""
+
+    exact: bool = True
+    url: bool = False
+    minhash: MinHash | None = None
+    lines: Lines | None = None
+    keep: Keep = Keep()
+    scope: str = Field("all", description="all, source, or a ledger column")
+    index: str | None = Field(None, description="folder of an index of earlier runs, read and added to")
+    max_removed_share: Share = Field(0.9, description="stop when a source loses more than this")
+    max_cluster: Count | None = Field(None, description="stop when a cluster is larger than this")
+
+
+def _sources_named(setting: Deduplicate) -> dict[str, tuple[str, ...]]:
+    closed = setting.index is None  # an index may hold sources of other runs
+    return {"keep.prefer_source": setting.keep.prefer_source} if closed else {}
+
+
+STEP = CombiningStep("deduplicate", Deduplicate, 10, "curate.dedup.plan:deduplicate", sources_named=_sources_named)

@@ -1,0 +1,35 @@
+"""The `url` step: rules on addresses. It is carried out while a source is read, before text is extracted."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Annotated, Any
+
+from pydantic import Field
+
+from curate.filters.pack_files import find
+from curate.settings import Model, Strings
+from curate.steps import ON_ADDRESSES, SourceStep
+from curate.storage import open_binary
+
+
+class Url(Model):
+    """Rules on addresses, applied before extraction."""
+
+    packs: Annotated[Strings, Field(min_length=1)]
+    lists: dict[str, str] = Field(
+        {}, description="files or addresses of the lists that the packs name but do not carry"
+    )
+
+
+def url_params(setting: Url) -> dict[str, Any]:
+    """What decides which addresses are refused: packs, lists, and what names the content of both."""
+    packs = {pack: find(pack).read_bytes() for pack in setting.packs}
+    content = {name: hashlib.sha256(data).hexdigest() for name, data in packs.items()}
+    for name, path in setting.lists.items():
+        with open_binary(path) as file:
+            content[f"list {name}"] = hashlib.sha256(file.read()).hexdigest()
+    return {"packs": list(setting.packs), "lists": setting.lists, "content": content}
+
+
+STEP = SourceStep("url", Url, place=ON_ADDRESSES, reading=lambda setting: {"url": url_params(setting)})

@@ -1,0 +1,125 @@
+"""The `language` step: its settings, the columns it computes, and the rules on them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field, field_validator, model_validator
+
+from curate.language.codes import LANGUAGES
+from curate.settings import Model, Share, Strings, as_list
+from curate.steps import Applied, Changes, Evaluation, SourceStep
+from curate.text.view import TextView
+from curate.verdicts.rules import AllowedRule, AnyRule, BoundsRule
+
+
+class Language(Model):
+    """Language identification and the languages to keep."""
+
+    keep: Strings | Literal["all"] = "all"
+    minimum: Share = Field(0.0, description="least confidence in the language, as a probability")
+    model: str | None = Field(None, description="a fastText model's path or address; default: the built-in model")
+    sha256: str | None = Field(None, description="the model file's SHA-256; needed where it is downloaded")
+    paragraphs: bool = Field(False, description="also look at each paragraph, for texts of mixed language")
+    most_other: Share | None = Field(
+        None, description="with paragraphs: most of the text that may lie in paragraphs of another language"
+    )
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _all(cls, value: Any) -> Any:
+        return value if value == "all" else as_list(value)
+
+    @model_validator(mode="after")
+    def _together(self) -> Language:
+        if self.most_other is not None and not self.paragraphs:
+            raise ValueError("most_other needs paragraphs: true")
+        if self.model is not None and "://" in self.model and self.sha256 is None:
+            raise ValueError("a model that is downloaded needs its sha256")
+        unknown = [] if self.model or self.keep == "all" else [code for code in self.keep if code not in LANGUAGES]
+        if unknown:
+            raise ValueError(
+                f"the built-in model knows no language {unknown[0]!r}; it knows {', '.join(sorted(LANGUAGES))}"
+            )
+        return self
+
+
+def _evaluation(name: str, setting: Language) -> Evaluation:
+    from curate import language
+
+    params = {
+        "model": setting.model,
+        "sha256": language.model_digest(setting.model, setting.sha256),
+        "paragraphs": setting.paragraphs,
+    }
+    columns = ((f"{name}.paragraphs", "int64"), (f"{name}.other_share", "float64")) if setting.paragraphs else ()
+    fixed = (("language", "string"), ("language_score", "float"))
+    return Evaluation("curate.language.step:evaluator", params, columns, fixed)
+
+
+def _rules(name: str, setting: Language, changes: Changes, least: float | None) -> tuple[AnyRule, ...]:
+    rules: list[AnyRule] = []
+    if setting.keep != "all":
+        rules.append(AllowedRule(name, "keep", "language", tuple(setting.keep)))
+    rules.append(
+        BoundsRule(
+            name, "minimum", "language_score", min=setting.minimum, column="language_score", single=True,
+            setting=f"{name}.minimum",
+        )
+    )  # fmt: skip
+    if setting.most_other is not None:
+        rules.append(
+            BoundsRule(name, "most_other", "other_share", max=setting.most_other, setting=f"{name}.most_other")
+        )
+    return tuple(rules)
+
+
+STEP = SourceStep(
+    "language",
+    Language,
+    evaluation=_evaluation,
+    rules=_rules,
+    thresholds=frozenset({"keep", "minimum", "most_other"}),
+)
+
+
+class _Evaluator:
+    """The language model, ready."""
+
+    changes_text = False
+    statistics: Mapping[str, float] = {}
+
+    def __init__(self, name: str, params: Mapping[str, Any]) -> None:
+        from curate import language
+
+        self._name = name
+        self._paragraphs: bool = params["paragraphs"]
+        self._identifier = language.load(params["model"], params["sha256"])
+
+    def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
+        """See Evaluator.apply."""
+        from curate import language
+
+        texts = view.texts
+        codes, scores = self._identifier.identify(texts)
+        columns = {"language": codes, "language_score": pa.array(scores)}
+        if self._paragraphs:
+            paragraphs = language.identify_paragraphs(texts, self._identifier)
+            columns[f"{self._name}.paragraphs"] = pc.list_value_length(paragraphs).cast(pa.int64())
+            columns[f"{self._name}.other_share"] = pa.array(language.other_share(paragraphs, codes))
+        return Applied(view, columns)
+
+
+def evaluator(name: str, params: Mapping[str, Any]) -> _Evaluator:
+    """The step made ready from `Evaluation.params`."""
+    return _Evaluator(name, params)
+
+
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile the built-in model's kernels, once per machine."""
+    from curate import language
+
+    language.compile_kernels()

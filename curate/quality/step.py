@@ -1,0 +1,65 @@
+"""The `quality` step: which classifier scores the documents, and the rule that keeps them by their score.
+
+Scores are made by stages of their own, since a classifier may have to be trained first: see `quality/plan.py`.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from curate.settings import Count, Model, Share, Strings
+from curate.steps import ON_SCORES, Changes, Evaluation, SourceStep
+from curate.verdicts.rules import AnyRule, BoundsRule, DrawRule
+
+SCORE = "quality_score"
+
+
+class Quality(Model):
+    """A quality classifier and the rule that keeps documents by its score."""
+
+    classifier: Literal["gpt3", "fasttext"] = "gpt3"
+    positives: Strings = ()
+    model: str | None = Field(None, description="a trained model's path; then nothing is trained")
+    alpha: Annotated[float, Field(gt=0)] = 9.0
+    minimum: Share | None = Field(None, description="keep scores of at least this, instead of the random draw")
+    keep_share: Share | None = Field(None, description="keep this share of documents with the highest scores")
+    sample: Annotated[Count, Field(gt=0)] = Field(100_000, description="most documents of each class to train on")
+    label: str | None = Field(None, description="a fastText file's label of good documents; default: __label__hq")
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Quality:
+        if (self.model is None) != bool(self.positives):
+            raise ValueError("give either positives, the sources to learn from, or a trained model")
+        if self.minimum is not None and self.keep_share is not None:
+            raise ValueError("give either a minimum or a keep_share")
+        return self
+
+
+def _evaluation(name: str, setting: Quality) -> Evaluation | None:
+    if setting.model and not os.path.isfile(setting.model):
+        raise FileNotFoundError(f"no quality model at {setting.model}")
+    return None
+
+
+def _rules(name: str, setting: Quality, changes: Changes, least: float | None) -> tuple[AnyRule, ...]:
+    if setting.keep_share is None and setting.minimum is None:
+        return (DrawRule(name, "draw", setting.alpha),)
+    rule = "minimum" if setting.keep_share is None else "keep_share"
+    bound = (
+        setting.minimum if setting.keep_share is None else least
+    )  # a share's least score is known once all are scored
+    return (BoundsRule(name, rule, SCORE, min=bound, column=SCORE, single=True, setting=f"quality.{rule}"),)
+
+
+STEP = SourceStep(
+    "quality",
+    Quality,
+    place=ON_SCORES,
+    evaluation=_evaluation,
+    rules=_rules,
+    thresholds=frozenset({"alpha", "minimum", "keep_share"}),
+    sources_named=lambda setting: {"positives": setting.positives},
+)

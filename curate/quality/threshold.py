@@ -1,0 +1,46 @@
+"""The distribution of scores, and the threshold that keeps a share of the highest. Knows scores; knows no text."""
+
+from collections.abc import Callable, Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+BINS = 20
+"""Bins of a histogram of scores, of equal width from 0 to 1."""
+
+_ABOVE_ALL = 2.0  # a threshold that no score reaches
+
+Scores = NDArray[np.float32]
+
+
+def histogram(score: Scores) -> list[int]:
+    """Documents per bin of scores."""
+    counts: list[int] = np.histogram(score, bins=BINS, range=(0.0, 1.0))[0].tolist()
+    return counts
+
+
+def threshold_of_share(chunks: Callable[[], Iterable[Scores]], share: float) -> float:
+    """The least score among the `share` of all documents with the highest scores.
+
+    `chunks` is called twice and yields arrays of float32 scores. Exact and in constant memory: the bits of numbers in
+    [0, 1] order as the numbers do, so the two halves of the bits are found one after the other by counting.
+    """
+    high = np.zeros(1 << 16, np.int64)
+    for scores in chunks():
+        high += np.bincount(_bits(scores) >> 16, minlength=1 << 16)
+    wanted = round(share * int(high.sum()))
+    if wanted == 0:
+        return _ABOVE_ALL
+    above = np.cumsum(high[::-1])[::-1]
+    half = int(np.flatnonzero(above >= wanted)[-1])
+    low = np.zeros(1 << 16, np.int64)
+    for scores in chunks():
+        bits = _bits(scores)
+        low += np.bincount(bits[bits >> 16 == half] & 0xFFFF, minlength=1 << 16)
+    rest = wanted - (int(above[half + 1]) if half + 1 < len(above) else 0)
+    last = int(np.flatnonzero(np.cumsum(low[::-1])[::-1] >= rest)[-1])
+    return float(np.array([half << 16 | last], np.uint32).view(np.float32)[0])
+
+
+def _bits(scores: Scores) -> NDArray[np.int64]:
+    return np.ascontiguousarray(scores, np.float32).view(np.uint32).astype(np.int64)

@@ -1,0 +1,35 @@
+"""The ledger: one row per record, kept or dropped. Knows types and names only."""
+
+import pyarrow as pa
+
+from curate.records.edits import EDITS
+from curate.records.pages import ID, ORIGIN
+from curate.records.verdicts import FAILED
+
+ROW_GROUP = 1 << 16
+"""Rows of a row group: fixed, so that files never follow the batches they came in."""
+
+_BEFORE_METRICS = [*ORIGIN, ("chars", pa.int64()), ("language", pa.string()), ("language_score", pa.float32())]
+
+_AFTER_METRICS = [
+    ("edits", EDITS),
+    ("quality_score", pa.float32()),
+    ("quality_draw", pa.float32()),
+    ("failed", FAILED),
+    ("duplicate_of", ID),
+    ("duplicate_kind", pa.string()),
+    ("jaccard", pa.float32()),
+    ("cluster_size", pa.int32()),
+    ("contamination", pa.list_(pa.string())),
+    ("pii", pa.map_(pa.string(), pa.int32())),
+    ("kept", pa.bool_()),
+    ("dropped_at", pa.string()),
+    ("tokens", pa.int64()),
+    ("shard", pa.int32()),
+    ("shard_row", pa.int64()),
+]
+
+
+def ledger_schema(metrics: list[list[str]]) -> pa.Schema:
+    """The ledger's schema, given [name, Arrow type's name] of the pipeline's metric columns, each `step.metric`."""
+    return pa.schema([*_BEFORE_METRICS, *((name, pa.type_for_alias(kind)) for name, kind in metrics), *_AFTER_METRICS])
