@@ -39,8 +39,13 @@ $(VENV)/.installed-test: pyproject.toml requirements.lock | $(VENV)/bin/python
 	$(PIP) --editable '.[train,test]'
 	@touch $@ $(VENV)/.installed
 
-lock:
-	uv pip compile --universal --python-version 3.11 --no-header --no-annotate --all-extras pyproject.toml --output-file requirements.lock
+# lock: the versions that everything is installed at, for every Python and platform; pins stay unless UPGRADE=--upgrade.
+lock: $(VENV)/bin/uv
+	$(VENV)/bin/uv pip compile --universal --python-version 3.11 --no-header --no-annotate --all-extras $(UPGRADE) \
+		--output-file requirements.lock pyproject.toml
+
+$(VENV)/bin/uv: | $(VENV)/bin/python
+	$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check uv
 
 clean:
 	rm -rf $(VENV) runs

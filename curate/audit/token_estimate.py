@@ -38,7 +38,7 @@ def count_tokens(run: OpenedRun, flips: Sequence[Flip]) -> dict[bytes, int]:
     counted: dict[bytes, int] = {}
     if not flips:
         return counted
-    tokenizer = tokens.load(run.pipeline.tokens.tokenizer)
+    tokenizer = tokens.load(run.pipeline.tokens.tokenizer, run.pipeline.tokens.end_of_text)
     for part in run.parts:
         wanted = sorted((flip.document, flip.id) for flip in flips if flip.part == part.name)
         if not wanted:

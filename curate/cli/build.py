@@ -35,17 +35,26 @@ def add_commands(commands: Any) -> None:
     search.add_argument("results", metavar="FILE", help="JSON Lines: weights of a mix, and its loss (lower is better)")
     search.set_defaults(call=_search)
 
-    tokenizer = commands.add_parser("tokenizer", help="train and compare tokenizers")
+    tokenizer = commands.add_parser("tokenizer", help="train, compare and verify tokenizers")
     actions = tokenizer.add_subparsers(required=True, metavar="ACTION")
     train = actions.add_parser("train", help="train a byte-level BPE vocabulary on a run's kept text")
     add_run(train)
     train.add_argument("--vocab", type=int, required=True, metavar="N", help="ids, end-of-text included")
-    train.add_argument("--out", required=True, metavar="FILE", help="the .tiktoken file to write")
+    train.add_argument("--out", required=True, metavar="FILE", help="the tokenizer.json or .tiktoken file to write")
+    train.add_argument("--split", default="gpt2", choices=("gpt2", "gpt4"), help="how text is split (default: gpt2)")
     train.set_defaults(call=_train)
     compare = actions.add_parser("compare", help="bytes per token of several tokenizers, by source and language")
-    compare.add_argument("tokenizers", nargs="+", metavar="NAME", help="names, .tiktoken or tokenizer.json files")
+    compare.add_argument("tokenizers", nargs="+", metavar="NAME", help="names, files or addresses of tokenizers")
     compare.add_argument("--run", required=True, metavar="RUN", help="run directory whose kept text is encoded")
     compare.set_defaults(call=_compare)
+    verify = actions.add_parser(
+        "verify", help="prove a tokenizer's encoder against the library that says what is right"
+    )
+    verify.add_argument("name", metavar="NAME", help="name, file or address of a tokenizer")
+    verify.add_argument("--on", required=True, metavar="PATH", help="run directory, or Parquet or JSON Lines of texts")
+    verify.add_argument("--text", default="text", metavar="COLUMN", help="column or field of the texts (default: text)")
+    verify.add_argument("--against", choices=("tiktoken", "hf"), help="the library (default: the tokenizer's own)")
+    verify.set_defaults(call=_verify)
 
     export = commands.add_parser("export", help="a run's or a mix's shards in another trainer's format")
     export.add_argument("path", metavar="RUN_OR_MIX", help="run directory, its shards, or a mix's folder")
@@ -110,7 +119,7 @@ def _train(options: argparse.Namespace) -> int:
     from curate.tokens.training import train_vocabulary
 
     texts = (text for batch in run_texts(options.run) for text in batch.text.to_pylist())
-    trained = train_vocabulary(texts, options.vocab, options.out)
+    trained = train_vocabulary(texts, options.vocab, options.out, options.split)
     RESULTS.print(
         f"{trained.path}: {trained.vocabulary_size:,} tokens, end-of-text the last; "
         f"equal to its trainer on {trained.proved_on:,} documents",
@@ -128,6 +137,21 @@ def _compare(options: argparse.Namespace) -> int:
         table.add_row(row.source, row.language, f"{row.documents:,}", f"{row.bytes:,}", *numbers)
     RESULTS.print(table)
     return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from curate.tokens.kept import texts_of
+    from curate.tokens.verify import verify
+
+    found = verify(options.name, texts_of(options.on, options.text), options.against)
+    speed = [found.bytes / 1e6 / max(seconds, 1e-9) for seconds in (found.seconds, found.reference_seconds)]
+    RESULTS.print(
+        f"{options.name}: {found.texts:,} texts, {found.bytes:,} bytes, {found.differing:,} encoded otherwise than by "
+        f"{found.against}; {found.engine} {speed[0]:.1f} MB/s, {found.against} {speed[1]:.1f} MB/s of CPU time"
+    )
+    for each in found.differences:
+        RESULTS.print(f"  text {each.text}, token {each.position}: {each.found}, {found.against} {each.expected}")
+    return 1 if found.differing else 0
 
 
 def _export(options: argparse.Namespace) -> int:

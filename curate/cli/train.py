@@ -34,8 +34,8 @@ def add_commands(commands: Any) -> None:
     _add_evaluate(model)
     _add_finetune(model)
     export = model.add_parser("export", help="write a model for Hugging Face transformers")
-    export.add_argument("checkpoint", metavar="CHECKPOINT")
-    export.add_argument("out", metavar="DIR")
+    export.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
+    export.add_argument("out", metavar="DIR", help="folder to write")
     export.set_defaults(call=_export)
 
     scaling = commands.add_parser("scaling", help="scaling laws").add_subparsers(required=True, metavar="ACTION")
@@ -50,42 +50,58 @@ def add_commands(commands: Any) -> None:
 
 def _add_generate(model: Any) -> None:
     generate = model.add_parser("generate", help="continue prompts")
-    generate.add_argument("checkpoint", metavar="CHECKPOINT")
-    generate.add_argument("--prompt", action="append", default=[], help="may be given more than once")
-    generate.add_argument("--tokens", type=natural, default=100)
-    generate.add_argument("--temperature", type=float, default=1.0, help="0: always the most likely token")
-    generate.add_argument("--top-k", type=int)
-    generate.add_argument("--top-p", type=float)
-    generate.add_argument("--repetition-penalty", type=float, default=1.0)
-    generate.add_argument("--beams", type=int, help="beam search instead of sampling")
-    generate.add_argument("--seed", type=int, default=0)
-    generate.add_argument("--device", default="auto")
+    generate.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
+    generate.add_argument("--prompt", action="append", default=[], metavar="TEXT", help="text to continue")
+    generate.add_argument("--tokens", type=natural, default=100, metavar="N", help="most tokens to add (default: 100)")
+    generate.add_argument(
+        "--temperature", type=float, default=1.0, metavar="T", help="0: always the most likely token (default: 1)"
+    )
+    generate.add_argument("--top-k", type=int, metavar="K", help="draw only from the K most likely tokens")
+    generate.add_argument(
+        "--top-p", type=float, metavar="P", help="draw only from the likeliest tokens that together have probability P"
+    )
+    generate.add_argument(
+        "--repetition-penalty",
+        type=float,
+        default=1.0,
+        metavar="X",
+        help="above 1, what was said is less likely (default: 1)",
+    )
+    generate.add_argument("--beams", type=int, metavar="N", help="beam search instead of sampling")
+    generate.add_argument("--seed", type=int, default=0, metavar="N", help="another seed, another draw (default: 0)")
+    generate.add_argument("--device", default="auto", help="cpu, cuda, or auto: the best that is there (default: auto)")
     generate.set_defaults(call=_generate)
 
 
 def _add_evaluate(model: Any) -> None:
     evaluate = model.add_parser("evaluate", help="measure a model on tasks and texts")
-    evaluate.add_argument("checkpoint", metavar="CHECKPOINT")
+    evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     evaluate.add_argument("--tasks", default="", help="such as wikitext2,lambada,arc-easy")
     evaluate.add_argument("--shots", type=_shots, default="0", help="solved examples before each item, such as 0,1,5")
     evaluate.add_argument("--folder", metavar="DIR", help="the folder that holds the tasks' files")
     evaluate.add_argument("--texts", action="append", default=[], metavar="NAME=FILE", help="JSON Lines: bits per byte")
     evaluate.add_argument("--data", metavar="DIR", help="look for items and texts in this mix (default: the model's)")
     add_number(evaluate, "--limit", None, "most items of each")
-    evaluate.add_argument("--device", default="auto")
+    evaluate.add_argument("--device", default="auto", help="cpu, cuda, or auto: the best that is there (default: auto)")
     evaluate.set_defaults(call=_evaluate)
 
 
 def _add_finetune(model: Any) -> None:
     finetune = model.add_parser("finetune", help="train a classifier on a model, as GPT-1 did")
-    finetune.add_argument("checkpoint", metavar="CHECKPOINT")
+    finetune.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     finetune.add_argument("--train", required=True, metavar="FILE", help="JSON Lines with text, label (and second)")
-    finetune.add_argument("--test", required=True, metavar="FILE")
+    finetune.add_argument("--test", required=True, metavar="FILE", help="the same, to be predicted")
     finetune.add_argument("--out", metavar="FILE", help="predicted classes, a line per test example")
-    finetune.add_argument("--epochs", type=int, default=3)
-    finetune.add_argument("--learning-rate", type=float, default=6.25e-5)
-    finetune.add_argument("--seed", type=int, default=0)
-    finetune.add_argument("--device", default="auto")
+    finetune.add_argument(
+        "--epochs", type=int, default=3, metavar="N", help="passes over the training file (default: 3)"
+    )
+    finetune.add_argument(
+        "--learning-rate", type=float, default=6.25e-5, metavar="X", help="its maximum (default: 6.25e-5, GPT-1's)"
+    )
+    finetune.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the new layer and the order (default: 0)"
+    )
+    finetune.add_argument("--device", default="auto", help="cpu, cuda, or auto: the best that is there (default: auto)")
     finetune.set_defaults(call=_finetune)
 
 
@@ -130,7 +146,7 @@ def _validate(options: argparse.Namespace) -> int:
 
 
 def _generate(options: argparse.Namespace) -> int:
-    from curate.tokens import load
+    from curate.tokens import load_recorded
     from curate.trainer.evaluate.evaluate import encode
     from curate.trainer.model.generate import Sampling, beam_search, cache_bytes, stream
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
@@ -138,7 +154,7 @@ def _generate(options: argparse.Namespace) -> int:
 
     checkpoint = open_checkpoint(options.checkpoint)
     model = load_model(checkpoint, pick_device(options.device))
-    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    tokenizer = load_recorded(checkpoint.about["tokenizer"])
     texts = options.prompt or [""]
     end = tokenizer.end_of_text
     prompts = [[end, *ids.tolist()] for ids in encode(tokenizer, texts)]
@@ -171,7 +187,7 @@ def _generate(options: argparse.Namespace) -> int:
 
 
 def _evaluate(options: argparse.Namespace) -> int:
-    from curate.tokens import load
+    from curate.tokens import load_recorded
     from curate.trainer.evaluate.evaluate import bits_per_byte, measure_task, wikitext_perplexity
     from curate.trainer.evaluate.tasks import find_task, read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
@@ -179,7 +195,7 @@ def _evaluate(options: argparse.Namespace) -> int:
 
     checkpoint = open_checkpoint(options.checkpoint)
     model = load_model(checkpoint, pick_device(options.device))
-    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    tokenizer = load_recorded(checkpoint.about["tokenizer"])
     data = options.data or checkpoint.about["settings"]["data"]["path"]
     data = data if Path(data).exists() else None
     shots = options.shots
@@ -217,7 +233,7 @@ def _print_measure(measure: Measure) -> None:
 
 
 def _finetune(options: argparse.Namespace) -> int:
-    from curate.tokens import load
+    from curate.tokens import load_recorded
     from curate.trainer.evaluate.finetune import FineTuning, classify, finetune, measure, read_examples
     from curate.trainer.evaluate.tasks import read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
@@ -225,7 +241,7 @@ def _finetune(options: argparse.Namespace) -> int:
 
     checkpoint = open_checkpoint(options.checkpoint)
     model = load_model(checkpoint, pick_device(options.device))
-    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    tokenizer = load_recorded(checkpoint.about["tokenizer"])
     examples, labels = read_examples(read_lines(options.train), tokenizer)
     tests, _ = read_examples(read_lines(options.test), tokenizer, labels)
     settings = FineTuning(learning_rate=options.learning_rate, epochs=options.epochs, seed=options.seed)

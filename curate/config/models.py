@@ -55,7 +55,15 @@ class Source(Model):
 class Tokens(Model):
     """How text becomes token ids."""
 
-    tokenizer: str = "gpt2"
+    tokenizer: str = Field(
+        "gpt2", description="a name, tokenizer.json, .model, .tiktoken, a folder, hf:OWNER/NAME@REVISION"
+    )
+    end_of_text: str | int | None = Field(
+        None, description="a special token's name or an id; default: what it declares"
+    )
+    add_bos: bool = Field(False, description="whether documents begin with the tokenizer's begin-of-text")
+    prefix: tuple[int, ...] = Field((), description="ids before each document, after begin-of-text")
+    suffix: tuple[int, ...] = Field((), description="ids after each document, before end-of-text")
 
 
 MOST_EPOCHS = 4.0

@@ -24,7 +24,8 @@ __all__ = ["ConfigError", "KeyPath", "PipelineFile", "change_pipeline", "read_pi
 
 _PATH_KEYS = frozenset({"paths", "root", "against", "index", "model", "lists", "removals", "key"})
 _PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "filter"})
-_PATH_ENDINGS = (".yaml", ".yml", ".json", ".tiktoken")
+_PATH_ENDINGS = (".yaml", ".yml", ".json", ".tiktoken", ".model")
+_NAME_BEGINNINGS = ("hf:", "package:")  # tokenizers of the Hub and of installed packages
 
 
 @dataclass(frozen=True)
@@ -134,4 +135,6 @@ def _absolute(value: Any, base: Path, key: str = "") -> Any:
 
 
 def _is_path(value: str) -> bool:
-    return not is_remote(value) and ("/" in value or value.endswith(_PATH_ENDINGS))
+    if is_remote(value) or value.startswith(_NAME_BEGINNINGS):
+        return False
+    return "/" in value or value.endswith(_PATH_ENDINGS)

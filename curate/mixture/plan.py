@@ -80,7 +80,7 @@ def _cut(
                 "last": window.last,
                 "start": window.start,
                 "buckets": list(window.buckets),
-                "dtype": str(load_tokenizer(pipeline.tokens.tokenizer).arrow_type),
+                "dtype": str(load_tokenizer(pipeline.tokens.tokenizer, pipeline.tokens.end_of_text).arrow_type),
             },
             inputs,
             f"{split} {number}",

@@ -14,6 +14,7 @@ from curate.errors import missing_extra, nearest
 from curate.extract import engines
 from curate.extract.step import Extract
 from curate.storage import SourceFile
+from curate.tokens.tokenizer import surroundings
 
 _ENGINES = ("resiliparse", "trafilatura")
 
@@ -45,9 +46,10 @@ def _engine_mistake(name: str, error: Exception) -> str:
 
 def check_tokenizer(file: PipelineFile) -> None:
     """Load the tokenizer. Raises ConfigError naming file, line, key and what is right."""
-    name = file.pipeline.tokens.tokenizer
+    settings = file.pipeline.tokens
     try:
-        tokens.load(name)
+        tokenizer = tokens.load(settings.tokenizer, settings.end_of_text)
+        surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
     except (ValueError, OSError) as error:
         raise file.error(("tokens", "tokenizer"), str(error)) from None
 

@@ -10,6 +10,7 @@ from curate.engine.seal import sealed
 from curate.flow import Flow
 from curate.shards.entry import SHARDS_FORMAT
 from curate.tokens import load
+from curate.tokens.tokenizer import surroundings
 
 
 def mixture_statement(pipeline: Pipeline, flow: Flow) -> dict[str, Any] | None:
@@ -22,7 +23,10 @@ def mixture_statement(pipeline: Pipeline, flow: Flow) -> dict[str, Any] | None:
 def shard_manifest(pipeline: Pipeline, flow: Flow) -> bytes:
     """Rows, tokens and SHA-256 per shard; the tokenizer; a fingerprint of the content. `shard` in the ledger counts in
     this list's order."""
-    tokenizer = load(pipeline.tokens.tokenizer)
+    settings = pipeline.tokens
+    tokenizer = load(settings.tokenizer, settings.end_of_text)
+    before, after = surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
+    around = {name: ids for name, ids in (("prefix", before), ("suffix", after[:-1])) if ids}
     shards = [
         {
             "file": f"{split}-{number:05d}.arrow",
@@ -46,6 +50,7 @@ def shard_manifest(pipeline: Pipeline, flow: Flow) -> bytes:
                 "vocabulary_sha256": tokenizer.vocabulary_hash,
                 "end_of_text": tokenizer.end_of_text,
                 "dtype": str(tokenizer.arrow_type),
+                **around,
             },
             "documents": sum(shard["rows"] for shard in shards),
             "tokens": sum(shard["tokens"] for shard in shards),

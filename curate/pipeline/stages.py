@@ -22,6 +22,7 @@ from curate.shards.order import SPLITS
 from curate.storage import SourceFile
 from curate.tokens import load as load_tokenizer
 from curate.tokens.tasks import tokenize_part
+from curate.tokens.tokenizer import surroundings
 from curate.verdicts.rules import FlagRule
 from curate.verdicts.steps import VerdictStep
 from curate.verdicts.tasks import judge_part
@@ -125,6 +126,9 @@ def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
 
 def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """Tokens of every document that is kept."""
+    settings = pipeline.tokens
+    tokenizer = load_tokenizer(settings.tokenizer, settings.end_of_text)
+    before, after = surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
     tasks, positions = [], []
     for position, part in enumerate(flow.parts):
         if not is_output(pipeline, part) or part.verdicts is None:
@@ -133,8 +137,11 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         if part.group is not None:
             inputs.append(replace(part.group, name="groups"))
         params = {
-            "tokenizer": pipeline.tokens.tokenizer,
-            "vocabulary": load_tokenizer(pipeline.tokens.tokenizer).vocabulary_hash,
+            "tokenizer": settings.tokenizer,
+            "end_of_text": settings.end_of_text,
+            "before": before,
+            "after": after,
+            "vocabulary": tokenizer.vocabulary_hash,
             "source": part.source,
         }
         tasks.append(Task("tokens", tokenize_part, params, tuple(inputs), part.name))

@@ -3,12 +3,16 @@
 Knows Arrow's memory layout; knows nothing of what the text says.
 """
 
+from __future__ import annotations
+
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from curate.text.characters import Bytes, Offsets
+if TYPE_CHECKING:  # the kernels' compiler is not needed to look at a column
+    from curate.text.characters import Bytes, Offsets
 
 _MOST_STRING_BYTES = 2**31 - 1  # int32 offsets of Arrow's `string`
 

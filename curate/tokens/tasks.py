@@ -12,23 +12,20 @@ from curate import tokens
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Counts, File, Output
 from curate.records.tokens import TOKEN_COUNTS, token_store
-from curate.tokens.tokenizer import append_to_rows
-
-
-def compile_kernels(params: Mapping[str, Any]) -> None:
-    """Compile the encoder, once per machine."""
-    tokens.load(params["tokenizer"]).encode(pa.array(["Kernels are compiled here."], pa.large_string()))
+from curate.tokens.rows import surround_rows
+from curate.tokens.verify import prove_sample
 
 
 def tokenize_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output) -> Counts:
     """Inputs `documents` and `verdicts`, and `groups` where deduplication made them.
 
-    Writes `tokens` (the store's schema, kept documents only) and `counts` (TOKEN_COUNTS, a row per document).
+    Writes `tokens` (the store's schema, kept documents only) and `counts` (TOKEN_COUNTS, a row per document). Raises
+    ProofError where one document in a thousand shows that the encoder is wrong.
     """
     files = {file.name: file.path for file in inputs}
-    tokenizer = tokens.load(params["tokenizer"])
+    tokenizer = tokens.load(params["tokenizer"], params["end_of_text"])
     schema = token_store(tokenizer.arrow_type)
-    documents = total = 0
+    documents = total = proved = 0
     with (
         BatchWriter(output.path("tokens"), schema, compressed=False) as store,
         BatchWriter(output.path("counts"), TOKEN_COUNTS) as counts,
@@ -38,7 +35,9 @@ def tokenize_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
             kept = verdict.column("kept")
             group = batch.column("id") if groups is None else next(groups).column("group")
             ids = batch.column("id").filter(kept)
-            rows = tokenizer.encode(batch.column("text").filter(kept))
+            texts = batch.column("text").filter(kept)
+            rows = tokenizer.encode(texts)
+            proved += prove_sample(tokenizer, ids, texts, rows)
             lengths = pc.list_value_length(rows).cast(pa.int64())
             position = pc.subtract(pc.cumulative_sum(kept.cast(pa.int64())), 1)
             counts.write({"tokens": lengths.take(pc.if_else(kept, position, pa.scalar(None, pa.int64())))})
@@ -47,9 +46,9 @@ def tokenize_part(params: Mapping[str, Any], inputs: Sequence[File], output: Out
                     "id": ids,
                     "source": pa.array([params["source"]] * len(ids), pa.string()),
                     "group": group.filter(kept),
-                    "tokens": append_to_rows(rows, tokenizer.end_of_text),
+                    "tokens": surround_rows(rows, params["before"], params["after"]),
                 }
             )
             documents += len(ids)
             total += pc.sum(lengths).as_py() or 0
-    return {"documents": documents, "tokens": total}
+    return {"documents": documents, "tokens": total, "proved": proved}

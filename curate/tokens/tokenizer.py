@@ -1,45 +1,47 @@
-"""A tokenizer by name or file: encodes Arrow columns of text, all of it as text. Knows encodings; knows no documents."""
+"""A tokenizer by name: encodes Arrow columns of text, all of it as text. Knows encodings; knows no documents."""
 
 from __future__ import annotations
 
-import base64
 import functools
-import hashlib
+import json
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import tiktoken
-from tiktoken_ext.openai_public import r50k_pat_str  # type: ignore[import-untyped]
 
-from curate.storage import open_binary
-from curate.tokens.encoder import BatchEncoder
-from curate.tokens.huggingface import SUFFIX, HuggingFaceEncoding, read_tokenizer
-from curate.tokens.vocabulary import FILES, tiktoken_cache
+from curate.text.columns import as_column
+from curate.tokens.definitions import Definition
+from curate.tokens.engines import Engine, Library, proved
+from curate.tokens.odd_texts import ODD_TEXTS
+from curate.tokens.rows import list_array
+from curate.tokens.sources import find
 
-END_OF_TEXT = "<|endoftext|>"
-FILE_SUFFIX = ".tiktoken"
 _UINT16_IDS = 1 << 16
+_SPECIAL_TRIED = 64
+_LOCK = threading.Lock()
 
 
 @dataclass(frozen=True)
 class Tokenizer:
-    """An encoding and what a reader of its ids must know."""
+    """A tokenizer and what a reader of its ids must know. `end_of_text` is the id that ends a document."""
 
     name: str
-    encoding: tiktoken.Encoding | HuggingFaceEncoding
-
-    @property
-    def end_of_text(self) -> int:
-        """The id that ends a document."""
-        return self.encoding.eot_token
+    definition: Definition
+    end_of_text: int
 
     @property
     def vocabulary_size(self) -> int:
         """One more than the largest id, special tokens included."""
-        return self.encoding.n_vocab
+        return self.definition.vocabulary_size
+
+    @property
+    def begin_of_text(self) -> int | None:
+        """The id that the tokenizer's files declare to begin a document."""
+        return self.definition.start
 
     @property
     def dtype(self) -> npt.DTypeLike:
@@ -51,82 +53,119 @@ class Tokenizer:
         """The Arrow type of an id."""
         return pa.from_numpy_dtype(self.dtype)
 
-    @functools.cached_property
+    @property
     def vocabulary_hash(self) -> str:
-        """SHA-256 over every token's bytes in order of rank, the pattern and the special tokens; or of `tokenizer.json`."""
-        if isinstance(self.encoding, HuggingFaceEncoding):
-            return self.encoding.digest
-        digest = hashlib.sha256(self.encoding._pat_str.encode())
-        for token, rank in sorted(self.encoding._mergeable_ranks.items(), key=lambda item: item[1]):
-            digest.update(b"%d %d " % (rank, len(token)) + token)
-        digest.update(repr(sorted(self.encoding._special_tokens.items())).encode())
-        return digest.hexdigest()
+        """SHA-256 over tiktoken's tokens in order of rank, the pattern and the special tokens; or of the file."""
+        return self.definition.digest
 
     @functools.cached_property
-    def _encoder(self) -> BatchEncoder | None:
-        """The compiled encoder, where it gives exactly tiktoken's ids."""
-        if isinstance(self.encoding, HuggingFaceEncoding):
-            return None
-        try:
-            return BatchEncoder(self.encoding, self.dtype)
-        except ValueError:
-            return None
+    def _engine(self) -> Engine:
+        library = Library(self.definition.library, self.definition.reference)
+        with _LOCK:
+            special = [f"a {name}{name} b" for name in list(self.definition.special)[:_SPECIAL_TRIED]]
+            return proved(self.definition.fast, library, [*ODD_TEXTS, *special], self.definition.exceptions)
 
-    def encode(self, texts: pa.Array) -> pa.ListArray:
-        """Token ids per text (string or large_string, no nulls), without end-of-text; special tokens' names are text.
+    @property
+    def engine(self) -> str:
+        """What encodes: gigatoken, or the reference library where that does not know the tokenizer."""
+        return self._engine.name
 
-        Equals tiktoken's `encode_ordinary` of each text, or the encoding of Hugging Face's library without special tokens.
+    def encode(self, texts: Sequence[str] | pa.Array) -> pa.ListArray:
+        """Token ids per text (Python strings, or a column of string or large_string without nulls), without end-of-text;
+        special tokens' names are text.
+
+        Equals tiktoken's `encode_ordinary` of each text, the encoding of Hugging Face's library without special tokens, or
+        SentencePiece's. `load("gpt2").encode(pa.array(["Hello there"]))` is `[[15496, 612]]`.
         """
-        if isinstance(self.encoding, HuggingFaceEncoding):
-            return list_array(*self.encoding.encode_batch(texts, self.dtype))
-        if self._encoder is not None:
-            return list_array(*self._encoder(texts))
-        encoded = [np.array(self.encoding.encode_ordinary(text), dtype=self.dtype) for text in texts.to_pylist()]
-        lengths = np.array([len(ids) for ids in encoded], dtype=np.int64)
-        return list_array(np.concatenate([np.empty(0, self.dtype), *encoded]), lengths)
+        ids, lengths = self._engine(as_column(texts))
+        return list_array(ids.astype(self.dtype, copy=False), lengths)
+
+    def reference(self, texts: list[str]) -> list[list[int]]:
+        """The ids of each text by the library that says what is right."""
+        return [list(ids) for ids in self.definition.reference(texts)]
 
     def decode(self, ids: npt.ArrayLike) -> str:
         """The text of token ids."""
-        return self.encoding.decode(np.asarray(ids).tolist())
+        return self.definition.decode(np.asarray(ids).tolist())
 
+    def files(self) -> dict[str, bytes]:
+        """The tokenizer as files that `transformers`' AutoTokenizer reads from a folder, by name."""
+        names = {id: name for name, id in self.definition.special.items()}
+        declared = {"eos_token": self.end_of_text, "bos_token": self.begin_of_text}
+        config = {
+            "tokenizer_class": "PreTrainedTokenizerFast",
+            "clean_up_tokenization_spaces": False,
+            **{key: names[id] for key, id in declared.items() if id in names},
+        }
+        return self.definition.files() | {"tokenizer_config.json": (json.dumps(config, indent=1) + "\n").encode()}
 
-def list_array(values: npt.NDArray[Any], lengths: npt.NDArray[np.int64]) -> pa.ListArray:
-    """A list column from its flat values and the length of each row. Raises OverflowError past 2^31 - 1 values."""
-    offsets = np.zeros(len(lengths) + 1, dtype=np.int64)
-    np.cumsum(lengths, out=offsets[1:])
-    if offsets[-1] > np.iinfo(np.int32).max:
-        raise OverflowError(f"{offsets[-1]} tokens in one batch; a list column holds at most 2^31 - 1")
-    return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
+    def text(self, row: npt.NDArray[Any], entry: Mapping[str, Any]) -> str:
+        """The text of a document in shards or the token store, whose manifest names the tokenizer in `entry`."""
+        return self.decode(row[len(entry.get("prefix", ())) : len(row) - len(entry.get("suffix", ())) - 1])
 
+    def token_lengths(self) -> npt.NDArray[np.int64]:
+        """Bytes of text of each id; special tokens have none.
 
-def append_to_rows(rows: pa.ListArray, value: int) -> pa.ListArray:
-    """Each row with one value more at its end."""
-    offsets = rows.offsets.to_numpy().astype(np.int64)
-    values = rows.values.to_numpy(zero_copy_only=False)[offsets[0] : offsets[-1]]
-    return list_array(np.insert(values, offsets[1:] - offsets[0], value), np.diff(offsets) + 1)
+        Of files other than tiktoken's as decoded alone, a byte that is no character by itself as one.
+        """
+        lengths = np.zeros(self.vocabulary_size, dtype=np.int64)
+        if self.definition.token_bytes is not None:
+            for token, id in self.definition.token_bytes.items():
+                lengths[id] = len(token)
+            return lengths
+        for id in set(range(self.vocabulary_size)) - set(self.definition.special.values()):
+            lengths[id] = len(self.decode([id]).replace("\N{REPLACEMENT CHARACTER}", "?").encode())
+        return lengths
 
 
 @functools.cache
-def load(name: str) -> Tokenizer:
-    """The tokenizer of this name, of a `tokenizer.json`, or of a `.tiktoken` file: GPT-2's pattern, end-of-text after the
-    file's last token.
+def _found(name: str) -> Definition:
+    return find(name)
 
-    Raises ValueError for a name nobody knows, VocabularyError where its files are missing, OSError for a file that is.
+
+@functools.cache
+def load(name: str, end_of_text: str | int | None = None) -> Tokenizer:
+    """The tokenizer of a name (curate.tokens.sources.FORMS).
+
+    `end_of_text`: a special token's name, or an id, where the tokenizer declares none or another is wanted. Raises
+    ValueError for a name nobody knows and where no end-of-text is declared, OSError where the files are missing.
     """
-    if name.endswith(FILE_SUFFIX):
-        return Tokenizer(name, _read_file(name))
-    if name.endswith(SUFFIX):
-        return Tokenizer(name, read_tokenizer(name))
-    if name not in FILES:
-        raise ValueError(f"unknown tokenizer {name!r}; known: {', '.join(sorted(FILES))}")
-    with tiktoken_cache(name):
-        return Tokenizer(name, tiktoken.get_encoding(name))
+    definition = _found(name)
+    special = definition.special
+    end = special.get(end_of_text) if isinstance(end_of_text, str) else end_of_text
+    if end_of_text is None:
+        end = definition.end
+    known = ", ".join(list(special)[:8]) or "none"
+    if end is None and end_of_text is None:
+        raise ValueError(
+            f"{name} declares no token that ends a text; name one by end_of_text. Its special tokens: {known}"
+        )
+    if end is None or not 0 <= end < definition.vocabulary_size:
+        raise ValueError(
+            f"end_of_text: {end_of_text!r} is no special token and no id of {name}; special tokens: {known}"
+        )
+    return Tokenizer(name, definition, end)
 
 
-def _read_file(path: str) -> tiktoken.Encoding:
-    """An encoding from lines of a token in base64 and its rank."""
-    with open_binary(path) as file:
-        pairs = [line.split() for line in file.read().splitlines() if line]
-    ranks = {base64.b64decode(token): int(rank) for token, rank in pairs}
-    special = {END_OF_TEXT: max(ranks.values()) + 1}
-    return tiktoken.Encoding(path, pat_str=r50k_pat_str, mergeable_ranks=ranks, special_tokens=special)
+def load_recorded(entry: Mapping[str, Any]) -> Tokenizer:
+    """The tokenizer of what manifests and checkpoints keep: `name` and `end_of_text` (the id). Raises as `load` does."""
+    return load(str(entry["name"]), int(entry["end_of_text"]))
+
+
+def surroundings(
+    tokenizer: Tokenizer, add_bos: bool = False, prefix: Sequence[int] = (), suffix: Sequence[int] = ()
+) -> tuple[list[int], list[int]]:
+    """The ids before and after each document's own: begin-of-text and `prefix`; `suffix` and end-of-text.
+
+    Raises ValueError where the tokenizer declares no begin-of-text, and for what is no id of it.
+    """
+    if add_bos and tokenizer.begin_of_text is None:
+        raise ValueError(f"add_bos: {tokenizer.name} declares no token that begins a text; give its id in prefix")
+    before = [*([tokenizer.begin_of_text] if add_bos and tokenizer.begin_of_text is not None else ()), *prefix]
+    after = [*suffix, tokenizer.end_of_text]
+    wrong = [id for id in (*before, *after) if not 0 <= id < tokenizer.vocabulary_size]
+    if wrong:
+        raise ValueError(
+            f"prefix, suffix: {wrong} are no ids of {tokenizer.name}, which has {tokenizer.vocabulary_size:,}"
+        )
+    return before, after

@@ -1,7 +1,7 @@
-"""Trains byte-level BPE vocabularies with Hugging Face `tokenizers` and saves them as tiktoken reads them.
+"""Trains byte-level BPE tokenizers with Hugging Face `tokenizers`, and saves a `tokenizer.json` or tiktoken's ranks.
 
-The trainer splits text by the same pattern as the encoder, written for its engine. What is saved is proved: the trainer's
-own encoding and the saved vocabulary's must agree on a sample of the text. Knows texts and vocabularies; knows no run.
+The trainer splits text by the same expression as the encoder. What is saved is proved: the trainer's own encoding and the
+saved tokenizer's must agree on a sample of the text. Knows texts and vocabularies; knows no run.
 """
 
 from __future__ import annotations
@@ -13,19 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from curate.errors import CurateError
 from curate.storage import write_atomically
-from curate.tokens.tokenizer import END_OF_TEXT, load
+from curate.tokens.encodings import END_OF_TEXT, SCHEMES, byte_letters
+from curate.tokens.tokenizer import load
 
-SUFFIX = ".tiktoken"
+SUFFIXES = (".json", ".tiktoken")
+SPLITS = {scheme.name: scheme.expression for scheme in SCHEMES if scheme.expression}
+"""The ways of splitting text that a vocabulary is trained with, by the encoding that made them known."""
 _BYTES = 256
-_SPLIT = (
-    r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"  # GPT-2's release, src/encoder.py
-)
 _SAMPLE = 1000
-"""Texts on which the saved vocabulary must agree with the trainer."""
+"""Texts on which the saved tokenizer must agree with the trainer."""
 
 
 class TrainingError(CurateError, ValueError):
@@ -41,36 +41,45 @@ class Trained:
     proved_on: int
 
 
-def train_vocabulary(texts: Iterable[str], size: int, out: str | Path) -> Trained:
-    """Train a vocabulary of `size` ids, the last of them end-of-text, and write it to `out` (.tiktoken).
+def train_vocabulary(texts: Iterable[str], size: int, out: str | Path, split: str = "gpt2") -> Trained:
+    """Train a vocabulary of `size` ids, the last of them end-of-text, and write it to `out` (.json, .tiktoken).
 
-    The result depends on the texts alone. Raises TrainingError where `out` or `size` will not do, where the texts hold too
-    little, or where saved and trained vocabulary differ.
+    `split`: one of SPLITS; a .tiktoken file is read as GPT-2's. The result depends on the texts alone. Raises TrainingError
+    where `out`, `size` or `split` will not do, where the texts hold too little, or where saved and trained differ.
     """
     path = Path(out)
-    if path.suffix != SUFFIX:
-        raise TrainingError(f"{path.name}: a vocabulary's name ends in {SUFFIX}, by which it is known for one")
+    if path.suffix not in SUFFIXES:
+        raise TrainingError(
+            f"{path.name}: a tokenizer's name ends in {' or '.join(SUFFIXES)}, by which it is known for one"
+        )
+    if split not in SPLITS or (path.suffix == ".tiktoken" and split != "gpt2"):
+        raise TrainingError(
+            f"{path.name} cannot be split as {split!r}: .json as {' or '.join(SPLITS)}, .tiktoken as gpt2"
+        )
     if size < _BYTES + 1:
         raise TrainingError(f"a vocabulary of {size}: bytes and end-of-text alone are {_BYTES + 1}")
     sample: list[str] = []
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.Sequence(
         [
-            pre_tokenizers.Split(Regex(_SPLIT), "isolated"),
+            pre_tokenizers.Split(Regex(SPLITS[split]), "isolated"),
             pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
         ]
     )
     trained.decoder = decoders.ByteLevel()
-    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
-    trainer = trainers.BpeTrainer(vocab_size=size - 1, initial_alphabet=alphabet, show_progress=False)
+    trainer = trainers.BpeTrainer(vocab_size=size - 1, initial_alphabet=sorted(byte_letters()), show_progress=False)
     trained.train_from_iterator(_keeping(texts, sample), trainer)
-    ranks = _ranks(trained)
-    if len(ranks) < size - 1:
-        raise TrainingError(f"the texts give {len(ranks) + 1} tokens, not {size}: give more text, or a smaller --vocab")
-    lines = (
-        base64.b64encode(token) + b" %d\n" % rank for token, rank in sorted(ranks.items(), key=lambda pair: pair[1])
-    )
-    write_atomically(path, b"".join(lines))
+    vocabulary = trained.get_vocab()
+    if len(vocabulary) < size - 1:
+        raise TrainingError(
+            f"the texts give {len(vocabulary) + 1} tokens, not {size}: give more text, or a smaller --vocab"
+        )
+    trained.add_special_tokens([AddedToken(END_OF_TEXT, special=True, normalized=False)])
+    trained.encode_special_tokens = True
+    if path.suffix == ".json":
+        write_atomically(path, trained.to_str(pretty=True).encode())
+    else:
+        write_atomically(path, _ranks(vocabulary))
     _prove(trained, path, sample)
     return Trained(path, size, len(sample))
 
@@ -84,25 +93,18 @@ def _keeping(texts: Iterable[str], sample: list[str]) -> Iterator[str]:
     yield from iterator
 
 
-def _ranks(trained: Tokenizer) -> dict[bytes, int]:
-    """The trained tokens as bytes: the trainer writes each byte as a character of its alphabet."""
-    characters = _byte_characters()
-    return {bytes(characters[each] for each in token): rank for token, rank in trained.get_vocab().items()}
-
-
-def _byte_characters() -> dict[str, int]:
-    """The byte that each character of the byte-level alphabet stands for (GPT-2's `bytes_to_unicode`, src/encoder.py):
-    printable Latin-1 bytes stand for themselves, the others, in order, for the characters from U+0100 on."""
-    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
-    others = [value for value in range(_BYTES) if value not in printable]
-    return {chr(value): value for value in printable} | {chr(_BYTES + i): value for i, value in enumerate(others)}
+def _ranks(vocabulary: dict[str, int]) -> bytes:
+    """Lines of a token in base64 and its rank: the trainer writes each byte as a character of its alphabet."""
+    values = {letter: value for value, letter in enumerate(byte_letters())}
+    ranks = sorted((rank, bytes(values[letter] for letter in token)) for token, rank in vocabulary.items())
+    return b"".join(base64.b64encode(token) + b" %d\n" % rank for rank, token in ranks)
 
 
 def _prove(trained: Tokenizer, path: Path, sample: list[str]) -> None:
     saved = load(str(path))
     rows = saved.encode(pa.array(sample, pa.large_string()))
     for text, ids in zip(sample, rows, strict=True):
-        if ids.as_py() != trained.encode(text).ids:
+        if ids.as_py() != trained.encode(text, add_special_tokens=False).ids:
             raise TrainingError(
                 f"{path} does not encode as its trainer does, first in {text[:60]!r}; it was trained, but do not use it"
             )

@@ -66,7 +66,7 @@ def draw(text: str, purpose: str) -> float:
 
 def small_tokenizer(folder: Path) -> str:
     """A file of GPT-2's first tokens: a small vocabulary makes small models quick."""
-    ranks = sorted(load("gpt2").encoding._mergeable_ranks.items(), key=lambda item: item[1])[:MERGES]
+    ranks = sorted((load("gpt2").definition.token_bytes or {}).items(), key=lambda item: item[1])[:MERGES]
     path = folder / "small.tiktoken"
     path.write_bytes(b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in ranks))
     return str(path)

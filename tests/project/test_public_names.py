@@ -7,7 +7,12 @@ from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
 
+import pytest
+
 import curate
+from curate.audit.finished_run import AuditError
+from curate.pipeline.run import SAMPLED
+from tests.support.small_runs import copy_of_small_run
 
 ROOT = Path(__file__).resolve().parents[2]
 PUBLIC = {"Run", "open_run", "run"} | {"dedup", "extract", "filters", "language", "pii", "shards", "tokens"}
@@ -39,13 +44,34 @@ def test_the_package_says_that_it_is_typed() -> None:
     assert (ROOT / "curate" / "py.typed").is_file()
 
 
-def test_every_public_name_has_an_example_that_runs() -> None:
-    """The python blocks of docs/api.md run in order, in one namespace, and name every public name."""
-    text = (ROOT / "docs" / "api.md").read_text()
-    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+def test_the_examples_of_the_python_page_run_and_leave_out_no_public_name() -> None:
+    """The python blocks of docs/api.md run in order, in one namespace, and use every public name and question to a run."""
+    blocks = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "api.md").read_text(), re.DOTALL)
     namespace: dict[str, object] = {}
     for block in blocks:
         exec(compile(block, "docs/api.md", "exec"), namespace)
     shown = "\n".join(blocks)
-    missing = {name for name in curate.__all__ if not re.search(rf"curate\.{name}\b", shown)}
-    assert missing <= {"extract", "run", "open_run", "Run"}  # want a finished run or a child process: not shown yet
+    assert [name for name in curate.__all__ if not re.search(rf"curate\.{name}\b", shown)] == []
+    questions = [name for name, value in vars(curate.Run).items() if callable(value) and not name.startswith("_")]
+    assert {"ledger", "documents", "sample", "whatif", "explain", "shards"} <= set(questions)
+    assert [name for name in questions if f".{name}(" not in shown] == []
+
+
+def test_a_question_that_a_run_cannot_answer_says_what_would_be_right(tmp_path: Path) -> None:
+    finished = curate.open_run(copy_of_small_run(tmp_path))
+    with pytest.raises(AuditError, match="those after deduplicate"):
+        finished.documents("verdicts")
+    with pytest.raises(AuditError, match="no record failed"):
+        finished.sample(failed="c4/nothing")
+    with pytest.raises(AuditError, match="shard:row"):
+        finished.explain("https://nowhere.example/")
+
+
+def test_a_run_s_ledger_and_sample_are_arrow_of_the_types_told(tmp_path: Path) -> None:
+    finished = curate.open_run(copy_of_small_run(tmp_path))
+    ledger = finished.ledger()
+    drawn = finished.sample(n=3, seed=1)
+    assert ledger.count_rows() == sum(source["records"] for source in finished.stats["sources"].values())
+    assert drawn.schema == SAMPLED and drawn.num_rows == 3
+    assert drawn.equals(finished.sample(n=3, seed=1))
+    assert set(drawn["id"].to_pylist()) <= {value.hex() for value in ledger.to_table(columns=["id"])["id"].to_pylist()}

@@ -23,7 +23,7 @@ MERGES = 768  # GPT-2's first tokens: a small vocabulary makes small models quic
 
 def make_tokenizer(folder: Path) -> Path:
     """A vocabulary file of GPT-2's first tokens."""
-    ranks = sorted(load("gpt2").encoding._mergeable_ranks.items(), key=lambda item: item[1])[:MERGES]
+    ranks = sorted((load("gpt2").definition.token_bytes or {}).items(), key=lambda item: item[1])[:MERGES]
     path = folder / "small.tiktoken"
     path.write_bytes(b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in ranks))
     return path
@@ -77,7 +77,7 @@ def unigram_bits_per_byte(shards: Path) -> float:
     tokens = np.concatenate([reader.open(entry).tokens for entry in reader.split("validation")])
     tokens = tokens[tokens != reader.tokenizer["end_of_text"]]
     counts = np.bincount(tokens)
-    sizes = token_bytes(reader.tokenizer["name"])[: len(counts)]
+    sizes = token_bytes(reader.tokenizer)[: len(counts)]
     used = counts > 0
     bits = -(counts[used] * np.log2(counts[used] / len(tokens))).sum()
     return float(bits / (counts * sizes).sum())

@@ -49,7 +49,7 @@ def export(
     if not reader.entries:
         raise ExportError(f"{reader.folder} holds no document; there is nothing to export")
     source = Source(reader, _tokenizer(reader, tokenizer), sequence_length)
-    files = resolve(exporter)(source)
+    files = [*resolve(exporter)(source), *_tokenizer_files(source)]
     folder.mkdir(parents=True, exist_ok=True)
     own = {} if exporter.startswith("curate.") else named_code((exporter,))
     identity = fingerprint(reader.fingerprint, to, sequence_length if to == "hf" else None, *([own] if own else []))
@@ -104,9 +104,18 @@ def _ensure(commit: Commit, staging: Path, same: bool, file: ExportFile) -> None
 
 def _tokenizer(reader: ShardReader, given: str | None) -> tokens.Tokenizer:
     name = given or str(reader.tokenizer["name"])
-    loaded = tokens.load(name)
+    loaded = tokens.load_recorded({**reader.tokenizer, "name": name})
     if loaded.vocabulary_hash != reader.tokenizer["vocabulary_sha256"]:
         raise ExportError(
             f"the tokenizer {name!r} is not the one the shards were made with: its vocabulary has another hash"
         )
     return loaded
+
+
+def _tokenizer_files(source: Source) -> list[ExportFile]:
+    """The tokenizer, as `transformers`' AutoTokenizer reads it from the folder."""
+    return [ExportFile(name, functools.partial(_write, content)) for name, content in source.tokenizer.files().items()]
+
+
+def _write(content: bytes, path: Path) -> None:
+    path.write_bytes(content)

@@ -45,7 +45,7 @@ def text_files(source: Source) -> list[ExportFile]:
 def texts(source: Source, view: ShardView) -> list[str]:
     """The text of each document of a shard, without end-of-text."""
     rows = np.split(view.tokens, view.offsets[1:-1]) if view.batch.num_rows else []
-    return [source.tokenizer.decode(row[:-1]) for row in rows]
+    return [source.tokenizer.text(row, source.reader.tokenizer) for row in rows]
 
 
 def _columns(source: Source, view: ShardView) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from curate.settings import Model
 from curate.storage import write_atomically
-from curate.tokens import load
+from curate.tokens import load_recorded
 from curate.trainer.evaluate.evaluate import Measure, bits_per_byte, measure_task
 from curate.trainer.evaluate.tasks import read_lines
 from curate.trainer.train import checkpoint as checkpoints
@@ -57,7 +57,7 @@ def _measure(job: Job, path: Path, device: str, *, last: bool) -> dict[str, Any]
 
     checkpoint = checkpoints.open_checkpoint(path)
     model = checkpoints.load_model(checkpoint, pick_device(device))
-    tokenizer = load(checkpoint.about["tokenizer"]["name"])
+    tokenizer = load_recorded(checkpoint.about["tokenizer"])
     measures: list[Measure] = []
     for domain, file in job.texts.items():
         lines = [row["text"] for row in read_lines(file)]

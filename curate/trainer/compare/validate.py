@@ -20,7 +20,7 @@ from curate.config.reading import read_settings
 from curate.errors import CurateError
 from curate.shards import ShardReader
 from curate.storage import digest_file, is_remote, resolve, write_atomically
-from curate.tokens import load
+from curate.tokens import load_recorded
 from curate.trainer.compare.comparison import Verdict, judge
 from curate.trainer.compare.comparison_html import to_html
 from curate.trainer.compare.comparison_markdown import to_markdown
@@ -208,7 +208,7 @@ def _contamination(settings: Validation) -> dict[str, dict[str, float]]:
     for name in evaluation.tasks:
         items = [item.text for item in read_items(find_task(name), evaluation.folder, evaluation.limit)]
         shares[name] = {
-            mix: find_in_training(load(ShardReader(path).tokenizer["name"]), items, path).share_of_texts
+            mix: find_in_training(load_recorded(ShardReader(path).tokenizer), items, path).share_of_texts
             for mix, path in settings.mixes.items()
         }
     return shares

@@ -10,7 +10,7 @@ import numpy as np
 
 from curate.errors import ConfigError
 from curate.shards import ShardReader
-from curate.tokens import load
+from curate.tokens import load_recorded
 from curate.trainer.evaluate.evaluate import encode
 from curate.trainer.evaluate.overlap import overlaps
 from curate.trainer.evaluate.tasks import read_lines
@@ -64,7 +64,7 @@ def choose_texts(
 
 
 def _inside(data: str, rows: list[str], overlap: float) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-    tokenizer = load(ShardReader(data).tokenizer["name"])
+    tokenizer = load_recorded(ShardReader(data).tokenizer)
     shares = overlaps(data, encode(tokenizer, rows))
     inside: np.ndarray[tuple[int], np.dtype[np.bool_]] = np.nan_to_num(shares) > overlap
     return inside

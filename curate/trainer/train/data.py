@@ -5,18 +5,18 @@ Knows the loader and token ids; knows no model.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import tiktoken
 import torch
 from torch import Tensor
 
 from curate.shards import Batch, Loader
 from curate.shards.loader import Copy
-from curate.tokens import load
+from curate.tokens import load_recorded
 from curate.trainer.model.loss import IGNORED
 from curate.trainer.train.settings import Data
 
@@ -107,18 +107,6 @@ def document_sources(loader: Loader) -> tuple[list[str], npt.NDArray[np.int64]]:
     return names.tolist(), indices.astype(np.int64)
 
 
-def token_bytes(tokenizer: str) -> npt.NDArray[np.int64]:
-    """Bytes of text of each token id; special tokens have none.
-
-    Of a `tokenizer.json` as decoded alone, a byte that is no character by itself as one: nearly right, for the log.
-    """
-    loaded = load(tokenizer)
-    lengths = np.zeros(loaded.vocabulary_size, dtype=np.int64)
-    if isinstance(loaded.encoding, tiktoken.Encoding):
-        for token, rank in loaded.encoding._mergeable_ranks.items():
-            lengths[rank] = len(token)
-        return lengths
-    for rank in range(loaded.vocabulary_size):
-        if rank != loaded.end_of_text:
-            lengths[rank] = len(loaded.decode([rank]).replace("\N{REPLACEMENT CHARACTER}", "?").encode())
-    return lengths
+def token_bytes(entry: Mapping[str, Any]) -> npt.NDArray[np.int64]:
+    """Bytes of text of each token id of the tokenizer that a manifest names; special tokens have none."""
+    return load_recorded(entry).token_lengths()

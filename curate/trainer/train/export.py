@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from curate.errors import CurateError
+from curate.tokens import load_recorded
 from curate.trainer.model.architecture import Architecture
 from curate.trainer.train.checkpoint import Checkpoint
 
@@ -227,4 +228,6 @@ def export(checkpoint: Checkpoint, folder: str | Path) -> Path:
     target.mkdir(parents=True, exist_ok=True)
     save_file(weights, target / "model.safetensors", metadata={"format": "pt"})
     (target / "config.json").write_text(json.dumps(config, indent=2, sort_keys=True) + "\n")
+    for name, content in load_recorded(checkpoint.about["tokenizer"]).files().items():
+        (target / name).write_bytes(content)
     return target

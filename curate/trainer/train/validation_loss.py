@@ -27,7 +27,7 @@ class HeldOut:
         self.sources, source_of = document_sources(self.loader)
         tokenizer = self.loader.reader.tokenizer
         self._source_of = torch.from_numpy(source_of).to(here.device)
-        self._bytes = torch.from_numpy(token_bytes(tokenizer["name"])).to(here.device)
+        self._bytes = torch.from_numpy(token_bytes(tokenizer)).to(here.device)
         self._end_of_text: int = tokenizer["end_of_text"]
 
     @torch.no_grad()
