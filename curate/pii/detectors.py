@@ -6,13 +6,10 @@ built-in detector is a function in a file of its own and a row here. Knows who l
 
 from __future__ import annotations
 
-import hashlib
 import importlib
-import importlib.util
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import NamedTuple, Protocol, runtime_checkable
 
 from curate.pii import candidates as marked
@@ -107,14 +104,6 @@ def load_detector(name: str) -> Detector:
     if not isinstance(found.type, str) or not _TYPE.fullmatch(found.type):
         raise ValueError(f"{name}: its type is {found.type!r}; use capitals, digits and _, as in CASE_NUMBER")
     return found
-
-
-def detector_code(name: str) -> str:
-    """A hash of the source of the module that `module:NAME` is in, so that a changed detector is another computation."""
-    spec = importlib.util.find_spec(name.partition(":")[0])
-    if spec is None or spec.origin is None:
-        raise ValueError(f"no detector {name}: no such module")
-    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
 
 
 def check_type(name: str) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from curate.config.models import Pipeline
+from curate.engine.fingerprint import named_code
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.flow import Flow, is_output
-from curate.pii.detectors import Detection, detector_code
+from curate.pii.detectors import Detection
 from curate.pii.scrubbing import Replacement, check_replacement
 from curate.pii.step import Scrub
 from curate.pii.tasks import scrub_part
@@ -26,7 +27,7 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         "options": sorted(name for name, wanted in setting.options.items() if wanted),
         "placeholders": dict(setting.placeholders),
         "drop_above": setting.drop_above,
-        "own": {name: detector_code(name) for name in setting.types if ":" in name},
+        "code": named_code(name for name in setting.types if ":" in name),
     }
     key = [File("key", file.path, file.stamp, file.size) for file in list_files([setting.key])] if setting.key else []
     members = [position for position, part in enumerate(flow.parts) if is_output(pipeline, part)]

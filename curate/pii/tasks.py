@@ -55,8 +55,8 @@ def scrub_part(params: Mapping[str, Any], inputs: Sequence[File], output: Output
     """Inputs `documents`, `verdicts`, aligned `evaluated` in which the language may be, and the file `key` where values are
     hashed with it.
 
-    Params `types`, `regions` (null: by language), `options`, `placeholders`, `drop_above`, `own`: what names the code of
-    the user's detectors.
+    Params `types`, `regions` (null: by language), `options`, `placeholders`, `drop_above`, `code`: names of the user's
+    detectors' code.
 
     Writes `documents` with placeholders (no text where a document is dropped), `verdicts`, `columns` (OUTCOME), aligned.
     """
