@@ -46,5 +46,5 @@ def personal_data(
     if setting is None or not row["pii"] or _SCRUB not in stages:
         return []
     _, before = versions[stages.index(_SCRUB) - 1]
-    (spans,) = find([before], detection_of(setting))
+    (spans,) = find([before], detection_of(setting), [row.get("language")])
     return [(span.type, span.start, span.end, before[span.start : span.end]) for span in spans]

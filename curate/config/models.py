@@ -84,7 +84,7 @@ class MixtureShare(Model):
     def _one(self) -> MixtureShare:
         if self.weight is not None and self.epochs is not None:
             raise ValueError("give either a weight or epochs")
-        if self.epochs is not None and "max_epochs" in self.model_fields_set:
+        if self.epochs is not None and self.max_epochs not in (None, MOST_EPOCHS):
             raise ValueError("epochs are exact: max_epochs goes with a weight")
         return self
 

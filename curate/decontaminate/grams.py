@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.decontaminate.words import folding, gram_key, hash_prefixes, power_of, words_of
+from curate.decontaminate.words import ALONE, folding, gram_key, hash_prefixes, power_of, words_of
+from curate.text.characters import decode
 from curate.text.columns import as_column, text_buffers
 from curate.text.compiled import Scalar, kernel
 from curate.text.hashing import slot_of
@@ -23,13 +24,16 @@ FEWEST_WORDS = 4
 class Grams(NamedTuple):
     """`keys`: uint64, ascending, each once. `lengths`: how many words the n-grams have, descending, each once.
     `heads`: keys of the first words of the n-grams that are shorter than the longest, ascending, each once.
-    The items of n-gram i are items[offsets[i]:offsets[i + 1]], ascending."""
+    The items of n-gram i are items[offsets[i]:offsets[i + 1]], ascending, where it stands first at word places[...].
+    `words`: of each item, those that its n-grams cover."""
 
     keys: NDArray[np.uint64]
     lengths: NDArray[np.int64]
     heads: NDArray[np.uint64]
     offsets: NDArray[np.int64]
     items: NDArray[np.int64]
+    places: NDArray[np.int64]
+    words: NDArray[np.int64]
 
 
 class Matches(NamedTuple):
@@ -53,19 +57,26 @@ class Table(NamedTuple):
     slot_shift: int
 
 
-def grams_of(texts: Sequence[str], items: Sequence[int], ngram: int) -> Grams:
-    """The n-grams of texts, each with the number of the item that it is of.
+def grams_of(texts: Sequence[str], items: Sequence[int], ngram: int, questions: Sequence[bool] | None = None) -> Grams:
+    """The n-grams of texts, each with the number of the item that it is of; `questions`: which texts ask something.
 
-    An item's n-grams are those of its texts of `ngram` words or more. Where it has none, its longest texts are matched
-    whole, if they have `FEWEST_WORDS`: its answers alone would be found everywhere.
+    An item's n-grams are those of its texts of `ngram` words or more. Each shorter question of `FEWEST_WORDS` is matched
+    whole. Where an item has neither, its longest texts are, if they have as many: its answers alone would be found
+    everywhere. A character that is a word counts half in this.
     """
     column = as_column(texts)
     data, bounds = text_buffers(column)
     owners = np.array(items, np.int64)
-    words = _count_words(data, bounds, folding())
-    longest = np.zeros(int(owners.max(initial=-1)) + 1, np.int64)
+    asks = np.zeros(len(owners), bool) if questions is None else np.array(questions, bool)
+    words, alone = _count_words(data, bounds, folding())
+    enough = words - alone // 2 >= FEWEST_WORDS
+    short = enough & (words < ngram)
+    number = int(owners.max(initial=-1)) + 1
+    searched = np.zeros(number, bool)
+    searched[owners[(words >= ngram) | (short & asks)]] = True
+    longest = np.zeros(number, np.int64)
     np.maximum.at(longest, owners, words)
-    whole = (words == longest[owners]) & (words >= FEWEST_WORDS) & (words < ngram)
+    whole = short & (asks | (~searched[owners] & (words == longest[owners])))
     chosen = np.flatnonzero((words >= ngram) | whole)
     lengths = np.minimum(words[chosen], ngram)
     firsts = words[chosen] - lengths + 1  # n-grams of each text
@@ -76,7 +87,10 @@ def grams_of(texts: Sequence[str], items: Sequence[int], ngram: int) -> Grams:
         data, bounds, folding(), chosen[of_short], fewest, int((words[chosen[of_short]] - fewest + 1).sum())
     )
     starts = np.cumsum(words[chosen[of_short]] - fewest + 1) - (words[chosen[of_short]] - fewest + 1)
-    keys, of_items = distinct_pairs(keys, np.repeat(owners[chosen], firsts))
+    of_items = np.repeat(owners[chosen], firsts)
+    places = np.arange(len(keys)) - np.repeat(np.cumsum(firsts) - firsts, firsts)
+    places += np.repeat(_words_before(owners[chosen], words[chosen]), firsts)
+    keys, of_items, places = _first_places(keys, of_items, places)
     unique, first = np.unique(keys, return_index=True)
     return Grams(
         unique,
@@ -84,7 +98,27 @@ def grams_of(texts: Sequence[str], items: Sequence[int], ngram: int) -> Grams:
         np.unique(heads[starts]),
         np.append(first, len(keys)),
         of_items,
+        places,
+        np.bincount(owners[chosen], words[chosen], number).astype(np.int64),
     )
+
+
+def _words_before(owners: NDArray[np.int64], words: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many words the texts before each text of the same item have; an item's texts stand together."""
+    before = np.cumsum(words) - words
+    first = np.searchsorted(owners, owners) if len(owners) else owners
+    return before - before[first]
+
+
+def _first_places(
+    keys: NDArray[np.uint64], items: NDArray[np.int64], places: NDArray[np.int64]
+) -> tuple[NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
+    """Keys, items and places in order of key and item, each pair once, with its first place."""
+    order = np.lexsort((places, items, keys))
+    keys, items, places = keys[order], items[order], places[order]
+    new = np.ones(len(keys), bool)
+    new[1:] = (keys[1:] != keys[:-1]) | (items[1:] != items[:-1])
+    return keys[new], items[new], places[new]
 
 
 def distinct_pairs(left: NDArray[Any], right: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -98,11 +132,18 @@ def distinct_pairs(left: NDArray[Any], right: NDArray[Any]) -> tuple[NDArray[Any
 
 @kernel
 def _count_words(data: Any, bounds: Any, folded: Any) -> Any:
+    """(words of each text, those of them that are characters of scripts without spaces)."""
     counts = np.empty(len(bounds) - 1, np.int64)
+    alone = np.zeros(len(bounds) - 1, np.int64)
     codes, starts, ends = _room(bounds)
     for text in range(len(counts)):
         counts[text] = words_of(data, bounds[text], bounds[text + 1], folded, codes, starts, ends)
-    return counts
+        at = bounds[text]
+        while at < bounds[text + 1]:
+            point, size = decode(data, at, bounds[text + 1])
+            alone[text] += folded[point] >= ALONE
+            at += size
+    return counts, alone
 
 
 @kernel
@@ -111,7 +152,7 @@ def _room(bounds: Any) -> Any:
     longest = np.int64(0)
     for text in range(len(bounds) - 1):
         longest = max(longest, bounds[text + 1] - bounds[text])
-    most = longest // 2 + 1  # every other byte white space
+    most = longest // 2 + 2  # every other byte white space; a character that is a word has three
     return np.empty(most, np.uint64), np.empty(most, np.int64), np.empty(most, np.int64)
 
 

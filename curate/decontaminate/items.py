@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import IO, Any, cast
@@ -20,13 +21,20 @@ _ENDINGS = (".gz", ".zst", ".zstd", ".jsonl", ".json", ".ndjson", ".parquet", ".
 _IDS = ("id", "item_id", "task_id", "uid", "idx")
 """Fields that name an item where they hold one string or number; else its row does."""
 
+_QUESTIONS = frozenset(
+    ("question", "query", "prompt", "problem", "instruction", "goal", "stem", "premise", "context", "ctx")
+)
+"""Words in the names of fields that hold what is asked, in the sets that evaluation harnesses load."""
+
 
 @dataclass(frozen=True)
 class Item:
-    """One item of an evaluation set. `texts`: its fields' texts, an element of a list on its own."""
+    """One item of an evaluation set. `texts`: its fields' texts, an element of a list on its own; `questions`: which of them
+    ask, by the name of their field."""
 
     name: str
     texts: tuple[str, ...]
+    questions: tuple[bool, ...]
 
 
 def set_name(relative: str) -> str:
@@ -52,7 +60,8 @@ def read_items(path: str, fields: Sequence[str] | None) -> Iterator[Item]:
                 raise ValueError(
                     f"{path}, row {number}: none of the fields {', '.join(fields)}; it has {', '.join(row)}"
                 )
-            yield Item(_name(row, number), tuple(text for value in wanted.values() for text in _texts(value)))
+            pairs = [(text, _asks(name)) for name, value in wanted.items() for text in _texts(value)]
+            yield Item(_name(row, number), tuple(text for text, _ in pairs), tuple(asks for _, asks in pairs))
 
 
 def _decoded(file: IO[bytes], magic: bytes) -> IO[bytes]:
@@ -86,6 +95,10 @@ def _name(row: Mapping[str, Any], number: int) -> str:
         if key.lower() in _IDS and isinstance(value, str | int) and not isinstance(value, bool):
             return str(value)
     return str(number)
+
+
+def _asks(field: str) -> bool:
+    return any(part in _QUESTIONS for part in re.split(r"[^a-z]+", field.lower()))
 
 
 def _texts(value: Any) -> Iterator[str]:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from curate.config.models import Pipeline
 from curate.decontaminate.items import set_name
+from curate.decontaminate.overlap import NGRAM as OVERLAP_NGRAM
 from curate.decontaminate.step import Decontaminate
 from curate.decontaminate.tasks import (
     FREQUENT,
@@ -29,6 +30,9 @@ from curate.engine.task import Committed, File, Given, Task
 from curate.flow import Flow, Part, is_output
 from curate.records.counts import ContaminationCounts
 from curate.storage import list_files
+
+GPT3_NGRAM = 13
+"""Words of an n-gram (Brown et al. 2020, appendix C)."""
 
 
 def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
@@ -56,7 +60,8 @@ def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         )
     params = ReportParams(
         sources=[part.source for part in chosen],
-        ngram=setting.ngram,
+        ngram=_ngram(setting),
+        overlap=setting.overlap,
         mode=setting.mode,
         frequent={"documents_more_than": FREQUENT, "ngrams": frequent.counts["frequent"]},
     )
@@ -72,13 +77,19 @@ def check_decontaminate(pipeline: Pipeline) -> None:
         list_files(setting.against)
 
 
+def _ngram(setting: Decontaminate) -> int:
+    """Words of an n-gram: thirteen as GPT-3, where one is enough; fewer where their share is taken."""
+    return setting.ngram or (GPT3_NGRAM if setting.overlap is None else OVERLAP_NGRAM)
+
+
 def _index(setting: Decontaminate, runner: Runner) -> Committed[IndexCounts]:
     files = list_files(setting.against)
     inputs = {"files": [File(file.relative, file.path, file.stamp, file.size) for file in files]}
     params = IndexParams(
         sets=[set_name(file.relative) for file in files],
         fields=None if setting.fields is None else list(setting.fields),
-        ngram=setting.ngram,
+        ngram=_ngram(setting),
+        overlap=setting.overlap,
     )
     (index,) = runner.stage([Task("evaluation-items", index_items, params, inputs)])
     return index
@@ -123,7 +134,7 @@ def _cut(
         Task(
             "decontaminate",
             cut_part,
-            CutParams(lengths=index.counts["lengths"], mode=setting.mode),
+            CutParams(lengths=index.counts["lengths"], mode=setting.mode, overlap=setting.overlap),
             {"documents": part.documents, "verdicts": part.verdicts, "matches": result.file("matches"), **shared},
             part.name,
         )

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from curate.batches import BatchWriter, read_batches
 from curate.decontaminate.grams import Grams
 from curate.records.pages import ID
 
-GRAMS = pa.schema([("key", pa.uint64()), ("items", pa.list_(pa.int64()))])
-"""An n-gram and the numbers of the items it is of."""
+GRAMS = pa.schema([("key", pa.uint64()), ("items", pa.list_(pa.int64())), ("places", pa.list_(pa.int64()))])
+"""An n-gram, the numbers of the items it is of, and the word of each at which it begins first."""
 HEADS = pa.schema([("key", pa.uint64())])
-ITEMS = pa.schema([("set", pa.string()), ("item", pa.string()), ("matched", pa.bool_())])
-"""Items by number; `matched`: whether it has an n-gram, or is too short."""
+ITEMS = pa.schema([("set", pa.string()), ("item", pa.string()), ("matched", pa.bool_()), ("words", pa.int64())])
+"""Items by number; `matched`: whether it has an n-gram, or is too short; `words`: those that its n-grams cover."""
 MATCHES = pa.schema([("row", pa.int64()), ("start", pa.int64()), ("end", pa.int64()), ("gram", pa.int64())])
 """Batch by batch of the documents: the row in the batch, the stretch of bytes in its text, the n-gram's number."""
 COUNTS = pa.schema([("gram", pa.int64()), ("documents", pa.int64())])
@@ -30,13 +31,14 @@ def write_grams(grams: Grams, path: str, heads: str) -> None:
     """Write the n-grams and, apart, the heads."""
     with BatchWriter(path, GRAMS, compressed=False) as writer:
         items = pa.ListArray.from_arrays(pa.array(grams.offsets.astype(np.int32)), pa.array(grams.items))
-        writer.write({"key": pa.array(grams.keys), "items": items})
+        places = pa.ListArray.from_arrays(items.offsets, pa.array(grams.places))
+        writer.write({"key": pa.array(grams.keys), "items": items, "places": places})
     with BatchWriter(heads, HEADS, compressed=False) as writer:
         writer.write({"key": pa.array(grams.heads)})
 
 
-def read_grams(path: str, heads: str, lengths: Sequence[int]) -> Grams:
-    """What `write_grams` wrote; `lengths` are those of the n-grams."""
+def read_grams(path: str, heads: str, lengths: Sequence[int], words: NDArray[np.int64] | None = None) -> Grams:
+    """What `write_grams` wrote; `lengths` are those of the n-grams, `words` those of the items, where they are needed."""
     (batch,) = read_batches(path)
     (head,) = read_batches(heads)
     items = batch.column("items")
@@ -46,4 +48,6 @@ def read_grams(path: str, heads: str, lengths: Sequence[int]) -> Grams:
         head.column("key").to_numpy(),
         items.offsets.to_numpy().astype(np.int64),
         items.values.to_numpy(),
+        batch.column("places").values.to_numpy(),
+        np.zeros(0, np.int64) if words is None else words,
     )

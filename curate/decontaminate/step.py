@@ -14,7 +14,13 @@ class Decontaminate(Model):
     """Removal of evaluation items from the training text."""
 
     against: Annotated[Strings, Field(min_length=1)]
-    ngram: Annotated[int, Field(ge=1, le=100)] = 13
+    ngram: Annotated[int, Field(ge=1, le=100)] | None = Field(
+        None, description="words of an n-gram; default: 13 as GPT-3, with overlap 5"
+    )
+    overlap: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        None,
+        description="share of an item's words that must lie in n-grams shared with a document; default: one n-gram",
+    )
     mode: Literal["cut", "drop"] = "cut"
     fields: Strings | None = Field(None, description="fields of an item to match; default: every text field")
 

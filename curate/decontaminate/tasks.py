@@ -21,6 +21,7 @@ from curate.batches import BatchWriter, read_batches
 from curate.decontaminate.cutting import LEAST_PIECE, MOST_PIECES, Span, in_characters, merged, pieces_without
 from curate.decontaminate.grams import FEWEST_WORDS, Grams, distinct_pairs, find_grams, grams_of, table_of
 from curate.decontaminate.items import read_items
+from curate.decontaminate.overlap import Standing, longest_question, most_together
 from curate.decontaminate.records import COUNTS, FOUND, ITEMS, MATCHES, OUTCOME, read_grams, write_grams
 from curate.engine.task import Inputs, Output
 from curate.records.counts import ContaminationCounts
@@ -44,6 +45,7 @@ class IndexParams(TypedDict):
     sets: list[str]
     fields: list[str] | None
     ngram: int
+    overlap: float | None
 
 
 class IndexCounts(TypedDict):
@@ -81,6 +83,7 @@ class CutParams(MatchParams):
     """And what becomes of a document with a match: `cut` or `drop`."""
 
     mode: str
+    overlap: float | None
 
 
 class Frequent(TypedDict):
@@ -97,6 +100,7 @@ class ReportParams(TypedDict):
     ngram: int
     mode: str
     frequent: Frequent
+    overlap: float | None
 
 
 class ReportCounts(TypedDict):
@@ -117,19 +121,24 @@ def index_items(params: IndexParams, inputs: Inputs, output: Output) -> IndexCou
     """Inputs: the evaluation `files`. Writes `grams`, `heads` and `items`."""
     texts: list[str] = []
     owners: list[int] = []
+    asks: list[bool] = []
     names: list[tuple[str, str]] = []
     for name, path in zip(params["sets"], inputs.paths("files"), strict=True):
         for item in read_items(path, params["fields"]):
-            texts += item.texts
-            owners += [len(names)] * len(item.texts)
+            chosen = range(len(item.texts)) if params["overlap"] is None else longest_question(item)
+            texts += [item.texts[text] for text in chosen]
+            asks += [item.questions[text] for text in chosen]
+            owners += [len(names)] * len(chosen)
             names.append((name, item.name))
-    grams = grams_of(texts, owners, params["ngram"])
+    grams = grams_of(texts, owners, params["ngram"], asks)
     write_grams(grams, output.path("grams"), output.path("heads"))
     matched = np.zeros(len(names), bool)
     matched[grams.items] = True
+    words = np.zeros(len(names), np.int64)
+    words[: len(grams.words)] = grams.words
     with BatchWriter(output.path("items"), ITEMS) as writer:
         sets, items = (pa.array([pair[side] for pair in names], pa.string()) for side in (0, 1))
-        writer.write({"set": sets, "item": items, "matched": pa.array(matched)})
+        writer.write({"set": sets, "item": items, "matched": pa.array(matched), "words": pa.array(words)})
     return {"items": len(names), "ngrams": len(grams.keys), "lengths": grams.lengths.tolist()}
 
 
@@ -175,10 +184,11 @@ def cut_part(params: CutParams, inputs: Inputs, output: Output) -> Contamination
 
     Writes `documents` without what was found, `verdicts`, `columns` (OUTCOME), aligned, and `found` (FOUND).
     """
-    grams = read_grams(inputs.path("grams"), inputs.path("heads"), params["lengths"])
+    words = np.concatenate([batch.column("words").to_numpy() for batch in read_batches(inputs.path("items"))])
+    grams = read_grams(inputs.path("grams"), inputs.path("heads"), params["lengths"], words)
     ignored = np.zeros(len(grams.keys), bool)
-    for batch in read_batches(inputs.path("frequent")):
-        ignored[batch.column("gram").to_numpy()] = True
+    for batch in read_batches(inputs.path("frequent")) if params["overlap"] is None else ():
+        ignored[batch.column("gram").to_numpy()] = True  # short n-grams are common each, and not together
     names = [f"{row['set']}:{row['item']}" for batch in read_batches(inputs.path("items")) for row in batch.to_pylist()]
     failed: Counter[str] = Counter()
     alive_documents = contaminated = 0
@@ -192,7 +202,7 @@ def cut_part(params: CutParams, inputs: Inputs, output: Output) -> Contamination
         for batch, verdict, matches in zip(*aligned, strict=True):
             cuts = {
                 row: _cut(batch.column("text")[row].as_py(), spans, params["mode"])
-                for row, spans in _spans(matches, grams, ignored).items()
+                for row, spans in _spans(matches, grams, ignored, params["overlap"]).items()
             }
             rules = {row: cut.rule for row, cut in sorted(cuts.items()) if cut.rule is not None}
             alive = np.asarray(verdict.column("kept"))
@@ -229,15 +239,27 @@ class _Cut:
     overlaps: Mapping[int, str]
 
 
-def _spans(matches: pa.RecordBatch, grams: Grams, ignored: NDArray[np.bool_]) -> dict[int, dict[int, list[Span]]]:
-    """By row, and by item in ascending order, the stretches of bytes that the item's n-grams cover."""
-    found: dict[int, dict[int, list[Span]]] = {}
+def _spans(
+    matches: pa.RecordBatch, grams: Grams, ignored: NDArray[np.bool_], overlap: float | None
+) -> dict[int, dict[int, list[Span]]]:
+    """By row, and by item in ascending order, the stretches of bytes that the item's n-grams cover; with `overlap`, of
+    items of whose words so large a share stands together."""
+    found: dict[int, dict[int, list[Standing]]] = {}
+    longest = int(grams.lengths.max(initial=0))
     for row, start, end, gram in zip(*(column.to_pylist() for column in matches.columns), strict=True):
         if not ignored[gram]:
             of_row = found.setdefault(row, defaultdict(list))
-            for item in grams.items[grams.offsets[gram] : grams.offsets[gram + 1]].tolist():
-                of_row[item].append((start, end))
-    return {row: {item: merged(spans) for item, spans in sorted(items.items())} for row, items in found.items()}
+            for at in range(grams.offsets[gram], grams.offsets[gram + 1]):
+                item, place = int(grams.items[at]), int(grams.places[at])
+                of_row[item].append(Standing(start, end, place, min(longest, int(grams.words[item]))))
+    spans: dict[int, dict[int, list[Span]]] = {}
+    for row, items in found.items():
+        for item, standing in sorted(items.items()):
+            if overlap is not None:
+                standing = most_together(standing, int(grams.words[item]), overlap)
+            if standing:
+                spans.setdefault(row, {})[item] = merged((each.start, each.end) for each in standing)
+    return spans
 
 
 def _cut(text: str, items: Mapping[int, Sequence[Span]], mode: str) -> _Cut:
@@ -302,7 +324,7 @@ def report_contamination(params: ReportParams, inputs: Inputs, output: Output) -
         sets[name]["overlaps"].append({"item": item, "documents": documents[number]})
     for name, ids in of_sets.items():
         sets[name]["documents"] = len(ids)
-    stated = {"ngram": params["ngram"], "mode": params["mode"], "frequent": params["frequent"]}
+    stated = {name: params[name] for name in ("ngram", "overlap", "mode", "frequent")}
     report = stated | {"sets": sets}
     Path(output.path("report")).write_text(json.dumps(report, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     return {"items": len(documents), "documents": len({each["id"] for places in documents.values() for each in places})}

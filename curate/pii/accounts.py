@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from curate.pii.spans import Detection, Match
+from curate.pii.spans import Looking, Match
 
 _BEFORE, _AFTER = rb"(?<![\w.])(?<!\d[\-/])", rb"(?![\w]|[.\-/]\d)"
 _CARD = re.compile(
-    _BEFORE + rb"(?:\d{12,19}|\d{4}([ \-])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{4}([ \-])\d{6}\2\d{4,5})" + _AFTER
+    _BEFORE + rb"(?:\d{12,19}|\d{4}([ \-.])\d{4}\1\d{4}\1\d{4}(?:\1\d{3})?|\d{4}([ \-.])\d{6}\2\d{4,5})" + _AFTER
 )
 _ISSUERS = (
     ("2131", "2131", (15,)),  # JCB
@@ -42,7 +42,7 @@ _CARD_WORD = re.compile(
 )
 _WORD_BEFORE = 48  # bytes before a number in which such a word is looked for
 
-_IBAN = re.compile(rb"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ \-]?[A-Za-z0-9]){11,30}")
+_IBAN = re.compile(rb"(?<![A-Za-z0-9_])[A-Za-z]{2}\d{2}(?:[ \-]?[A-Za-z0-9]){11,30}")
 _LENGTHS = """
 AD24 AE23 AL28 AT20 AZ28 BA20 BE16 BG22 BH22 BI27 BR29 BY28 CH21 CR22 CY28 CZ24 DE22 DJ27 DK18 DO28 EE20 EG29 ES24
 FI18 FK18 FO18 FR27 GB22 GE22 GI23 GL18 GR27 GT28 HN28 HR21 HU28 IE22 IL23 IQ23 IS26 IT27 JO30 KW30 KZ20 LB28 LC32
@@ -53,16 +53,27 @@ _IBAN_LENGTHS = {code[:2]: int(code[2:]) for code in _LENGTHS.split()}
 
 _SSN = re.compile(_BEFORE + rb"(\d{3})([\- ]?)(\d{2})\2(\d{4})" + _AFTER)
 _SSN_WORD = re.compile(
-    rb"(?i)(?<![a-z])(?:ssn|ssns|itin|social[ \-]security|taxpayer[ \-]id[a-z]*)(?![a-z])[^\n]{0,32}$"
+    rb"(?i)(?:(?<![a-z])(?:ssns?|s\.s\.n\.?|itin|nss|social[ _\-]security|soc(?:ial)?\.?[ _\-]sec\.?|social|"
+    rb"tax(?:payer)?[ _\-]id[a-z]*|sozialversicherung[a-z]*|codice[ _\-]fiscale|seguridad[ _\-]social|"
+    rb"s\xc3\xa9curit\xc3\xa9[ _\-]sociale)(?![a-z])"
+    rb"|(?<![a-z])(?:id|identity|identification|insurance)"
+    rb"(?:[ _\-]|\xc2\xa0)(?:number|no\.?|nr\.?|card)(?![a-z]))[^\n]{0,32}$"
+)
+"""Words that introduce the number, also of forms that other countries' names for such a number fill with it."""
+_SSN_COLUMN = re.compile(rb"(?i)(?<![a-z])(?:ssns?|social[ _\-]security)(?![a-z])")
+_COLUMN_WITHIN = 1_000  # bytes: in a list or a table the word stands once, above
+_NO_SSN = re.compile(
+    rb"(?i)(?<![a-z])(?:case|code|docket|order|part|model|serial|invoice|account|acct|ref|reference|ticket|patent|grant|"
+    rb"product|item|sku|form|report|policy|file|phone|tel|fax)(?:[ _\-](?:no|nr|number|id|code))?[\s.:#()\"'\-]{0,4}$"
 )
 _ITIN_GROUPS = (range(50, 66), range(70, 89), range(90, 93), range(94, 100))  # IRS, Internal Revenue Manual 3.21.263
 
 
-def find_cards(document: bytes, start: int, end: int, detection: Detection) -> Iterator[Match]:
+def find_cards(document: bytes, start: int, end: int, looking: Looking) -> Iterator[Match]:
     """Numbers of an issuer's range and length whose last digit checks."""
     for match in _CARD.finditer(document, start, min(end + 2, len(document))):
-        digits = re.sub(rb"[ \-]", b"", match.group()).decode()
-        if not has_issuer(digits) or not (luhn(digits) or "card_without_luhn" in detection.options):
+        digits = re.sub(rb"[ \-.]", b"", match.group()).decode()
+        if not has_issuer(digits) or not (luhn(digits) or "card_without_luhn" in looking.options):
             continue
         if len(digits) <= _SHORT_CARD and not _said(_CARD_WORD, document, match.start()):
             continue
@@ -80,7 +91,7 @@ def luhn(digits: str) -> bool:
     return (total + sum(sum(divmod(2 * int(digit), 10)) for digit in digits[-2::-2])) % 10 == 0
 
 
-def find_ibans(document: bytes, start: int, end: int) -> Iterator[Match]:
+def find_ibans(document: bytes, start: int, end: int, looking: Looking) -> Iterator[Match]:
     """Account numbers of a country's length whose remainder is right, in one piece or in groups."""
     for match in _IBAN.finditer(document, start, end):
         length = _IBAN_LENGTHS.get(match.group()[:2].decode().upper(), 0)
@@ -106,14 +117,23 @@ def iban_checks(account: str) -> bool:
     return int("".join(str(int(character, 36)) for character in moved)) % 97 == 1
 
 
-def find_ssns(document: bytes, start: int, end: int, detection: Detection) -> Iterator[Match]:
-    """Social security numbers and ITINs that can have been issued; without hyphens only where a word says what they are."""
+def find_ssns(document: bytes, start: int, end: int, looking: Looking) -> Iterator[Match]:
+    """Social security numbers and ITINs that can have been issued, where a word says what they are: directly before
+    them, or, for those with hyphens, above."""
     for match in _SSN.finditer(document, start, min(end + 2, len(document))):
         area, separator, group, serial = match.groups()
-        if is_issued(int(area), int(group), int(serial), "ssn_9xx" in detection.options) and (
-            separator == b"-" or _said(_SSN_WORD, document, match.start())
+        if not is_issued(int(area), int(group), int(serial), "ssn_9xx" in looking.options):
+            continue
+        if _said(_SSN_WORD, document, match.start()) or (
+            separator == b"-"
+            and not _said(_NO_SSN, document, match.start())
+            and ("ssn_unsaid" in looking.options or _above(document, match.start()))
         ):
             yield Match(match.start(), match.end(), "SSN")
+
+
+def _above(document: bytes, start: int) -> bool:
+    return _SSN_COLUMN.search(document, max(0, start - _COLUMN_WITHIN), start) is not None
 
 
 def is_issued(area: int, group: int, serial: int, any_nine: bool) -> bool:

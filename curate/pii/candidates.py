@@ -23,7 +23,7 @@ DOTTED = 1
 HEXADECIMAL = 2
 """Groups of hexadecimal digits joined by colons, hyphens or full stops: MAC and IPv6 addresses."""
 TOKEN = 3
-"""A word of letters with digits or underscores: keys, wallets."""
+"""A run of the characters of keys, wallets and base64 that has a digit, or letters of both cases."""
 ACCOUNT = 4
 """Two letters, two digits, letters and digits, perhaps in groups: IBAN."""
 AT = 5
@@ -34,8 +34,10 @@ CREDENTIALS = 7
 """`://`, and a colon and an `@` before the next white space."""
 KEY_BLOCK = 8
 """`-----BEGIN`."""
+ASSIGNED = 9
+"""A colon or `=` behind the last letters of a word that a secret follows."""
 
-_LEAST_NUMBER = 8  # digits of the shortest phone number looked for
+_LEAST_NUMBER = 7  # digits of the shortest phone number looked for
 _LEAST_TOKEN = 16  # characters of the shortest key of `curate.pii.keys`
 _LEAST_ACCOUNT = 15  # characters of the shortest IBAN (Norway)
 _LONGEST_ACCOUNT = 34  # ISO 13616
@@ -44,6 +46,7 @@ _LONGEST_DOMAIN = 255  # the same, 4.5.3.1.2
 _LONGEST_CREDENTIALS = 256
 _LEAST_IPV6 = 6  # characters of the shortest address that a machine on the public internet has, as in 2a00::
 _DOTTED_MAC = 14  # characters of 0000.5e00.5301
+_MAC_GROUP = 4  # of its groups; as long are an IBAN's country and check digits
 _SPELLED_AROUND = 100  # bytes before and after a spelled-out "at" or "dot" in which an address is looked for
 _SPELLED_STEP = 50  # such words this close to the last are in what was marked there
 
@@ -52,6 +55,12 @@ _ALPHANUMERIC = 2
 _HEX = 4
 _LOCAL = 8
 _START = 16  # bytes at which something can begin
+_TOKEN = 32  # bytes of keys: letters, digits and _ - . + / = ~
+_ASSIGNED_LENGTH = 4  # bytes of a stretch at a sign: `:= "`; what follows is read by the detector
+
+
+_WIDE_AT = "\uff20".encode()
+_WIDE_AT_1, _WIDE_AT_2 = _WIDE_AT[1], _WIDE_AT[2]
 
 
 def _byte_classes() -> NDArray[np.uint8]:
@@ -64,10 +73,14 @@ def _byte_classes() -> NDArray[np.uint8]:
             classes[byte] = _DIGIT | _ALPHANUMERIC | _HEX | _LOCAL | _START
         elif character.isalpha() or character == "_":
             classes[byte] = _ALPHANUMERIC | _LOCAL | (_HEX if character in "abcdefABCDEF" else 0)
-        elif character in ".+-'":
+        elif character in ".+-'%":
             classes[byte] = _LOCAL
-    for character in "_@%d:-([{<":
+    for character in "_@%dD:=-([{<":
         classes[ord(character)] |= _START
+    classes[_WIDE_AT[0]] |= _START
+    for byte in range(0x80):
+        if chr(byte).isalnum() or chr(byte) in "_-.+/=~":
+            classes[byte] |= _TOKEN
     return classes
 
 
@@ -80,6 +93,8 @@ def _separator(data: Any, at: Scalar, end: Scalar) -> Scalar:
     byte = data[at]
     if byte == 32 or byte == 45 or byte == 46 or byte == 47 or byte == 40 or byte == 41:  # space - . / ( )
         return 1
+    if byte == 91 and at + 2 < end and data[at + 1] == 46 and data[at + 2] == 93:  # [.]
+        return 3
     if byte == 0xC2 and at + 1 < end and data[at + 1] == 0xA0:  # no-break space
         return 2
     if byte == 0xE2 and at + 2 < end and data[at + 1] == 0x80:  # U+2000 to U+2015, U+202F: spaces and dashes
@@ -87,6 +102,12 @@ def _separator(data: Any, at: Scalar, end: Scalar) -> Scalar:
         if last <= 0x8A or 0x90 <= last <= 0x95 or last == 0xAF:
             return 3
     return 0
+
+
+@kernel
+def _extends(byte: Scalar) -> Scalar:
+    """Whether an extension can begin so: `x12`, `ext. 12`."""
+    return byte | 32 == 120 or byte | 32 == 101
 
 
 @kernel
@@ -98,18 +119,16 @@ def _number_end(data: Any, at: Scalar, end: Scalar, classes: Any) -> tuple[Scala
         while at < end and classes[data[at]] & _DIGIT:
             at += 1
             digits += 1
-        if (
-            at < end and classes[data[at]] & _ALPHANUMERIC and data[at] | 32 != 120
-        ):  # 2019 in "1 2019a"; x: an extension
+        if at < end and classes[data[at]] & _ALPHANUMERIC and not _extends(data[at]):  # 2019 in "1 2019a"
             return before, digits, dots
         before = gap = at
-        for _ in range(3):
+        for _ in range(4):
             if gap >= end:
                 break
             gap += _separator(data, gap, end)
         if gap == at or gap >= end or not classes[data[gap]] & _DIGIT:
             return at, digits, dots
-        dots += gap == at + 1 and data[at] == 46
+        dots += (gap == at + 1 and data[at] == 46) or (gap == at + 3 and (data[at + 1] == 46))
         at = gap
 
 
@@ -198,11 +217,103 @@ def _put(found: Any, count: Scalar, document: Scalar, kind: Scalar, start: Scala
 
 
 @kernel
+def _says_secret(data: Any, low: Scalar, at: Scalar) -> Scalar:
+    """Whether a sign at `at` follows, perhaps behind a quote and spaces, the end of one of the words of `secrets`."""
+    last = at - 1
+    while last >= low and last > at - 6 and data[last] in (32, 9, 34, 39, 93, 96):
+        last -= 1
+    if last - 2 < low:
+        return False
+    one, two, three = data[last - 2] | 32, data[last - 1] | 32, data[last] | 32
+    if three == 121:  # key
+        return one == 107 and two == 101
+    if three == 110:  # token
+        return one == 107 and two == 101
+    if three == 116:  # secret, passwort
+        return (one == 114 and two == 101) or (one == 111 and two == 114)
+    if three == 100:  # password, passwd, pwd, ...id
+        return (one == 111 and two == 114) or two == 119 or two == 105
+    if three == 115:  # pass, credentials
+        return two == 115 or (one == 97 and two == 108)
+    if three == 101:  # passphrase, mot de passe
+        return (one == 97 and two == 115) or (one == 115 and two == 115)
+    return (three == 97 and ((one == 110 and two == 104) or two in (0xB1, 0x91))) or (three == 108 and one == 105)
+
+
+@kernel
+def _put_tokens(
+    data: Any, low: Scalar, end: Scalar, document: Scalar, classes: Any, found: Any, count: Scalar
+) -> Scalar:
+    """Write a row for every run of the characters of keys that is long enough. A run of n holds every n-th byte, so only
+    those are looked at. Returns the count with them."""
+    done = low
+    at = low + _LEAST_TOKEN - 1
+    while at < end:
+        if not classes[data[at]] & _TOKEN:
+            at += _LEAST_TOKEN
+            continue
+        start = at
+        while start > done and classes[data[start - 1]] & _TOKEN:
+            start -= 1
+        done = at
+        while done < end and classes[data[done]] & _TOKEN:
+            done += 1
+        at = done + _LEAST_TOKEN
+        if done - start < _LEAST_TOKEN:
+            continue
+        digit = upper = lower = False
+        for index in range(start, done):
+            byte = data[index]
+            digit |= 48 <= byte <= 57
+            upper |= 65 <= byte <= 90
+            lower |= 97 <= byte <= 122
+        if digit or (upper and lower):
+            count = _put(found, count, document, TOKEN, start, done)
+    return count
+
+
+@kernel
+def _dot_apart(data: Any, at: Scalar, end: Scalar) -> Scalar:
+    """Whether a full stop between spaces follows soon."""
+    for index in range(at + 1, min(end - 1, at + _LONGEST_DOMAIN)):
+        if data[index] == 10:
+            return False
+        if data[index] == 46 and data[index - 1] == 32 and data[index + 1] == 32:
+            return True
+    return False
+
+
+@kernel
+def _put_hexadecimal(
+    data: Any,
+    at: Scalar,
+    low: Scalar,
+    end: Scalar,
+    document: Scalar,
+    done: Scalar,
+    classes: Any,
+    found: Any,
+    count: Scalar,
+) -> tuple[Scalar, Scalar]:
+    """(count, end of what was looked at) with a row for the hexadecimal groups around a separator, or a group, at `at`."""
+    if at < done or at + 1 >= end:
+        return count, done
+    after = data[at + 1]
+    if not (classes[after] & _HEX or after == 58):
+        return count, done
+    start, stop, likely = _hexadecimal(data, at, max(low, done), end, classes)
+    if likely:
+        count = _put(found, count, document, HEXADECIMAL, start, stop)
+    return count, max(done, stop)
+
+
+@kernel
 def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
     """Fill `found` (rows: document, kind, start, end) as far as it reaches; returns how many rows there are."""
     count = np.int64(0)
     for document in range(len(bounds) - 1):
         low, end = bounds[document], bounds[document + 1]
+        count = _put_tokens(data, low, end, document, classes, found, count)
         at = low
         done = low  # digits and letters before this were looked at
         hex_done = low
@@ -214,30 +325,38 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                 continue
             kind = -1
             start = stop = at
-            if byte == 64 or (byte == 37 and at + 2 < end and data[at + 1] == 52 and data[at + 2] == 48):
+            wide = byte == 0xEF and at + 2 < end and data[at + 1] == _WIDE_AT_1 and data[at + 2] == _WIDE_AT_2
+            if byte == 64 or wide or (byte == 37 and at + 2 < end and data[at + 1] == 52 and data[at + 2] == 48):
                 after = at + (1 if byte == 64 else 3)
                 if at > low and classes[data[at - 1]] & _LOCAL and after < end and classes[data[after]] & _LOCAL:
                     while start > low and start > at - 4 * _LONGEST_LOCAL and classes[data[start - 1]] & _LOCAL:
                         start -= 1
                     stop = after
                     dots = 0
-                    while stop < end and stop < after + _LONGEST_DOMAIN and classes[data[stop]] & _LOCAL:
+                    while (
+                        stop < end
+                        and stop < after + _LONGEST_DOMAIN
+                        and classes[data[stop]] & _LOCAL
+                        and data[stop] != 37
+                    ):
                         dots += data[stop] == 46
                         stop += 1
                     if dots:
-                        kind = AT
+                        count = _put(found, count, document, AT, start, stop)
+                if byte != 37 and at >= spelled + _SPELLED_STEP and _dot_apart(data, after, end):
+                    kind = SPELLED
+                    spelled = at
                 at = after
-            elif byte == 100:  # d
+            elif byte == 100 or byte == 68:  # d
                 if (
                     _word_at(data, at + 1, end, 111, 116)
                     and _edge(data, at - 1, low, end)
                     and _edge(data, at + 3, low, end)
+                    and at >= spelled + _SPELLED_STEP
+                    and _says_at(data, max(low, at - _SPELLED_AROUND), at, end)
                 ):
-                    start = max(low, at - _SPELLED_AROUND)
-                    stop = min(end, at + _SPELLED_AROUND)
-                    if at >= spelled + _SPELLED_STEP and _says_at(data, start, at, end):
-                        kind = SPELLED
-                        spelled = at
+                    kind = SPELLED
+                    spelled = at
                 at += 1
             elif byte == 40 or byte == 91 or byte == 123 or byte == 60:  # ( [ { <
                 inner = at + 1
@@ -247,12 +366,10 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                     _word_at(data, inner, end, 97, 116) and _edge(data, inner + 2, low, end)
                 ):
                     kind = SPELLED
-                    start = max(low, at - _SPELLED_AROUND)
-                    stop = min(end, at + _SPELLED_AROUND)
                     spelled = at
                 at += 1
-            elif byte == 58:  # :
-                if at + 2 < end and data[at + 1] == 47 and data[at + 2] == 47:
+            elif byte == 58 or byte == 61:  # : =
+                if byte == 58 and at + 2 < end and data[at + 1] == 47 and data[at + 2] == 47:
                     colon = False
                     stop = at + 3
                     while stop < end and stop < at + _LONGEST_CREDENTIALS and data[stop] > 32 and data[stop] != 64:
@@ -260,11 +377,11 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                         stop += 1
                     if colon and stop < end and data[stop] == 64:
                         kind = CREDENTIALS
-                elif at >= hex_done and at + 1 < end and data[at + 1] == 58:
-                    start, stop, likely = _hexadecimal(data, at, max(low, hex_done), end, classes)
-                    hex_done = stop
-                    if likely:
-                        kind = HEXADECIMAL
+                else:
+                    count, hex_done = _put_hexadecimal(data, at, low, end, document, hex_done, classes, found, count)
+                    if _says_secret(data, low, at):
+                        kind = ASSIGNED
+                        stop = min(end, at + _ASSIGNED_LENGTH)
                 at += 1
             elif byte == 45:  # -
                 if (
@@ -275,49 +392,45 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                     and data[at + 7] == 71
                 ):
                     kind = KEY_BLOCK
+                count, hex_done = _put_hexadecimal(data, at, low, end, document, hex_done, classes, found, count)
                 at += 1
-            elif byte == 37 or at < done:  # %, or the rest of a word
+            elif byte == 37 or byte == 0xEF or at < done:  # % or a wide character; the rest of a word
                 at += 1
             else:  # a digit or an underscore: the word around it
                 while start > done and classes[data[start - 1]] & _ALPHANUMERIC:
                     start -= 1
                 letters = False
+                digits_end = start
                 while stop < end and classes[data[stop]] & _ALPHANUMERIC:
-                    stop += 1
-                for index in range(start, stop):
-                    if not classes[data[index]] & _DIGIT:
+                    if not classes[data[stop]] & _DIGIT:
                         letters = True
-                        break
-                at = word_end = stop
-                length = stop - start
-                joined = start > low and (data[start - 1] == 58 or data[start - 1] == 45)
-                joined |= stop < end and (data[stop] == 58 or data[stop] == 45 or (length == 4 and data[stop] == 46))
-                if joined and length <= 4 and start >= hex_done:
-                    first, last, likely = _hexadecimal(data, start, max(low, hex_done), end, classes)
-                    hex_done = last
-                    if likely:
-                        count = _put(found, count, document, HEXADECIMAL, first, last)
-                if letters:
-                    if (
-                        length >= 4
-                        and _is_letter(data[start])
-                        and _is_letter(data[start + 1])
-                        and (classes[data[start + 2]] & classes[data[start + 3]] & _DIGIT)
-                    ):
-                        last, characters = _account_end(data, start, end, classes)
-                        if characters >= _LEAST_ACCOUNT:
-                            count = _put(found, count, document, ACCOUNT, start, last)
-                    while start > done and (classes[data[start - 1]] & _ALPHANUMERIC or data[start - 1] in (45, 46)):
-                        start -= 1
-                    while stop < end and (classes[data[stop]] & _ALPHANUMERIC or data[stop] in (45, 46)):
-                        stop += 1
-                    if stop - start >= _LEAST_TOKEN:
-                        kind = TOKEN
-                    else:
-                        stop = word_end
-                elif start > low and classes[data[start - 1]] & _ALPHANUMERIC:
-                    kind = -1  # the rest of a word that was cut at `done`
-                else:
+                    elif not letters:
+                        digits_end = stop + 1
+                    if data[stop] == 95 and stop >= spelled + _SPELLED_STEP and _word_at(data, stop + 1, end, 97, 116):
+                        first, last = max(low, stop - _SPELLED_AROUND), min(end, stop + _SPELLED_AROUND)
+                        count = _put(found, count, document, SPELLED, first, last)
+                        spelled = stop
+                    stop += 1
+                if not letters:
+                    for index in range(start, at):
+                        letters |= not classes[data[index]] & _DIGIT
+                word_end = stop
+                if stop - start == _MAC_GROUP and stop < end and data[stop] == 46:
+                    count, hex_done = _put_hexadecimal(data, start, low, end, document, hex_done, classes, found, count)
+                if (
+                    letters
+                    and stop - start >= _MAC_GROUP
+                    and _is_letter(data[start])
+                    and _is_letter(data[start + 1])
+                    and (classes[data[start + 2]] & classes[data[start + 3]] & _DIGIT)
+                ):
+                    last, characters = _account_end(data, start, end, classes)
+                    if characters >= _LEAST_ACCOUNT:
+                        count = _put(found, count, document, ACCOUNT, start, last)
+                at = word_end
+                within = start > low and classes[data[start - 1]] & _ALPHANUMERIC  # cut at `done`
+                extended = digits_end > start and digits_end < word_end and _extends(data[digits_end])
+                if not within and (not letters or extended):
                     stop, digits, dots = _number_end(data, start, end, classes)
                     while start > low and (data[start - 1] == 40 or data[start - 1] == 43):  # ( +
                         start -= 1
@@ -325,8 +438,12 @@ def _scan(data: Any, bounds: Any, classes: Any, found: Any) -> Scalar:
                         kind = DOTTED
                     elif digits >= _LEAST_NUMBER:
                         kind = NUMBER
-                at = max(at, stop) if kind in (TOKEN, NUMBER, DOTTED) else word_end
+                    if kind >= 0:
+                        at = max(at, stop)
                 done = at
+            if kind == SPELLED:
+                start = max(low, at - _SPELLED_AROUND)
+                stop = min(end, at + _SPELLED_AROUND)
             if kind >= 0:
                 count = _put(found, count, document, kind, start, stop)
     return count

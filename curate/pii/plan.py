@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 
 from curate.config.models import Pipeline
+from curate.engine.fingerprint import named_code
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.flow import Flow, is_output
-from curate.pii.phones import check_regions
+from curate.pii.detectors import Detection
 from curate.pii.scrubbing import Replacement, check_replacement
-from curate.pii.spans import Detection
 from curate.pii.step import Scrub
 from curate.pii.tasks import ScrubParams, scrub_part
 from curate.storage import list_files
@@ -23,10 +23,11 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         return flow
     params = ScrubParams(
         types=list(setting.types),
-        regions=list(setting.regions),
+        regions=None if setting.regions is None else list(setting.regions),
         options=sorted(name for name, wanted in setting.options.items() if wanted),
         placeholders={str(name): text for name, text in setting.placeholders.items()},
         drop_above=setting.drop_above,
+        code=named_code(name for name in setting.types if ":" in name),
     )
     keys = list_files([setting.key]) if setting.key else []
     key = File("key", keys[0].path, keys[0].stamp, keys[0].size) if keys else None
@@ -34,7 +35,8 @@ def scrub(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     tasks = []
     for position in members:
         part = flow.parts[position]
-        inputs = {"documents": part.documents, "verdicts": part.verdicts, "key": key}
+        evaluated = part.evaluated.file("columns") if part.evaluated is not None else None
+        inputs = {"documents": part.documents, "verdicts": part.verdicts, "evaluated": evaluated, "key": key}
         tasks.append(Task("scrub", scrub_part, params, inputs, part.name))
     parts = list(flow.parts)
     for position, result in zip(members, runner.stage(tasks), strict=True):
@@ -73,7 +75,6 @@ def check_scrub(pipeline: Pipeline) -> None:
     if setting.key is not None:
         list_files([setting.key])
     try:
-        check_regions(setting.regions)
         check_replacement(detection_of(setting), Replacement(placeholders))
     except ValueError as error:
         raise ValueError(f"scrub: {error}") from None

@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from curate.pii.find import find_matches
-from curate.pii.spans import TYPES, Detection, Match, check_names
+from curate.pii.detectors import TYPES, Detection
+from curate.pii.find import Languages, find_matches
+from curate.pii.spans import Match
 from curate.text.columns import as_column
 from curate.text.rows import replace_rows
 
@@ -24,13 +25,10 @@ _HASH_BYTES = 8
 @dataclass(frozen=True)
 class Replacement:
     """What stands for a finding: a constant by type, `[TYPE]` unless `placeholders` says otherwise; or, with a `key`, the
-    type and a hash of the value, so that equal values stay equal. Raises ValueError for an unknown type."""
+    type and a hash of the value, so that equal values stay equal."""
 
     placeholders: dict[str, str] = field(default_factory=dict)
     key: bytes | None = None
-
-    def __post_init__(self) -> None:
-        check_names("type", sorted(self.placeholders), TYPES)
 
     def of(self, kind: str, value: bytes) -> bytes:
         """The bytes that replace a value."""
@@ -53,11 +51,17 @@ class Scrubbed(NamedTuple):
 
 
 def scrub(
-    texts: Sequence[str] | pa.Array, detection: Detection | None = None, replacement: Replacement | None = None
+    texts: Sequence[str] | pa.Array,
+    detection: Detection | None = None,
+    replacement: Replacement | None = None,
+    languages: Languages = None,
 ) -> Scrubbed:
     """Each text with its personal data replaced, and how many findings of each type it had.
 
-    Scrubbing the result changes nothing. `texts` as for `find`. Values are returned nowhere.
+    Scrubbing the result changes nothing. `texts` and `languages` as for `find`. Values are returned nowhere.
+
+    >>> scrub(["call +1 (892) 967-6635"])
+    Scrubbed(texts=<pyarrow.lib.LargeStringArray object at ...>, counts=[{'PHONE': 1}])
     """
     column = as_column(texts)
     detection, replacement = detection or Detection(), replacement or Replacement()
@@ -66,7 +70,8 @@ def scrub(
     rows, waiting = list(range(len(column))), column
     for _ in range(_MOST_ROUNDS):
         again = []
-        for position, document, matches in find_matches(waiting, detection):
+        spoken = None if languages is None else [languages[row] for row in rows]
+        for position, document, matches in find_matches(waiting, detection, spoken):
             text, replaced = _replaced(document, matches, replacement)
             if replaced:
                 changed[rows[position]] = text
@@ -76,12 +81,15 @@ def scrub(
             break
         rows, waiting = again, pa.array([changed[row].decode() for row in again], pa.large_string())
     texts = replace_rows(column, {row: text.decode() for row, text in changed.items()})
-    return Scrubbed(texts, [_ordered(each) for each in counts])
+    return Scrubbed(texts, [_ordered(each, detection.found_types) for each in counts])
 
 
 def check_replacement(detection: Detection, replacement: Replacement) -> None:
-    """Raise ValueError for a placeholder in which personal data of another type, or more than itself, would be found."""
+    """Raise ValueError for a placeholder of a type that is not looked for, or one in which personal data of another type,
+    or more than itself, would be found."""
     for name, placeholder in replacement.placeholders.items():
+        if name not in (*TYPES, *detection.found_types):
+            raise ValueError(f"a placeholder of {name!r}, which is not looked for: {', '.join(detection.found_types)}")
         if scrub([placeholder], detection, replacement).texts[0].as_py() != placeholder:
             raise ValueError(f"the placeholder of {name}, {placeholder!r}, is itself found and replaced: use another")
 
@@ -101,5 +109,5 @@ def _replaced(document: bytes, matches: Sequence[Match], replacement: Replacemen
     return b"".join((*pieces, document[at:])), replaced
 
 
-def _ordered(counts: Counter[str]) -> dict[str, int]:
-    return {name: counts[name] for name in TYPES if counts[name]}
+def _ordered(counts: Counter[str], types: Sequence[str]) -> dict[str, int]:
+    return {name: counts[name] for name in types if counts[name]}

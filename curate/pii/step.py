@@ -2,29 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from curate.settings import Model, Strings, as_list
 from curate.steps import CombiningStep
 
-PersonalType = Literal["EMAIL", "PHONE", "IP_ADDRESS", "MAC_ADDRESS", "CREDIT_CARD", "IBAN", "SSN", "API_KEY", "CRYPTO"]
-PERSONAL_TYPES: tuple[PersonalType, ...] = get_args(PersonalType)
-PersonalTypes = Annotated[tuple[PersonalType, ...], BeforeValidator(as_list), Field(min_length=1)]
-LooserOption = Literal["reserved_ip", "ssn_9xx", "card_without_luhn", "versions"]
+
+def _known_type(name: str) -> str:
+    from curate.pii.detectors import check_type  # when used: it brings compiled kernels
+
+    return check_type(name)
+
+
+def _known_option(name: str) -> str:
+    from curate.pii.detectors import OPTIONS
+
+    if name not in OPTIONS:
+        raise ValueError(f"{name!r} is no option; known: {', '.join(OPTIONS)}")
+    return name
+
+
+def _all_types() -> tuple[str, ...]:
+    from curate.pii.detectors import TYPES
+
+    return TYPES
+
+
+PersonalType = Annotated[str, AfterValidator(_known_type)]
+LooserOption = Annotated[str, AfterValidator(_known_option)]
 
 
 class Scrub(Model):
     """Replacement of personal data by typed placeholders."""
 
-    types: PersonalTypes = PERSONAL_TYPES
-    regions: Strings = Field(
-        ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU", "CA", "BR", "JP"),
-        description="regions (ISO 3166) whose national phone numbers count",
+    types: Annotated[tuple[PersonalType, ...], BeforeValidator(as_list), Field(min_length=1)] = Field(
+        default_factory=_all_types,
+        description="types by name, or detectors of your own as module:NAME; default: all types",
+    )
+    regions: Strings | None = Field(
+        None,
+        description="regions (ISO 3166) whose phone numbers count; default: twelve and those of each text's language",
     )
     options: dict[LooserOption, bool] = Field({}, description="looser validation, by name")
-    placeholders: dict[PersonalType, str] = Field({}, description="placeholder by type; default: [TYPE]")
+    placeholders: dict[str, str] = Field({}, description="placeholder by type; default: [TYPE]")
     key: str | None = Field(
         None, description="a file that holds a secret: replace by a hash keyed with it instead of a constant"
     )

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import repeat
 from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.batches import BatchWriter, read_batches
+from curate.batches import BatchWriter, read_batches, read_schema
 from curate.engine.task import Inputs, Output
 from curate.pii import Detection, Replacement, scrub
 from curate.records.counts import ScrubbedCounts
@@ -21,6 +22,7 @@ from curate.verdicts.decide import drop_documents
 
 STEP = "scrub"
 _FINDINGS = f"{STEP}/findings"
+_EVALUATED, _LANGUAGE = "evaluated", "language"
 
 OUTCOME = pa.schema([("pii", pa.map_(pa.string(), pa.int32()))])
 """The ledger's column: findings by type, an empty map where there were none, null where the document was dropped before."""
@@ -30,10 +32,11 @@ class ScrubParams(TypedDict):
     """What is looked for, what stands in its place, and above how many findings a document is dropped."""
 
     types: Sequence[str]
-    regions: Sequence[str]
+    regions: Sequence[str] | None
     options: Sequence[str]
     placeholders: Mapping[str, str]
     drop_above: int | None
+    code: Mapping[str, str]
 
 
 def compile_kernels(params: ScrubParams) -> None:
@@ -42,7 +45,8 @@ def compile_kernels(params: ScrubParams) -> None:
 
 
 def _detection(params: ScrubParams) -> Detection:
-    return Detection(tuple(params["types"]), tuple(params["regions"]), frozenset(params["options"]))
+    regions = params["regions"]
+    return Detection(tuple(params["types"]), None if regions is None else tuple(regions), frozenset(params["options"]))
 
 
 def _key(inputs: Inputs) -> bytes | None:
@@ -52,8 +56,16 @@ def _key(inputs: Inputs) -> bytes | None:
         return file.read()
 
 
+def _languages(inputs: Inputs) -> Iterator[list[str | None] | None]:
+    """The languages of every batch of documents in turn, None where the run has not asked for them."""
+    if _EVALUATED in inputs and _LANGUAGE in read_schema(inputs.path(_EVALUATED)).names:
+        yield from (batch.column(_LANGUAGE).to_pylist() for batch in read_batches(inputs.path(_EVALUATED)))
+    yield from repeat(None)
+
+
 def scrub_part(params: ScrubParams, inputs: Inputs, output: Output) -> ScrubbedCounts:
-    """Inputs `documents`, `verdicts`, and the file `key` where values are hashed with it.
+    """Inputs `documents`, `verdicts`, aligned `evaluated` in which the language may be, and the file `key` where values are
+    hashed with it.
 
     Writes `documents` with placeholders (no text where a document is dropped), `verdicts`, `columns` (OUTCOME), aligned.
     """
@@ -67,11 +79,12 @@ def scrub_part(params: ScrubParams, inputs: Inputs, output: Output) -> ScrubbedC
         BatchWriter(output.path("verdicts"), VERDICTS) as verdicts,
         BatchWriter(output.path("columns"), OUTCOME) as columns,
     ):
-        aligned = map(read_batches, (inputs.path("documents"), inputs.path("verdicts")))
-        for batch, verdict in zip(*aligned, strict=True):
+        aligned = zip(*map(read_batches, (inputs.path("documents"), inputs.path("verdicts"))), strict=True)
+        for (batch, verdict), languages in zip(aligned, _languages(inputs), strict=False):
             alive = np.asarray(verdict.column("kept"))
+            spoken = None if languages is None else [languages[row] for row in np.flatnonzero(alive)]
             position = pa.array(np.cumsum(alive) - 1, mask=~alive)
-            scrubbed = scrub(batch.column("text").filter(pa.array(alive)), detection, replacement)
+            scrubbed = scrub(batch.column("text").filter(pa.array(alive)), detection, replacement, spoken)
             too_many = np.array([most is not None and sum(each.values()) > most for each in scrubbed.counts], bool)
             gone = np.zeros(len(alive), bool)
             gone[alive] = too_many

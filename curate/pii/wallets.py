@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 
 from curate.pii.keccak import keccak256
-from curate.pii.spans import Match
+from curate.pii.spans import Looking, Match
 
 _WORD = re.compile(rb"(?<![A-Za-z0-9])(?:0x[0-9A-Fa-f]{40}|[A-Za-z0-9]{25,112})(?![A-Za-z0-9])")
 _BITCOIN = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz"
@@ -24,7 +24,7 @@ _RESIDUES = frozenset((1, 0x2BC830A3))  # Bech32, Bech32m (BIP 350)
 _BECH32_PREFIXES = ("bc", "ltc", "addr", "cosmos")
 
 
-def find_wallets(document: bytes, start: int, end: int) -> Iterator[Match]:
+def find_wallets(document: bytes, start: int, end: int, looking: Looking) -> Iterator[Match]:
     """Words of a wallet's form whose checksum is right."""
     for match in _WORD.finditer(document, start, end):
         if is_wallet(match.group().decode()):

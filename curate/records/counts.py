@@ -92,11 +92,10 @@ class TokenCounts(TypedDict):
     tokens: int
 
 
-class TokenizedCounts(TokenCounts):
-    """A part in tokens."""
+class EncodedCounts(TokenCounts):
+    """A part in tokens, and how many of its documents were encoded by the reference too."""
 
     proved: int
-    """Documents whose tokens were compared with those of the reference."""
 
 
 class LedgerCounts(TypedDict):

@@ -21,6 +21,7 @@ from curate.text.characters import (
 )
 from curate.text.compiled import Scalar, kernel
 from curate.text.hashing import FNV_OFFSET, add_to_code
+from curate.text.line_model import LineModel
 from curate.text.scan import (
     BLANK,
     ENDS_ELLIPSIS,
@@ -119,7 +120,7 @@ def _line_code(data: Any, start: Scalar, end: Scalar, flags: Any) -> Scalar:
 
 
 @kernel
-def _join_lines(data: Any, bounds: Any, flags: Any, lines: Lines, paragraphs: Paragraphs) -> None:
+def _join_lines(data: Any, bounds: Any, flags: Any, breaks: Any, lines: Lines, paragraphs: Paragraphs) -> None:
     count = np.int64(0)
     for document in range(len(bounds) - 1):
         left, right = strip(data, bounds[document], bounds[document + 1], flags)
@@ -131,14 +132,13 @@ def _join_lines(data: Any, bounds: Any, flags: Any, lines: Lines, paragraphs: Pa
             end = lines.starts[line + 1] - 1 if line + 1 < stop else bounds[document + 1]
             if end <= left or start >= right:
                 continue
-            if start == end:
-                if length:
-                    paragraphs.codes[count] = code
-                    paragraphs.lengths[count] = length - 1
-                    count += 1
+            if breaks[line]:
+                paragraphs.codes[count] = code
+                paragraphs.lengths[count] = length - 1
+                count += 1
                 code = FNV_OFFSET
                 length = 0
-            elif start < left or end > right:  # the strip cuts into this line
+            if start < left or end > right:  # the strip cuts into this line
                 start, end = max(start, left), min(end, right)
                 code = add_to_code(code, _line_code(data, start, end, flags))
                 length += count_characters(data, start, end) + 1
@@ -151,9 +151,9 @@ def _join_lines(data: Any, bounds: Any, flags: Any, lines: Lines, paragraphs: Pa
         paragraphs.offsets[document + 1] = count
 
 
-def paragraphs(data: Bytes, bounds: Offsets, tables: Tables, found: Scan) -> Paragraphs:
-    """As `re.split(r"\\n{2,}", text.strip())`: pieces of the stripped text between two or more line feeds."""
+def paragraphs(model: LineModel, tables: Tables, found: Scan) -> Paragraphs:
+    """Pieces of the stripped text between blank lines, joined by single line feeds; `found` is the scan of the model."""
     most = len(found.lines.codes)
-    result = Paragraphs(np.empty(most, np.uint64), np.empty(most, np.int32), np.zeros(len(bounds), np.int64))
-    _join_lines(data, bounds, tables.flags, found.lines, result)
+    result = Paragraphs(np.empty(most, np.uint64), np.empty(most, np.int32), np.zeros(len(model.offsets), np.int64))
+    _join_lines(model.data, model.offsets, tables.flags, model.breaks, found.lines, result)
     return result

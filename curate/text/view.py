@@ -1,6 +1,7 @@
 """One tokenisation of a column of texts, shared by every metric that looks at it.
 
-Each part is computed when first asked for, and once. Knows words, lines and characters; knows no metric and no policy.
+Each part is computed when first asked for, and once, on the texts without blank lines (`curate.text.line_model`). Knows
+words, lines and characters; knows no metric and no policy.
 """
 
 from functools import cached_property
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from curate.text.characters import tables
 from curate.text.columns import text_buffers
+from curate.text.line_model import LineModel, line_model
 from curate.text.lines import Paragraphs, PythonLines, paragraphs, python_lines
 from curate.text.punkt import sentence_tables
 from curate.text.repetition import Duplicates, Repetition, duplicates, repetition
@@ -19,7 +21,10 @@ from curate.text.sentences import sentences_by_line
 
 
 class TextView:
-    """A column of string or large_string without nulls, and what has been found in it so far."""
+    """A column of string or large_string without nulls, and what has been found in it so far.
+
+    `texts`, `data`, `offsets`: as given, blank lines and all.
+    """
 
     def __init__(self, texts: pa.Array) -> None:
         self.texts = texts
@@ -29,9 +34,14 @@ class TextView:
         return len(self.offsets) - 1
 
     @cached_property
+    def model(self) -> LineModel:
+        """The texts without blank lines, which is what everything below speaks of."""
+        return line_model(self.data, self.offsets, tables())
+
+    @cached_property
     def scan(self) -> Scan:
         """Words, plain words, lines and counts of characters."""
-        return scan(self.data, self.offsets, tables())
+        return scan(self.model.data, self.model.offsets, tables())
 
     def total(self, row: int) -> NDArray[np.int64]:
         """Per document, one of the scan's totals."""
@@ -42,18 +52,18 @@ class TextView:
     def sentences(self) -> NDArray[np.int64]:
         """Per document, sentences as Punkt counts them, line by line and summed."""
         counts = np.zeros(len(self), np.int64)
-        sentences_by_line(self.data, self.offsets, sentence_tables(), counts)
+        sentences_by_line(self.model.data, self.model.offsets, sentence_tables(), counts)
         return counts
 
     @cached_property
     def python_lines(self) -> PythonLines:
         """Counts of lines as `str.splitlines` gives them."""
-        return python_lines(self.data, self.offsets, tables(), self.scan)
+        return python_lines(self.model.data, self.model.offsets, tables(), self.scan)
 
     @cached_property
     def paragraphs(self) -> Paragraphs:
-        """Pieces of the stripped text between two or more line feeds."""
-        return paragraphs(self.data, self.offsets, tables(), self.scan)
+        """Pieces of the stripped text between blank lines."""
+        return paragraphs(self.model, tables(), self.scan)
 
     @cached_property
     def repetition(self) -> Repetition:
@@ -83,7 +93,7 @@ class TextView:
 
     @cached_property
     def duplicate_split_lines(self) -> Duplicates:
-        """Repeated lines, the empty ones included."""
+        """Repeated lines, an empty text's one line included."""
         return self._duplicate_lines(np.zeros(len(self.scan.lines.codes), np.bool_))
 
     def _duplicate_lines(self, skip: NDArray[np.bool_]) -> Duplicates:

@@ -10,14 +10,15 @@ import pyarrow.compute as pc
 from curate import tokens
 from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Inputs, Output
-from curate.records.counts import TokenizedCounts
+from curate.records.counts import EncodedCounts
 from curate.records.tokens import TOKEN_COUNTS, token_store
 from curate.tokens.rows import surround_rows
 from curate.tokens.verify import prove_sample
 
 
 class TokenizeParams(TypedDict):
-    """The tokenizer, the hash of its vocabulary, the tokens around each document, and the source of the part's documents."""
+    """The tokenizer, its end-of-text where the file names one, the ids around a document, the hash of the vocabulary, and
+    the source of the part's documents."""
 
     tokenizer: str
     end_of_text: str | int | None
@@ -27,7 +28,7 @@ class TokenizeParams(TypedDict):
     source: str
 
 
-def tokenize_part(params: TokenizeParams, inputs: Inputs, output: Output) -> TokenizedCounts:
+def tokenize_part(params: TokenizeParams, inputs: Inputs, output: Output) -> EncodedCounts:
     """Inputs `documents` and `verdicts`, and `groups` where deduplication made them.
 
     Writes `tokens` (the store's schema, kept documents only) and `counts` (TOKEN_COUNTS, a row per document). Raises

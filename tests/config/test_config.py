@@ -41,7 +41,7 @@ def test_a_good_file_is_read(tmp_path: Path) -> None:
         ("validation: 0.005", "validaton: 0.005", "p.yaml:9: shards.validaton: unknown key; did you mean 'validation'?"),
         ("- filter: c4", "- filtr: c4", "p.yaml:7: sources.web.steps[1].filtr: unknown step 'filtr'; did you mean 'filter'?"),
         ("- filter: c4", "- filter: {pack: c4, az: x}", "p.yaml:7: sources.web.steps[1].filter.az: unknown key; did you mean 'as'?"),
-        ("format: warc", "format: wrac", "p.yaml:4: sources.web.read.format: input should be 'warc', 'wet', 'jsonl' or 'parquet'"),
+        ("format: warc", "format: wrac", "p.yaml:4: sources.web.read.format: no format 'wrac'; did you mean 'warc'?"),
         ("64M", "lots", "p.yaml:9: shards.tokens_per_shard: 'lots' is not a count: write a whole number, or one with k, M, B or T"),
         ("validation: 0.005", "validation: 2", "p.yaml:9: shards.validation: input should be less than or equal to 1 (got 2)"),
         ("name: small\n", "", "p.yaml:1: name: missing"),

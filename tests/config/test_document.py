@@ -181,7 +181,7 @@ def test_a_step_without_settings_may_be_only_named(tmp_path: Path) -> None:
         ("seed", "--set seed: write KEY=VALUE"),
         (
             "sources.web.read.format=json",
-            "input should be 'warc', 'wet', 'jsonl' or 'parquet' (got 'json'); did you mean",
+            "no format 'json'; did you mean 'jsonl'?",
         ),
     ],
 )

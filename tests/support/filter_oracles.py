@@ -56,9 +56,25 @@ def c4_lines(text: str, bad_words: Iterable[str] = ()) -> tuple[list[str], set[s
     return kept, dropped
 
 
+def blocks(text: str) -> list[str]:
+    """Paragraphs: the text's lines that hold more than white space, joined where no blank line parts them."""
+    found: list[list[str]] = [[]]
+    for line in text.split("\n"):
+        if line.strip():
+            found[-1].append(line)
+        elif found[-1]:
+            found.append([])
+    return ["\n".join(lines) for lines in found if lines]
+
+
+def as_lines(text: str) -> str:
+    """The text as the extractors of those who wrote the rules give it: one line feed between blocks."""
+    return "\n".join(blocks(text))
+
+
 def gopher_quality(text: str) -> set[str]:
     """Rules of Gopher that a text fails (Rae et al. 2021, appendix A1), words split at white space."""
-    words, lines = text.split(), text.splitlines()
+    words, lines = text.split(), as_lines(text).splitlines()
     count = len(words) or math.inf
     plain = {word.lower().translate(str.maketrans("", "", punctuation)) for word in words}
     bullets = tuple("*-·–•‣■□▪▫▶◀◦")
@@ -99,10 +115,11 @@ def top(words: list[str], size: int) -> int:
 
 def gopher_repetition(text: str) -> set[str]:
     """Rules of Gopher's table A1 that a text fails: coverage for n-grams, repetitions but the first for lines."""
+    given, text = text, as_lines(text)
     words = text.split()
     characters, word_characters = len(text) or 1, sum(map(len, words)) or 1
     lines = [line for line in text.split("\n") if line.strip()]
-    paragraphs = re.split(r"\n{2,}", text.strip())
+    paragraphs = blocks(given.strip()) or [""]
 
     def later(items: list[str]) -> list[str]:
         seen: set[str] = set()

@@ -54,6 +54,10 @@ def read_labelled(path: Path) -> list[Labelled]:
     ]
 
 
+_ALONE = pii.Detection(options=frozenset({"ssn_unsaid"}))
+"""A label's text alone has no word before it that says what it is."""
+
+
 def is_second_half(row: Labelled) -> bool:
     """Half of the data, by template where texts have templates, else by source: a rule that fits single cases shows as a
     difference between the halves."""
@@ -79,7 +83,7 @@ def scores(rows: Sequence[Labelled], types: Sequence[str] = pii.TYPES) -> dict[s
         labels = [(i, s.start, s.end) for i, row in enumerate(rows) for s in row.spans if s.type == name]
         others = [(i, s.start, s.end) for i, row in enumerate(rows) for s in row.spans if s.type != name]
         places = [(i, s.start, s.end) for i, spans in enumerate(found) for s in spans if s.type == name]
-        alone = pii.find([rows[i].text[start:end] for i, start, end in labels])
+        alone = pii.find([rows[i].text[start:end] for i, start, end in labels], _ALONE)
         accepted = [
             label
             for label, spans in zip(labels, alone, strict=True)

@@ -27,6 +27,7 @@ from curate.text.multi_string_search import (
 )
 from curate.text.view import TextView
 from tests.support import filter_oracles as oracles
+from tests.support.filter_oracles import as_lines, blocks
 
 CHARACTERS = "aAbB.,!?-#{}()\"'•…*0٣ _\r\t\x0b\x1c\x85\u2028\xa0\u3000\x00ǅⅧİßΩ\u2126é\u0344\uf900"
 PIECES = ("\n", "\n\n", "\r\n", "...", "ab ab ", "word", "e\u0301", "中文", "שלום", "कि", "한", "👩‍👩‍👧")
@@ -70,7 +71,7 @@ def test_plain_words_are_lower_case_without_ascii_punctuation(documents: list[st
 def test_character_counts_are_those_of_the_string_methods(documents: list[str]) -> None:
     totals = view_of(documents).scan.totals
     flags = tables().flags
-    for row, text in enumerate(documents):
+    for row, text in enumerate(map(as_lines, documents)):
         words, runs = text.split(), re.findall(r"\w+|[^\w\s]+", text)
         free = [word for word in words if any(not flags[ord(character)] & SYMBOL for character in word)]
         expected = {
@@ -95,7 +96,8 @@ def test_character_counts_are_those_of_the_string_methods(documents: list[str]) 
 def test_lines_and_paragraphs_are_those_of_python(documents: list[str]) -> None:
     view = view_of(documents)
     lines = view.scan.lines
-    for row, text in enumerate(documents):
+    for row, written in enumerate(documents):
+        text = as_lines(written)
         here = slice(lines.offsets[row], lines.offsets[row + 1])
         split = text.split("\n")
         assert lines.lengths[here].tolist() == [len(line) for line in split]
@@ -111,7 +113,7 @@ def test_lines_and_paragraphs_are_those_of_python(documents: list[str]) -> None:
         assert view.python_lines.number[row] == len(broken)
         assert view.python_lines.ends_ellipsis[row] == sum(x.rstrip().endswith(("...", "…")) for x in broken)
         assert view.python_lines.starts_dash[row] == sum(x.lstrip().startswith(("•", "-")) for x in broken)
-        paragraphs = re.split(r"\n{2,}", text.strip())
+        paragraphs = blocks(written.strip()) or [""]
         here = slice(view.paragraphs.offsets[row], view.paragraphs.offsets[row + 1])
         assert view.paragraphs.lengths[here].tolist() == [len(paragraph) for paragraph in paragraphs]
         assert view.duplicate_paragraphs.later[row] == len(paragraphs) - len(set(paragraphs))

@@ -20,7 +20,7 @@ def lines_with_text(view: TextView) -> Counts:
 
 
 def newlines(view: TextView) -> Counts:
-    """Line feeds in the text."""
+    """Line feeds in the text without blank lines: one less than lines."""
     return np.diff(view.scan.lines.offsets) - 1
 
 
@@ -46,8 +46,8 @@ def fraction_characters_duplicate_lines_fineweb(view: TextView) -> Ratios:
 
 
 def newlines_per_word(view: TextView) -> Ratios:
-    """Line feeds per word of `str.split()`. In the code (datatrove 0.10.0, fineweb_quality_filter.py, whose words are
-    spaCy's), not in the paper."""
+    """Line feeds per word of `str.split()`; FineWeb's text, trafilatura's, has one between blocks. In the code (datatrove
+    0.10.0, fineweb_quality_filter.py, whose words are spaCy's), not in the paper."""
     return ratio(newlines(view), words(view))
 
 

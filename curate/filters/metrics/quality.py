@@ -1,7 +1,7 @@
 """Metrics of Gopher's quality rules and of C4, on words and lines.
 
 Words are those of `str.split()`: in scripts without spaces a run of characters counts as one word. Lines are those of
-`str.splitlines()`, blank ones included. Every ratio is 0 where its denominator is.
+`str.splitlines()` of the text without blank lines (`curate.text.line_model`). Every ratio is 0 where its denominator is.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
 
 
 def characters(view: TextView) -> Counts:
-    """Unicode code points of the text."""
+    """Unicode code points of the text without blank lines."""
     return view.total(scan.CHARACTERS)
 
 
@@ -27,7 +27,7 @@ def words(view: TextView) -> Counts:
 
 
 def lines(view: TextView) -> Counts:
-    """Lines of `str.splitlines()`, blank ones included."""
+    """Lines of `str.splitlines()`, blank ones left out."""
     return view.python_lines.number
 
 

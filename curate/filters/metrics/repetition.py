@@ -29,8 +29,8 @@ def fraction_characters_duplicate_lines(view: TextView) -> Ratios:
 
 
 def fraction_duplicate_paragraphs(view: TextView) -> Ratios:
-    """Paragraphs that occurred before, per paragraph: pieces of the stripped text between two or more line feeds.
-    datatrove's definition too. Text without empty lines is one paragraph."""
+    """Paragraphs that occurred before, per paragraph: pieces of the stripped text between blank lines. datatrove's
+    definition too. Text without blank lines is one paragraph."""
     return ratio(view.duplicate_paragraphs.later, np.diff(view.paragraphs.offsets))
 
 
@@ -56,8 +56,8 @@ def fraction_characters_duplicate_lines_datatrove(view: TextView) -> Ratios:
 
 
 def fraction_duplicate_lines_dolma(view: TextView) -> Ratios:
-    """Lines of `text.split("\\n")`, empty ones too, that occur twice or more, all occurrences counted, per line
-    (Dolma, taggers/gopher.py)."""
+    """Lines of `text.split("\\n")` that occur twice or more, all occurrences counted, per line (Dolma,
+    taggers/gopher.py, on the texts of Common Crawl's WET files, which CCNet leaves without blank lines)."""
     return ratio(view.duplicate_split_lines.all, np.diff(view.scan.lines.offsets))
 
 
