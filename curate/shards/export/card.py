@@ -89,7 +89,7 @@ def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
         f"\n{documents:,} documents, {tokens:,} tokens (end-of-text included) of the tokenizer "
         f"`{source.tokenizer.name}` (vocabulary {source.tokenizer.vocabulary_size:,}, SHA-256 "
         f"`{source.tokenizer.vocabulary_hash}`), in the format `{to}`.\n",
-        f"Read it with {_READERS[to]}.\n",
+        f"Read it with {_READERS.get(to, f'what reads `{to}`')}.\n",
         f"Dataset fingerprint: `{source.reader.fingerprint}`. `export.json` lists every file with its SHA-256.\n",
         "## Splits\n",
         "| split | documents | tokens |\n| --- | ---: | ---: |",
