@@ -126,7 +126,7 @@ def _sampling(
         columns = part.columns if steps else ()
         tasks.append(
             Task(
-                f"sample-{side}",
+                "sample",
                 sample_part,
                 SampleParams(limit=limit, seed=pipeline.seed, steps=steps),
                 {"documents": part.documents, "columns": columns},
