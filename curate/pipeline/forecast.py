@@ -33,7 +33,7 @@ _STUDENT_95 = (12.706, 4.303, 3.182)  # two-sided quantiles for 1, 2 and 3 degre
 _HOUR = 3600.0
 _FIXED = ("evaluation-items",)
 """Stages that do not look at the sources."""
-_SAMPLES = ("sample-positive", "sample-negative")
+_SAMPLES = ("sample",)
 """Stages that look at all documents and leave no more than a classifier's sample."""
 _LEARNING = "quality"
 """The stage in which a classifier learns from its sample."""
