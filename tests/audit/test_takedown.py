@@ -22,12 +22,13 @@ from curate.audit.places import PLACES
 from curate.audit.recount import recounted
 from curate.audit.remove import remove
 from curate.audit.report import write_report
+from curate.config.formats import exporters
 from curate.config.models import Mixture
 from curate.engine.lock import hold
 from curate.mixture.make import make_mix
 from curate.pipeline.run import run
 from curate.shards import ShardReader
-from curate.shards.export import FORMATS, export
+from curate.shards.export import export
 from curate.shards.export.made import exports_of
 from tests.support.audited import webtext_run
 from tests.support.running import curate
@@ -230,7 +231,7 @@ def test_what_is_taken_off_the_list_comes_back_by_a_run(taken: OpenedRun, whole:
     assert product and hashes(taken.folder / "shards") == hashes(whole / "run" / "shards")
 
 
-@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("to", exporters())
 def test_exports_know_that_they_are_stale_and_leave_removed_documents_out(
     taken: OpenedRun, to: str, tmp_path: Path
 ) -> None:

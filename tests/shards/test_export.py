@@ -16,8 +16,9 @@ import pytest
 
 from curate import tokens
 from curate.batches import BatchWriter
+from curate.config.formats import exporters
 from curate.shards import Loader, ShardReader
-from curate.shards.export import FORMATS, ExportError, export
+from curate.shards.export import ExportError, export
 from curate.shards.reader import MANIFEST
 from tests.support.synthetic_shards import END_OF_TEXT, write_shards
 
@@ -139,7 +140,7 @@ def test_mds_holds_every_document(folder: Path, tmp_path: Path) -> None:
     assert next(expected, None) is None
 
 
-@pytest.mark.parametrize("to", FORMATS)
+@pytest.mark.parametrize("to", exporters())
 def test_every_file_is_listed_with_its_hash_and_described(folder: Path, tmp_path: Path, to: str) -> None:
     out = export(folder, to, tmp_path)
     listed = json.loads((out / "export.json").read_text())["files"]
