@@ -61,6 +61,10 @@ class CurateError(Exception):
         return str(self.args[0])
 
 
+class InvariantError(CurateError, AssertionError):
+    """What must always hold does not: records were lost or made, or ids are wrong. The run stops."""
+
+
 class ConfigError(CurateError, ValueError):
     """A file or a setting that cannot be used: a line per mistake, with file, line, key path and what would be right."""
 

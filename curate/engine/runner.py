@@ -15,11 +15,7 @@ from curate.engine.executors import Engine
 from curate.engine.fingerprint import canonical
 from curate.engine.foreign import CodeChanged, check_unchanged, make_importable
 from curate.engine.task import Committed, Result, Task, Timing, committed, execute
-from curate.errors import CurateError, disk_full
-
-
-class InvariantError(CurateError, AssertionError):
-    """Records were lost or made: in and kept + dropped differ. The run stops."""
+from curate.errors import InvariantError, disk_full
 
 
 class Watcher(Protocol):

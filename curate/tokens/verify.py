@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.chance import id_words
-from curate.engine.runner import InvariantError
+from curate.errors import InvariantError
 from curate.tokens.definitions import from_json
 from curate.tokens.engines import Reference
 from curate.tokens.odd_texts import ODD_TEXTS
