@@ -14,6 +14,7 @@ import pytest
 import tiktoken
 
 import curate
+from curate.errors import ConfigError
 from curate.tokens.vocabulary import tiktoken_cache
 from tests.support.running import EXAMPLE
 
@@ -152,7 +153,7 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "web").mkdir(mode=0o000)
     if os.access(tmp_path / "web", os.R_OK):
         pytest.skip("this user may read every folder")
-    with pytest.raises(curate.config.ConfigError, match="web"):
+    with pytest.raises(ConfigError, match="web"):
         run(tmp_path, f"{tmp_path}/web/*.warc.gz")
 
 

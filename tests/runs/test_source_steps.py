@@ -12,6 +12,7 @@ import pyarrow.dataset as ds
 import pytest
 
 import curate
+from curate.errors import ConfigError
 from tests.support.running import EXAMPLE
 
 PIPELINE = """
@@ -112,5 +113,5 @@ def test_a_step_that_cannot_be_made_is_named_before_anything_runs(step: str, sai
     text = PIPELINE.format(web=EXAMPLE / "web").replace("- filter: c4", step)
     (tmp_path / "p.yaml").write_text(text)
     (tmp_path / "blocked.txt").write_text("")
-    with pytest.raises(curate.config.ConfigError, match=said):
+    with pytest.raises(ConfigError, match=said):
         curate.run(tmp_path / "p.yaml", out=tmp_path / "run", engine="serial")

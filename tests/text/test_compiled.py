@@ -22,7 +22,7 @@ def package(tmp_path: Path) -> Path:
         "text/scan.py",  # kernels
         "text/marks.py",  # constants of kernels, in a module that has none
         "text/punkt.py",
-        "tokens/classes.py",
+        "text/line_program.py",
     ],
 )
 def test_kernels_are_compiled_again_when_they_or_their_constants_change(package: Path, module: str) -> None:
