@@ -209,7 +209,8 @@ def original_record(run: OpenedRun, found: Found) -> str:
         if read.format in _ARCHIVES:
             return _archived(part.path, row["offset"], row["length"])
         columns = ingest.Columns(text=read.text, id=read.id, url=read.url, date=read.date)
-        file = SourceFile(part.path, part.file, 0, "")
+        (size,) = [each["bytes"] for each in run.record["inputs"][part.source] if each["file"] == part.file]
+        file = SourceFile(part.path, part.file, size, "")
         again = ingest.read_record(file, part.source, read.format, columns, row["offset"], found.id)
     except (OSError, EOFError, LookupError, ValueError) as error:
         raise AuditError(f"cannot read {part.path} at {row['offset']:,}: {error}") from None
