@@ -20,6 +20,8 @@ from typing import IO, Any, NewType, cast
 
 import fsspec
 
+from curate.errors import WRONG_USE, CurateError
+
 Address = NewType("Address", str)
 """Where something lies that is no file of this machine: `s3://...`, `https://...`. Never joined to a path."""
 
@@ -32,8 +34,10 @@ _PIECE = re.compile(r"[^/\\\x00-\x1f]{1,255}")
 _FICLONE = 0x40049409  # linux/fs.h: share the blocks of another file until one of the two is written
 
 
-class OutputError(OSError):
+class OutputError(CurateError, OSError):
     """A place that must not be written to; the message says why and what would be right."""
+
+    status = WRONG_USE
 
 
 def locate(place: str | Path) -> Address | Path:

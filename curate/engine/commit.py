@@ -23,6 +23,7 @@ from typing import Any
 
 from curate.engine.lock import LockedError, hold
 from curate.engine.seal import sealed, unsealed
+from curate.errors import CurateError
 from curate.storage import OutputError, copy_file, digest_file, is_safe_name, sync_folder, write_atomically
 
 LISTING = ".published.json"
@@ -39,7 +40,7 @@ _PATIENCE = 60.0
 """Seconds that a reader waits for a commit that is being carried out: it only renames."""
 
 
-class DamagedError(OSError):
+class DamagedError(CurateError, OSError):
     """A file that is not the one that was published; the message says which, and what would mend it."""
 
 

@@ -60,18 +60,17 @@ def _serve(request: Any, pipe: BinaryIO) -> None:
 
 def main(memory: str) -> None:
     """Serve requests until there are no more, or nobody who asks."""
-    with open(os.dup(1), "wb") as pipe:
+    with contextlib.suppress(BrokenPipeError), open(os.dup(1), "wb") as pipe:  # closing writes what is left
         os.dup2(2, 1)  # nobody else writes to the pipe
         import curate.ingest  # noqa: F401  (loaded before memory is limited)
 
         _confine(int(memory))
         try:
-            with contextlib.suppress(BrokenPipeError):
-                _say(pipe, Kind.READY, b"")
+            _say(pipe, Kind.READY, b"")
+            pipe.flush()
+            for line in sys.stdin.buffer:
+                _serve(json.loads(line), pipe)
                 pipe.flush()
-                for line in sys.stdin.buffer:
-                    _serve(json.loads(line), pipe)
-                    pipe.flush()
         except MemoryError:
             os._exit(MEMORY_STATUS)
 

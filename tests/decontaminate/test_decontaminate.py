@@ -31,7 +31,7 @@ from curate.text.hashing import word_code
 def plain_words(text: str) -> list[str]:
     """The definition, in Python."""
     table = str.maketrans("", "", punctuation + "–—“”’…،。\u200b\u00ad\u0301")
-    plain = unicodedata.normalize("NFKC", text).translate(table).lower().replace("é", "e")
+    plain = unicodedata.normalize("NFC", unicodedata.normalize("NFKD", text).translate(table)).lower()
     return [word for token in plain.split() for word in re.findall(r"[一-鿿ぁ-ゟァ-ヿ]|[^一-鿿ぁ-ゟァ-ヿ]+", token)]
 
 

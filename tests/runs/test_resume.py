@@ -125,11 +125,13 @@ def test_a_second_run_into_a_directory_in_use_is_refused(tmp_path: Path) -> None
         while not (run / ".lock").exists() or not (run / ".lock").read_text():
             assert first.poll() is None
             time.sleep(0.01)
+        first.send_signal(signal.SIGSTOP)  # so that it is still at work when the second looks
         second = curate("run", pipeline, "--out", run, "--engine", "serial", check=False)
         assert second.returncode == 1
         assert f"in use by another run (process {first.pid}" in second.stderr
         assert "--out" in second.stderr
     finally:
+        first.send_signal(signal.SIGCONT)
         assert first.wait() == 0
 
 
