@@ -15,6 +15,7 @@ from curate.engine.task import File, Given, Task
 from curate.flow import Flow, Part, is_output
 from curate.pipeline.tasks.documents import DocumentsParams, write_documents
 from curate.pipeline.tasks.evaluate import EvaluateParams, evaluate_part
+from curate.pipeline.tasks.judge import JudgeParams, judge_part
 from curate.pipeline.tasks.ledger import LedgerParams, write_part
 from curate.pipeline.tasks.read import read_part
 from curate.shards.order import SPLITS
@@ -24,7 +25,6 @@ from curate.tokens.tasks import TokenizeParams, tokenize_part
 from curate.tokens.tokenizer import surroundings
 from curate.verdicts.rules import FlagRule
 from curate.verdicts.steps import VerdictStep
-from curate.verdicts.tasks import JudgeParams, judge_part
 
 _REMOVED = VerdictStep("removed", (FlagRule("removed", "listed", "removed", "lists of removals"),))
 """The step that drops documents on lists of removals."""

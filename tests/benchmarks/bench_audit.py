@@ -33,12 +33,12 @@ from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
+from curate.pipeline.tasks.judge import judge_part
 from curate.pipeline.tasks.ledger import ROW_GROUP, write_part
 from curate.records.ledger import ledger_schema
 from curate.settings import parse_count
 from curate.storage import SourceFile
 from curate.verdicts.decide import verdict_columns
-from curate.verdicts.tasks import judge_part
 
 PART_ROWS = 1 << 20
 PIPELINE = """

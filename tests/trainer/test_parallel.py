@@ -13,7 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from curate.trainer import checkpoint as checkpoints  # noqa: E402
+from curate.trainer.train import checkpoint as checkpoints  # noqa: E402
 from curate.trainer.train.metrics import read_metrics  # noqa: E402
 from curate.trainer.train.nonfinite import NonFiniteLoss  # noqa: E402
 from curate.trainer.train.ray_train import train_on_ray  # noqa: E402

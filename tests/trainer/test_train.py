@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
 from importlib.util import find_spec
@@ -13,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from curate.engine.seal import sealed, unsealed  # noqa: E402
 from curate.errors import ConfigError  # noqa: E402
 from curate.shards import Loader, StateError  # noqa: E402
 from curate.trainer.model.architecture import Architecture, training_flops_per_token  # noqa: E402
@@ -108,8 +108,8 @@ def test_a_checkpoint_of_other_shards_is_refused(shards: Path, tmp_path: Path) -
     train(settings(shards, tmp_path / "out", 4), quiet, stop_after=2)
     other = tmp_path / "other"
     shutil.copytree(shards / "shards", other)
-    manifest = json.loads((other / "manifest.json").read_text())
-    (other / "manifest.json").write_text(json.dumps({**manifest, "fingerprint": "another"}))
+    manifest = unsealed((other / "manifest.json").read_bytes())
+    (other / "manifest.json").write_bytes(sealed({**manifest, "fingerprint": "another"}))
     with pytest.raises(StateError, match="another stream"):
         train(settings(other, tmp_path / "out", 4), quiet)
 
