@@ -42,7 +42,7 @@ def tag_name(data: Bytes, at: Scalar, end: Scalar) -> tuple[Scalar, Scalar]:
     code = FNV_OFFSET
     while at < end:
         byte = data[at]
-        if byte == _GT or byte == _SLASH or is_space(byte):
+        if byte in (_GT, _SLASH) or is_space(byte):
             break
         code = add_to_code(code, lower(byte))
         at += 1
@@ -68,7 +68,7 @@ def attributes(data: Bytes, at: Scalar, end: Scalar, found: Offsets) -> Scalar:
         code, first = FNV_OFFSET, at  # a name may begin with `=`
         while at < end:
             byte = data[at]
-            if byte == _GT or byte == _SLASH or is_space(byte) or (byte == _EQUALS and at > first):
+            if byte in (_GT, _SLASH) or is_space(byte) or (byte == _EQUALS and at > first):
                 break
             code = add_to_code(code, lower(byte))
             at += 1
@@ -82,7 +82,7 @@ def attributes(data: Bytes, at: Scalar, end: Scalar, found: Offsets) -> Scalar:
             if at >= end:
                 return -1
             quote = data[at]
-            if quote == _DOUBLE or quote == _SINGLE:
+            if quote in (_DOUBLE, _SINGLE):
                 at += 1
                 start = at
                 while at < end and data[at] != quote:
@@ -157,7 +157,7 @@ def _script_word(data: Bytes, at: Scalar, end: Scalar) -> Scalar:
         if data[at + i] | 32 != _SCRIPT[i]:
             return False
     byte = data[at + 6]
-    return byte == _GT or byte == _SLASH or is_space(byte)
+    return byte in (_GT, _SLASH) or is_space(byte)
 
 
 @kernel
