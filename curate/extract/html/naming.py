@@ -16,6 +16,8 @@ from curate.text.hashing import FNV_OFFSET, add_to_code, word_code
 
 NAMES_AN_ELEMENT = 16
 """Words of class and id that are kept of an element."""
+KEEP_NONE = -(1 << 31)
+"""For `first` where an element's words are not to be kept."""
 
 DOUBLE = 1 << 0
 """A second, visible form of a formula whose source stands beside it (KaTeX, MathJax)."""
