@@ -15,10 +15,10 @@ from pathlib import Path
 os.environ["NUMBA_BOUNDSCHECK"] = "1"
 os.environ.setdefault("NUMBA_CACHE_DIR", str(Path(tempfile.gettempdir()) / f"curate-bounds-checked-{os.getuid()}"))
 
-from bench_extract import DATA, pages  # noqa: E402
+from bench_extract import DATA, pages
 
-from curate.extract.charset import decode  # noqa: E402
-from curate.extract.html import text  # noqa: E402
+from curate.extract.charset import decode
+from curate.extract.html import text
 
 MOST_BYTES = 30_000
 """Of a page that is mutated: small pages reach more states in the same time."""
