@@ -29,6 +29,8 @@ STATE = 40
 NO_FORMULA, IN_TEX, TEX_DONE = range(3)
 """Values of MATH_STATE: no TeX seen in the formula; in it; after it, where the rest says the same again."""
 
+_PLAIN = np.array([byte > 32 and chr(byte) not in "<&" for byte in range(256)])
+"""Bytes of text that are only themselves."""
 _AMPERSAND, _LT, _LF, _CR, _BLANK = (ord(character) for character in "&<\n\r ")
 
 
@@ -141,12 +143,12 @@ def break_in_pre(work: Work) -> Scalar:
 
 
 @kernel
-def put_mark(work: Work, kind: Scalar, begins: Scalar) -> Scalar:
+def put_mark(work: Work, kind: Scalar) -> Scalar:
     """Note that something begins or ends here; white space before what begins is outside it."""
     state = work.state
     if state[FLAGS] & UNSEEN or state[N_MARKS] >= len(work.marks):
         return
-    if begins:
+    if kind % 2 == 0:  # something begins
         flush_space(work)
     work.marks[state[N_MARKS]].at = state[N_TEXT]
     work.marks[state[N_MARKS]].kind = kind
@@ -181,7 +183,7 @@ def _recount(work: Work, block: Scalar, start: Scalar, end: Scalar, link: Scalar
     text = work.text
     words = characters = marks = 0
     inside = start > block.start and text[start - 1] > _BLANK
-    before = second = 0
+    before = second = np.uint8(0)
     for i in range(start, end):
         byte = text[i]
         if byte <= _BLANK and (byte in (_BLANK, _LF, _CR) or byte == 9 or byte == 12):
@@ -257,6 +259,10 @@ def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, ref
         for i in range(size):
             text[place + i] = held[i]
         place += size
+        while at < end and _PLAIN[data[at]]:
+            text[place] = data[at]
+            place += 1
+            at += 1
     if place > start:
         _recount(work, work.blocks[state[BLOCK]], start, place, state[LINK])
     state[N_TEXT] = place

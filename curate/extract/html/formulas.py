@@ -13,7 +13,6 @@ from curate.extract.html.blocks import DISPLAY_ON, MATH_ON, UNSEEN
 from curate.extract.html.building import (
     BLOCK,
     FLAGS,
-    FORMULA_END,
     IN_TEX,
     LINK,
     MATH_CHARACTERS,
@@ -21,12 +20,10 @@ from curate.extract.html.building import (
     MATH_STATE,
     MATH_TEXT,
     MATH_WORDS,
-    N_BLOCKS,
     N_MARKS,
     N_TEXT,
     NO_FORMULA,
     SPACE,
-    TEX_DONE,
     Work,
     flush_space,
     put_mark,
@@ -75,21 +72,19 @@ def put_formula(work: Work, data: Bytes, at: Scalar, end: Scalar, display: Scala
     if at >= end or work.state[FLAGS] & UNSEEN:
         return
     work.state[MATH_DISPLAY] = display
-    put_mark(work, DISPLAY_ON if display else MATH_ON, True)
-    put_text(work, data, at, end, False, references)
+    put_mark(work, DISPLAY_ON if display else MATH_ON)
+    put_text(work, data, at, end, at > end, references)  # never to a tag
     end_formula(work)
 
 
 @kernel
 def begin_math(work: Work, data: Bytes) -> Scalar:
-    """After the start of the outermost `math`: its TeX, or where its own text begins."""
+    """After the start of the outermost `math`: whether its TeX is in `alttext`; else its own text begins here."""
     state, found = work.state, work.found
     at = found[2 * e.DISPLAY]
     state[MATH_DISPLAY] = at >= 0 and value_code(data, at, found[2 * e.DISPLAY + 1]) == _BLOCK_DISPLAY
     if found[2 * e.ALTTEXT] >= 0 and found[2 * e.ALTTEXT + 1] > found[2 * e.ALTTEXT]:
-        put_formula(work, data, found[2 * e.ALTTEXT], found[2 * e.ALTTEXT + 1], state[MATH_DISPLAY], True)
-        state[MATH_STATE] = TEX_DONE
-        return
+        return True
     flush_space(work)
     state[MATH_STATE] = NO_FORMULA
     state[MATH_TEXT] = state[N_TEXT]
@@ -97,6 +92,7 @@ def begin_math(work: Work, data: Bytes) -> Scalar:
     if state[BLOCK] >= 0:
         state[MATH_WORDS] = work.blocks[state[BLOCK]].words
         state[MATH_CHARACTERS] = work.blocks[state[BLOCK]].characters
+    return False
 
 
 @kernel
@@ -119,22 +115,13 @@ def begin_annotation(work: Work, data: Bytes) -> Scalar:
         while state[N_MARKS] > block.first_mark and work.marks[state[N_MARKS] - 1].at > state[N_TEXT]:
             state[N_MARKS] -= 1
         state[SPACE] = 0
-    put_mark(work, DISPLAY_ON if state[MATH_DISPLAY] else MATH_ON, True)
+    put_mark(work, DISPLAY_ON if state[MATH_DISPLAY] else MATH_ON)
     state[MATH_STATE] = IN_TEX
 
 
 @kernel
-def formula_image(work: Work, data: Bytes) -> Scalar:
-    """An image described in TeX, unless the same formula has just been there."""
-    state, found = work.state, work.found
-    if found[2 * e.ALT] >= 0 and not (state[N_BLOCKS] and state[FORMULA_END] == state[N_TEXT]):
-        put_formula(work, data, found[2 * e.ALT], found[2 * e.ALT + 1], 0, True)
-
-
-@kernel
-def formula_script(work: Work, data: Bytes, at: Scalar, end: Scalar) -> Scalar:
-    """A script whose content is TeX, if its type says so."""
-    found = work.found
-    first, last = found[2 * e.TYPE], found[2 * e.TYPE + 1]
-    if first >= 0 and value_code(data, first, last) == _SCRIPT_TYPE:
-        put_formula(work, data, at, end, np.int64(contains(data, first, last, _DISPLAY)), False)
+def script_formula(data: Bytes, first: Scalar, last: Scalar) -> Scalar:
+    """Whether the type of a script says that its content is TeX: 1, or 2 for TeX in lines of its own, else 0."""
+    if first < 0 or value_code(data, first, last) != _SCRIPT_TYPE:
+        return 0
+    return 2 if contains(data, first, last, _DISPLAY) else 1

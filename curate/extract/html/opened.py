@@ -7,6 +7,7 @@ knows no bytes.
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from curate.extract.html import elements as e
 from curate.extract.html.blocks import CODE_OFF, DISPLAY_OFF, IN_CODE, IN_PRE, MATH_OFF, SUB_OFF, SUP_OFF
@@ -30,6 +31,7 @@ from curate.extract.html.building import (
     end_block,
     put_mark,
 )
+from curate.text.characters import Offsets
 from curate.text.compiled import Scalar, kernel
 
 MOST_DEEP = 512
@@ -41,6 +43,7 @@ _OTHERS = 256
 COUNTS = len(e.NAMES) + _OTHERS
 """Open elements are counted by number, those without by a part of their code: a name that is not open is not sought."""
 
+Stack = NDArray[np.int64]
 _PROPERTIES = e.PROPERTIES
 _KNOWN = len(e.NAMES)
 
@@ -53,10 +56,8 @@ def count_index(element: Scalar, code: Scalar) -> Scalar:
 
 @kernel
 def push(work: Work, element: Scalar, code: Scalar) -> Scalar:
-    """Begin an element; what it changes of the state is changed after this."""
+    """Begin an element at less than the greatest depth; what it changes of the state is changed after this."""
     state = work.state
-    if state[DEPTH] >= MOST_DEEP:
-        pop(work)
     row = work.stack[state[DEPTH]]
     for i in range(INHERITED):
         row[i] = state[i]
@@ -82,6 +83,7 @@ def pop(work: Work) -> Scalar:
     state[DEPTH] -= 1
     row = work.stack[state[DEPTH]]
     element = row[ELEMENT]
+    kind = -1
     if _PROPERTIES[element] & e.BLOCK:
         if element == e.PRE or element == e.LISTING or element == e.XMP or element == e.PLAINTEXT:
             if not row[0] & IN_PRE:
@@ -89,18 +91,20 @@ def pop(work: Work) -> Scalar:
         else:
             block_edge(work)
     elif element == e.SUP:
-        put_mark(work, SUP_OFF, False)
+        kind = SUP_OFF
     elif element == e.SUB:
-        put_mark(work, SUB_OFF, False)
+        kind = SUB_OFF
     elif element == e.CODE or element == e.KBD or element == e.SAMP or element == e.TT:
         if not row[0] & (IN_PRE | IN_CODE):
-            put_mark(work, CODE_OFF, False)
+            kind = CODE_OFF
     elif element == e.ANNOTATION:
         if state[MATH_STATE] == IN_TEX:
             end_formula(work)
             state[MATH_STATE] = TEX_DONE
     elif element == e.MATH:
         state[MATH_STATE] = NO_FORMULA
+    if kind >= 0:
+        put_mark(work, kind)
     if element == e.SVG or element == e.MATH:
         state[FOREIGN] -= 1
     elif element == e.FORM:
@@ -116,7 +120,7 @@ def pop(work: Work) -> Scalar:
 @kernel
 def end_formula(work: Work) -> Scalar:
     """TeX ends here: note where, so that an image of the same formula is not a second one."""
-    put_mark(work, DISPLAY_OFF if work.state[MATH_DISPLAY] else MATH_OFF, False)
+    put_mark(work, DISPLAY_OFF if work.state[MATH_DISPLAY] else MATH_OFF)
     work.state[FORMULA_END] = work.state[N_TEXT] if work.state[N_BLOCKS] else -1
 
 
@@ -128,52 +132,43 @@ def pop_to(work: Work, depth: Scalar) -> Scalar:
 
 
 @kernel
-def close_paragraph(work: Work) -> Scalar:
-    """Close a `p` in button scope; whether there was one."""
-    state = work.state
-    if work.open[e.P] == 0:
-        return False
-    depth = state[DEPTH]
-    while depth > 0:
-        depth -= 1
+def paragraph_depth(state: Offsets, stack: Stack, counts: Offsets, depth: Scalar) -> Scalar:
+    """The depth at which a `p` in button scope is closed, of an element at this depth; that depth if there is none."""
+    if counts[e.P] == 0:
+        return depth
+    for inner in range(depth - 1, -1, -1):
         state[STEPS] += 1
-        element = work.stack[depth, ELEMENT]
+        element = stack[inner, ELEMENT]
         if element == e.P:
-            pop_to(work, depth)
-            return True
+            return inner
         if element == e.BUTTON or _PROPERTIES[element] & e.SCOPE:
-            return False
-    return False
+            break
+    return depth
 
 
 @kernel
-def close_item(work: Work, first: Scalar, second: Scalar) -> Scalar:
-    """Close an open `li`, or `dd` or `dt`, that a new one follows: up to special elements but address, div and p."""
-    state = work.state
-    if work.open[first] + work.open[second] == 0:
-        return
-    depth = state[DEPTH]
-    while depth > 0:
-        depth -= 1
+def _item_depth(state: Offsets, stack: Stack, counts: Offsets, depth: Scalar, first: Scalar, second: Scalar) -> Scalar:
+    """For an open `li`, or `dd` or `dt`, that a new one follows: up to special elements but address, div and p."""
+    if counts[first] + counts[second] == 0:
+        return depth
+    for inner in range(depth - 1, -1, -1):
         state[STEPS] += 1
-        element = work.stack[depth, ELEMENT]
+        element = stack[inner, ELEMENT]
         if element in (first, second):
-            pop_to(work, depth)
-            return
+            return inner
         if _PROPERTIES[element] & e.SPECIAL and element != e.ADDRESS and element != e.DIV and element != e.P:
-            return
+            break
+    return depth
 
 
 @kernel
-def clear_to_table(work: Work, element: Scalar) -> Scalar:
-    """Before a part of a table: end what is open up to where the part belongs; False where no table is open."""
-    state = work.state
-    if work.open[e.TABLE] == 0:
-        return False
-    depth = state[DEPTH]
+def _table_depth(state: Offsets, stack: Stack, counts: Offsets, depth: Scalar, element: Scalar) -> Scalar:
+    """For a part of a table: where it belongs; -1 where no table is open."""
+    if counts[e.TABLE] == 0:
+        return np.int64(-1)
     while depth > 0:
         state[STEPS] += 1
-        inner = work.stack[depth - 1, ELEMENT]
+        inner = stack[depth - 1, ELEMENT]
         if inner == e.TABLE:
             break
         if element != e.CAPTION and element != e.COLGROUP and element != e.COL:
@@ -183,37 +178,60 @@ def clear_to_table(work: Work, element: Scalar) -> Scalar:
             if inner == e.TR and (element == e.TD or element == e.TH):
                 break
         depth -= 1
-    pop_to(work, depth)
-    return True
+    return depth
 
 
 @kernel
-def end_tag(work: Work, element: Scalar, code: Scalar) -> Scalar:
-    """Close the element that an end tag names, and all in it, if the tag can reach it; whether it did."""
-    state = work.state
+def end_depth(state: Offsets, stack: Stack, counts: Offsets, depth: Scalar, element: Scalar, code: Scalar) -> Scalar:
+    """The depth of the element that an end tag closes, with all in it, if the tag can reach it; else this depth."""
     heading = _PROPERTIES[element] & e.HEADING
     if heading:
-        count = 0
+        count = np.int64(0)
         for number in range(e.H1, e.H6 + 1):
-            count += work.open[number]
+            count += counts[number]
     else:
-        count = work.open[count_index(element, code)]
+        count = counts[count_index(element, code)]
     if count == 0:
-        return False
-    depth = state[DEPTH]
+        return depth
     barrier = e.SCOPE if _PROPERTIES[element] & e.SCOPED_END else e.SPECIAL
     of_table = element == e.TABLE or _PROPERTIES[element] & e.TABLE_PART
-    while depth > 0:
-        depth -= 1
+    for place in range(depth - 1, -1, -1):
         state[STEPS] += 1
-        inner = work.stack[depth, ELEMENT]
-        same = inner == element and (element or np.uint64(work.stack[depth, CODE]) == code)
+        inner = stack[place, ELEMENT]
+        same = inner == element and (element or np.uint64(stack[place, CODE]) == code)
         if same or (heading and _PROPERTIES[inner] & e.HEADING):
-            pop_to(work, depth)
-            return True
+            return place
         if of_table:
             if inner == e.TABLE:
-                return False
+                break
         elif _PROPERTIES[inner] & barrier or (element == e.LI and (inner == e.UL or inner == e.OL)):
-            return False
-    return False
+            break
+    return depth
+
+
+@kernel
+def implied_depth(state: Offsets, stack: Stack, counts: Offsets, depth: Scalar, element: Scalar) -> Scalar:
+    """The depth to which the start of this element ends others; -1 where the tag does not count."""
+    properties = _PROPERTIES[element]
+    if properties & e.TABLE_PART:
+        return _table_depth(state, stack, counts, depth, element)
+    top = stack[depth - 1, ELEMENT] if depth else 0
+    if element == e.LI or element == e.DD or element == e.DT:
+        other = e.LI if element == e.LI else e.DD + e.DT - element
+        depth = _item_depth(state, stack, counts, depth, element, other)
+    elif element == e.A or element == e.BUTTON:
+        depth = end_depth(state, stack, counts, depth, element, np.uint64(0))
+    elif element == e.OPTION or element == e.OPTGROUP:
+        while depth and (top == e.OPTION or (top == e.OPTGROUP and element == e.OPTGROUP)):
+            depth -= 1
+            top = stack[depth - 1, ELEMENT] if depth else 0
+    elif element == e.RT or element == e.RP:
+        if top == e.RT or top == e.RP or top == e.RB:
+            depth -= 1
+    elif counts[element] and (element == e.FORM or element == e.HTML or element == e.BODY or element == e.HEAD):
+        return np.int64(-1)
+    if properties & e.CLOSES_P:
+        depth = paragraph_depth(state, stack, counts, depth)
+    if properties & e.HEADING and depth and _PROPERTIES[stack[depth - 1, ELEMENT]] & e.HEADING:
+        depth -= 1
+    return min(depth, MOST_DEEP - 1)

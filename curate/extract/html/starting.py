@@ -1,4 +1,4 @@
-"""What the start of an element does: implied ends, then what it hands down to all in it.
+"""What the start of an element does, once others have ended: what it hands down to all in it.
 
 Knows elements, attributes and the open ones; does not read the page's text.
 """
@@ -44,16 +44,7 @@ from curate.extract.html.naming import (
     role_bits,
     value_code,
 )
-from curate.extract.html.opened import (
-    ELEMENT,
-    block_edge,
-    clear_to_table,
-    close_item,
-    close_paragraph,
-    end_tag,
-    pop,
-    push,
-)
+from curate.extract.html.opened import block_edge, push
 from curate.extract.html.tables import begin_cell, begin_row, begin_table
 from curate.text.characters import Bytes
 from curate.text.compiled import Scalar, kernel
@@ -90,43 +81,6 @@ def integer(data: Bytes, at: Scalar, end: Scalar) -> Scalar:
     if at == first:
         return _NO_NUMBER
     return -number if negative else number
-
-
-@kernel
-def imply_ends(work: Work, element: Scalar) -> Scalar:
-    """End the elements whose end this start implies; False where the tag does not count."""
-    properties = _PROPERTIES[element]
-    if properties & e.TABLE_PART:
-        return clear_to_table(work, element)
-    top = work.stack[work.state[DEPTH] - 1, ELEMENT] if work.state[DEPTH] else 0
-    if element == e.LI:
-        close_item(work, e.LI, e.LI)
-    elif element == e.DD or element == e.DT:
-        close_item(work, e.DD, e.DT)
-    elif element == e.A:
-        end_tag(work, e.A, np.uint64(0))
-        work.state[LINK] = 0
-    elif element == e.BUTTON:
-        end_tag(work, e.BUTTON, np.uint64(0))
-    elif element == e.OPTION or element == e.OPTGROUP:
-        while work.state[DEPTH] and (top == e.OPTION or (top == e.OPTGROUP and element == e.OPTGROUP)):
-            pop(work)
-            top = work.stack[work.state[DEPTH] - 1, ELEMENT] if work.state[DEPTH] else 0
-    elif element == e.RT or element == e.RP:
-        if top == e.RT or top == e.RP or top == e.RB:
-            pop(work)
-    elif element == e.FORM:
-        if work.open[e.FORM]:
-            return False
-    elif (element == e.HTML or element == e.BODY or element == e.HEAD) and work.open[element]:
-        return False
-    if properties & e.CLOSES_P:
-        close_paragraph(work)
-    if properties & e.HEADING and work.state[DEPTH]:
-        top = work.stack[work.state[DEPTH] - 1, ELEMENT]
-        if _PROPERTIES[top] & e.HEADING:
-            pop(work)
-    return True
 
 
 @kernel
@@ -188,10 +142,15 @@ def _add_node(work: Work, element: Scalar, first_name: Scalar) -> Scalar:
 
 
 @kernel
+def _is_code(element: Scalar) -> Scalar:
+    return element == e.CODE or element == e.KBD or element == e.SAMP or element == e.TT
+
+
+@kernel
 def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
     """Begin an element that has content, its attributes found; what its names mean, as bits."""
     state, found = work.state, work.found
-    properties = _PROPERTIES[element]
+    properties, kind = _PROPERTIES[element], -1
     preformatted = element == e.PRE or element == e.LISTING or element == e.XMP or element == e.PLAINTEXT
     if preformatted:
         if not state[FLAGS] & b.IN_PRE:
@@ -266,11 +225,13 @@ def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
     elif element == e.A:
         state[LINK] = found[2 * e.HREF] >= 0
     elif element == e.SUP:
-        put_mark(work, b.SUP_ON, True)
+        kind = b.SUP_ON
     elif element == e.SUB:
-        put_mark(work, b.SUB_ON, True)
-    elif element == e.CODE or element == e.KBD or element == e.SAMP or element == e.TT:
-        if not flags & (b.IN_PRE | b.IN_CODE):
-            put_mark(work, b.CODE_ON, True)
+        kind = b.SUB_ON
+    elif _is_code(element) and not flags & (b.IN_PRE | b.IN_CODE):
+        kind = b.CODE_ON
+    if kind >= 0:
+        put_mark(work, kind)
+    if _is_code(element):
         state[FLAGS] |= b.IN_CODE
     return meaning
