@@ -191,7 +191,8 @@ def parse(work: Work, data: Bytes, end: Scalar) -> Scalar:
                         state[LINK] = 0
         else:
             first, last, references, tags = at, end, True, True
-        pop_to(work, depth)
+        if depth < state[DEPTH]:  # a call hands over all arrays, which costs more than most tokens
+            pop_to(work, depth)
         if edge:
             block_edge(work)
         elif breaks:
