@@ -55,14 +55,14 @@ def simple(page: Page) -> NDArray[np.bool_]:
     outside = shown & (flags & LANDMARKS == 0) & ((flags & HEADER == 0) | own_header)
     total = int(characters[outside].sum())
     if not total:
-        shown = shown if shown.any() else flags & NOT_SHOWN == 0
-        return shown if shown.any() else flags & IN_TITLE == 0
-    kept = outside
+        fallback: NDArray[np.bool_] = shown if shown.any() else flags & NOT_SHOWN == 0
+        return fallback if fallback.any() else np.equal(flags & IN_TITLE, 0)
+    kept: NDArray[np.bool_] = outside
     for place in (MAIN, ARTICLE):
         within = outside & (flags & place != 0)
         if characters[within].sum() >= SMALL_SHARE * total:
             kept = within
             break
-    unlinked = kept & (blocks["link_characters"] <= MOST_LINKED * characters)
+    unlinked: NDArray[np.bool_] = kept & (blocks["link_characters"] <= MOST_LINKED * characters)
     whole = int(characters[kept].sum())
     return unlinked if characters[unlinked].sum() >= SMALL_SHARE * whole else kept

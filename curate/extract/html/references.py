@@ -87,7 +87,8 @@ def _numeric(data: Bytes, at: Scalar, end: Scalar, out: Bytes) -> tuple[Scalar, 
     if at < end and data[at] | 32 == _X:
         base = 16
         at += 1
-    first, point = at, 0
+    first = at
+    point: Scalar = 0
     while at < end:
         byte = data[at]
         if 48 <= byte <= 57:
@@ -117,7 +118,8 @@ def reference(data: Bytes, at: Scalar, end: Scalar, in_attribute: Scalar, out: B
     """
     at += 1
     if at < end and data[at] == _HASH:
-        return _numeric(data, at, end, out)
+        after, size = _numeric(data, at, end, out)
+        return after, size
     start, code = at, FNV_OFFSET
     bare_end, bare_slot = 0, -1
     while at < end and at - start < LONGEST_NAME:

@@ -74,7 +74,8 @@ def integer(data: Bytes, at: Scalar, end: Scalar) -> Scalar:
     negative = at < end and data[at] == 45
     if negative:
         at += 1
-    first, number = at, 0
+    first = at
+    number: Scalar = 0
     while at < end and 48 <= data[at] <= 57 and at - first < 9:
         number = 10 * number + np.int64(data[at]) - 48
         at += 1
