@@ -214,7 +214,7 @@ def implied_depth(state: Offsets, stack: Stack, counts: Offsets, depth: Scalar, 
     """The depth to which the start of this element ends others; -1 where the tag does not count."""
     properties = _PROPERTIES[element]
     if properties & e.TABLE_PART:
-        return _table_depth(state, stack, counts, depth, element)
+        return min(_table_depth(state, stack, counts, depth, element), MOST_DEEP - 1)
     top = stack[depth - 1, ELEMENT] if depth else 0
     if element == e.LI or element == e.DD or element == e.DT:
         other = e.LI if element == e.LI else e.DD + e.DT - element
