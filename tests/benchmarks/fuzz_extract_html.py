@@ -16,10 +16,10 @@ os.environ["NUMBA_BOUNDSCHECK"] = "1"
 CACHE = tempfile.TemporaryDirectory(prefix="curate-bounds-checked-")
 os.environ["NUMBA_CACHE_DIR"] = CACHE.name
 
-from bench_extract import DATA, pages
+from bench_extract import DATA, pages  # noqa: E402
 
-from curate.extract.charset import decode
-from curate.extract.html import text
+from curate.extract.charset import decode  # noqa: E402
+from curate.extract.html import text  # noqa: E402
 
 MOST_BYTES = 30_000
 """Of a page that is mutated: small pages reach more states in the same time."""
