@@ -1,0 +1,270 @@
+"""Puts text into blocks while a page is parsed: opens and ends them, collapses white space, counts words.
+
+Knows the state of a parse and the arrays it fills; knows no tags.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.extract.html.blocks import IN_MATH, IN_PRE, TOO_MANY_BLOCKS, UNSEEN, Records
+from curate.extract.html.references import reference
+from curate.extract.html.tokens import is_letter, is_space
+from curate.text.characters import Bytes, Offsets
+from curate.text.compiled import Scalar, kernel
+
+# What an element hands down: restored when it ends.
+(FLAGS, NODE, CONTAINER, FRAME, TABLE, ROW, COLUMN, SPAN, LIST, LEVEL, QUOTES, LANGUAGE_START, LANGUAGE_END) = range(13)
+LANGUAGE_DEPTH, CONTAINER_ELEMENT, LINK = 13, 14, 15
+INHERITED = 16
+# What a parse counts and remembers.
+N_TEXT, N_BLOCKS, N_MARKS, N_NODES, N_NAMES, N_FRAMES, N_TABLES, N_LISTS, DEPTH, BLOCK = range(16, 26)
+SPACE, FIRST_MARK, STEPS, ENDED, SKIP_LINE, SOURCE, FORM, FOREIGN = range(26, 34)
+MATH_STATE, MATH_TEXT, MATH_WORDS, MATH_CHARACTERS, FORMULA_END, MATH_DISPLAY = range(34, 40)
+STATE = 40
+
+NO_FORMULA, IN_TEX, TEX_DONE = range(3)
+"""Values of MATH_STATE: no TeX seen in the formula; in it; after it, where the rest says the same again."""
+
+_PLAIN = np.array([byte > 32 and chr(byte) not in "<&" for byte in range(256)])
+"""Bytes of text that are only themselves."""
+_AMPERSAND, _LT, _LF, _CR, _BLANK = (ord(character) for character in "&<\n\r ")
+
+
+class Work(NamedTuple):
+    """The arrays of one parse; capacities are those of `curate.extract.html.page`."""
+
+    state: Offsets
+    text: Bytes
+    blocks: Records
+    marks: Records
+    nodes: Records
+    names: NDArray[np.uint32]
+    frames: Records
+    tables: Records
+    lists: Offsets
+    stack: NDArray[np.int64]
+    open: Offsets
+    found: Offsets
+    held: Bytes
+
+
+@kernel
+def open_block(work: Work) -> Scalar:
+    """Begin a block at the end of the text. Past the limit the parse ends, and the last block takes what is left."""
+    state = work.state
+    number = state[N_BLOCKS]
+    if number >= len(work.blocks) - 1:
+        state[ENDED] = TOO_MANY_BLOCKS
+    else:
+        state[N_BLOCKS] += 1
+    state[BLOCK] = number
+    block = work.blocks[number]
+    block.start = block.end = state[N_TEXT]
+    block.first_mark = state[FIRST_MARK]
+    block.end_mark = state[FIRST_MARK]
+    block.flags = state[FLAGS]
+    block.node = state[NODE]
+    block.container = state[CONTAINER]
+    block.frame = state[FRAME]
+    block.table = state[TABLE]
+    block.row = state[ROW]
+    block.column = state[COLUMN]
+    block.span = state[SPAN]
+    block.language_start = state[LANGUAGE_START] if state[FLAGS] & IN_PRE else 0
+    block.language_end = state[LANGUAGE_END] if state[FLAGS] & IN_PRE else 0
+    block.words = block.characters = block.link_words = block.link_characters = block.punctuation = 0
+    block.source = state[SOURCE]
+    block.level = state[LEVEL]
+    block.depth = state[DEPTH]
+    block.element = state[CONTAINER_ELEMENT]
+    block.quotes = state[QUOTES]
+    state[SPACE] = 0
+
+
+@kernel
+def end_block(work: Work) -> Scalar:
+    """End the open block, if there is one; without a character that is no white space it never was."""
+    state = work.state
+    number = state[BLOCK]
+    state[SPACE] = 0
+    if number < 0:
+        return
+    block = work.blocks[number]
+    end = state[N_TEXT]
+    start = np.int64(block.start)
+    if block.characters == 0:
+        state[N_TEXT] = start
+        state[N_BLOCKS] = number
+    else:
+        if block.flags & IN_PRE:
+            if end > start and work.text[end - 1] == _LF:
+                end -= 1
+        else:
+            while end > start and (work.text[end - 1] == _BLANK or work.text[end - 1] == _LF):
+                end -= 1
+        block.end = end
+        block.end_mark = state[N_MARKS]
+        state[FIRST_MARK] = state[N_MARKS]
+        state[N_TEXT] = end
+    state[BLOCK] = -1
+
+
+@kernel
+def line_break(work: Work) -> Scalar:
+    """`br`: the text goes on in another line of the same block. In `pre` it is a line feed like any other."""
+    state = work.state
+    if state[FLAGS] & UNSEEN:
+        return
+    if state[BLOCK] < 0:
+        if not state[FLAGS] & IN_PRE:
+            return
+        open_block(work)
+    if not state[FLAGS] & IN_PRE and work.text[state[N_TEXT] - 1] == _LF:
+        return
+    work.text[state[N_TEXT]] = _LF
+    state[N_TEXT] += 1
+    state[SPACE] = 0
+
+
+@kernel
+def break_in_pre(work: Work) -> Scalar:
+    """A block begins or ends within `pre`: what follows stands in a line of its own."""
+    state = work.state
+    if state[BLOCK] < 0:
+        return
+    at = state[N_TEXT]
+    if at > work.blocks[state[BLOCK]].start and work.text[at - 1] != _LF:
+        work.text[at] = _LF
+        state[N_TEXT] = at + 1
+
+
+@kernel
+def put_mark(work: Work, kind: Scalar) -> Scalar:
+    """Note that something begins or ends here; white space before what begins is outside it."""
+    state = work.state
+    if state[FLAGS] & UNSEEN or state[N_MARKS] >= len(work.marks):
+        return
+    if kind % 2 == 0:  # something begins
+        flush_space(work)
+    work.marks[state[N_MARKS]].at = state[N_TEXT]
+    work.marks[state[N_MARKS]].kind = kind
+    state[N_MARKS] += 1
+
+
+@kernel
+def flush_space(work: Work) -> Scalar:
+    """Write the white space that was read and not yet written, if text of the block stands before it."""
+    state = work.state
+    if state[SPACE] and state[BLOCK] >= 0:
+        at = state[N_TEXT]
+        if at > work.blocks[state[BLOCK]].start and work.text[at - 1] != _LF and work.text[at - 1] != _BLANK:
+            work.text[at] = _BLANK
+            state[N_TEXT] = at + 1
+    state[SPACE] = 0
+
+
+@kernel
+def _is_mark(byte: Scalar, before: Scalar, second: Scalar) -> Scalar:
+    """Whether the character that ends with these bytes is . , ! ? ; : or one of their ideographic forms."""
+    if byte < 0x80:
+        return byte == 46 or byte == 44 or byte == 33 or byte == 63 or byte == 59 or byte == 58
+    if before == 0xE3 and second == 0x80:
+        return byte == 0x81 or byte == 0x82
+    return before == 0xEF and second == 0xBC and (byte == 0x8C or byte == 0x81 or byte == 0x9F or byte == 0x9B)
+
+
+@kernel
+def _recount(work: Work, block: Scalar, start: Scalar, end: Scalar, link: Scalar) -> Scalar:
+    """Add what was written between these places to the block's counts; white space before it was read."""
+    text = work.text
+    words = characters = marks = 0
+    inside = start > block.start and text[start - 1] > _BLANK
+    before = second = np.uint8(0)
+    for i in range(start, end):
+        byte = text[i]
+        if byte <= _BLANK and (byte in (_BLANK, _LF, _CR) or byte == 9 or byte == 12):
+            inside = False
+            continue
+        if byte & 0xC0 != 0x80:
+            characters += 1
+            wide = 0xE3 <= byte <= 0xE9
+            if not inside or wide:
+                words += 1
+            inside = not wide
+        marks += _is_mark(byte, before, second)
+        before = second
+        second = byte
+    block.words += words
+    block.characters += characters
+    block.punctuation += marks
+    if link:
+        block.link_words += words
+        block.link_characters += characters
+
+
+@kernel
+def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, references: Scalar) -> Scalar:
+    """Add text that begins here, to the next tag if `tags`, else to the end; where that is."""
+    state, text, held = work.state, work.text, work.held
+    unseen = state[FLAGS] & UNSEEN or (state[FLAGS] & IN_MATH and state[MATH_STATE] == TEX_DONE)
+    pre = state[FLAGS] & IN_PRE
+    place, space, start = state[N_TEXT], state[SPACE], state[N_TEXT]
+    opened = state[BLOCK] >= 0
+    while at < end:
+        byte = data[at]
+        if byte == _LT and tags and at + 1 < end:
+            after = data[at + 1]
+            if is_letter(after) or after == 47 or after == 33 or after == 63:
+                break
+        if unseen:
+            at += 1
+            continue
+        if byte == _AMPERSAND and references:
+            stop, size = reference(data, at, end, False, held)
+            if stop == 0:
+                held[0] = byte
+                stop, size = at + 1, 1
+        else:
+            held[0] = byte
+            stop, size = at + 1, 1
+        at = stop
+        if size == 1 and is_space(held[0]):
+            if not pre:
+                space = 1
+                continue
+            if held[0] == _CR and byte == _CR:
+                if at < end and data[at] == _LF:
+                    continue
+                held[0] = _LF
+            if held[0] == _LF and state[SKIP_LINE]:
+                state[SKIP_LINE] = 0
+                continue
+        elif held[0] == 0:
+            continue
+        state[SKIP_LINE] = 0
+        if not opened:
+            state[SOURCE] = at - 1
+            open_block(work)
+            opened = True
+            space = 0
+        elif space:
+            space = 0
+            if place > work.blocks[state[BLOCK]].start and text[place - 1] != _LF and text[place - 1] != _BLANK:
+                text[place] = _BLANK
+                place += 1
+        for i in range(size):
+            text[place + i] = held[i]
+        place += size
+        while at < end and _PLAIN[data[at]]:
+            text[place] = data[at]
+            place += 1
+            at += 1
+    if place > start:
+        _recount(work, work.blocks[state[BLOCK]], start, place, state[LINK])
+    state[N_TEXT] = place
+    state[SPACE] = space
+    return at
