@@ -99,6 +99,8 @@ class SourceStep:
     name: str
     settings: type[Model]
     place: int = ON_TEXT
+    example: str = ""
+    """The step as a pipeline file has it, on one line of YAML."""
     title: Callable[[Any], str] | None = None
     """The step's name in the ledger from its settings; None: the name of the kind, so a source has it once."""
     raw_title: Callable[[Any], str] | None = None
@@ -137,6 +139,8 @@ class CombiningStep:
     """See SourceStep.sources_named."""
     columns: tuple[tuple[str, str], ...] = ()
     """Ledger columns that it adds, with the names of their Arrow types; the product's own are in every ledger."""
+    example: str = ""
+    """See SourceStep.example."""
 
 
 @functools.cache

@@ -52,6 +52,22 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("pack", metavar="PACK", help="a pack's name or path")
     show.set_defaults(call=_show_filter)
 
+    steps = commands.add_parser("steps", help="the steps that a pipeline can have").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    steps.add_parser("list", help="every step, a line each").set_defaults(call=_list_steps)
+    show = steps.add_parser("show", help="one step: an example, and every key with its default")
+    show.add_argument("step", metavar="STEP", help="a step's name")
+    show.set_defaults(call=_show_step)
+
+    recipes = commands.add_parser("recipes", help="the bundled pipelines").add_subparsers(
+        required=True, metavar="ACTION"
+    )
+    recipes.add_parser("list", help="every recipe, a line each").set_defaults(call=_list_recipes)
+    show = recipes.add_parser("show", help="one recipe's file")
+    show.add_argument("recipe", metavar="RECIPE", help="a recipe's name")
+    show.set_defaults(call=_show_recipe)
+
     schema = commands.add_parser("schema", help="JSON Schema of pipeline files, for editors")
     schema.set_defaults(call=_schema)
 
@@ -130,6 +146,34 @@ def _show_filter(options: argparse.Namespace) -> int:
     from curate.filters.catalogue import show_pack
 
     write(show_pack(options.pack).rstrip() + "\n")
+    return 0
+
+
+def _list_steps(options: argparse.Namespace) -> int:
+    from curate.config.reference import list_steps
+
+    write(list_steps() + "\n")
+    return 0
+
+
+def _show_step(options: argparse.Namespace) -> int:
+    from curate.config.reference import show_step
+
+    write(show_step(options.step) + "\n")
+    return 0
+
+
+def _list_recipes(options: argparse.Namespace) -> int:
+    from curate.config.reference import list_recipes
+
+    write(list_recipes() + "\n")
+    return 0
+
+
+def _show_recipe(options: argparse.Namespace) -> int:
+    from curate.config.reference import show_recipe
+
+    write(show_recipe(options.recipe))
     return 0
 
 

@@ -13,6 +13,11 @@ def bundled(kind: str, installed: str) -> Path:
     return folder if folder.is_dir() else _PACKAGE.parent / kind
 
 
+def recipes() -> list[Path]:
+    """The files of the bundled pipelines, by name."""
+    return sorted(bundled("pipelines", "_recipes").glob("*.yaml"))
+
+
 def find_recipe(name: str) -> Path:
     """The pipeline file at a path, or the bundled recipe of that name. Raises FileNotFoundError naming the recipes."""
     path = Path(name)
@@ -22,5 +27,5 @@ def find_recipe(name: str) -> Path:
     bundled_path = folder / f"{path.name.removesuffix('.yaml')}.yaml"
     if len(path.parts) == 1 and bundled_path.exists():
         return bundled_path
-    known = ", ".join(sorted(each.stem for each in folder.glob("*.yaml")))
+    known = ", ".join(each.stem for each in recipes())
     raise FileNotFoundError(f"no pipeline file {name!r}; bundled recipes: {known}")

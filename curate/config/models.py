@@ -26,7 +26,7 @@ class Read(Model):
         description="warc, wet, jsonl, parquet, or module:NAME of your own",
         json_schema_extra={"anyOf": [{"enum": [*sorted(formats())]}, {"pattern": ":"}]},
     )
-    paths: Annotated[Strings, Field(min_length=1)]
+    paths: Annotated[Strings, Field(min_length=1)] = Field(description="files, by path, pattern or address")
     root: str | None = Field(
         None, description="folder from which files are named; default: the patterns' common folder"
     )
@@ -39,9 +39,11 @@ class Read(Model):
 class Source(Model):
     """One source of documents and the steps of its own."""
 
-    read: Read
-    role: Literal["training", "reference"] = "training"
-    steps: tuple[AnySourceStep, ...] = ()
+    read: Read = Field(description="which files, and how")
+    role: Literal["training", "reference"] = Field(
+        "training", description="reference: it trains the classifier only, and is no output"
+    )
+    steps: tuple[AnySourceStep, ...] = Field((), description="its steps, in order")
 
     def setting(self, kind: type[Setting]) -> Setting | None:
         """The settings of the step of this kind, if the source has one."""
@@ -74,11 +76,15 @@ nothing (Muennighoff et al. 2023, section 6)."""
 class MixtureShare(Model):
     """One group's part of the mixture."""
 
-    weight: Annotated[float, Field(ge=0)] | None = None
+    weight: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="share of the tokens, beside the other weights"
+    )
     max_epochs: Annotated[float, Field(gt=0)] | None = Field(
         MOST_EPOCHS, description="most epochs that a weight may come to; null: no bound"
     )
-    epochs: Annotated[float, Field(ge=0)] | None = None
+    epochs: Annotated[float, Field(ge=0)] | None = Field(
+        None, description="how often each document occurs, instead of a weight"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> MixtureShare:
@@ -117,15 +123,17 @@ class Mixture(Model):
 class Shards(Model):
     """The product: shards of tokens in their global order."""
 
-    tokens_per_shard: Annotated[Count, Field(gt=0, le=1 << 28)] = 64_000_000
-    validation: Share = 0.005
+    tokens_per_shard: Annotated[Count, Field(gt=0, le=1 << 28)] = Field(
+        64_000_000, description="most tokens of a shard"
+    )
+    validation: Share = Field(0.005, description="share of the documents held out for validation, by their ids")
 
 
 class Bounds(Model):
     """New bounds of a rule. A bound that is not given stays; null takes it away, so the two are written differently."""
 
-    min: float | None = None
-    max: float | None = None
+    min: float | None = Field(None, description="least value that passes")
+    max: float | None = Field(None, description="greatest value that passes")
 
     @model_serializer(mode="plain")
     def _given(self) -> dict[str, float | None]:
@@ -135,17 +143,21 @@ class Bounds(Model):
 class Pipeline(Model):
     """A whole pipeline file."""
 
-    name: Name
-    about: str = ""
-    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
-    sources: Annotated[dict[Name, Source], Field(min_length=1)]
-    combine: tuple[AnyCombiningStep, ...] = ()
+    name: Name = Field(description="the run's name, and its directory's: runs/NAME")
+    about: str = Field("", description="one line for people")
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(
+        0, description="what all chance follows from, with a record's id"
+    )
+    sources: Annotated[dict[Name, Source], Field(min_length=1)] = Field(
+        description="where documents come from, by name"
+    )
+    combine: tuple[AnyCombiningStep, ...] = Field((), description="steps over all sources")
     filters: dict[str, dict[str, Bounds]] = Field(
         {}, description="bounds of a step's rules: step name, rule name, min or max"
     )
-    tokens: Tokens = Tokens()
-    mixture: Mixture | None = None
-    shards: Shards = Shards()
+    tokens: Tokens = Field(Tokens(), description="the tokenizer")
+    mixture: Mixture | None = Field(None, description="how much of each group; default: every kept document once")
+    shards: Shards = Field(Shards(), description="the product's files")
     removals: Strings = Field((), description="lists of removals of earlier runs, whose entries no run may use")
     keep: Strings = Field((), description="steps after which the documents are kept as Parquet")
 

@@ -46,7 +46,8 @@ def _or_bare_word(schema: dict[str, Any]) -> None:
 
 def _model_of(step: SourceStep | CombiningStep) -> type[StepModel]:
     bare = isinstance(step, SourceStep) and step.bare_key
-    written = Field(json_schema_extra=_or_bare_word) if bare else Field()
+    told = (step.settings.__doc__ or "").strip()
+    written = Field(description=told, json_schema_extra=_or_bare_word if bare else None)
     fields: Any = {step.name: (step.settings, written)}
     made: type[StepModel] = create_model(f"{step.settings.__name__}Step", __base__=StepModel, **fields)
     return made

@@ -13,7 +13,9 @@ from curate.steps import CombiningStep
 class Decontaminate(Model):
     """Removal of evaluation items from the training text."""
 
-    against: Annotated[Strings, Field(min_length=1)]
+    against: Annotated[Strings, Field(min_length=1)] = Field(
+        description="files of evaluation items (JSON Lines), by path or pattern"
+    )
     ngram: Annotated[int, Field(ge=1, le=100)] | None = Field(
         None, description="words of an n-gram; default: 13 as GPT-3, with overlap 5"
     )
@@ -21,7 +23,9 @@ class Decontaminate(Model):
         None,
         description="share of an item's words that must lie in n-grams shared with a document; default: one n-gram",
     )
-    mode: Literal["cut", "drop"] = "cut"
+    mode: Literal["cut", "drop"] = Field(
+        "cut", description="cut the passage and what stands around it, or drop the document"
+    )
     fields: Strings | None = Field(None, description="fields of an item to match; default: every text field")
 
 
@@ -31,4 +35,5 @@ STEP = CombiningStep(
     20,
     "curate.decontaminate.plan:decontaminate",
     check="curate.decontaminate.plan:check_decontaminate",
+    example="decontaminate: {against: [eval/*.jsonl], ngram: 13}",
 )

@@ -13,7 +13,7 @@ from curate.steps import CombiningStep
 class MinHash(Model):
     """Fuzzy deduplication by MinHash and banding."""
 
-    ngram: Annotated[int, Field(ge=1, le=100)] = 5
+    ngram: Annotated[int, Field(ge=1, le=100)] = Field(5, description="words of a shingle")
     bands: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description="default: 14, as FineWeb")
     rows: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
         None, description="rows of a band; default: 8, as FineWeb"
@@ -44,25 +44,29 @@ class MinHash(Model):
 class Lines(Model):
     """Removal of lines or spans that recur across documents."""
 
-    min_count: Annotated[int, Field(ge=2)] = 10
-    unit: Literal["line", "three_sentences"] = "line"
+    min_count: Annotated[int, Field(ge=2)] = Field(10, description="documents that a line or span must recur in")
+    unit: Literal["line", "three_sentences"] = Field(
+        "line", description="what recurs: a line, or a span of three sentences"
+    )
 
 
 class Keep(Model):
     """Which copy survives."""
 
-    prefer_source: Strings = ()
-    then: Literal["longest", "shortest", "newest", "oldest", "id"] = "longest"
+    prefer_source: Strings = Field((), description="sources whose copies survive before others, best first")
+    then: Literal["longest", "shortest", "newest", "oldest", "id"] = Field(
+        "longest", description="which copy survives among those of one source; ties go to the least id"
+    )
 
 
 class Deduplicate(Model):
     """Exact, address, fuzzy and line deduplication across the sources."""
 
-    exact: bool = True
-    url: bool = False
-    minhash: MinHash | None = None
-    lines: Lines | None = None
-    keep: Keep = Keep()
+    exact: bool = Field(True, description="remove documents whose whole text occurred before")
+    url: bool = Field(False, description="remove documents whose address occurred before")
+    minhash: MinHash | None = Field(None, description="near-copies, by MinHash signatures; default: not looked for")
+    lines: Lines | None = Field(None, description="lines that recur across documents; default: left in")
+    keep: Keep = Field(Keep(), description="which copy survives")
     scope: str = Field("all", description="all, source, or a ledger column")
     index: str | None = Field(None, description="folder of an index of earlier runs, read and added to")
     max_removed_share: Share = Field(0.9, description="stop when a source loses more than this")
@@ -74,4 +78,11 @@ def _sources_named(setting: Deduplicate) -> dict[str, tuple[str, ...]]:
     return {"keep.prefer_source": setting.keep.prefer_source} if closed else {}
 
 
-STEP = CombiningStep("deduplicate", Deduplicate, 10, "curate.dedup.plan:deduplicate", sources_named=_sources_named)
+STEP = CombiningStep(
+    "deduplicate",
+    Deduplicate,
+    10,
+    "curate.dedup.plan:deduplicate",
+    sources_named=_sources_named,
+    example="deduplicate: {exact: true, minhash: {ngram: 5, bands: 14, rows: 8, verify: 0.7}}",
+)

@@ -23,6 +23,7 @@ STEP = SourceStep(
     "extract",
     Extract,
     place=BEFORE_READING,
+    example="extract: {engine: resiliparse}",
     reading=lambda setting: {"extract": setting.model_dump()},
     foreign=lambda setting: setting.foreign,
 )

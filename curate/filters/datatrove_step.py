@@ -26,7 +26,7 @@ class Datatrove(Model):
 
     block: str = Field(description="the block's dotted class name")
     args: dict[str, Any] = Field({}, description="its arguments")
-    name: Name | None = Field(None, alias="as")
+    name: Name | None = Field(None, alias="as", description="the step's name; default: the block's class")
 
 
 def _title(setting: Datatrove) -> str:
@@ -58,6 +58,7 @@ def _rules(name: str, setting: Datatrove, changes: Changes, least: float | None)
 STEP = SourceStep(
     "datatrove",
     Datatrove,
+    example="datatrove: {block: datatrove.pipeline.filters.GopherQualityFilter, args: {min_doc_words: 50}}",
     title=_title,
     raw_title=_raw_title,
     evaluation=_evaluation,

@@ -132,6 +132,7 @@ def _rules(name: str, setting: Python, changes: Changes, least: float | None) ->
 STEP = SourceStep(
     "python",
     Python,
+    example='python: {function: "mysteps:readability", rules: {enough: {metric: words, min: 20}}}',
     title=_title,
     raw_title=_raw_title,
     bare_key="function",

@@ -23,8 +23,8 @@ _SAMPLE = "Kernels are compiled here, before the tasks need them."
 class Filter(Model):
     """A pack of edits and rules."""
 
-    pack: str
-    name: Name | None = Field(None, alias="as")
+    pack: str = Field(description="a pack's name or path")
+    name: Name | None = Field(None, alias="as", description="the step's name; default: the pack's")
     lists: dict[str, str] = Field({}, description="files of the word lists that the pack names but does not carry")
 
     @model_validator(mode="before")
@@ -57,6 +57,7 @@ def _rules(name: str, setting: Filter, changes: Changes, least: float | None) ->
 STEP = SourceStep(
     "filter",
     Filter,
+    example="filter: gopher-quality",
     title=_title,
     raw_title=_raw_title,
     bare_key="pack",

@@ -16,7 +16,7 @@ from curate.storage import open_binary
 class Url(Model):
     """Rules on addresses, applied before extraction."""
 
-    packs: Annotated[Strings, Field(min_length=1)]
+    packs: Annotated[Strings, Field(min_length=1)] = Field(description="packs of rules on addresses, by name or path")
     lists: dict[str, str] = Field(
         {}, description="files or addresses of the lists that the packs name but do not carry"
     )
@@ -32,4 +32,10 @@ def url_params(setting: Url) -> dict[str, Any]:
     return {"packs": list(setting.packs), "lists": setting.lists, "content": content}
 
 
-STEP = SourceStep("url", Url, place=ON_ADDRESSES, reading=lambda setting: {"url": url_params(setting)})
+STEP = SourceStep(
+    "url",
+    Url,
+    place=ON_ADDRESSES,
+    example="url: {packs: [url]}",
+    reading=lambda setting: {"url": url_params(setting)},
+)

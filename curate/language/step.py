@@ -19,7 +19,7 @@ from curate.verdicts.rules import AllowedRule, AnyRule, BoundsRule
 class Language(Model):
     """Language identification and the languages to keep."""
 
-    keep: Strings | Literal["all"] = "all"
+    keep: Strings | Literal["all"] = Field("all", description="languages (ISO 639-1, else 639-3) that pass")
     minimum: Share = Field(0.0, description="least confidence in the language, as a probability")
     model: str | None = Field(None, description="a fastText model's path or address; default: the built-in model")
     sha256: str | None = Field(None, description="the model file's SHA-256; needed where it is downloaded")
@@ -80,6 +80,7 @@ def _rules(name: str, setting: Language, changes: Changes, least: float | None) 
 STEP = SourceStep(
     "language",
     Language,
+    example="language: {keep: [en, de], minimum: 0.65}",
     evaluation=_evaluation,
     rules=_rules,
     thresholds=frozenset({"keep", "minimum", "most_other"}),

@@ -59,4 +59,11 @@ class Scrub(Model):
         return self
 
 
-STEP = CombiningStep("scrub", Scrub, 30, "curate.pii.plan:scrub", check="curate.pii.plan:check_scrub")
+STEP = CombiningStep(
+    "scrub",
+    Scrub,
+    30,
+    "curate.pii.plan:scrub",
+    check="curate.pii.plan:check_scrub",
+    example="scrub: {types: [EMAIL, PHONE, IP_ADDRESS]}",
+)

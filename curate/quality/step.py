@@ -58,6 +58,7 @@ STEP = SourceStep(
     "quality",
     Quality,
     place=ON_SCORES,
+    example="quality: {classifier: gpt3, positives: [reference], keep_share: 0.5}",
     evaluation=_evaluation,
     rules=_rules,
     thresholds=frozenset({"alpha", "minimum", "keep_share"}),

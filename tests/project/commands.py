@@ -1,4 +1,5 @@
-"""docs/commands.md: every command and option, as the parser has them. `python -m tests.project.commands` writes it again."""
+"""docs/commands.md, every command and option as the parser has them, and docs/pipeline-keys.md, every key as the models have
+them. `python -m tests.project.commands` writes both again."""
 
 from __future__ import annotations
 
@@ -6,9 +7,11 @@ import argparse
 from collections.abc import Iterator
 
 from curate.cli.main import _parser
+from curate.config.reference import reference_page
 from tests.support.running import ROOT
 
 PAGE = ROOT / "docs" / "commands.md"
+KEYS_PAGE = ROOT / "docs" / "pipeline-keys.md"
 
 BEGINNING = """# Commands
 
@@ -71,3 +74,4 @@ def meaning(action: argparse.Action) -> str:
 
 if __name__ == "__main__":
     PAGE.write_text(page())
+    KEYS_PAGE.write_text(reference_page())
