@@ -89,18 +89,23 @@ def _contamination_statistics(reported: Committed[Mapping[str, object]] | None) 
 
 
 def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> QualityNumbers:
-    """Documents per twentieth of the quality score, and what the model says of itself but for its curves."""
-    scored = [part.scored.counts["scores"] for part in parts if part.scored is not None]
-    if not scored:
+    """Documents per twentieth of the quality score, what the models saw of the source, and what they say of themselves but
+    for their curves."""
+    counted = [part.scored.counts for part in parts if part.scored is not None]
+    if not counted:
         return {}
     classified = flow.quality[source]
     card = {key: value for key, value in classified.card.items() if key != "held_out"}
     held_out = {key: value for key, value in classified.card.get("held_out", {}).items() if key != "points"}
-    return {
-        "scores": [sum(counts) for counts in zip(*scored, strict=True)],
+    numbers: QualityNumbers = {
+        "scores": [sum(counts) for counts in zip(*(each["scores"] for each in counted), strict=True)],
         "least_score": classified.least_score,
+        "seen": sum(each["seen"] for each in counted),
         "model": card | {"held_out": held_out},
     }
+    if classified.trained_here:
+        numbers["sampled"] = classified.card["trained_on"]["negative"]
+    return numbers
 
 
 def funnel(pipeline: Pipeline, parts: list[Part]) -> list[FunnelRow]:

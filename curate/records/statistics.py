@@ -25,6 +25,10 @@ class QualityNumbers(TypedDict):
 
     scores: NotRequired[list[int]]
     least_score: NotRequired[float | None]
+    sampled: NotRequired[int]
+    """Documents of the source that its classifier learned from, where the run trained it."""
+    seen: NotRequired[int]
+    """Documents whose very text the model that scored them was trained on: with folds, only copies on several hosts."""
     model: NotRequired[Mapping[str, Any]]
 
 
