@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from curate.audit.findings import findings
 from curate.config.models import Pipeline
 from curate.engine.task import Committed
 from curate.flow import Flow, Part, is_output
@@ -61,7 +62,7 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
     }
     mixture = flow.mixture.statement() if flow.mixture else None
     audit = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
-    return {
+    numbers: RunNumbers = {
         "name": pipeline.name,
         "sources": sources,
         "shards": shards,
@@ -69,6 +70,8 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
         "contamination": _contamination_statistics(flow.contamination),
         "audit": audit,
     }
+    numbers["findings"] = findings(pipeline, numbers)
+    return numbers
 
 
 def _contamination_statistics(reported: Committed[Mapping[str, object]] | None) -> ContaminationNumbers | None:

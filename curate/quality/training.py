@@ -20,7 +20,7 @@ from curate.quality.features import BUCKETS, extract
 from curate.quality.folds import FEW_HOSTS, choose, groups
 from curate.quality.measures import area_under_roc, balanced, baselines, separation
 from curate.quality.model import Trained, write_model
-from curate.quality.seen import text_codes
+from curate.quality.seen import among, text_codes
 from curate.quality.threshold import histogram
 from curate.records.quality import Card
 from curate.text.addresses import hosts
@@ -56,19 +56,26 @@ def cross_fit(path: str, examples: Examples, classifier: Classifier, seed: int) 
     """
     examples = _in_order(examples, seed)
     rule, folds = choose(examples.ids, examples.urls, examples.positive, seed)
-    models = []
+    codes = text_codes(examples.texts)
+    models: list[Trained] = []
+    baseline: dict[str, Any] = {}
     unseen, known = np.zeros(len(folds), np.float32), np.zeros(len(folds), np.float32)
+    taught = np.zeros(len(folds), np.bool_)
     for fold in range(rule["folds"]):
         inside = folds == fold
-        teaching, measuring = examples.take(np.flatnonzero(~inside)), examples.take(np.flatnonzero(inside))
+        outside = ~inside & ~among(codes, np.unique(codes[inside]))  # a copy of a page of this fold would give it away
+        if not all((examples.positive[outside] == side).any() for side in (True, False)):
+            outside = ~inside  # nothing but copies
+        teaching, measuring = examples.take(np.flatnonzero(outside)), examples.take(np.flatnonzero(inside))
         models.append(_fit(teaching, classifier, seed))
         score = models[-1].scorer()
-        unseen[inside], known[~inside] = score(measuring.texts), score(teaching.texts)
-    first = examples.take(np.flatnonzero(folds != 0)), examples.take(np.flatnonzero(folds == 0))
-    card = _card(examples, classifier, seed)
+        unseen[inside], known[outside] = score(measuring.texts), score(teaching.texts)
+        taught |= outside
+        baseline = baseline or _baselines(teaching, measuring)
+    card = _card(examples.take(np.flatnonzero(taught)), classifier, seed)
     card["folds"] = rule
-    card["held_out"] = separation(unseen, examples.positive, examples.texts) | {"baselines": _baselines(*first)}
-    card["in_sample"] = _in_sample(known, examples.positive)  # with two folds each was taught to one model
+    card["held_out"] = separation(unseen, examples.positive, examples.texts) | {"baselines": baseline}
+    card["in_sample"] = _in_sample(known[taught], examples.positive[taught])  # each was taught to one of two models
     write_model(path, card, models)
     return card
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
+from curate.records.findings import Finding
+
 
 class RuleNumbers(TypedDict):
     """Records that failed a rule, and those that failed nothing else."""
@@ -86,6 +88,8 @@ class RunNumbers(TypedDict):
     contamination: ContaminationNumbers | None
     audit: Mapping[str, Any]
     """Counts of the ledger by source; see `curate.audit.aggregates`."""
+    findings: NotRequired[list[Finding]]
+    """What the run has to say of itself; a run of version 0.1 has none."""
 
 
 Sources = Mapping[str, SourceNumbers]

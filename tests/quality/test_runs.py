@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,86 @@ def test_another_keep_rule_trains_and_scores_nothing_again(tmp_path: Path) -> No
     assert sum(row["kept"] for row in found) == round(0.25 * len(found))
     assert min(row["quality_score"] for row in found if row["kept"]) == scores[round(0.25 * len(found)) - 1]
     assert {name for row in found for name in row["failed"]} == {"quality/keep_share"}
+
+
+LONG = (
+    "name: long\nabout: Long texts.\nsource: none\n"
+    "rules:\n  long: {metric: characters, min: 150, why: Short texts say little.}\n"
+)
+
+
+def with_rule(folder: Path, setting: dict[str, Any]) -> Path:
+    """The same, with a rule on lengths before the scores."""
+    (folder / "long.yaml").write_text(LONG)
+    path = pipeline(folder, setting)
+    tree = yaml.safe_load(path.read_text())
+    tree["sources"]["web"]["steps"].insert(0, {"filter": "long.yaml"})
+    path.write_text(yaml.safe_dump(tree))
+    return path
+
+
+def test_a_share_is_kept_of_what_passes_the_other_rules(tmp_path: Path) -> None:
+    """Over the recipe's own sample, exactly; and what-if says what a run does, whatever threshold is moved."""
+    path, out = with_rule(tmp_path, {"positives": ["reference"], "keep_share": 0.25}), tmp_path / "run"
+    made = run(path, out)
+
+    def kept_of_passing(made: curate.Run) -> tuple[int, int]:
+        passing = [row for row in rows(made) if "long/long" not in row["failed"]]
+        return sum(row["kept"] for row in passing), len(passing)
+
+    kept, passing = kept_of_passing(made)
+    assert made.stats["sources"]["web"]["quality"]["sampled"] == 210, "the whole source is the sample"
+    assert 50 < passing < 200 and kept == round(0.25 * passing)
+    for change in ({"quality.keep_share": 0.5}, {"filters.long.long.min": 220}):
+        asked = made.whatif(change)
+        again = run(path, tmp_path / f"run-{len(list(tmp_path.iterdir()))}", change)
+        kept, passing = kept_of_passing(again)
+        assert kept == round((0.5 if "quality.keep_share" in change else 0.25) * passing)
+        assert asked["passed"]["passes"] == kept
+
+
+def test_without_a_rule_documents_are_scored_and_none_is_dropped(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """No default draws at random."""
+    path = pipeline(tmp_path, {"positives": ["reference"]})
+    assert main(["check", str(path)]) == 0
+    assert "note web: quality scores the documents and drops none" in capsys.readouterr().err
+    assert main(["run", str(path), "--engine", "serial", "--out", str(tmp_path / "run")]) == 0
+    assert "note web: quality scores the documents and drops none" in capsys.readouterr().err
+    made = curate.open_run(tmp_path / "run")
+    found = rows(made)
+    assert all(row["kept"] and 0 <= row["quality_score"] <= 1 for row in found)
+    assert main(["quality", "evaluate", str(made.path)]) != 0
+    assert "no source of this run has a quality step that keeps by its score" in capsys.readouterr().err
+    assert main(["check", str(path), "--set", "quality.alpha=3"]) == 0
+    assert "note" not in capsys.readouterr().err
+
+
+def test_a_source_that_is_mostly_sample_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path, out = pipeline(tmp_path, LEARNING), str(tmp_path / "run")
+    command = ["run", str(path), "--engine", "serial", "--until", "quality", "--out", out]
+    says = "note web: its quality classifier learned from 210 of its own 210 documents, 100%"
+    assert main(command) == 0
+    assert says in capsys.readouterr().err
+    (finding,) = curate.open_run(out).stats["findings"]
+    assert (finding["kind"], finding["subject"], finding["missed"]) == ("mostly-sample", "web", False)
+    assert finding["says"] in html.unescape((Path(out) / "report.html").read_text())
+    assert main([*command, "--set", "quality.sample=100"]) == 0
+    assert "note" not in capsys.readouterr().err
+
+
+def test_a_saved_model_that_was_trained_on_the_source_is_told_of(tmp_path: Path) -> None:
+    path = pipeline(tmp_path, LEARNING)
+    model = str(tmp_path / "web.model")
+    arguments = ["--positives", str(tmp_path / "reference.jsonl.gz"), "--negatives", str(tmp_path / "web-*.jsonl.gz")]
+    assert main(["quality", "train", *arguments, "--out", model]) == 0
+    made = run(pipeline(tmp_path, {"model": model, "minimum": 0.5}), tmp_path / "saved")
+    numbers = made.stats["sources"]["web"]["quality"]
+    assert numbers["seen"] == read_card(model)["trained_on"]["negative"] > 105
+    assert [each["kind"] for each in made.stats["findings"]] == ["seen-by-its-model"]
+    folded = run(path, tmp_path / "folded")
+    assert folded.stats["sources"]["web"]["quality"]["seen"] == 0
 
 
 def test_a_model_of_one_run_serves_another(tmp_path: Path) -> None:

@@ -169,7 +169,7 @@ def _flow(stats: RunNumbers) -> Html:
         "than the step dropped."
     )
     rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
-    return join([note, *(river(name, each) for name, each in listed), rest])
+    return join([panels.findings(stats), note, *(river(name, each) for name, each in listed), rest])
 
 
 def _product(stats: RunNumbers) -> Html:
