@@ -21,28 +21,9 @@ from curate.quality.model import load, read_card
 from curate.quality.seen import among, text_codes
 from curate.quality.training import Examples, cross_fit, train
 from curate.records.pages import ID
+from tests.quality.test_quality import COMMON
 
-COMMON = [
-    "the",
-    "of",
-    "and",
-    "to",
-    "in",
-    "that",
-    "it",
-    "was",
-    "for",
-    "on",
-    "with",
-    "as",
-    "his",
-    "they",
-    "be",
-    "at",
-    "one",
-    "have",
-    "this",
-]
+WORDS = COMMON.split()
 
 
 def identity(name: object) -> bytes:
@@ -53,7 +34,7 @@ def page(number: int, words: str) -> str:
     """A text of common words, words of its kind, and words of its own, by which it can be remembered."""
     chance = np.random.default_rng(number)
     own = [f"w{number}x{each}" for each in range(40)]
-    return " ".join(chance.permutation([*chance.choice(COMMON, 25), *chance.choice(words.split(), 2), *own]))
+    return " ".join(chance.permutation([*chance.choice(WORDS, 25), *chance.choice(words.split(), 2), *own]))
 
 
 def examples(negatives: int, positives: int, hosts: int = 60, good_urls: bool = False) -> Examples:

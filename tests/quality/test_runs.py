@@ -174,7 +174,8 @@ def test_a_source_that_is_mostly_sample_is_told_of(tmp_path: Path, capsys: pytes
 
 
 def test_a_saved_model_that_was_trained_on_the_source_is_told_of(tmp_path: Path) -> None:
-    path = pipeline(tmp_path, LEARNING)
+    folded = run(pipeline(tmp_path, LEARNING), tmp_path / "folded")
+    assert folded.stats["sources"]["web"]["quality"]["seen"] == 0
     model = str(tmp_path / "web.model")
     arguments = ["--positives", str(tmp_path / "reference.jsonl.gz"), "--negatives", str(tmp_path / "web-*.jsonl.gz")]
     assert main(["quality", "train", *arguments, "--out", model]) == 0
@@ -182,8 +183,6 @@ def test_a_saved_model_that_was_trained_on_the_source_is_told_of(tmp_path: Path)
     numbers = made.stats["sources"]["web"]["quality"]
     assert numbers["seen"] == read_card(model)["trained_on"]["negative"] > 105
     assert [each["kind"] for each in made.stats["findings"]] == ["seen-by-its-model"]
-    folded = run(path, tmp_path / "folded")
-    assert folded.stats["sources"]["web"]["quality"]["seen"] == 0
 
 
 def test_a_model_of_one_run_serves_another(tmp_path: Path) -> None:
