@@ -236,8 +236,8 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
     )
     shares = [name for name, source in run.pipeline.sources.items() if _keeps_share(source)]
     stays = panels.note(
-        f"The least score of the keep_share of {', '.join(shares)} stays where it is here; a run, and curate whatif, find it "
-        "again among the documents that pass the other rules."
+        f"The least score of the keep_share of {', '.join(shares)} stays where it is here; a run, and curate whatif, find "
+        "it again among the documents that pass the other rules."
     )
     full = len(found) == thresholds.MOST_SLIDERS
     rest = panels.note(f"The first {len(found)} thresholds are shown.") if full else None
