@@ -87,6 +87,29 @@ def test_the_same_documents_give_the_same_model(tmp_path: Path) -> None:
     assert [row["quality_draw"] for row in rows(other)] != [row["quality_draw"] for row in rows(first)]
 
 
+@pytest.mark.ray
+def test_two_workers_leave_the_bytes_of_one(tmp_path: Path) -> None:
+    path = with_rule(tmp_path, {"positives": ["reference"], "keep_share": 0.25})
+    one = run(path, tmp_path / "one")
+    two = curate.run(path, out=tmp_path / "two", engine="ray", workers=2, until="quality")
+    names = [Path("quality/web.arrow"), Path("stats.json")]
+    names += [file.relative_to(one.path) for file in sorted((one.path / "ledger").iterdir())]
+    assert len(names) == 5
+    for name in names:
+        assert (one.path / name).read_bytes() == (two.path / name).read_bytes(), name
+
+
+def test_folds_follow_the_seed_and_are_never_stale(tmp_path: Path) -> None:
+    path, out = pipeline(tmp_path, LEARNING), tmp_path / "run"
+    found = []
+    for seed in (0, 1, 0):
+        made = run(path, out, {"seed": seed})
+        assert made.stats["sources"]["web"]["quality"]["model"]["folds"]["seed"] == seed
+        found.append(([row["quality_score"] for row in rows(made)], made.executed.get("score", 0)))
+    assert found[0][0] == found[2][0] != found[1][0]
+    assert [executed for _, executed in found] == [2, 2, 0]
+
+
 def test_another_keep_rule_trains_and_scores_nothing_again(tmp_path: Path) -> None:
     path, out = pipeline(tmp_path, LEARNING), tmp_path / "run"
     run(path, out)
