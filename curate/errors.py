@@ -16,7 +16,8 @@ FAILED = 1
 WRONG_USE = 2
 """Exit status of a command, file or setting that is not what it should be; argparse's own."""
 MISSED = 3
-"""Exit status of a run that is done, but kept nothing of a source or missed an expectation."""
+"""Exit status of a run that is done, but kept nothing of a source, lost most of it to one error, or missed what it
+expected."""
 STOPPED = 130
 """Exit status of a command that was stopped: a shell's for a program ended by Ctrl-C."""
 

@@ -66,6 +66,8 @@ class Classified:
     model: File
     card: Card
     least_score: float | None = None
+    trained_here: bool = False
+    """Whether the run trained it, on documents of the source."""
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,11 @@
-"""What settings are made of: frozen values, and the types of names, counts (64M, 1_000), shares and lists. Knows no step."""
+"""What settings are made of: frozen values, and the types of names, counts (64M, 1_000), shares, ranges and lists.
+
+Knows no step.
+"""
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Annotated, Any
 
@@ -9,6 +13,8 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 _SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
 _COUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmbgt]?)", re.IGNORECASE)
+_PLAIN = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")
+_RANGE_WANTED = "write a range as 0.2..0.8, 1M.. or ..0.5"
 
 
 def parse_count(value: Any) -> Any:
@@ -23,6 +29,35 @@ def parse_count(value: Any) -> Any:
     return round(float(match[1].replace("_", "")) * _SUFFIXES[match[2].lower()])
 
 
+def parse_range(value: Any) -> tuple[float, float]:
+    """(least, most) of `0.2..0.8`, `1M..`, `..0.5`, or of one number, which is both. Raises ValueError.
+
+    >>> parse_range("0.2..0.8")
+    (0.2, 0.8)
+    >>> parse_range("1M..")
+    (1000000.0, inf)
+    """
+    low, dots, high = str(value).partition("..")
+    if isinstance(value, bool) or not (low.strip() or high.strip()):
+        raise ValueError(_RANGE_WANTED)
+    least = _end(low, -math.inf)
+    most = _end(high, math.inf) if dots else least
+    if least > most:
+        raise ValueError(f"{least:g} is more than {most:g}: write the smaller number first, as in 0.2..0.8")
+    return least, most
+
+
+def _end(text: str, open_end: float) -> float:
+    """One end of a range; `open_end` where it is left out."""
+    if not text.strip():
+        return open_end
+    try:
+        number = float(text) if _PLAIN.fullmatch(text.strip()) else float(parse_count(text))
+    except (ValueError, TypeError):
+        raise ValueError(_RANGE_WANTED) from None
+    return number
+
+
 class Model(BaseModel):
     """A frozen value; an unknown key is an error."""
 
@@ -35,6 +70,15 @@ def as_list(value: Any) -> Any:
 
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_list), Field(json_schema_extra={"type": ["array", "string"]})]
 Count = Annotated[int, BeforeValidator(parse_count), Field(json_schema_extra={"type": ["integer", "string"]})]
+
+
+def _range_text(value: Any) -> str:
+    parse_range(value)
+    return str(value).strip()
+
+
+Range = Annotated[str, BeforeValidator(_range_text), Field(json_schema_extra={"type": ["string", "number"]})]
+"""A range as it is written; `parse_range` reads it."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

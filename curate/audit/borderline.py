@@ -34,7 +34,7 @@ class Borderline:
 
 def deciding_score(run: OpenedRun, source: str) -> float | None:
     """The score where a source's rule decides: its threshold, or where the draw keeps every other document. None
-    where the source has no quality step."""
+    where no quality step keeps by it."""
     rules = (rule for step in run.verdict_steps(source) for rule in step.rules)
     for rule in rules:
         if isinstance(rule, BoundsRule | DrawRule) and SCORE in rule.columns():
@@ -67,7 +67,7 @@ def nearest(run: OpenedRun, source: str, score: float, size: int) -> list[Border
 def borderline(run: OpenedRun, size: int) -> Answer:
     """Per source with a quality step: the deciding score, and the documents about it with their text.
 
-    Raises AuditError where no source has such a step.
+    Raises AuditError where no source has a step that decides by the score.
     """
     blocks: list[Table | Passage] = []
     data = {}
@@ -85,5 +85,7 @@ def borderline(run: OpenedRun, size: int) -> Answer:
             rows.append({"id": each.id, "url": each.url, "score": each.score, "kept": each.kept, "text": text})
         data[source] = {"score": score, "documents": rows}
     if not data:
-        raise AuditError("no source of this run has a quality step")
+        raise AuditError(
+            "no source of this run has a quality step that keeps by its score: alpha, minimum or keep_share"
+        )
     return Answer(tuple(blocks), data)

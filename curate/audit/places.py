@@ -40,7 +40,7 @@ PLACES: tuple[tuple[str, Empty | None], ...] = (
     (r"findings\.json", empty_json),
     (r"(shards|mixes/[^/]+)/.*", None),  # with their manifest: a shard gets a new name
     (r"report\.html|stats\.json|run\.json", None),  # made again of what is left
-    (r"quality/[^/]+\.arrow", None),  # weights of features that are hashes, and numbers
+    (r"quality/[^/]+\.arrow", None),  # weights of features that are hashes, codes of texts, and numbers
     (r"removals\.jsonl", None),  # hashes, ids, and why
 )
 """Names of published files, and what empties such a file; None: nothing of a document's text is there, or see beside it."""

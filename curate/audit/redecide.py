@@ -18,10 +18,11 @@ import pyarrow.parquet as pq
 
 from curate.audit.finished_run import OpenedPart, OpenedRun
 from curate.audit.removals import STEP as REMOVED
-from curate.config.models import Pipeline, Source
+from curate.config.models import Pipeline
 from curate.config.step_params import verdict_steps
-from curate.quality.step import Quality
-from curate.quality.threshold import threshold_of_share
+from curate.quality.plan import rules_before_scores
+from curate.quality.step import SCORE, Quality
+from curate.quality.threshold import passing_scores, threshold_of_share
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep
 
 Mask = npt.NDArray[np.bool_]
@@ -57,21 +58,28 @@ def changed_steps(run: OpenedRun, pipeline: Pipeline) -> dict[str, Steps]:
     for name in run.pipeline.sources:
         old = run.verdict_steps(name)
         removals = tuple(step for step in old if step.name == REMOVED)
-        new = verdict_steps(pipeline, name, _least_score(run, pipeline.sources[name], name))
+        new = verdict_steps(pipeline, name, _least_score(run, pipeline, name))
         found[name] = Steps(old, (*removals, *new))
     return found
 
 
-def _least_score(run: OpenedRun, source: Source, name: str) -> float | None:
-    """The least quality score kept where the source keeps a share of the highest, found over its whole ledger."""
-    setting = source.setting(Quality)
+def _least_score(run: OpenedRun, pipeline: Pipeline, name: str) -> float | None:
+    """The least quality score kept where the source keeps a share of what passes the other rules, over its whole ledger."""
+    setting = pipeline.sources[name].setting(Quality)
     if setting is None or setting.keep_share is None:
         return None
+    steps = rules_before_scores(pipeline, name)
+    columns = list(dict.fromkeys([SCORE, *(each for step in steps for each in step.columns())]))
 
     def chunks() -> Iterator[npt.NDArray[np.float32]]:
         for part, path in zip(run.parts, run.ledger, strict=True):
-            if part.source == name:
-                yield pq.read_table(path, columns=["quality_score"]).column(0).drop_null().to_numpy()
+            if part.source != name:
+                continue
+            file = pq.ParquetFile(path)
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, columns=columns)
+                table = table.filter(pc.is_valid(table.column(SCORE)))  # a document, whose every column has a value
+                yield passing_scores({each: one_array(table, each) for each in columns}, steps)
 
     return threshold_of_share(chunks, setting.keep_share)
 

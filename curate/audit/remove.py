@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.audit.findings import findings
 from curate.audit.finished_run import AuditError, OpenedRun, opened
 from curate.audit.ledger import connect
 from curate.audit.lineage import lineage
@@ -159,6 +160,7 @@ def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
         stats["contamination"] = _contamination(stats["contamination"], current(commit, "contamination.json"))
     counted = aggregate_ledger(run, ledger, digests)
     stats["audit"] = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
+    stats["findings"] = findings(run.pipeline, stats)
     record = {
         **run.record,
         "fingerprint": fingerprint(stats, shards),

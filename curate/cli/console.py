@@ -57,6 +57,11 @@ def complain(message: str) -> None:
         MESSAGES.print(Text.assemble(("error ", "bold red"), line))
 
 
+def remark(message: str) -> None:
+    """Print what is no error but should be known."""
+    MESSAGES.print(Text.assemble(("note ", "bold yellow"), message))
+
+
 def guarded(command: Callable[[], int]) -> int:
     """Run a command; returns the exit status: its own, or that of its error, which is printed.
 

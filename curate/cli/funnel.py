@@ -50,19 +50,6 @@ def missed_shares(mixture: Mapping[str, Any] | None) -> list[str]:
     return lines
 
 
-def nothing_kept(name: str, source: Mapping[str, Any]) -> str:
-    """The sentence for a source of which nothing was kept, and where most of it was lost."""
-    if not source["records"]:
-        return f"nothing was kept of {name!r}: its {source['files']:,} files hold no record; is the format right?"
-    step = max(source["funnel"], key=lambda row: row["dropped"])
-    rules = sorted(step["rules"].items(), key=lambda item: (-item[1]["failed"], item[0]))
-    most = f", most by {rules[0][0]}" if rules and rules[0][1]["failed"] else ""
-    return (
-        f"nothing was kept of {name!r}: {step['dropped']:,} of {source['records']:,} records were dropped at "
-        f"{step['step']}{most}"
-    )
-
-
 def _print_step(console: Console, row: Mapping[str, Any], records: int) -> None:
     share = row["kept"] / records if records else 0.0
     bar = "█" * round(_BAR * share)

@@ -12,7 +12,7 @@ from curate.cli import build as cli_build
 from curate.cli import quality as cli_quality
 from curate.cli import train as cli_train
 from curate.cli.arguments import add_number, add_pipeline, add_run
-from curate.cli.console import MESSAGES, RESULTS, complain, guarded, write
+from curate.cli.console import MESSAGES, RESULTS, complain, guarded, remark, write
 from curate.errors import MISSED
 
 
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from curate.cli.funnel import nothing_kept, print_funnel
+    from curate.cli.funnel import print_funnel
     from curate.config.bundled import find_recipe
     from curate.pipeline.run import run
 
@@ -96,21 +96,21 @@ def _run(options: argparse.Namespace) -> int:
     )
     print_funnel(RESULTS, result.stats)
     RESULTS.print(f"\nRun directory: {result.path}")
-    empty = [
-        name
-        for name, source in result.stats["sources"].items()
-        if source["role"] != "reference" and not source["kept"] and options.until != "read"
+    found = [
+        each
+        for each in result.stats.get("findings", [])
+        if not (each["kind"] == "nothing-kept" and options.until == "read")  # nothing was to be kept
     ]
-    for name in empty:
-        complain(nothing_kept(name, result.stats["sources"][name]))
-    return MISSED if empty else 0
+    for each in found:
+        (complain if each["missed"] else remark)(each["says"])
+    return MISSED if any(each["missed"] for each in found) else 0
 
 
 def _check(options: argparse.Namespace) -> int:
     from curate.config.bundled import find_recipe
     from curate.config.reading import read_pipeline
     from curate.config.step_params import foreign_code
-    from curate.pipeline.check import check_inputs
+    from curate.pipeline.check import check_inputs, doubts
     from curate.pipeline.describe import describe
     from curate.pipeline.run import check_steps, find_inputs
 
@@ -122,6 +122,8 @@ def _check(options: argparse.Namespace) -> int:
     own = foreign_code(file.pipeline)
     if own:
         RESULTS.print(f"  your own code, which a run executes: {', '.join(own)}")
+    for each in doubts(file.pipeline):
+        remark(each)
     return 0
 
 

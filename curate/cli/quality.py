@@ -89,11 +89,15 @@ def _evaluate(options: argparse.Namespace) -> int:
         return 0
     everything = 1 << 40
     examples = read_examples(options.positives, options.negatives, options.text, everything, 0)
-    measured = separation(load(options.model, options.label)(examples.texts), examples.positive, examples.texts)
+    classifier = load(options.model, options.label)
+    scores, seen = classifier.judge(examples.texts, examples.ids, examples.urls)
+    measured = separation(scores, examples.positive, examples.texts) | {"seen": int(seen.sum())}
     if options.json:
         RESULTS.print_json(json.dumps(measured))
     else:
         _show_separation(measured)
+        if measured["seen"]:
+            RESULTS.print(f"{measured['seen']:,} of these documents are texts that the model was trained on")
     return 0
 
 
@@ -126,14 +130,16 @@ def _score(options: argparse.Namespace) -> int:
     from curate.storage import atomic_path
     from curate.verdicts.draws import keep_probability
 
-    score = load(options.model, options.label)
+    classifier = load(options.model, options.label)
+    seen = 0
     schema = pa.schema([("id", pa.binary(16)), ("url", pa.string()), ("score", pa.float32())])
     Path(options.out).parent.mkdir(parents=True, exist_ok=True)
     counts = np.array(histogram(np.zeros(0, np.float32)))
     kept = dict.fromkeys(_ALPHAS, 0.0)
     with atomic_path(options.out) as temporary, pq.ParquetWriter(temporary, schema, compression="zstd") as writer:
         for batch in read_documents(options.documents, options.text):
-            scores = score(batch.column("text"))
+            scores, known = classifier.judge(*(batch.column(name) for name in ("text", "id", "url")))
+            seen += int(known.sum())
             writer.write_batch(
                 pa.record_batch([batch.column("id"), batch.column("url"), pa.array(scores)], schema=schema)
             )
@@ -146,6 +152,8 @@ def _score(options: argparse.Namespace) -> int:
     if documents:
         shares = ", ".join(f"alpha {alpha:g}: {share / documents:.2%}" for alpha, share in kept.items())
         RESULTS.print(f"kept by the draw, {shares}")
+    if seen:
+        RESULTS.print(f"{seen:,} of them, {seen / documents:.1%}, are texts that the model was trained on")
     RESULTS.print(f"\nScores: {options.out}")
     return 0
 
@@ -156,7 +164,9 @@ def _show_card(card: Mapping[str, Any]) -> None:
         f"{card['classifier']}, trained on {trained['positive']:,} good and {trained['negative']:,} other documents"
         f" ({trained['fingerprint'][:16]})",
     )
-    held = card["held_out"]
+    folds, held = card.get("folds"), card["held_out"]
+    if folds:
+        RESULTS.print(f"{folds['folds']} models, each for the {folds['by']}s that it has not seen")
     if held["roc_auc"] is None:
         RESULTS.print("no documents held out: too few to spare any")
         return
@@ -167,6 +177,8 @@ def _show_card(card: Mapping[str, Any]) -> None:
     table.add_column("area under ROC", justify="right")
     rows = [("the classifier", held["roc_auc"]), ("the classifier, at equal length", held["roc_auc_at_equal_length"])]
     rows += [(f"{name} alone" if name != "both" else "length and register", area) for name, area in baselines.items()]
+    if card.get("in_sample"):
+        rows.append(("the classifier, on what it was trained on", card["in_sample"]["roc_auc"]))
     for name, area in rows:
         table.add_row(name, "-" if area is None else f"{area:.4f}")
     RESULTS.print(table)

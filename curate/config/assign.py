@@ -46,6 +46,8 @@ def assign_in_pipeline(tree: dict[str, Any], assignment: str, top: Sequence[str]
     pieces, value = parse_assignment(assignment, "tokens.tokenizer=cl100k_base")
     value, key, first = adapt(value, pieces[-1]), ".".join(pieces), pieces[0]
     steps = _steps(tree)
+    if first == "expect":
+        pieces = [first, ".".join(pieces[1:])]  # its keys have points
     if first in top:
         sources = tree.get("sources")
         if first == "sources" and len(pieces) > 2 and isinstance(sources, dict) and pieces[1] not in sources:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from curate.config.document import KeyPath
+from curate.config.expectations import mistakes_of_expectations
 from curate.config.formats import format_named
 from curate.config.models import Pipeline, Source
 from curate.config.steps import StepModel
@@ -28,6 +29,7 @@ def mistakes(pipeline: Pipeline) -> list[Mistake]:
     found += _of_combining(pipeline)
     found += _of_bounds(pipeline)
     found += _of_mixture(pipeline)
+    found += mistakes_of_expectations(pipeline)
     return found
 
 

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, Field, field_validator, model_serializer, m
 
 from curate.config.formats import format_named, formats
 from curate.config.steps import AnyCombiningStep, AnySourceStep
-from curate.settings import Count, Model, Name, Share, Strings, parse_count
+from curate.settings import Count, Model, Name, Range, Share, Strings, parse_count
 
 Setting = TypeVar("Setting", bound=Model)
 
@@ -17,6 +17,11 @@ def _known_format(name: str) -> str:
     if ":" not in name:
         format_named(name)
     return name
+
+
+MOST_LOST = 0.5
+"""Share of a source's records that one kind of damage may cost: a crawl loses a few in a hundred, a wrong format or column
+nearly all."""
 
 
 class Read(Model):
@@ -34,6 +39,9 @@ class Read(Model):
     id: str | None = Field(None, description="tables: the column that holds the record's own id")
     url: str | None = Field("url", description="tables: the column that holds the address")
     date: str | None = Field(None, description="tables: the column that holds the date")
+    max_lost_share: Share = Field(
+        MOST_LOST, description="most of its records that one kind of damage may cost before the run ends with status 3"
+    )
 
 
 class Source(Model):
@@ -160,6 +168,10 @@ class Pipeline(Model):
     shards: Shards = Field(Shards(), description="the product's files")
     removals: Strings = Field((), description="lists of removals of earlier runs, whose entries no run may use")
     keep: Strings = Field((), description="steps after which the documents are kept as Parquet")
+    expect: dict[str, Range] = Field(
+        {},
+        description="ranges of SOURCE.NUMBER or SOURCE.STEP, as in web.kept: 0.2..0.8; a miss ends a run with status 3",
+    )
 
     def combined(self, kind: type[Setting]) -> Setting | None:
         """The settings of the combining step of this kind, if the pipeline has one."""

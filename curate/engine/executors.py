@@ -28,6 +28,7 @@ _OBJECT_STORE_BYTES = 100 << 20  # tasks return manifests only, so Ray's shared 
 
 START_SECONDS = 180
 """Most seconds that Ray may take to start or to join a cluster; on a busy machine it needs some thirty."""
+_ALARM_SECONDS = 5.0  # until the alarm is raised again, where it was lost in a call back from compiled code
 CONNECT_SECONDS = 10.0
 """Most seconds until the head of a cluster accepts a connection."""
 
@@ -112,6 +113,26 @@ def _lost(error: Exception) -> EngineError:
     return EngineError(f"{why} ({type(error).__name__}); the same command goes on from what is committed")
 
 
+def start_ray(address: str | None, instead: str, **local: Any) -> None:
+    """Start Ray on this machine with the settings `local`, or join the cluster at an address, within START_SECONDS.
+
+    `instead` says what else could be done. Raises EngineError where no cluster answers, or Ray takes longer.
+    """
+    import ray
+
+    if address:
+        _check_answers(address)
+    # "local" never joins a cluster that happens to run on this machine
+    with _as_before(signal.SIGTERM), _at_most(START_SECONDS, address, instead):
+        ray.init(
+            address=address or "local",
+            log_to_driver=False,
+            logging_level="error",
+            configure_logging=False,
+            **({} if address else local),
+        )
+
+
 def _check_answers(address: str) -> None:
     """Raise EngineError where nothing answers at HOST:PORT or ray://HOST:PORT: Ray itself would wait for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
@@ -137,23 +158,34 @@ def _as_before(number: int) -> Iterator[None]:
             signal.signal(number, before)
 
 
+class _Late(BaseException):
+    """Raised by the alarm. Not an Exception: Ray's own retries would catch it and go on."""
+
+
 @contextlib.contextmanager
-def _at_most(seconds: int, address: str | None) -> Iterator[None]:
-    """Raise EngineError where the block takes longer: only the start of Ray is measured by the clock, no result."""
+def _at_most(seconds: float, address: str | None, instead: str) -> Iterator[None]:
+    """Raise EngineError where the block takes longer: only the start of Ray is measured by the clock, no result.
+
+    Ray's compiled code is not interrupted: it gives a connection up after half a minute, and then the alarm is heard.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
 
     def late(number: int, frame: Any) -> NoReturn:
-        where = f"join the cluster at {address}" if address else "start on this machine"
-        raise EngineError(f"Ray did not {where} within {seconds} s; try again, or use --engine serial")
+        raise _Late
 
     before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(seconds)
+    signal.setitimer(signal.ITIMER_REAL, seconds, _ALARM_SECONDS)
     try:
-        yield
+        try:
+            yield
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+    except _Late:
+        where = f"join the cluster at {address}" if address else "start on this machine"
+        raise EngineError(f"Ray did not {where} within {seconds:g} s; try again, or {instead}") from None
     finally:
-        signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
 
 
@@ -171,22 +203,13 @@ def start_engine(kind: str, workers: int | None, address: str | None) -> Iterato
 
         logging.getLogger("ray").setLevel(logging.ERROR)
 
-        local = (
-            {}
-            if address
-            else {
-                "num_cpus": workers or os.cpu_count() or 1,
-                "object_store_memory": _OBJECT_STORE_BYTES,
-                "include_dashboard": False,
-            }
+        start_ray(
+            address,
+            "use --engine serial",
+            num_cpus=workers or os.cpu_count() or 1,
+            object_store_memory=_OBJECT_STORE_BYTES,
+            include_dashboard=False,
         )
-        if address:
-            _check_answers(address)
-        # "local" never joins a cluster that happens to run on this machine
-        with _as_before(signal.SIGTERM), _at_most(START_SECONDS, address):
-            ray.init(
-                address=address or "local", log_to_driver=False, logging_level="error", configure_logging=False, **local
-            )
     try:
         total = int(ray.cluster_resources().get("CPU", 1))
         yield RayEngine(min(workers or total, total))

@@ -8,14 +8,30 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import pyarrow as pa
+
 from curate import ingest, tokens
+from curate.audit.findings import scores_only
+from curate.config.models import Pipeline
 from curate.config.reading import KeyPath, PipelineFile
+from curate.config.step_params import verdict_steps
 from curate.errors import missing_extra, nearest
 from curate.extract import engines
 from curate.extract.step import Extract
+from curate.mixture.groups import DOMAIN, NONE
+from curate.mixture.plan import SOURCE
+from curate.quality.step import Quality
+from curate.records.quality import QUALITY
+from curate.steps import combining_steps, source_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
+from curate.verdicts.rules import AllowedRule
 
+_FRACTIONS = frozenset({"language_score", "quality_score", "quality_draw", "jaccard"})
+_TENTHS = tuple(f"{tenth / 10:.1f}" for tenth in range(11))
+"""Columns of numbers between 0 and 1, and their groups."""
+_COMBINED = {"deduplicate": (("duplicate_kind", "string"), ("jaccard", "float"), ("cluster_size", "int32"))}
+"""Columns of every ledger that a combining step fills, and that can part documents into groups."""
 _ENGINES = ("resiliparse", "trafilatura")
 
 
@@ -52,6 +68,56 @@ def check_tokenizer(file: PipelineFile) -> None:
         surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
     except (ValueError, OSError) as error:
         raise file.error(("tokens", "tokenizer"), str(error)) from None
+
+
+def check_mixture(file: PipelineFile) -> None:
+    """Whether every source that is output has the column that the mixture's groups are made of, and can have the groups that
+    it names. Raises ConfigError naming file, line, key and what is right."""
+    pipeline, mixture = file.pipeline, file.pipeline.mixture
+    if mixture is None or mixture.by in (SOURCE, DOMAIN):
+        return
+    outputs = [name for name, source in pipeline.sources.items() if source.role == "training"]
+    possible: set[str] = {NONE}
+    for name in outputs:
+        columns = _mixture_columns(pipeline, name)
+        if mixture.by not in columns:
+            known = nearest(mixture.by, [SOURCE, DOMAIN, *columns])
+            raise file.error(("mixture", "by"), f"no step of {name!r} makes a column {mixture.by!r}{known}")
+        possible |= _possible_groups(pipeline, name, mixture.by, columns[mixture.by]) or set(mixture.sources)
+    for group in mixture.sources:
+        if group not in possible:
+            message = f"no document that is kept is of the group {group!r} of {mixture.by}{nearest(group, possible)}"
+            raise file.error(("mixture", "sources", group), message)
+
+
+def _mixture_columns(pipeline: Pipeline, name: str) -> dict[str, str]:
+    """The ledger columns that there are of a source when its tokens are counted, with the names of their Arrow types."""
+    columns: dict[str, str] = {}
+    for step in pipeline.sources[name].steps:
+        evaluation = source_steps()[step.kind].evaluation(step.name, step.setting)
+        if evaluation is not None:
+            columns |= dict((*evaluation.columns, *evaluation.fixed))
+    if pipeline.sources[name].setting(Quality) is not None:
+        columns |= {field.name: str(field.type) for field in QUALITY}
+    for kind in combining_steps().values():
+        if pipeline.combines(kind.name):
+            columns |= dict((*kind.columns, *_COMBINED.get(kind.name, ())))
+    return columns | {"tokens": "int64"}
+
+
+def _possible_groups(pipeline: Pipeline, name: str, by: str, kind: str) -> set[str] | None:
+    """The groups that kept documents of a source can be of; None where they are not known before."""
+    if pa.types.is_floating(pa.type_for_alias(kind)):
+        return set(_TENTHS) if by in _FRACTIONS else None
+    rules = [rule for step in verdict_steps(pipeline, name) for rule in step.rules]
+    allowed = [set(rule.values) for rule in rules if isinstance(rule, AllowedRule) and rule.column == by]
+    return allowed[0] if allowed else None
+
+
+def doubts(pipeline: Pipeline) -> list[str]:
+    """Sentences on what may be meant otherwise, known before a run."""
+    settings = {name: source.setting(Quality) for name, source in pipeline.sources.items()}
+    return [scores_only(name) for name, setting in settings.items() if setting is not None and not setting.decides]
 
 
 def check_inputs(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]]) -> None:

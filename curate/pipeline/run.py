@@ -39,7 +39,7 @@ from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
-from curate.pipeline.check import check_engines, check_inputs, check_tokenizer
+from curate.pipeline.check import check_engines, check_inputs, check_mixture, check_tokenizer
 from curate.pipeline.publish import claim, publish_run
 from curate.pipeline.until import LAST_STEPS, truncated
 from curate.quality.plan import score as score_quality
@@ -211,6 +211,7 @@ def check_steps(file: PipelineFile) -> None:
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
     check_tokenizer(file)
+    check_mixture(file)
     try:
         for kind in combining_steps().values():
             if kind.check is not None:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar
 
+from curate.audit.findings import findings
 from curate.config.models import Pipeline
 from curate.engine.task import Committed
 from curate.flow import Flow, Part, is_output
@@ -61,7 +62,7 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
     }
     mixture = flow.mixture.statement() if flow.mixture else None
     audit = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
-    return {
+    numbers: RunNumbers = {
         "name": pipeline.name,
         "sources": sources,
         "shards": shards,
@@ -69,6 +70,8 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
         "contamination": _contamination_statistics(flow.contamination),
         "audit": audit,
     }
+    numbers["findings"] = findings(pipeline, numbers)
+    return numbers
 
 
 def _contamination_statistics(reported: Committed[Mapping[str, object]] | None) -> ContaminationNumbers | None:
@@ -89,18 +92,23 @@ def _contamination_statistics(reported: Committed[Mapping[str, object]] | None) 
 
 
 def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> QualityNumbers:
-    """Documents per twentieth of the quality score, and what the model says of itself but for its curves."""
-    scored = [part.scored.counts["scores"] for part in parts if part.scored is not None]
-    if not scored:
+    """Documents per twentieth of the quality score, what the models saw of the source, and what they say of themselves but
+    for their curves."""
+    counted = [part.scored.counts for part in parts if part.scored is not None]
+    if not counted:
         return {}
     classified = flow.quality[source]
     card = {key: value for key, value in classified.card.items() if key != "held_out"}
     held_out = {key: value for key, value in classified.card.get("held_out", {}).items() if key != "points"}
-    return {
-        "scores": [sum(counts) for counts in zip(*scored, strict=True)],
+    numbers: QualityNumbers = {
+        "scores": [sum(counts) for counts in zip(*(each["scores"] for each in counted), strict=True)],
         "least_score": classified.least_score,
+        "seen": sum(each["seen"] for each in counted),
         "model": card | {"held_out": held_out},
     }
+    if classified.trained_here:
+        numbers["sampled"] = classified.card["trained_on"]["negative"]
+    return numbers
 
 
 def funnel(pipeline: Pipeline, parts: list[Part]) -> list[FunnelRow]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 
-from curate.config.models import Source
+from curate.config.expectations import COUNTS, PRODUCT, steps_of
+from curate.config.models import Pipeline, Source
 from curate.config.reading import PipelineFile
 from curate.errors import ConfigError, nearest
 
@@ -28,7 +29,13 @@ def truncated(file: PipelineFile, step: str) -> PipelineFile:
     else:
         known = ["read", *in_sources, *combining, *LAST_STEPS]
         raise ConfigError(f"--until {step}: no such step{nearest(step, known)}")
-    return dataclasses.replace(file, pipeline=cut)
+    made = {key: wanted for key, wanted in cut.expect.items() if _is_made(cut, *key.split(".", 1))}
+    return dataclasses.replace(file, pipeline=cut.model_copy(update={"expect": made}))
+
+
+def _is_made(pipeline: Pipeline, source: str, number: str) -> bool:
+    """Whether a run that is cut short has a number that is expected."""
+    return number not in PRODUCT and number in (*COUNTS, *steps_of(pipeline, source))
 
 
 def _cut(source: Source, step: str) -> Source:

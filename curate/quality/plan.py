@@ -1,7 +1,8 @@
 """Quality as tasks: sample, train, score, and a threshold where a share is to be kept. Executes nothing itself.
 
 A source's classifier is trained on its own documents, as the steps before leave their text, against those of the
-sources named as positives. Every document is scored, whatever earlier rules say of it.
+sources named as positives: a model per fold of hosts. Every document is scored, whatever earlier rules say of it, by the
+model that has not seen its host.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from math import sqrt
 from curate.config.models import Pipeline
 from curate.config.step_params import verdict_steps
 from curate.engine.runner import Runner, check_balance
-from curate.engine.task import Committed, File, Task
+from curate.engine.task import File, Task
 from curate.errors import ConfigError
 from curate.flow import Classified, Flow, Part
 from curate.quality.model import read_card
@@ -23,8 +24,9 @@ from curate.quality.step import SCORE, Quality
 from curate.quality.tasks.sample import SampleParams, sample_part
 from curate.quality.tasks.score import ScoreParams, ShareParams, find_threshold, score_part
 from curate.quality.tasks.train import TrainParams, train_model
-from curate.records.counts import DocumentCounts, ScoredCounts
+from curate.records.counts import DocumentCounts
 from curate.storage import digest_file
+from curate.verdicts.steps import VerdictStep
 
 _SPARE = 6.0  # standard deviations: a sample is too small by chance once in a thousand million runs
 _DRAWS = 1 << 64
@@ -58,9 +60,17 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             check_balance(f"score {part.name}", into=part.read.counts["documents"], scored=result.counts["documents"])
             part = part.after(result, columns=(*part.columns, result.file("columns")), scored=result)
         scored.append(part)
-    least = _least_scores(scoring, scored, runner)
-    classified = {name: Classified(model, read_card(model.path), least.get(name)) for name, model in models.items()}
+    least = _least_scores(pipeline, scoring, scored, runner)
+    classified = {
+        name: Classified(model, read_card(model.path), least.get(name), scoring[name].model is None)
+        for name, model in models.items()
+    }
     return replace(flow, parts=tuple(scored), quality=classified)
+
+
+def rules_before_scores(pipeline: Pipeline, source: str) -> tuple[VerdictStep, ...]:
+    """A source's rules that do not look at quality scores."""
+    return tuple(step for step in verdict_steps(pipeline, source) if SCORE not in step.columns())
 
 
 def _models(
@@ -121,8 +131,8 @@ def _sampling(
     limit = str(min(_DRAWS - 1, int(share * _DRAWS)))
     tasks = []
     for part in parts:
-        rules = verdict_steps(pipeline, part.source) if side == "positive" else ()
-        steps = [step.to_json() for step in rules if SCORE not in step.columns()]
+        rules = rules_before_scores(pipeline, part.source) if side == "positive" else ()
+        steps = [step.to_json() for step in rules]
         columns = part.columns if steps else ()
         tasks.append(
             Task(
@@ -137,24 +147,20 @@ def _sampling(
     return tasks
 
 
-def _least_scores(scoring: dict[str, Quality], parts: Sequence[Part], runner: Runner) -> dict[str, float]:
-    """The least score kept, by source, where a share is to be kept."""
+def _least_scores(
+    pipeline: Pipeline, scoring: dict[str, Quality], parts: Sequence[Part], runner: Runner
+) -> dict[str, float]:
+    """The least score kept, by source, where a share of what passes the other rules is to be kept."""
     shares = {name: setting.keep_share for name, setting in scoring.items() if setting.keep_share is not None}
-    tasks = [
-        Task(
-            "threshold",
-            find_threshold,
-            ShareParams(share=share),
-            {"columns": [_scores(part.scored) for part in parts if part.source == name]},
-            name,
-            name,
+    tasks = []
+    for name, share in shares.items():
+        columns = [part.columns for part in parts if part.source == name]
+        params = ShareParams(
+            share=share,
+            steps=[step.to_json() for step in rules_before_scores(pipeline, name)],
+            files=len(columns[0]),
         )
-        for name, share in shares.items()
-    ]
+        given = {"columns": [file for files in columns for file in files]}
+        tasks.append(Task("threshold", find_threshold, params, given, name, name))
     results = runner.stage(tasks)
     return {name: result.counts["threshold"] for name, result in zip(shares, results, strict=True)}
-
-
-def _scores(scored: Committed[ScoredCounts] | None) -> File:
-    assert scored is not None, "a part whose source has a quality step was scored"
-    return scored.file("columns")

@@ -23,9 +23,14 @@ class Quality(Model):
     classifier: Literal["gpt3", "fasttext"] = "gpt3"
     positives: Strings = ()
     model: str | None = Field(None, description="a trained model's path; then nothing is trained")
-    alpha: Annotated[float, Field(gt=0)] = 9.0
+    alpha: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="keep by a random draw, the likelier the higher the score: with probability (2 - score)^-alpha",
+    )
     minimum: Share | None = Field(None, description="keep scores of at least this, instead of the random draw")
-    keep_share: Share | None = Field(None, description="keep this share of documents with the highest scores")
+    keep_share: Share | None = Field(
+        None, description="keep this share of the documents that pass the other rules, those with the highest scores"
+    )
     sample: Annotated[Count, Field(gt=0)] = Field(100_000, description="most documents of each class to train on")
     label: str | None = Field(None, description="a fastText file's label of good documents; default: __label__hq")
 
@@ -37,6 +42,11 @@ class Quality(Model):
             raise ValueError("give either a minimum or a keep_share")
         return self
 
+    @property
+    def decides(self) -> bool:
+        """Whether documents are kept by their score; else they are only scored."""
+        return any(each is not None for each in (self.alpha, self.minimum, self.keep_share))
+
 
 def _evaluation(name: str, setting: Quality) -> Evaluation | None:
     if setting.model and not os.path.isfile(setting.model):
@@ -46,7 +56,7 @@ def _evaluation(name: str, setting: Quality) -> Evaluation | None:
 
 def _rules(name: str, setting: Quality, changes: Changes, least: float | None) -> tuple[AnyRule, ...]:
     if setting.keep_share is None and setting.minimum is None:
-        return (DrawRule(name, "draw", setting.alpha),)
+        return () if setting.alpha is None else (DrawRule(name, "draw", setting.alpha),)
     rule = "minimum" if setting.keep_share is None else "keep_share"
     bound = (
         setting.minimum if setting.keep_share is None else least

@@ -1,9 +1,14 @@
-"""The distribution of scores, and the threshold that keeps a share of the highest. Knows scores; knows no text."""
+"""The distribution of scores, and the threshold that keeps a share of the highest. Knows scores and rules; knows no text."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
+
+from curate.verdicts.rules import Columns
+from curate.verdicts.steps import VerdictStep
 
 BINS = 20
 """Bins of a histogram of scores, of equal width from 0 to 1."""
@@ -19,8 +24,22 @@ def histogram(score: Scores) -> list[int]:
     return counts
 
 
+def passing_scores(columns: Columns, steps: Sequence[VerdictStep]) -> Scores:
+    """The scores of the rows that fail no rule of these steps: of those a share is kept. Rows without a score are left out.
+
+    `columns`: `quality_score` and what the rules look at, by their names in the ledger.
+    """
+    scores = columns["quality_score"]
+    passing = np.asarray(pc.is_valid(scores), bool)
+    for step in steps:
+        for failed in step.fails(columns).values():
+            passing = passing & ~failed
+    chosen: Scores = scores.filter(pa.array(passing)).to_numpy(zero_copy_only=False)
+    return chosen
+
+
 def threshold_of_share(chunks: Callable[[], Iterable[Scores]], share: float) -> float:
-    """The least score among the `share` of all documents with the highest scores.
+    """The least score among the `share` of documents with the highest scores.
 
     `chunks` is called twice and yields arrays of float32 scores. Exact and in constant memory: the bits of numbers in
     [0, 1] order as the numbers do, so the two halves of the bits are found one after the other by counting.

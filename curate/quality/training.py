@@ -1,30 +1,33 @@
-"""Training a quality classifier: which examples teach and which are held out, the model, its card.
+"""Training a quality classifier: which examples teach and which measure, the models, their card.
 
-Everything follows from the examples and a seed: their order does not matter, nor the machine. Examples of one web
-host are held out together, so that a model cannot do well by knowing a site. Knows examples; knows no pipeline.
+`cross_fit` is what a run does: a model per fold of hosts, each measured, and later used, on what it has not seen. `train`
+makes one model of examples that will not be scored, and holds a fifth of them out. Everything follows from the examples
+and a seed: their order does not matter, nor the machine. Knows examples; knows no pipeline.
 """
 
 import hashlib
 from typing import Any, Literal, NamedTuple
-from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.chance import draw, unit
 from curate.errors import ConfigError
 from curate.quality import fasttext_classifier, logistic
-from curate.quality.features import BUCKETS, extract, margins
-from curate.quality.measures import balanced, baselines, separation
-from curate.quality.model import probability, write_model
-from curate.records.pages import ID
+from curate.quality.features import BUCKETS, extract
+from curate.quality.folds import FEW_HOSTS, choose, groups
+from curate.quality.measures import area_under_roc, balanced, baselines, separation
+from curate.quality.model import Trained, write_model
+from curate.quality.seen import among, text_codes
+from curate.quality.threshold import histogram
 from curate.records.quality import Card
+from curate.text.addresses import hosts
 
 HELD_OUT = 0.2
 """Share of the groups that measures a model and does not train it."""
 
-_FEW_HOSTS = 20  # an encyclopaedia is one host: holding it out, or not, would leave nothing to measure
 _VARIANCE = 100.0  # of the prior on a weight: of 0.1 to 1,000 the likeliest on held-out hosts, docs/quality.md
 
 _MOST_REPEATS = 10  # of an example of the smaller class, for fastText, which knows no weights
@@ -46,10 +49,40 @@ class Examples(NamedTuple):
         return Examples(self.ids.take(chosen), self.urls.take(chosen), self.texts.take(chosen), self.positive[rows])
 
 
+def cross_fit(path: str, examples: Examples, classifier: Classifier, seed: int) -> Card:
+    """Write a model per fold, none of which has seen the hosts that it will score; returns their card.
+
+    Raises ConfigError where a class has fewer than two examples.
+    """
+    examples = _in_order(examples, seed)
+    rule, folds = choose(examples.ids, examples.urls, examples.positive, seed)
+    codes = text_codes(examples.texts)
+    models: list[Trained] = []
+    baseline: dict[str, Any] = {}
+    unseen, known = np.zeros(len(folds), np.float32), np.zeros(len(folds), np.float32)
+    taught = np.zeros(len(folds), np.bool_)
+    for fold in range(rule["folds"]):
+        inside = folds == fold
+        outside = ~inside & ~among(codes, np.unique(codes[inside]))  # a copy of a page of this fold would give it away
+        if not all((examples.positive[outside] == side).any() for side in (True, False)):
+            outside = ~inside  # nothing but copies
+        teaching, measuring = examples.take(np.flatnonzero(outside)), examples.take(np.flatnonzero(inside))
+        models.append(_fit(teaching, classifier, seed))
+        score = models[-1].scorer()
+        unseen[inside], known[outside] = score(measuring.texts), score(teaching.texts)
+        taught |= outside
+        baseline = baseline or _baselines(teaching, measuring)
+    card = _card(examples.take(np.flatnonzero(taught)), classifier, seed)
+    card["folds"] = rule
+    card["held_out"] = separation(unseen, examples.positive, examples.texts) | {"baselines": baseline}
+    card["in_sample"] = _in_sample(known[taught], examples.positive[taught])  # each was taught to one of two models
+    write_model(path, card, models)
+    return card
+
+
 def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> Card:
-    """Write a model of examples to a file; returns its card. Raises ValueError where a class has no examples."""
-    order = np.argsort(draw(examples.ids, seed, "quality/order"), kind="stable")
-    examples = examples.take(order)
+    """Write one model of examples to a file; returns its card. Raises ConfigError where a class has no examples."""
+    examples = _in_order(examples, seed)
     held = held_out(examples, seed)
     if not all((examples.positive[~held] == side).any() for side in (True, False)):
         held = np.zeros(len(held), bool)  # too few to spare any
@@ -57,6 +90,35 @@ def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> C
         if not (examples.positive == side).any():
             raise ConfigError(f"a quality classifier needs {name} examples, and there are none")
     teaching, measuring = examples.take(np.flatnonzero(~held)), examples.take(np.flatnonzero(held))
+    model = _fit(teaching, classifier, seed)
+    score = model.scorer()
+    card = _card(teaching, classifier, seed)
+    card["held_out"] = {"roc_auc": None}
+    if held.any():
+        measured = separation(score(measuring.texts), measuring.positive, measuring.texts)
+        card["held_out"] = measured | {"baselines": _baselines(teaching, measuring)}
+    card["in_sample"] = _in_sample(score(teaching.texts), teaching.positive)
+    write_model(path, card, [model])
+    return card
+
+
+def _in_order(examples: Examples, seed: int) -> Examples:
+    """The examples in an order of chance that follows from their ids."""
+    return examples.take(np.argsort(draw(examples.ids, seed, "quality/order"), kind="stable"))
+
+
+def _fit(teaching: Examples, classifier: Classifier, seed: int) -> Trained:
+    """A model of all these examples."""
+    seen = text_codes(teaching.texts)
+    if classifier == "fasttext":
+        order = _evenly(teaching, seed)
+        return Trained(fasttext_classifier.train(teaching.texts, teaching.positive, order, seed), 0.0, seen)
+    importance = balanced(teaching.positive)
+    weights, intercept = logistic.fit(extract(teaching.texts), teaching.positive, importance, _VARIANCE)
+    return Trained(weights.astype(np.float32), intercept, seen)
+
+
+def _card(teaching: Examples, classifier: Classifier, seed: int) -> Card:
     card: Card = {
         "classifier": classifier,
         "seed": seed,
@@ -66,46 +128,32 @@ def train(path: str, examples: Examples, classifier: Classifier, seed: int) -> C
             "fingerprint": _fingerprint(teaching),
         },
     }
-    content: NDArray[np.float32] | bytes
     if classifier == "gpt3":
-        weights, intercept = logistic.fit(
-            extract(teaching.texts), teaching.positive, balanced(teaching.positive), _VARIANCE
-        )
-        content = weights.astype(np.float32)
         card["features"] = {"buckets": BUCKETS, "hash": "murmur3_x86_32, seed 42"}
-        card["intercept"] = intercept
-        scores = probability(margins(measuring.texts, content, intercept))
-    else:
-        content = fasttext_classifier.train(teaching.texts, teaching.positive, _evenly(teaching, seed), seed)
-        scores = fasttext_classifier.scorer(content)(measuring.texts)
-    card["held_out"] = {"roc_auc": None}
-    if held.any():
-        known = teaching.texts, teaching.positive, measuring.texts, measuring.positive
-        card["held_out"] = separation(scores, measuring.positive, measuring.texts) | {"baselines": baselines(*known)}
-    write_model(path, card, content)
     return card
+
+
+def _baselines(teaching: Examples, measuring: Examples) -> dict[str, Any]:
+    return baselines(teaching.texts, teaching.positive, measuring.texts, measuring.positive)
+
+
+def _in_sample(scores: NDArray[np.float32], positive: NDArray[np.bool_]) -> dict[str, Any]:
+    return {
+        "roc_auc": area_under_roc(scores.astype(np.float64), positive),
+        "histogram": {"positive": histogram(scores[positive]), "negative": histogram(scores[~positive])},
+    }
 
 
 def held_out(examples: Examples, seed: int) -> NDArray[np.bool_]:
     """Which examples are held out: all of a host or none, and single documents of a class that has few hosts."""
-    ids = examples.ids.to_pylist()
-    hosts = [_host(url) for url in examples.urls.to_pylist()]
-    few = [
-        len({host for host, each in zip(hosts, examples.positive, strict=True) if each == side}) < _FEW_HOSTS
-        for side in (False, True)
-    ]
-    groups = [
-        hashlib.blake2b(identity if few[positive] else host or identity, digest_size=16).digest()
-        for identity, host, positive in zip(ids, hosts, examples.positive.tolist(), strict=True)
-    ]
-    return unit(draw(pa.array(groups, ID), seed, "quality/held-out")) < HELD_OUT
+    by_host, by_id = (groups(examples.ids, examples.urls, each) for each in (True, False))
+    few = [_hosts(examples, side) < FEW_HOSTS for side in (False, True)]
+    alone = pa.array(np.where(examples.positive, few[True], few[False]))
+    return unit(draw(pc.if_else(alone, by_id, by_host), seed, "quality/held-out")) < HELD_OUT
 
 
-def _host(url: str | None) -> bytes:
-    try:
-        return (urlsplit(url or "").hostname or "").encode()
-    except ValueError:  # an address no parser accepts
-        return b""
+def _hosts(examples: Examples, side: bool) -> int:
+    return len(pc.unique(hosts(examples.urls.filter(pa.array(examples.positive == side))).drop_null()))
 
 
 def _evenly(examples: Examples, seed: int) -> NDArray[np.int64]:

@@ -83,6 +83,8 @@ class ScoredCounts(TypedDict):
     documents: int
     scores: list[int]
     """Documents by bin of the score."""
+    seen: int
+    """Documents whose very text the model that scored them was trained on."""
 
 
 class TokenCounts(TypedDict):

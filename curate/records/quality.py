@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
 
@@ -24,6 +24,15 @@ class TrainedOn(TypedDict):
     fingerprint: str
 
 
+class FoldRule(TypedDict):
+    """How documents part into folds, by host or one by one; see `curate.quality.folds`. The seed and round of the draw."""
+
+    folds: int
+    by: Literal["host", "document"]
+    round: int
+    seed: int
+
+
 class Features(TypedDict):
     """How texts become numbers."""
 
@@ -39,5 +48,11 @@ class Card(TypedDict, total=False):
     trained_on: TrainedOn
     features: Features
     intercept: float
+    """Of a model file of version 0.1; now each model of the file has its own."""
+    folds: FoldRule
+    """Where it holds a model per fold; each document is scored by the one that has not seen its host."""
     held_out: Mapping[str, Any]
-    """Measures on examples that it was not trained on; see `curate.quality.measures`."""
+    """Measures on examples that it was not trained on; see `curate.quality.measures`. With folds: all examples, each by the
+    model that has not seen it."""
+    in_sample: Mapping[str, Any]
+    """Area under ROC and histograms of scores on the very examples that it was trained on: what a leak would look like."""

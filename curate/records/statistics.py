@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
+from curate.records.findings import Finding
+
 
 class RuleNumbers(TypedDict):
     """Records that failed a rule, and those that failed nothing else."""
@@ -25,6 +27,10 @@ class QualityNumbers(TypedDict):
 
     scores: NotRequired[list[int]]
     least_score: NotRequired[float | None]
+    sampled: NotRequired[int]
+    """Documents of the source that its classifier learned from, where the run trained it."""
+    seen: NotRequired[int]
+    """Documents whose very text the model that scored them was trained on: with folds, only copies on several hosts."""
     model: NotRequired[Mapping[str, Any]]
 
 
@@ -82,6 +88,8 @@ class RunNumbers(TypedDict):
     contamination: ContaminationNumbers | None
     audit: Mapping[str, Any]
     """Counts of the ledger by source; see `curate.audit.aggregates`."""
+    findings: NotRequired[list[Finding]]
+    """What the run has to say of itself; a run of version 0.1 has none."""
 
 
 Sources = Mapping[str, SourceNumbers]

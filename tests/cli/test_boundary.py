@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import pickle
+import re
 import signal
 import subprocess
 import sys
@@ -210,6 +211,27 @@ def test_an_address_where_no_cluster_answers_is_refused_at_once(tmp_path: Path) 
     done = curate("run", small_pipeline(tmp_path), *arguments, check=False)
     assert done.returncode == 1
     assert "--address 127.0.0.1:9: no Ray cluster answers there" in done.stderr and "Traceback" not in done.stderr
+
+
+SILENT = """
+import socket
+from curate.engine import executors
+executors.START_SECONDS = 3
+with socket.create_server(("127.0.0.1", 0)) as head:
+    try:
+        executors.start_ray(f"127.0.0.1:{head.getsockname()[1]}", "do otherwise")
+    except executors.EngineError as error:
+        print(error)
+"""
+
+
+@pytest.mark.slow
+def test_a_cluster_that_takes_connections_and_says_nothing_is_given_up(tmp_path: Path) -> None:
+    """Ray itself tries such a head again and again."""
+    done = subprocess.run([sys.executable, "-c", SILENT], cwd=ROOT, capture_output=True, text=True, timeout=150)
+    assert re.search(
+        r"Ray did not join the cluster at 127\.0\.0\.1:\d+ within 3 s; try again, or do otherwise", done.stdout
+    )
 
 
 def test_nothing_of_the_command_line_points_outside_the_project() -> None:

@@ -19,7 +19,8 @@ Every command and every option, as `curate COMMAND --help` tells them.
 Written by `python -m tests.project.commands`; a test compares.
 
 Results go to standard output, progress and errors to standard error. Exit status: 0 done; 1 failed; 2 wrong use or
-a wrong file; 3 done, but nothing was kept or an expectation was missed; 130 stopped.
+a wrong file; 3 done, but nothing was kept, most was lost to one error, or an expectation was
+missed; 130 stopped.
 """
 
 

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from curate.cli.main import main
 from curate.quality import fasttext_classifier, logistic, measures
 from curate.quality.features import BUCKETS, Features, extract, murmur3
-from curate.quality.model import load, probability, read_card, write_model
+from curate.quality.model import Trained, load, probability, read_card, write_model
 from curate.quality.threshold import threshold_of_share
 from curate.quality.training import Examples, held_out, train
 from curate.records.pages import ID
@@ -313,7 +313,7 @@ def test_a_model_is_shared_between_runs_by_the_command_line(
 
 def test_a_model_of_other_features_is_refused(tmp_path: Path) -> None:
     path = str(tmp_path / "model")
-    write_model(path, {"intercept": 0.0}, np.zeros(16, np.float32))
+    write_model(path, {}, [Trained(np.zeros(16, np.float32), 0.0, np.zeros(0, np.uint64))])
     with pytest.raises(ValueError, match="16 weights"):
         load(path)
 

@@ -13,6 +13,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from curate.engine.executors import EngineError  # noqa: E402
 from curate.trainer.train import checkpoint as checkpoints  # noqa: E402
 from curate.trainer.train.metrics import read_metrics  # noqa: E402
 from curate.trainer.train.nonfinite import NonFiniteLoss  # noqa: E402
@@ -128,6 +129,12 @@ def test_a_run_of_two_processes_goes_on_as_one(shards: Path, tmp_path: Path) -> 
     train(settings(shards, tmp_path / "alone", 4, **whole, **constant), lambda _: None)
     losses = [[row["loss"] for row in read_metrics(tmp_path / name)] for name in ("run", "alone")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_a_training_at_an_address_where_no_cluster_answers_is_refused_at_once(shards: Path, tmp_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"--address 127\.0\.0\.1:9: no Ray cluster answers there"):
+        train_on_ray(settings(shards, tmp_path / "refused", STEPS), 2, "127.0.0.1:9")
+    assert not (tmp_path / "refused").exists()
 
 
 def test_ray_train_s_workers_compute_what_one_process_does(

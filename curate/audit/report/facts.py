@@ -155,6 +155,14 @@ def classifiers(sources: Sources) -> list[tuple[str, str, float | int]]:
         ):
             if isinstance(held.get(key), int | float):
                 rows.append((name, what, held[key]))
+        if isinstance(model.get("in_sample", {}).get("roc_auc"), int | float):
+            rows.append((name, "what it was trained on, area under ROC", model["in_sample"]["roc_auc"]))
+        for what, number in (
+            ("documents of the source that it was trained on", source["quality"].get("sampled")),
+            ("documents scored by a model that knew their text", source["quality"].get("seen")),
+        ):
+            if number is not None:
+                rows.append((name, what, number))
         for key, number in held.get("baselines", {}).get("roc_auc", {}).items():
             rows.append((name, f"area under ROC by {_BASELINES.get(key, key)}", number))
     return rows

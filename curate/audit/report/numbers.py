@@ -23,7 +23,7 @@ def report_numbers(run: OpenedRun) -> Answer:
     stats, times = run.stats, stage_times(run.folder / "timings")
     outputs, audit = facts.outputs(stats), run.stats["audit"]
     blocks = [
-        *_flow(stats["sources"]), *_product(stats), *_rules(stats["sources"]),
+        *_findings(stats), *_flow(stats["sources"]), *_product(stats), *_rules(stats["sources"]),
         *_overlap(facts.summed(audit, outputs, "overlap")), *_thresholds(audit, outputs), *_languages(stats),
         *_domains(stats),
         *_quality(facts.summed(audit, outputs, "quality"), stats["sources"]),
@@ -32,6 +32,11 @@ def report_numbers(run: OpenedRun) -> Answer:
         *_lengths(facts.summed(audit, outputs, "lengths")), *_damage(stats["sources"]), *_time(times),
     ]  # fmt: skip
     return Answer(tuple(blocks), {"stats": stats, "timings": times})
+
+
+def _findings(stats: RunNumbers) -> Iterator[Table]:
+    rows = [("yes" if each["missed"] else "", each["says"]) for each in stats.get("findings", [])]
+    yield from _some("Findings", ("missed", "what"), rows)
 
 
 def _flow(sources: Sources) -> Iterator[Table]:

@@ -20,9 +20,11 @@ from curate.audit.report import cards, facts, overlap, panels, performance, thre
 from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.river import river
 from curate.config.document import write_document
+from curate.config.models import Source
 from curate.engine.commit import Commit
 from curate.engine.lock import hold
 from curate.html import Html, bar, clean, count, join, named, percent, table, tag
+from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers
 
 _HERE = Path(__file__).parent
@@ -169,7 +171,7 @@ def _flow(stats: RunNumbers) -> Html:
         "than the step dropped."
     )
     rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
-    return join([note, *(river(name, each) for name, each in listed), rest])
+    return join([panels.findings(stats), note, *(river(name, each) for name, each in listed), rest])
 
 
 def _product(stats: RunNumbers) -> Html:
@@ -232,9 +234,19 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
         "the interval. Duplicates are removed after the rules, and are not counted here. Heights are square roots, so that "
         "few are seen; axes are finer towards 0."
     )
+    shares = [name for name, source in run.pipeline.sources.items() if _keeps_share(source)]
+    stays = panels.note(
+        f"The least score of the keep_share of {', '.join(shares)} stays where it is here; a run, and curate whatif, find "
+        "it again among the documents that pass the other rules."
+    )
     full = len(found) == thresholds.MOST_SLIDERS
     rest = panels.note(f"The first {len(found)} thresholds are shown.") if full else None
-    return join([note, cards.legend(), console, cards.cards(run, found), rest])
+    return join([note, stays if shares else None, cards.legend(), console, cards.cards(run, found), rest])
+
+
+def _keeps_share(source: Source) -> bool:
+    setting = source.setting(Quality)
+    return setting is not None and setting.keep_share is not None
 
 
 def _settings(run: OpenedRun) -> Html:

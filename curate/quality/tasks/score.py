@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TypedDict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -13,10 +13,11 @@ from curate.batches import BatchWriter, read_batches
 from curate.chance import draw, unit
 from curate.engine.task import Inputs, Output
 from curate.quality.model import load
-from curate.quality.threshold import Scores, histogram, threshold_of_share
+from curate.quality.threshold import Scores, histogram, passing_scores, threshold_of_share
 from curate.records.counts import ScoredCounts
 from curate.records.quality import QUALITY
 from curate.verdicts.draws import as_draw
+from curate.verdicts.steps import steps_from_json
 
 
 class ScoreParams(TypedDict):
@@ -27,9 +28,11 @@ class ScoreParams(TypedDict):
 
 
 class ShareParams(TypedDict):
-    """The share of documents to keep."""
+    """The share to keep of the documents that fail no rule of `steps` (JSON); how many files of columns a part has."""
 
     share: float
+    steps: Sequence[Mapping[str, Any]]
+    files: int
 
 
 class ThresholdCounts(TypedDict):
@@ -44,24 +47,32 @@ def compile_kernels(params: ScoreParams | ShareParams) -> None:
 
 
 def score_part(params: ScoreParams, inputs: Inputs, output: Output) -> ScoredCounts:
-    """Inputs `documents` and `model`. Writes `columns` (QUALITY), aligned; counts documents by score."""
-    score = load(inputs.path("model"), params["label"])
+    """Inputs `documents` and `model`. Writes `columns` (QUALITY), aligned; counts documents by score, and those whose text
+    the model that scored them was trained on."""
+    classifier = load(inputs.path("model"), params["label"])
+    seen = 0
     counts = np.zeros_like(histogram(np.zeros(0, np.float32)))
     with BatchWriter(output.path("columns"), QUALITY) as writer:
         for batch in read_batches(inputs.path("documents")):
-            scores = score(batch.column("text"))
+            scores, known = classifier.judge(*(batch.column(name) for name in ("text", "id", "url")))
             draws = as_draw(unit(draw(batch.column("id"), params["seed"], "quality/keep")))
             writer.write({"quality_score": pa.array(scores), "quality_draw": pa.array(draws)})
             counts += histogram(scores)
-        return {"documents": writer.rows, "scores": counts.tolist()}
+            seen += int(known.sum())
+        return {"documents": writer.rows, "scores": counts.tolist(), "seen": seen}
 
 
 def find_threshold(params: ShareParams, inputs: Inputs, output: Output) -> ThresholdCounts:
-    """Inputs `columns` (QUALITY), of every part of a source. Counts `threshold`: the least score of the best `share`."""
+    """Inputs `columns`, the files of every part of a source, part by part. Counts `threshold`: the least score of the best
+    `share` of the documents that pass the steps' rules."""
+    steps = steps_from_json(params["steps"])
+    paths = inputs.paths("columns")
+    parts = [paths[first : first + params["files"]] for first in range(0, len(paths), params["files"])]
 
     def chunks() -> Iterator[Scores]:
-        for path in inputs.paths("columns"):
-            for batch in read_batches(path):
-                yield batch.column("quality_score").to_numpy()
+        for files in parts:
+            for batches in zip(*map(read_batches, files), strict=True):
+                columns = {name: batch.column(name) for batch in batches for name in batch.schema.names}
+                yield passing_scores(columns, steps)
 
     return {"threshold": threshold_of_share(chunks, params["share"])}

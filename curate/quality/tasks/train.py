@@ -10,7 +10,7 @@ import pyarrow as pa
 from curate import quality
 from curate.batches import read_batches
 from curate.engine.task import Inputs, Output
-from curate.quality.training import Classifier, Examples, train
+from curate.quality.training import Classifier, Examples, cross_fit
 from curate.records.quality import SAMPLE, Card
 
 
@@ -28,7 +28,7 @@ def compile_kernels(params: TrainParams) -> None:
 
 
 def train_model(params: TrainParams, inputs: Inputs, output: Output) -> Card:
-    """Inputs `positive` and `negative` (SAMPLE). Writes `model`; counts are its card.
+    """Inputs `positive` and `negative` (SAMPLE). Writes `model`, one per fold of hosts in a file; counts are its card.
 
     Of each class the `sample` examples with the smallest draws are used.
     """
@@ -41,4 +41,4 @@ def train_model(params: TrainParams, inputs: Inputs, output: Output) -> Card:
     table = pa.concat_tables(sides).combine_chunks()
     ids, urls, texts = (table.column(name).combine_chunks() for name in ("id", "url", "text"))
     examples = Examples(ids, urls, texts, np.arange(len(table)) < len(sides[0]))
-    return train(output.path("model"), examples, params["classifier"], params["seed"])
+    return cross_fit(output.path("model"), examples, params["classifier"], params["seed"])

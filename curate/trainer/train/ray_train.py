@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import shutil
 import threading
@@ -12,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from curate.engine.executors import start_ray
 from curate.errors import ConfigError
 from curate.storage import resolve
 from curate.trainer.train.metrics import read_metrics, trim_metrics
@@ -24,7 +24,8 @@ def train_on_ray(settings: Training, workers: int, address: str | None = None) -
     """Train with `workers` processes of the cluster at `address`, or of this machine; one GPU each, where there are as many.
 
     `out` and `data.path` must be seen by every node. Raises what the training itself raises; the same call goes on from
-    the newest checkpoint. Raises ValueError where Ray Train's packages are missing or the cluster is too small.
+    the newest checkpoint. Raises ValueError where Ray Train's packages are missing or the cluster is too small, and
+    EngineError where no cluster answers or Ray does not start in time.
     """
     os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -36,9 +37,9 @@ def train_on_ray(settings: Training, workers: int, address: str | None = None) -
             from ray.train.torch import TorchTrainer
         except ImportError as error:
             raise ConfigError(f"--workers needs Ray Train: pip install 'curate-data[train]' ({error})") from None
-        local: dict[str, Any] = {"num_cpus": max(workers, os.cpu_count() or 1), "include_dashboard": False}
         where = address or os.environ.get("RAY_ADDRESS")
-        ray.init(where or "local", log_to_driver=False, logging_level=logging.ERROR, **({} if where else local))
+        cores = max(workers, os.cpu_count() or 1)
+        start_ray(where, "train without --workers", num_cpus=cores, include_dashboard=False)
         there = _everywhere(settings)
         notes = f"{there.out}/.ray"  # Ray Train's own, on storage that every node sees
         try:
