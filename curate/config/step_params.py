@@ -26,9 +26,10 @@ class TableColumns(TypedDict):
 
 
 class ExtractParams(TypedDict):
-    """The engine that turns markup into text."""
+    """The engine that turns markup into text, and the form of it."""
 
     engine: str
+    format: str
 
 
 class UrlParams(TypedDict):

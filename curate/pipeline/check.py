@@ -16,8 +16,6 @@ from curate.extract.step import Extract
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
 
-_ENGINES = ("resiliparse", "trafilatura")
-
 
 def check_engines(file: PipelineFile) -> None:
     """Load every extraction engine that the pipeline names. Raises ConfigError naming file, line, key and what is right."""
@@ -27,7 +25,8 @@ def check_engines(file: PipelineFile) -> None:
                 continue
             place: KeyPath = ("sources", source_name, "steps", index, "extract", "engine")
             try:
-                engines.load(setting.engine)
+                if setting.engine != engines.OWN:
+                    engines.load(setting.engine)
             except (ImportError, AttributeError, ValueError) as error:
                 raise file.error(place, _engine_mistake(setting.engine, error)) from None
 
@@ -41,7 +40,7 @@ def _engine_mistake(name: str, error: Exception) -> str:
         return f"the engine {name!r} cannot be loaded: {error}"
     if dot:
         return f"no extraction engine {name!r}; a function of your own is module:function, as in '{module}:{function}'"
-    return f"no extraction engine {name!r}{nearest(name, _ENGINES)}; a function of your own is module:function"
+    return f"no extraction engine {name!r}{nearest(name, engines.NAMES)}; a function of your own is module:function"
 
 
 def check_tokenizer(file: PipelineFile) -> None:

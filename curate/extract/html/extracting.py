@@ -12,13 +12,17 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.extract.charset import decode
-from curate.extract.html.blocks import Page
+from curate.extract.html.blocks import COMPLETE, Page
 from curate.extract.html.choosing import Choice, simple
 from curate.extract.html.lines import as_text
 from curate.extract.html.markdown import as_markdown
 from curate.extract.html.page import parse_page
+from curate.extract.limits import ERROR, NO_TEXT, TOO_LARGE, TOO_MANY_NODES, Limits
 
-_FORMATS: dict[str, Callable[[Page, NDArray[np.bool_]], str]] = {"text": as_text, "markdown": as_markdown}
+FORMATS: dict[str, Callable[[Page, NDArray[np.bool_]], str]] = {"text": as_text, "markdown": as_markdown}
+"""What writes the chosen blocks of a page, by the name of the format."""
+MOST_GROWTH = 3
+"""Bytes of UTF-8 that a byte of another charset becomes, at most."""
 
 
 def text(
@@ -37,12 +41,42 @@ def text(
     >>> text("<nav>Home</nav><h1>Tea</h1><ol><li>Boil.<li>Steep.</ol>", format="markdown")
     '# Tea\\n\\n1. Boil.\\n2. Steep.'
     """
-    write = _FORMATS.get(format)
+    write = FORMATS.get(format)
     if write is None:
-        raise ValueError(f"no format {format!r} of extracted text: use {' or '.join(_FORMATS)}")
+        raise ValueError(f"no format {format!r} of extracted text: use {' or '.join(FORMATS)}")
     decoded = decode(html, content_type)[0] if isinstance(html, bytes) else html
     page = parse_page(decoded.encode("utf-8", "replace"))
     return write(page, choice(page))
+
+
+def extract_page(
+    body: bytes | memoryview,
+    content_type: str | None,
+    limits: Limits,
+    format: str = "text",
+    choice: Choice = simple,
+) -> tuple[str | None, str | None, str | None]:
+    """(text, charset, reason) of a page under limits: a text, or the reason why there is none; the charset it was read in.
+
+    Reasons are those of `curate.extract.limits` and depend on the page alone. Elements deeper than the parse's own limit
+    are taken for children of the last one above it, as in browsers, and a tag's attributes cost what their bytes do, so
+    neither makes a reason. Raises MemoryError only.
+    """
+    if len(body) > limits.body_bytes:
+        return None, None, TOO_LARGE
+    html, charset = decode(bytes(body), content_type)
+    if len(html) > limits.nodes and html.count("<") > limits.nodes:
+        return None, charset, TOO_MANY_NODES
+    try:
+        page = parse_page(html.encode("utf-8", "replace"), MOST_GROWTH * limits.body_bytes)
+        if page.ended != COMPLETE:
+            return None, charset, TOO_MANY_NODES
+        found = FORMATS[format](page, choice(page))
+    except MemoryError:
+        raise
+    except Exception:  # a fault of the engine's: the page is counted and left out, and its neighbours are not
+        return None, charset, ERROR
+    return (found, charset, None) if found else (None, charset, NO_TEXT)
 
 
 def texts(

@@ -20,13 +20,22 @@ from curate import ingest
 from curate.batches import BatchWriter
 from curate.config.step_params import ReadParams, UrlParams
 from curate.engine.task import Inputs, Output
-from curate.extract import extractor
-from curate.extract.limits import BY_THE_CLOCK
+from curate.extract.engines import OWN
+from curate.extract.extractors import extractor
+from curate.extract.html.extracting import extract_page
+from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
 from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
 from curate.records.pages import ORIGIN
 from curate.storage import SourceFile
+
+
+def compile_kernels(params: ReadParams) -> None:
+    """Compile what the engine needs, once per machine: by a page that is nothing much."""
+    extract = params.get("extract")
+    if extract is not None and extract["engine"] == OWN:
+        extract_page(b"<p>one", None, Limits(), extract["format"])
 
 
 def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
@@ -42,7 +51,7 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
         records = stack.enter_context(BatchWriter(output.path("records"), RECORDS))
         documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
         for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, others):
-            failed, dropped_at, texts = _judge(pages, params)
+            failed, dropped_at, texts = _judge(pages, params, output.begun_before)
             going = pc.is_valid(texts)
             chars = pc.utf8_length(texts).cast(pa.int64())
             records.write(
@@ -76,7 +85,7 @@ def _by_the_clock(failure: str) -> str | None:
     return reason if step == "extract" and reason in BY_THE_CLOCK else None
 
 
-def _judge(pages: pa.RecordBatch, params: ReadParams) -> tuple[list[list[str]], pa.Array, pa.Array]:
+def _judge(pages: pa.RecordBatch, params: ReadParams, guarded: bool) -> tuple[list[list[str]], pa.Array, pa.Array]:
     """Per row: the rules failed so far, the step that dropped it (null: none), and its text (null: dropped)."""
     failed: list[list[str]] = [
         [] if reason is None else [f"read/{reason}"] for reason in pages.column("reason").to_pylist()
@@ -95,7 +104,8 @@ def _judge(pages: pa.RecordBatch, params: ReadParams) -> tuple[list[list[str]], 
     if extract is not None:
         markup = pc.and_(going, pc.is_valid(pages.column("body")))
         positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
-        engine = extractor(extract["engine"], version=params["code"].get(extract["engine"], ""))
+        version = params["code"].get(extract["engine"], "")
+        engine = extractor(extract["engine"], version=version, format=extract["format"], guarded=guarded)
         extracted = engine.extract(pages.select(["body", "content_type"]).filter(markup))
         for position, reason in zip(positions.tolist(), extracted.column("reason").to_pylist(), strict=True):
             if reason is not None:
