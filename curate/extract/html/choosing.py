@@ -11,6 +11,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.extract.html.elements import NUMBER
 from curate.extract.html.blocks import (
     ARIA_HIDDEN,
     ARTICLE,
@@ -29,6 +30,7 @@ from curate.extract.html.blocks import (
     Page,
 )
 
+_P = NUMBER["p"]
 Choice = Callable[[Page], NDArray[np.bool_]]
 """Which blocks are kept, one bool a block, in the page's order."""
 
@@ -64,5 +66,18 @@ def simple(page: Page) -> NDArray[np.bool_]:
             kept = within
             break
     unlinked: NDArray[np.bool_] = kept & (blocks["link_characters"] <= MOST_LINKED * characters)
+    unlinked |= kept & _beside(page, unlinked)
     whole = int(characters[kept].sum())
     return unlinked if characters[unlinked].sum() >= SMALL_SHARE * whole else kept
+
+
+def _beside(page: Page, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The paragraphs next to a kept paragraph of the same parent: `<p><a>Tides</a> — <a>Harbours</a></p>` in a text."""
+    blocks = page.blocks
+    paragraph = blocks["element"] == _P
+    parent = page.nodes["parent"][blocks["container"]]
+    following = paragraph[1:] & paragraph[:-1] & (parent[1:] == parent[:-1])
+    found = np.zeros(len(blocks), np.bool_)
+    found[1:] |= following & kept[:-1]
+    found[:-1] |= following & kept[1:]
+    return found
