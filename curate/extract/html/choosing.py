@@ -11,7 +11,6 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.html.elements import NUMBER
 from curate.extract.html.blocks import (
     ARIA_HIDDEN,
     ARTICLE,
@@ -29,6 +28,7 @@ from curate.extract.html.blocks import (
     SEARCHING,
     Page,
 )
+from curate.extract.html.elements import NUMBER
 
 _P = NUMBER["p"]
 Choice = Callable[[Page], NDArray[np.bool_]]
