@@ -133,6 +133,13 @@ def test_landmarks_and_what_is_hidden_are_left_out_and_given_back_where_nothing_
     assert text("<nav>only</nav>") == "only"
 
 
+def test_linked_headings_and_paragraphs_of_links_stay_with_the_text_beside_them() -> None:
+    words = "<p>The keeper wrote down the weather every evening, and nobody ever asked him why.</p>"
+    page = f"<article><h2><a href=#t>Tides</a></h2>{words}<p><a href=x>Tides</a> — <a href=y>Harbours</a></p></article>"
+    assert text(page).split("\n")[0] == "Tides" and text(page).endswith("Tides — Harbours")
+    assert text(f"<article>{words}</article><ul><li><a href=x>Elsewhere</a></ul>").count("\n") == 0
+
+
 def test_batches_keep_their_order_and_their_nulls() -> None:
     import pyarrow as pa
 

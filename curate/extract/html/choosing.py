@@ -66,7 +66,7 @@ def simple(page: Page) -> NDArray[np.bool_]:
             kept = within
             break
     unlinked: NDArray[np.bool_] = kept & (blocks["link_characters"] <= MOST_LINKED * characters)
-    unlinked |= kept & _beside(page, unlinked)
+    unlinked |= kept & (_beside(page, unlinked) | _headings(page, unlinked))
     whole = int(characters[kept].sum())
     return unlinked if characters[unlinked].sum() >= SMALL_SHARE * whole else kept
 
@@ -80,4 +80,11 @@ def _beside(page: Page, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     found = np.zeros(len(blocks), np.bool_)
     found[1:] |= following & kept[:-1]
     found[:-1] |= following & kept[1:]
+    return found
+
+
+def _headings(page: Page, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The headings of kept blocks: documentation links its headings to their table, blogs to the article."""
+    found = np.zeros(len(page.blocks), np.bool_)
+    found[:-1] = kept[1:] & (page.blocks["level"][:-1] > 0)
     return found

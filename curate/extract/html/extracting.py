@@ -21,6 +21,8 @@ from curate.extract.limits import ERROR, NO_TEXT, TOO_LARGE, TOO_MANY_NODES, Lim
 
 FORMATS: dict[str, Callable[[Page, NDArray[np.bool_]], str]] = {"text": as_text, "markdown": as_markdown}
 """What writes the chosen blocks of a page, by the name of the format."""
+DEFAULT_CHOICE: Choice = simple
+"""What says which blocks are main where nobody says otherwise."""
 MOST_GROWTH = 3
 """Bytes of UTF-8 that a byte of another charset becomes, at most."""
 
@@ -30,7 +32,7 @@ def text(
     content_type: str | None = None,
     url: str | None = None,
     format: str = "text",
-    choice: Choice = simple,
+    choice: Choice = DEFAULT_CHOICE,
 ) -> str:
     """The main text of a page; empty if there is none.
 
@@ -54,7 +56,7 @@ def extract_page(
     content_type: str | None,
     limits: Limits,
     format: str = "text",
-    choice: Choice = simple,
+    choice: Choice = DEFAULT_CHOICE,
 ) -> tuple[str | None, str | None, str | None]:
     """(text, charset, reason) of a page under limits: a text, or the reason why there is none; the charset it was read in.
 
@@ -80,7 +82,7 @@ def extract_page(
 
 
 def texts(
-    bodies: pa.Array, content_types: pa.Array | None = None, format: str = "text", choice: Choice = simple
+    bodies: pa.Array, content_types: pa.Array | None = None, format: str = "text", choice: Choice = DEFAULT_CHOICE
 ) -> pa.Array:
     """The main texts of a column of pages (binary or large_binary) as large_string; null where a body is null.
 
