@@ -98,8 +98,9 @@ def _own(limits: Limits) -> Read:
     from curate.extract.html.extracting import extract_page
 
     def read(body: bytes, content_type: str | None) -> tuple[Outcome, str, str]:
-        text, charset, reason = extract_page(body, content_type, limits)
-        return Outcome.TEXT if reason is None else Outcome.REASON, charset or "", reason or text or ""
+        page = extract_page(body, content_type, limits)
+        outcome = Outcome.TEXT if page.reason is None else Outcome.REASON
+        return outcome, page.charset or "", page.reason or page.text or ""
 
     return read
 

@@ -12,7 +12,8 @@ import functools
 import pyarrow as pa
 
 from curate.extract.engines import DEFAULT, OWN
-from curate.extract.html.extracting import extract_page
+from curate.extract.html.extracting import Extracted, extract_page
+from curate.extract.html.metadata import FIELDS
 from curate.extract.limits import CRASH, MEMORY, TIMEOUT, Limits
 from curate.extract.sandbox import EXTRACTED, Extractor
 
@@ -20,37 +21,48 @@ _KILLED = frozenset({CRASH, MEMORY, TIMEOUT})
 """Reasons of the pages that a child died of."""
 
 
+SAID = pa.schema([(f"meta.{field}", pa.string()) for field in FIELDS])
+"""What pages say of themselves, as columns of the ledger."""
+
+
 class OwnExtractor:
     """Extracts with the project's own engine: exact limits on bytes, tags and blocks, no child, no clock.
 
-    `format` is `text` or `markdown`. `guarded` puts each batch through a child first: for pages of which one killed its
-    process before.
+    `format` is `text` or `markdown`; with `metadata` rows have the columns of SAID too. `guarded` puts each batch through
+    a child first: for pages of which one killed its process before.
     """
 
-    def __init__(self, format: str = "text", limits: Limits | None = None, guarded: bool = False) -> None:
+    def __init__(
+        self, format: str = "text", limits: Limits | None = None, guarded: bool = False, metadata: bool = False
+    ) -> None:
         self.format = format
+        self.metadata = metadata
         self.limits = limits or Limits()
         self._guard = Extractor(OWN, self.limits) if guarded else None
 
     def extract(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """Rows of EXTRACTED, one per row of `batch`, in its order.
+        """Rows of EXTRACTED, and of SAID with metadata, one per row of `batch`, in its order.
 
         `batch` has `body: large_binary`, the page's bytes, and `content_type: string`, the HTTP header's value or null.
         """
         bodies, kinds = batch.column("body"), batch.column("content_type").to_pylist()
         deadly = [None] * len(bodies) if self._guard is None else self._guard.extract(batch)["reason"].to_pylist()
-        texts, charsets, reasons = [], [], []
-        for body, kind, death in zip(bodies, kinds, deadly, strict=True):
-            text = charset = reason = None
-            if death in _KILLED:
-                reason = death
-            elif body.is_valid:
-                text, charset, reason = extract_page(memoryview(body.as_buffer()), kind, self.limits, self.format)
-            texts.append(text)
-            charsets.append(charset)
-            reasons.append(reason)
-        columns = [pa.array(texts, pa.large_string()), pa.array(charsets, pa.string()), pa.array(reasons, pa.string())]
-        return pa.RecordBatch.from_arrays(columns, schema=EXTRACTED)
+        rows = [
+            self._row(memoryview(body.as_buffer()) if body.is_valid else None, kind, death)
+            for body, kind, death in zip(bodies, kinds, deadly, strict=True)
+        ]
+        columns = {field.name: pa.array([getattr(row, field.name) for row in rows], field.type) for field in EXTRACTED}
+        if self.metadata:
+            said = [row.said or {} for row in rows]
+            columns |= {f"meta.{name}": pa.array([each.get(name) for each in said], pa.string()) for name in FIELDS}
+        return pa.record_batch(columns)
+
+    def _row(self, body: memoryview | None, content_type: str | None, death: str | None) -> Extracted:
+        if death in _KILLED:
+            return Extracted(None, None, death)
+        if body is None:
+            return Extracted(None, None, None)
+        return extract_page(body, content_type, self.limits, self.format, with_metadata=self.metadata)
 
 
 @functools.cache
@@ -60,12 +72,13 @@ def extractor(
     version: str = "",
     format: str = "text",
     guarded: bool = False,
+    metadata: bool = False,
 ) -> Extractor | OwnExtractor:
     """This process's extractor for an engine; of another than the project's own, one child for the life of a worker.
 
-    `version` names the source of an engine from outside: the child of another version runs other code. `format` is for
-    the project's own engine, as is `guarded`: see OwnExtractor.
+    `version` names the source of an engine from outside: the child of another version runs other code. `format`,
+    `guarded` and `metadata` are for the project's own engine: see OwnExtractor.
     """
     if engine == OWN:
-        return OwnExtractor(format, limits, guarded)
+        return OwnExtractor(format, limits, guarded, metadata)
     return Extractor(engine, limits)

@@ -17,10 +17,17 @@ class Extract(Model):
     engine: str = Field(DEFAULT, description="curate, resiliparse, trafilatura, or a function str -> str, module:NAME")
     format: Literal["text", "markdown"] = Field("text", description="a block a line, or Markdown; engine curate")
 
+    metadata: bool = Field(
+        False,
+        description="keep what pages say of themselves in the ledger, as meta.title, meta.licence, ...; engine curate",
+    )
+
     @model_validator(mode="after")
     def _writes_the_format(self) -> Extract:
         if self.format != "text" and self.engine != OWN:
             raise ValueError(f"the engine {self.engine!r} gives text; format: {self.format} needs engine: {OWN}")
+        if self.metadata and self.engine != OWN:
+            raise ValueError(f"the engine {self.engine!r} gives text alone; metadata: true needs engine: {OWN}")
         return self
 
     @property

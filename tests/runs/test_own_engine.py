@@ -54,6 +54,32 @@ def test_a_run_extracts_in_the_format_that_is_asked_for_and_quarantines_what_has
     assert text.splitlines()[0] in str(explained)
 
 
+def test_what_pages_say_of_themselves_is_in_the_ledger_where_it_is_asked_for(tmp_path: Path) -> None:
+    file = pipeline(tmp_path, "{engine: curate, metadata: true}")
+    told = (
+        b"<html lang=en><title>T</title><meta name=robots content=noai><a rel=license href=/l>l</a><p>Some text here."
+    )
+    silent = b"<p>Nothing told."
+    blocks = [
+        record(response(page), WARC_Target_URI=f"http://{i}.example/") for i, page in enumerate((told, b"", silent))
+    ]
+    (tmp_path / "pages.warc").write_bytes(b"".join(blocks))
+    made = curate.run(file, out=tmp_path / "run", engine="serial")
+    rows = {row["url"]: row for row in made.ledger().to_table().to_pylist()}
+    row = rows["http://0.example/"]
+    assert (row["meta.title"], row["meta.language"], row["meta.robots"], row["meta.licence"]) == (
+        "T",
+        "en",
+        "noai",
+        "/l",
+    )
+    assert rows["http://2.example/"]["kept"] and rows["http://2.example/"]["meta.title"] is None
+    plain = curate.run(pipeline(tmp_path, "{engine: curate}"), out=tmp_path / "plain", engine="serial")
+    assert not [name for name in plain.ledger().schema.names if name.startswith("meta.")]
+    with pytest.raises(ConfigError, match="metadata: true needs engine: curate"):
+        read_pipeline(pipeline(tmp_path, "{engine: resiliparse, metadata: true}"))
+
+
 def test_another_format_reads_anew_and_the_same_one_does_not(tmp_path: Path) -> None:
     folders = []
     for extract in ("{engine: curate}", "{engine: curate, format: markdown}", "{engine: curate, format: text}"):

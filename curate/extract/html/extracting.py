@@ -5,7 +5,8 @@ Knows charsets, parse, choice and rendering, and puts them after one another; de
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from curate.extract.html.blocks import COMPLETE, Page
 from curate.extract.html.choosing import Choice, simple
 from curate.extract.html.lines import as_text
 from curate.extract.html.markdown import as_markdown
+from curate.extract.html.metadata import metadata
 from curate.extract.html.page import parse_page
 from curate.extract.limits import ERROR, NO_TEXT, TOO_LARGE, TOO_MANY_NODES, Limits
 
@@ -51,34 +53,45 @@ def text(
     return write(page, choice(page))
 
 
+class Extracted(NamedTuple):
+    """A page's text, or the reason why there is none; the charset it was read in; what it says of itself, if asked."""
+
+    text: str | None
+    charset: str | None
+    reason: str | None
+    said: Mapping[str, str | None] | None = None
+
+
 def extract_page(
     body: bytes | memoryview,
     content_type: str | None,
     limits: Limits,
     format: str = "text",
     choice: Choice = DEFAULT_CHOICE,
-) -> tuple[str | None, str | None, str | None]:
-    """(text, charset, reason) of a page under limits: a text, or the reason why there is none; the charset it was read in.
+    with_metadata: bool = False,
+) -> Extracted:
+    """What is extracted of a page under limits.
 
     Reasons are those of `curate.extract.limits` and depend on the page alone. Elements deeper than the parse's own limit
     are taken for children of the last one above it, as in browsers, and a tag's attributes cost what their bytes do, so
     neither makes a reason. Raises MemoryError only.
     """
     if len(body) > limits.body_bytes:
-        return None, None, TOO_LARGE
+        return Extracted(None, None, TOO_LARGE)
     html, charset = decode(bytes(body), content_type)
     if len(html) > limits.nodes and html.count("<") > limits.nodes:
-        return None, charset, TOO_MANY_NODES
+        return Extracted(None, charset, TOO_MANY_NODES)
     try:
         page = parse_page(html.encode("utf-8", "replace"), MOST_GROWTH * limits.body_bytes)
         if page.ended != COMPLETE:
-            return None, charset, TOO_MANY_NODES
+            return Extracted(None, charset, TOO_MANY_NODES)
         found = FORMATS[format](page, choice(page))
+        said = metadata(html) if with_metadata else None
     except MemoryError:
         raise
     except Exception:  # a fault of the engine's: the page is counted and left out, and its neighbours are not
-        return None, charset, ERROR
-    return (found, charset, None) if found else (None, charset, NO_TEXT)
+        return Extracted(None, charset, ERROR)
+    return Extracted(found, charset, None, said) if found else Extracted(None, charset, NO_TEXT, said)
 
 
 def texts(
