@@ -57,6 +57,11 @@ class OwnExtractor:
             columns |= {f"meta.{name}": pa.array([each.get(name) for each in said], pa.string()) for name in FIELDS}
         return pa.record_batch(columns)
 
+    def close(self) -> None:
+        """End the child of a guarded extractor, if there is one."""
+        if self._guard is not None:
+            self._guard.close()
+
     def _row(self, body: memoryview | None, content_type: str | None, death: str | None) -> Extracted:
         if death in _KILLED:
             return Extracted(None, None, death)
