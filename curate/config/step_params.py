@@ -26,9 +26,11 @@ class TableColumns(TypedDict):
 
 
 class ExtractParams(TypedDict):
-    """The engine that turns markup into text."""
+    """The engine that turns markup into text, the form of it, and whether what pages say of themselves is kept."""
 
     engine: str
+    format: str
+    metadata: bool
 
 
 class UrlParams(TypedDict):

@@ -170,6 +170,9 @@ class Output:
 
     folder: Path
     names: list[str] = field(default_factory=list)
+    begun_before: bool = False
+    """Whether the task was begun before by a process that died of it, or is at it still. The files are the same then; a
+    task that knows what may kill it looks more closely."""
 
     def path(self, name: str) -> str:
         """A path to write the file of this name to."""
@@ -226,8 +229,10 @@ def execute(work: Path, task: Task[Any, Result]) -> tuple[Committed[Result], Tim
     folder = work / task.folder
     temporary = folder / f".{task.key}.{uuid.uuid4().hex}.tmp"
     temporary.mkdir(parents=True)
+    begun = folder / f".{task.key}.begun"
+    output = Output(temporary, begun_before=begun.exists())
+    begun.touch()
     try:
-        output = Output(temporary)
         counts = task.function(task.params, task.inputs, output)
         entries = {}
         for name in output.names:
@@ -249,6 +254,7 @@ def execute(work: Path, task: Task[Any, Result]) -> tuple[Committed[Result], Tim
         write_atomically(folder / f"{task.key}.json", sealed(manifest))
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+        begun.unlink(missing_ok=True)
     result = committed(work, task)
     assert result is not None, "a task's own commit was not found"
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024

@@ -168,6 +168,7 @@ _TWO_BYTES = frozenset(
     {"big5", "euc-jp", "euc-kr", "gb18030", "gbk", "hz-gb-2312", "iso-2022-jp", "iso-2022-kr", "shift_jis"}
 )
 _WEIGHED = 1 << 16  # characters outside ASCII that are looked at to tell one reading from the other
+_OUTSIDE = re.compile(r"[^\x00-\x7f]")
 _FEW = 8
 """Characters outside ASCII from which on chance is ruled out: pairs of GBK are valid UTF-8 in one of seven cases."""
 _ONE_ALPHABET = 0.9
@@ -206,15 +207,19 @@ def _as_utf8(body: bytes, claimed: str | None) -> str | None:
     if body.isascii():
         return None
     text = body.decode("utf-8", "replace")
-    other = [character for character in text[: 64 * _WEIGHED] if character > "\x7f"][:_WEIGHED]
-    replaced = text.count("\ufffd")
-    if replaced and _valid_utf8(body) is None:
+    if "\ufffd" in text and _valid_utf8(body) is None:
+        other = _outside_ascii(text)
         stray = other.count("\ufffd")
         if len(other) < 2 * _FEW or stray > _STRAY * (len(other) - stray) or not claimed or claimed == "utf-8":
             return None
-    if claimed in _TWO_BYTES and _reads_all(body, claimed) and not _one_script(other):
+    if claimed in _TWO_BYTES and _reads_all(body, claimed) and not _one_script(_outside_ascii(text)):
         return None
     return text
+
+
+def _outside_ascii(text: str) -> list[str]:
+    """The characters outside ASCII that are weighed; looking at each is dear, so only where evidence is not plain."""
+    return _OUTSIDE.findall(text[: 64 * _WEIGHED])[:_WEIGHED]
 
 
 def _reads_all(body: bytes, name: str) -> bool:

@@ -11,15 +11,19 @@ import os
 import resource
 import signal
 import sys
+from collections.abc import Callable
 from typing import BinaryIO
 
 from resiliparse.parse.html import HTMLTree
 from resiliparse.parse.html.exception import HTMLParserException
 
 from curate.extract.charset import decode
-from curate.extract.engines import Engine, load
+from curate.extract.engines import OWN, Engine, load
 from curate.extract.frames import DONE, MEMORY_STATUS, READY, REPLY, REQUEST, Outcome
 from curate.extract.limits import ERROR, NO_TEXT, TOO_DEEP, TOO_MANY_NODES, Limits
+
+Read = Callable[[bytes, str | None], tuple[Outcome, str, str]]
+"""From a body and its Content-Type to the outcome, the charset, and the text or the reason."""
 
 
 def _confine(limits: Limits) -> None:
@@ -39,8 +43,8 @@ def _silence() -> None:
     os.close(null)
 
 
-class _Page:
-    """Decides one page after another under fixed limits."""
+class _Trees:
+    """Decides one page after another under fixed limits, by an engine on parsed trees."""
 
     def __init__(self, engine: Engine, limits: Limits) -> None:
         self.engine = engine
@@ -89,7 +93,19 @@ def _receive(requests: BinaryIO) -> list[tuple[int, str]] | None:
     return json.loads(table) if len(table) == size else None
 
 
-def serve(page: _Page, bodies: int, replies: int, requests: BinaryIO, pipe: int) -> None:
+def _own(limits: Limits) -> Read:
+    """The project's own engine, for pages of which one killed the process that it ran in."""
+    from curate.extract.html.extracting import extract_page
+
+    def read(body: bytes, content_type: str | None) -> tuple[Outcome, str, str]:
+        page = extract_page(body, content_type, limits)
+        outcome = Outcome.TEXT if page.reason is None else Outcome.REASON
+        return outcome, page.charset or "", page.reason or page.text or ""
+
+    return read
+
+
+def serve(read: Read, limits: Limits, bodies: int, replies: int, requests: BinaryIO, pipe: int) -> None:
     """Answer requests until there are no more, or nobody who asks."""
     parent = os.getppid()
     while (batch := _receive(requests)) is not None:
@@ -97,10 +113,10 @@ def serve(page: _Page, bodies: int, replies: int, requests: BinaryIO, pipe: int)
         for size, content_type in batch:
             if os.getppid() != parent:
                 return
-            signal.setitimer(signal.ITIMER_PROF, page.limits.cpu_seconds)
+            signal.setitimer(signal.ITIMER_PROF, limits.cpu_seconds)
             try:
                 body = os.pread(bodies, size, offset)
-                outcome, charset, text = page.read(body, content_type or None)
+                outcome, charset, text = read(body, content_type or None)
                 name, data = charset.encode(), text.encode("utf-8", "replace")
             except MemoryError:
                 os._exit(MEMORY_STATUS)  # a fresh process decides whether the page alone is to blame
@@ -118,7 +134,7 @@ def main(engine: str, limits: str, bodies: str, replies: str) -> None:
     pipe = os.dup(1)
     os.dup2(2, 1)  # nobody but `serve` writes to the pipe
     try:
-        loaded = load(engine)
+        read = _own(frozen) if engine == OWN else _Trees(load(engine), frozen).read
     except Exception as error:
         os.write(pipe, f"{type(error).__name__}: {error}".encode())
         return
@@ -126,7 +142,7 @@ def main(engine: str, limits: str, bodies: str, replies: str) -> None:
     _silence()
     with contextlib.suppress(BrokenPipeError):
         os.write(pipe, READY)
-        serve(_Page(loaded, frozen), int(bodies), int(replies), sys.stdin.buffer, pipe)
+        serve(read, frozen, int(bodies), int(replies), sys.stdin.buffer, pipe)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,6 @@
-"""The engines that find a page's main text. Knows parsed HTML and its source; nothing of limits, pipes or records.
+"""The engines that find a page's main text: their names, and those of other libraries, which work on a parsed tree.
+
+Knows parsed HTML and its source; nothing of limits, pipes or records.
 
 Imports an engine's library only when that engine is asked for.
 """
@@ -8,6 +10,12 @@ from collections.abc import Callable
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
+
+OWN = "curate"
+"""The project's own engine. It parses by itself, so it is no function of a tree: see `curate.extract.html`."""
+NAMES = (OWN, "resiliparse", "trafilatura")
+"""Engines by name; `module:function` is one from outside."""
+DEFAULT = "resiliparse"
 
 Engine = Callable[[str, HTMLTree], str]
 """From a page's source and the same parsed, its main text; empty if there is none."""
@@ -56,7 +64,7 @@ def _trafilatura() -> Engine:
 
 
 def load(name: str) -> Engine:
-    """The engine of that name: `resiliparse`, `trafilatura`, or `module:function`, a function from source to text.
+    """The engine on trees of that name: `resiliparse`, `trafilatura`, or `module:function`, from source to text.
 
     Raises ImportError, AttributeError or ValueError if there is none.
     """
@@ -66,6 +74,6 @@ def load(name: str) -> Engine:
         return _trafilatura()
     module, colon, function = name.partition(":")
     if not colon:
-        raise ValueError(f"no extraction engine {name!r}: use resiliparse, trafilatura, or module:function")
+        raise ValueError(f"no extraction engine {name!r}: use {', '.join(NAMES)}, or module:function")
     extract: Callable[[str], str] = getattr(importlib.import_module(module), function)
     return lambda html, tree: extract(html)

@@ -5,7 +5,6 @@ Knows Arrow batches, files in memory and exit statuses; nothing of how text is f
 
 import contextlib
 import fcntl
-import functools
 import json
 import math
 import os
@@ -23,6 +22,7 @@ import pyarrow as pa
 
 from curate.errors import CurateError
 from curate.extract.attributes import comparisons
+from curate.extract.engines import OWN
 from curate.extract.frames import DONE, MEMORY_STATUS, READY, REPLY, REQUEST, Outcome
 from curate.extract.limits import CRASH, MEMORY, TIMEOUT, TOO_LARGE, TOO_MANY_ATTRIBUTES, Limits
 
@@ -174,7 +174,7 @@ class Extractor:
     quarantined with the reason that the exit status gives. So a reason does not depend on a page's neighbours. Used by
     one thread; the child is started when first needed.
 
-    `engine`: see `curate.extract.engines.load`. Raises EngineUnavailable (from `extract`) if it cannot be loaded.
+    `engine`: see `curate.extract.engines`. Raises EngineUnavailable (from `extract`) if it cannot be loaded.
     """
 
     def __init__(self, engine: str = "resiliparse", limits: Limits | None = None) -> None:
@@ -210,6 +210,8 @@ class Extractor:
         """Why the page is not parsed at all, by its bytes alone."""
         if len(body) > self.limits.body_bytes:
             return TOO_LARGE
+        if self.engine == OWN:  # its work follows from the bytes alone
+            return None
         least = 2 * math.isqrt(self.limits.comparisons)  # an attribute is a letter and a blank, at least
         if len(body) > least and comparisons(body) > self.limits.comparisons:
             return TOO_MANY_ATTRIBUTES
@@ -248,12 +250,3 @@ class Extractor:
             pa.array([answer.reason for answer in answers], pa.string()),
         ]
         return pa.RecordBatch.from_arrays(columns, schema=EXTRACTED)
-
-
-@functools.cache
-def extractor(engine: str = "resiliparse", limits: Limits | None = None, version: str = "") -> Extractor:
-    """This process's extractor for an engine: one child for the life of a worker.
-
-    `version` names the source of an engine from outside: the child of another version runs other code.
-    """
-    return Extractor(engine, limits)

@@ -1,9 +1,12 @@
-"""The `extract` step: which engine turns HTML into text. It is carried out while a source is read."""
+"""The `extract` step: which engine turns HTML into text, and in which form. It is carried out while a source is read."""
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Literal
 
+from pydantic import Field, model_validator
+
+from curate.extract.engines import DEFAULT, OWN
 from curate.settings import Model
 from curate.steps import BEFORE_READING, SourceStep
 
@@ -11,7 +14,21 @@ from curate.steps import BEFORE_READING, SourceStep
 class Extract(Model):
     """HTML to text."""
 
-    engine: str = Field("resiliparse", description="resiliparse, trafilatura, or a dotted function str -> str")
+    engine: str = Field(DEFAULT, description="curate, resiliparse, trafilatura, or a function str -> str, module:NAME")
+    format: Literal["text", "markdown"] = Field("text", description="a block a line, or Markdown; engine curate")
+
+    metadata: bool = Field(
+        False,
+        description="keep what pages say of themselves in the ledger, as meta.title, meta.licence, ...; engine curate",
+    )
+
+    @model_validator(mode="after")
+    def _writes_the_format(self) -> Extract:
+        if self.format != "text" and self.engine != OWN:
+            raise ValueError(f"the engine {self.engine!r} gives text; format: {self.format} needs engine: {OWN}")
+        if self.metadata and self.engine != OWN:
+            raise ValueError(f"the engine {self.engine!r} gives text alone; metadata: true needs engine: {OWN}")
+        return self
 
     @property
     def foreign(self) -> tuple[str, ...]:

@@ -32,7 +32,6 @@ _TENTHS = tuple(f"{tenth / 10:.1f}" for tenth in range(11))
 """Columns of numbers between 0 and 1, and their groups."""
 _COMBINED = {"deduplicate": (("duplicate_kind", "string"), ("jaccard", "float"), ("cluster_size", "int32"))}
 """Columns of every ledger that a combining step fills, and that can part documents into groups."""
-_ENGINES = ("resiliparse", "trafilatura")
 
 
 def check_engines(file: PipelineFile) -> None:
@@ -43,7 +42,8 @@ def check_engines(file: PipelineFile) -> None:
                 continue
             place: KeyPath = ("sources", source_name, "steps", index, "extract", "engine")
             try:
-                engines.load(setting.engine)
+                if setting.engine != engines.OWN:
+                    engines.load(setting.engine)
             except (ImportError, AttributeError, ValueError) as error:
                 raise file.error(place, _engine_mistake(setting.engine, error)) from None
 
@@ -57,7 +57,7 @@ def _engine_mistake(name: str, error: Exception) -> str:
         return f"the engine {name!r} cannot be loaded: {error}"
     if dot:
         return f"no extraction engine {name!r}; a function of your own is module:function, as in '{module}:{function}'"
-    return f"no extraction engine {name!r}{nearest(name, _ENGINES)}; a function of your own is module:function"
+    return f"no extraction engine {name!r}{nearest(name, engines.NAMES)}; a function of your own is module:function"
 
 
 def check_tokenizer(file: PipelineFile) -> None:

@@ -12,6 +12,7 @@ from curate.config.models import Pipeline
 from curate.config.step_params import evaluation_steps, read_params, verdict_steps
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Given, Task
+from curate.extract.extractors import SAID
 from curate.flow import Flow, Part, is_output
 from curate.pipeline.tasks.documents import DocumentsParams, write_documents
 from curate.pipeline.tasks.evaluate import EvaluateParams, evaluate_part
@@ -66,8 +67,10 @@ def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner:
             documents=counts["documents"],
             dropped=sum(counts["dropped"].values()),
         )
-        parts.append(Part(name, number, file, result, result.file("documents"), way=(result,)))
-    return Flow(tuple(parts))
+        said = (result.file("columns"),) if "columns" in result.files else ()
+        parts.append(Part(name, number, file, result, result.file("documents"), columns=said, way=(result,)))
+    asked = any(part.columns for part in parts)
+    return Flow(tuple(parts), metrics=tuple((field.name, str(field.type)) for field in SAID) if asked else ())
 
 
 def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
@@ -87,8 +90,12 @@ def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     parts = []
     for part, result in zip(flow.parts, runner.stage(tasks), strict=True):
         documents = result.file("documents") if "documents" in result.files else part.documents
-        parts.append(part.after(result, documents=documents, columns=(result.file("columns"),), evaluated=result))
-    metrics = {name: kind for params in steps.values() for step in params for name, kind in step["columns"]}
+        parts.append(
+            part.after(result, documents=documents, columns=(*part.columns, result.file("columns")), evaluated=result)
+        )
+    metrics = dict(flow.metrics) | {
+        name: kind for params in steps.values() for step in params for name, kind in step["columns"]
+    }
     return replace(flow, parts=tuple(parts), metrics=tuple(metrics.items()))
 
 

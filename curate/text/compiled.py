@@ -56,3 +56,9 @@ Scalar: TypeAlias = Any
 """A number inside a kernel: NumPy's int64, uint64 or float64 as numba types it; Python's int to a caller."""
 
 kernel = numba.njit(cache=True, nogil=True)
+lean_kernel = numba.njit(cache=True, nogil=True, _nrt=False)
+"""For kernels that make no arrays: numba's run-time does not count who holds those that are handed on.
+
+Counting is an atomic addition and subtraction an array and call; a parse that hands over a dozen at every tag spent half
+of its time in them. numba refuses an allocation in such a kernel when it compiles it.
+"""

@@ -42,6 +42,7 @@ PIECES = (
         "<table>",
         "<tr>",
         "<td colspan=9",
+        "<td rowspan=9 colspan=999>",
     ),
     *("<li>", "<ol start=99999999999>", "</p>", "<svg>", "<math>", "<math alttext='a'>", "<annotation encoding=tex>"),
     *(

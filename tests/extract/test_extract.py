@@ -211,7 +211,7 @@ def test_large_pages_and_large_texts_cross_the_pipe_whole() -> None:
 
 
 def test_an_engine_that_cannot_be_loaded_is_the_runs_fault_not_the_pages() -> None:
-    for engine, said in (("resiliparze", "use resiliparse, trafilatura"), ("no_such_module:f", "no_such_module")):
+    for engine, said in (("resiliparze", "use curate, resiliparse"), ("no_such_module:f", "no_such_module")):
         with Extractor(engine) as made, pytest.raises(EngineUnavailable, match=said):
             made.extract(pages("<p>a"))
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from curate.extract.html import parse_page, text
 from curate.extract.html.blocks import TOO_LONG, TOO_MANY_BLOCKS, Page
+from curate.extract.html.choosing import simple
+from tests.extract.test_html_lexbor import sources
 
 BLOCKS = ("p", "div", "ul", "ol", "li", "blockquote", "table", "tr", "td", "h2", "section", "dl", "dd", "article")
 INLINE = ("b", "i", "a href=x", "span class=y", "code", "sup", "sub", "em", "x-own")
@@ -59,6 +61,20 @@ def test_every_character_of_a_kept_block_is_in_the_output_in_order(html: str, ki
     wanted = folded("".join(page.block_text(number) for number in range(len(page.blocks))))
     got = folded(text(html, format=kind, choice=everything))
     assert got == wanted if kind == "text" else is_in_order(wanted, got)
+
+
+@pytest.mark.slow
+def test_every_character_of_a_kept_block_of_real_pages_is_in_the_output_in_order(shared_data: Path) -> None:
+    held = 0
+    for html in sources(shared_data, 2_000):
+        page = parse_page(html.encode())
+        for choice in (everything, simple):
+            kept = np.flatnonzero(choice(page))
+            wanted = folded("".join(page.block_text(int(number)) for number in kept))
+            assert folded(text(html, choice=choice)) == wanted
+            assert is_in_order(wanted, folded(text(html, format="markdown", choice=choice)))
+            held += len(wanted)
+    assert held > 10_000_000
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))

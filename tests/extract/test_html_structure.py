@@ -79,6 +79,12 @@ def test_an_open_link_covers_what_follows_until_the_next() -> None:
         ("<table><tr><td colspan=2>a<td>b<tr><td>c<td>d<td>e</table>",
          "|  |  |  |\n| --- | --- | --- |\n| a |  | b |\n| c | d | e |"),
         ("<table><tr><td>a<tr><td>b</table>", "a\n\nb"),
+        ("<table><tr><th>a<th>b<tr><td rowspan=3>1<td>2<tr><td>3<tr><td>4<tr><td>5<td>6</table>",
+         "| a | b |\n| --- | --- |\n| 1 | 2 |\n|  | 3 |\n|  | 4 |\n| 5 | 6 |"),
+        ("<table><tr><th>a<th>b<th>c<tr><td>1<td rowspan=2 colspan=2>2<tr><td>3<tr><td>4<td>5</table>",
+         "| a | b | c |\n| --- | --- | --- |\n| 1 | 2 |  |\n| 3 |  |  |\n| 4 | 5 |  |"),
+        ("<pre><ol><li>a</li><li>b</li></ol></pre>", "```\na\nb\n```"),
+        ("<p>* \\(a_i^*\\) or \\[x*y\\] or $$z_*$$ or \\(b*", "\\* \\(a_i^*\\) or \\[x*y\\] or $$z_*$$ or \\\\(b\\*"),
         ("<pre><code class='x language-python'>\n\ndef f():\n\n\treturn  `1` \n</code></pre>",
          "```python\n\ndef f():\n\n\treturn  `1` \n```"),
         ("<div class='highlight-c'><div class=highlight><pre><span>a</span>\nb</pre></div></div>", "```c\na\nb\n```"),
@@ -107,6 +113,8 @@ def test_structure_becomes_markdown(html: str, markdown: str) -> None:
         ("<p><span style='display: none' class=mwe-math-mathml-a11y><math alttext='x'></math></span>"
          "<img class=mwe-math-fallback-image-inline alt='x'>", "$x$"),
         ("<p><math><mi>x</mi><mo>=</mo><mn>2</mn></math>", "x=2"),
+        ("<p><mjx-container><mjx-math><mjx-mi>x</mjx-mi></mjx-math><mjx-assistive-mml><math><mi>x</mi></math>"
+         "</mjx-assistive-mml></mjx-container>", "x"),
     ],
 )  # fmt: skip
 def test_a_formula_is_its_tex_once(html: str, found: str) -> None:
@@ -123,6 +131,13 @@ def test_landmarks_and_what_is_hidden_are_left_out_and_given_back_where_nothing_
     html = "<nav>n</nav><p>main text<p hidden>h<p style='color:red; display :none'>d<footer>f</footer>"
     assert text(html) == "main text"
     assert text("<nav>only</nav>") == "only"
+
+
+def test_linked_headings_and_paragraphs_of_links_stay_with_the_text_beside_them() -> None:
+    words = "<p>The keeper wrote down the weather every evening, and nobody ever asked him why.</p>"
+    page = f"<article><h2><a href=#t>Tides</a></h2>{words}<p><a href=x>Tides</a> — <a href=y>Harbours</a></p></article>"
+    assert text(page).split("\n")[0] == "Tides" and text(page).endswith("Tides — Harbours")
+    assert text(f"<article>{words}</article><ul><li><a href=x>Elsewhere</a></ul>").count("\n") == 0
 
 
 def test_batches_keep_their_order_and_their_nulls() -> None:

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 import pytest
 
 from curate import ingest, language, pii
-from curate.extract import extractor
+from curate.extract import engines, extractor
 from curate.storage import SourceFile, list_files
 from curate.tokens.tokenizer import load
 from tests.conftest import ROOT
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.data
 
 Case = dict[str, Any]
 FOLDER = Path(os.environ.get("CURATE_TEST_DATA") or ROOT.parent / "shared" / "data").parent / "cases"
-NOT_YET = {"extraction", "personal data", "language", "tokenizers"}
+NOT_YET = {"personal data", "language", "tokenizers"}
 
 
 def area(case: Case) -> str:
@@ -54,12 +54,12 @@ def cases(wanted: str) -> list[Any]:
 # ---- reading and extraction: a file in, rows out
 
 
-def read_rows(path: Path, format: str, columns: dict[str, str]) -> list[dict[str, Any]]:
+def read_rows(path: Path, format: str, columns: dict[str, str], engine: str) -> list[dict[str, Any]]:
     """Every row of the file as a run sees it after reading and extracting: url, reason, text."""
     source = SourceFile(str(path), path.name, path.stat().st_size, "")
     rows = []
     for batch in ingest.read_apart(source, "case", format, ingest.Columns(**columns), Counter()):
-        extracted = extractor().extract(batch.select(["body", "content_type"]))
+        extracted = extractor(engine).extract(batch.select(["body", "content_type"]))
         columns_of = {
             "url": batch["url"],
             "reason": pc.coalesce(batch["reason"], extracted["reason"]),
@@ -81,10 +81,10 @@ def fits(row: dict[str, Any], want: dict[str, Any]) -> bool:
     return same and has and not any(part in text for part in want.get("lacks", ()))
 
 
-def check_rows(case: Case) -> None:
+def check_rows(case: Case, engine: str = engines.DEFAULT) -> None:
     call, want = case["call"]["read"], case["expected"]
     try:
-        rows = read_rows(FOLDER / case["file"], call["format"], call.get("columns", {}))
+        rows = read_rows(FOLDER / case["file"], call["format"], call.get("columns", {}), engine)
     except ValueError:
         assert "error_or_rows" in want
         return
@@ -101,7 +101,7 @@ def test_files_are_read_as_they_should_be(case: Case) -> None:
 
 @pytest.mark.parametrize("case", cases("extraction"))
 def test_pages_are_extracted_as_they_should_be(case: Case) -> None:
-    check_rows(case)
+    check_rows(case, engines.OWN)
 
 
 # ---- listing: a pattern in, files out

@@ -14,7 +14,8 @@ from curate.extract.html.blocks import IN_MATH, IN_PRE, TOO_MANY_BLOCKS, UNSEEN,
 from curate.extract.html.references import reference
 from curate.extract.html.tokens import is_letter, is_space
 from curate.text.characters import Bytes, Offsets
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 
 # What an element hands down: restored when it ends.
 (FLAGS, NODE, CONTAINER, FRAME, TABLE, ROW, COLUMN, SPAN, LIST, LEVEL, QUOTES, LANGUAGE_START, LANGUAGE_END) = range(13)
@@ -46,6 +47,7 @@ class Work(NamedTuple):
     frames: Records
     tables: Records
     lists: Offsets
+    covered: Offsets
     stack: NDArray[np.int64]
     open: Offsets
     found: Offsets

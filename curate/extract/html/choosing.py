@@ -28,7 +28,9 @@ from curate.extract.html.blocks import (
     SEARCHING,
     Page,
 )
+from curate.extract.html.elements import NUMBER
 
+_P = NUMBER["p"]
 Choice = Callable[[Page], NDArray[np.bool_]]
 """Which blocks are kept, one bool a block, in the page's order."""
 
@@ -64,5 +66,25 @@ def simple(page: Page) -> NDArray[np.bool_]:
             kept = within
             break
     unlinked: NDArray[np.bool_] = kept & (blocks["link_characters"] <= MOST_LINKED * characters)
+    unlinked |= kept & (_beside(page, unlinked) | _headings(page, unlinked))
     whole = int(characters[kept].sum())
     return unlinked if characters[unlinked].sum() >= SMALL_SHARE * whole else kept
+
+
+def _beside(page: Page, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The paragraphs next to a kept paragraph of the same parent: `<p><a>Tides</a> — <a>Harbours</a></p>` in a text."""
+    blocks = page.blocks
+    paragraph = blocks["element"] == _P
+    parent = page.nodes["parent"][blocks["container"]]
+    following = paragraph[1:] & paragraph[:-1] & (parent[1:] == parent[:-1])
+    found = np.zeros(len(blocks), np.bool_)
+    found[1:] |= following & kept[:-1]
+    found[:-1] |= following & kept[1:]
+    return found
+
+
+def _headings(page: Page, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The headings of kept blocks: documentation links its headings to their table, blogs to the article."""
+    found = np.zeros(len(page.blocks), np.bool_)
+    found[:-1] = kept[1:] & (page.blocks["level"][:-1] > 0)
+    return found

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 from curate.text.hashing import word_code
 
 VOID = 1 << 0
@@ -52,7 +53,8 @@ _LISTS: dict[int, str] = {
     SCOPE: "applet caption html marquee object table td template th",
     RAW: "iframe noembed noframes plaintext script style xmp",
     RCDATA: "textarea title",
-    UNSEEN: "audio canvas datalist desc iframe meter noembed noframes progress script style template textarea video",
+    UNSEEN: "audio canvas datalist desc iframe meter mjx-math noembed noframes progress script style template textarea "
+    "video",
     HEADING: "h1 h2 h3 h4 h5 h6",
     TABLE_PART: "caption col colgroup tbody td tfoot th thead tr",
     BODY_PART: "tbody tfoot thead",
@@ -60,7 +62,8 @@ _LISTS: dict[int, str] = {
     "figcaption figure footer h1 h2 h3 h4 h5 h6 header hgroup li listing main marquee menu nav object ol p pre search "
     "section summary ul table caption colgroup tbody td tfoot th thead tr template",
 }
-"""Which elements have which property. `object` shows its fall-back as text."""
+"""Which elements have which property. `object` shows its fall-back as text; `mjx-math` is what MathJax 3 shows of the
+formula that stands as MathML beside it."""
 
 _INLINE = (
     "a abbr annotation annotation-xml b bdi bdo big cite code data del dfn em font foreignobject i ins kbd label map "

@@ -5,20 +5,28 @@ Knows charsets, parse, choice and rendering, and puts them after one another; de
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.extract.charset import decode
-from curate.extract.html.blocks import Page
+from curate.extract.html.blocks import COMPLETE, Page
 from curate.extract.html.choosing import Choice, simple
 from curate.extract.html.lines import as_text
 from curate.extract.html.markdown import as_markdown
+from curate.extract.html.metadata import metadata
 from curate.extract.html.page import parse_page
+from curate.extract.limits import ERROR, NO_TEXT, TOO_LARGE, TOO_MANY_NODES, Limits
 
-_FORMATS: dict[str, Callable[[Page, NDArray[np.bool_]], str]] = {"text": as_text, "markdown": as_markdown}
+FORMATS: dict[str, Callable[[Page, NDArray[np.bool_]], str]] = {"text": as_text, "markdown": as_markdown}
+"""What writes the chosen blocks of a page, by the name of the format."""
+DEFAULT_CHOICE: Choice = simple
+"""What says which blocks are main where nobody says otherwise."""
+MOST_GROWTH = 3
+"""Bytes of UTF-8 that a byte of another charset becomes, at most."""
 
 
 def text(
@@ -26,7 +34,7 @@ def text(
     content_type: str | None = None,
     url: str | None = None,
     format: str = "text",
-    choice: Choice = simple,
+    choice: Choice = DEFAULT_CHOICE,
 ) -> str:
     """The main text of a page; empty if there is none.
 
@@ -37,16 +45,57 @@ def text(
     >>> text("<nav>Home</nav><h1>Tea</h1><ol><li>Boil.<li>Steep.</ol>", format="markdown")
     '# Tea\\n\\n1. Boil.\\n2. Steep.'
     """
-    write = _FORMATS.get(format)
+    write = FORMATS.get(format)
     if write is None:
-        raise ValueError(f"no format {format!r} of extracted text: use {' or '.join(_FORMATS)}")
+        raise ValueError(f"no format {format!r} of extracted text: use {' or '.join(FORMATS)}")
     decoded = decode(html, content_type)[0] if isinstance(html, bytes) else html
     page = parse_page(decoded.encode("utf-8", "replace"))
     return write(page, choice(page))
 
 
+class Extracted(NamedTuple):
+    """A page's text, or the reason why there is none; the charset it was read in; what it says of itself, if asked."""
+
+    text: str | None
+    charset: str | None
+    reason: str | None
+    said: Mapping[str, str | None] | None = None
+
+
+def extract_page(
+    body: bytes | memoryview,
+    content_type: str | None,
+    limits: Limits,
+    format: str = "text",
+    choice: Choice = DEFAULT_CHOICE,
+    with_metadata: bool = False,
+) -> Extracted:
+    """What is extracted of a page under limits.
+
+    Reasons are those of `curate.extract.limits` and depend on the page alone. Elements deeper than the parse's own limit
+    are taken for children of the last one above it, as in browsers, and a tag's attributes cost what their bytes do, so
+    neither makes a reason. Raises MemoryError only.
+    """
+    if len(body) > limits.body_bytes:
+        return Extracted(None, None, TOO_LARGE)
+    html, charset = decode(bytes(body), content_type)
+    if len(html) > limits.nodes and html.count("<") > limits.nodes:
+        return Extracted(None, charset, TOO_MANY_NODES)
+    try:
+        page = parse_page(html.encode("utf-8", "replace"), MOST_GROWTH * limits.body_bytes)
+        if page.ended != COMPLETE:
+            return Extracted(None, charset, TOO_MANY_NODES)
+        found = FORMATS[format](page, choice(page))
+        said = metadata(html) if with_metadata else None
+    except MemoryError:
+        raise
+    except Exception:  # a fault of the engine's: the page is counted and left out, and its neighbours are not
+        return Extracted(None, charset, ERROR)
+    return Extracted(found, charset, None, said) if found else Extracted(None, charset, NO_TEXT, said)
+
+
 def texts(
-    bodies: pa.Array, content_types: pa.Array | None = None, format: str = "text", choice: Choice = simple
+    bodies: pa.Array, content_types: pa.Array | None = None, format: str = "text", choice: Choice = DEFAULT_CHOICE
 ) -> pa.Array:
     """The main texts of a column of pages (binary or large_binary) as large_string; null where a body is null.
 

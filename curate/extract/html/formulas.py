@@ -33,7 +33,8 @@ from curate.extract.html.naming import value_code
 from curate.extract.html.opened import end_formula
 from curate.extract.html.tokens import lower
 from curate.text.characters import Bytes
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 from curate.text.hashing import word_code
 
 _BLOCK_DISPLAY = np.uint64(word_code("block"))

@@ -19,6 +19,10 @@ _ACTING = re.compile(
     r"|^(?:#(?=#{0,5}(?:\s|$))|>|[-+](?=\s|$)|[-=](?=[-=]*\s*$))",
     re.MULTILINE,
 )
+_TEX_MARK = re.compile(r"\\[(\[]|\$\$")
+_DELIMITER = re.compile(r"\\[()\[\]]|\$\$|\n")
+_CLOSED_BY = {"\\(": "\\)", "\\[": "\\]", "$$": "$$"}
+"""What begins TeX in running text, and what ends it in the same line."""
 _NUMBERED = re.compile(r"^(\d{1,9})([.)])(?=\s|$)", re.MULTILINE)
 _TICKS = re.compile(r"`+")
 
@@ -26,9 +30,26 @@ _TICKS = re.compile(r"`+")
 def escaped(text: str) -> str:
     """Running text, with a backslash before each character that Markdown would take for a mark.
 
+    Formulas between delimiters that only TeX has stay as they are: they are source, whoever renders it.
+
     >>> escaped("5 * 3 is_not <b>")
     '5 \\\\* 3 is_not \\\\<b>'
     """
+    if _TEX_MARK.search(text) is None:
+        return _escaped(text)
+    pieces, since, opened = [], 0, None
+    for found in _DELIMITER.finditer(text):
+        if opened is not None and found[0] == _CLOSED_BY[opened[0]] and found.start() > opened.end():
+            pieces += [_escaped(text[since : opened.start()]), text[opened.start() : found.end()]]
+            since, opened = found.end(), None
+        elif found[0] == "\n":
+            opened = None
+        elif opened is None and found[0] in _CLOSED_BY:
+            opened = found
+    return "".join((*pieces, _escaped(text[since:])))
+
+
+def _escaped(text: str) -> str:
     return _NUMBERED.sub(r"\1\\\2", _ACTING.sub(r"\\\g<0>", text))
 
 

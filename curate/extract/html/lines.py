@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from curate.extract.html.blocks import IN_CELL, IN_PRE, Page, Records
 from curate.text.characters import Bytes
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 
 _TAB, _LF = 9, 10
 

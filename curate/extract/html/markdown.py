@@ -28,16 +28,21 @@ class _Marks:
         self.width: dict[int, int] = {}
         self.bullet: dict[int, str] = {}
         self.last: dict[int, int] = {}
+        self.chains: dict[int, tuple[int, ...]] = {-1: ()}
 
-    def chain(self, frame: int) -> list[int]:
+    def chain(self, frame: int) -> tuple[int, ...]:
         """The frames around a block, the outermost first."""
-        found = []
-        while frame >= 0:
-            found.append(frame)
+        inner = []
+        while frame not in self.chains:
+            inner.append(frame)
             frame = self.frames[frame][0]
-        return found[::-1][:MOST_NESTED]
+        found = self.chains[frame]
+        for frame in reversed(inner):
+            found = found if len(found) == MOST_NESTED else (*found, frame)
+            self.chains[frame] = found
+        return found
 
-    def prefixes(self, chain: list[int]) -> tuple[str, str]:
+    def prefixes(self, chain: tuple[int, ...]) -> tuple[str, str]:
         """What the first line of a block begins with, and what its others do."""
         first = other = ""
         for frame in chain:
@@ -112,7 +117,7 @@ def as_markdown(page: Page, kept: NDArray[np.bool_]) -> str:
     chosen = np.flatnonzero(kept).tolist()
     tables, frames = page.blocks["table"].tolist(), page.blocks["frame"].tolist()
     captions = page.blocks["column"].tolist()
-    before: list[int] | None = None
+    before: tuple[int, ...] | None = None
     i = 0
     while i < len(chosen):
         number, last = chosen[i], i + 1

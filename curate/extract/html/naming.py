@@ -11,7 +11,8 @@ from curate.extract.html.blocks import ARTICLE, ASIDE, FOOTER, HEADER, IS_LAYOUT
 from curate.extract.html.building import N_NAMES, Work
 from curate.extract.html.tokens import is_space, lower
 from curate.text.characters import Bytes
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 from curate.text.hashing import FNV_OFFSET, add_to_code, word_code
 
 NAMES_AN_ELEMENT = 16

@@ -32,7 +32,8 @@ from curate.extract.html.building import (
     put_mark,
 )
 from curate.text.characters import Offsets
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 
 MOST_DEEP = 512
 """Open elements at once, as in browsers (Chromium's and lexbor's limit)."""

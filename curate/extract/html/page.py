@@ -27,6 +27,7 @@ from curate.extract.html.naming import NAMES_AN_ELEMENT
 from curate.extract.html.opened import COUNTS, MOST_DEEP, STACK_WIDTH
 from curate.extract.html.parsing import count_tags, parse
 from curate.extract.html.references import GROWTH
+from curate.extract.html.tables import MOST_COLUMNS
 
 MOST_BYTES = 16 << 20
 """Bytes of a page that are read; sixteen times what Common Crawl keeps of one (1 MiB until 2025, 5 MiB since)."""
@@ -57,6 +58,7 @@ def parse_page(source: bytes, most_bytes: int = MOST_BYTES, most_blocks: int = M
         frames=np.empty(tags + 1, FRAME),
         tables=np.empty(tags + 1, TABLE),
         lists=np.empty(tags + 1, np.int64),
+        covered=np.full(MOST_COLUMNS + 1, -1, np.int64),
         stack=np.empty((MOST_DEEP, STACK_WIDTH), np.int64),
         open=np.empty(COUNTS, np.int64),
         found=np.empty(2 * len(ATTRIBUTES), np.int64),

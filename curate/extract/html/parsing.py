@@ -50,7 +50,8 @@ from curate.extract.html.opened import (
 from curate.extract.html.starting import start
 from curate.extract.html.tokens import attributes, is_letter, markup_end, raw_end, script_end, tag_name
 from curate.text.characters import Bytes, Offsets
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 
 _LT, _GT, _SLASH, _BANG, _QUESTION = (ord(character) for character in "<>/!?")
 _NO_TAG = np.uint8(0)

@@ -10,7 +10,8 @@ from html.entities import html5
 import numpy as np
 
 from curate.text.characters import Bytes
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 from curate.text.hashing import FNV_OFFSET, add_to_code, word_code
 
 LONGEST_NAME = max(map(len, html5))

@@ -47,7 +47,8 @@ from curate.extract.html.naming import (
 from curate.extract.html.opened import block_edge, push
 from curate.extract.html.tables import begin_cell, begin_row, begin_table
 from curate.text.characters import Bytes
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 from curate.text.hashing import word_code
 
 LANGUAGE_REACH = 2
@@ -203,6 +204,8 @@ def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
         state[CONTAINER_ELEMENT] = element
         if properties & e.HEADING:
             state[LEVEL] = element - e.H1 + 1
+        elif state[FLAGS] & b.IN_PRE:  # lines of code, not a list of them
+            pass
         elif element == e.LI:
             _begin_item(work, data)
         elif element == e.OL or element == e.UL or element == e.MENU or element == e.DIR:
@@ -217,7 +220,8 @@ def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
             begin_row(work)
         elif element == e.TD or element == e.TH:
             span = integer(data, found[2 * e.COLSPAN], found[2 * e.COLSPAN + 1])
-            begin_cell(work, element == e.TH, span)
+            rows = integer(data, found[2 * e.ROWSPAN], found[2 * e.ROWSPAN + 1])
+            begin_cell(work, element == e.TH, span, rows)
         elif preformatted:
             if state[DEPTH] - state[LANGUAGE_DEPTH] > LANGUAGE_REACH:
                 state[LANGUAGE_START] = state[LANGUAGE_END] = 0

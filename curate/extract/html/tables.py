@@ -1,16 +1,25 @@
 """Rows and columns while a page is parsed: which place in which table a cell has.
 
-A cell that spans rows is known in its first row only. Knows tables; knows no tags.
+A cell that spans rows takes its columns in all of them, so that the cells beside it stand in theirs. Knows tables; knows
+no tags.
 """
 
 from __future__ import annotations
 
+import numpy as np
+
 from curate.extract.html.blocks import HAS_HEADER, HAS_TABLE, IN_CELL, IN_HEADER_CELL
 from curate.extract.html.building import COLUMN, FLAGS, LIST, N_TABLES, ROW, SPAN, TABLE, Work
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 
+MOST_ROWS = 65534
+"""Rows of one cell (WHATWG HTML, 4.9.11)."""
 MOST_COLUMNS = 1000
 """Columns of one cell (WHATWG HTML, 4.9.11), and of one table here."""
+
+_ROW_BITS = 32
+"""`covered` holds, by column, the number of a table and the row before which a cell of an earlier row covers it."""
 
 
 @kernel
@@ -47,8 +56,8 @@ def begin_row(work: Work) -> Scalar:
 
 
 @kernel
-def begin_cell(work: Work, header: Scalar, span: Scalar) -> Scalar:
-    """The next cell of the row; one outside a row makes a row."""
+def begin_cell(work: Work, header: Scalar, span: Scalar, rows: Scalar) -> Scalar:
+    """The next cell of the row, which spans columns and rows; one outside a row makes a row."""
     state = work.state
     if state[TABLE] < 0:
         return
@@ -56,9 +65,22 @@ def begin_cell(work: Work, header: Scalar, span: Scalar) -> Scalar:
     if state[ROW] < 0:
         state[ROW] = max(table.rows - 1, 0)
         table.rows = max(table.rows, 1)
-    state[COLUMN] = table.column
+    covered, first_row = work.covered, state[TABLE] << _ROW_BITS
+    column = np.int64(table.column)
+    while (
+        column < MOST_COLUMNS
+        and covered[column] > first_row + state[ROW]
+        and covered[column] >> _ROW_BITS == state[TABLE]
+    ):
+        column += 1
+    state[COLUMN] = column
     state[SPAN] = min(max(span, 1), MOST_COLUMNS)
-    table.column = min(table.column + state[SPAN], MOST_COLUMNS)
+    table.column = min(column + state[SPAN], MOST_COLUMNS)
+    if rows > 1:
+        end = first_row + state[ROW] + min(rows, MOST_ROWS)
+        while column < table.column:
+            covered[column] = end
+            column += 1
     table.columns = max(table.columns, table.column)
     state[FLAGS] |= IN_CELL
     state[LIST] = -1

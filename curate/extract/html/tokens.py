@@ -11,7 +11,8 @@ import numpy as np
 from curate.extract.html.elements import ATTRIBUTES, attribute_number
 from curate.extract.html.references import reference
 from curate.text.characters import Bytes, Offsets
-from curate.text.compiled import Scalar, kernel
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 from curate.text.hashing import FNV_OFFSET, add_to_code
 
 _LT, _GT, _SLASH, _EQUALS, _DASH, _BANG, _DOUBLE, _SINGLE, _AMPERSAND = (ord(c) for c in "<>/=-!\"'&")

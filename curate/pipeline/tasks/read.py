@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 
 import numpy as np
@@ -20,8 +20,10 @@ from curate import ingest
 from curate.batches import BatchWriter
 from curate.config.step_params import ReadParams, UrlParams
 from curate.engine.task import Inputs, Output
-from curate.extract import extractor
-from curate.extract.limits import BY_THE_CLOCK
+from curate.extract.engines import OWN
+from curate.extract.extractors import SAID, extractor
+from curate.extract.html.extracting import extract_page
+from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
 from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
@@ -29,8 +31,17 @@ from curate.records.pages import ORIGIN
 from curate.storage import SourceFile
 
 
+def compile_kernels(params: ReadParams) -> None:
+    """Compile what the engine needs, once per machine: by a page that is nothing much."""
+    extract = params.get("extract")
+    if extract is not None and extract["engine"] == OWN:
+        extract_page(b"<p>one", None, Limits(), extract["format"])
+
+
 def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
-    """Input `file`. Writes `records` (RECORDS, every row) and `documents` (DOCUMENTS, those that go on), batch by batch."""
+    """Input `file`. Writes `records` (RECORDS, every row) and `documents` (DOCUMENTS, those that go on), batch by
+    batch; where pages are asked what they say of themselves, `columns` (SAID), aligned with the documents.
+    """
     file = inputs.file("file")
     source_file = SourceFile(file.path, file.name, file.bytes, file.digest)
     columns = ingest.Columns(**params["columns"])
@@ -41,8 +52,11 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
     with ExitStack() as stack:
         records = stack.enter_context(BatchWriter(output.path("records"), RECORDS))
         documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
+        said_of = None
+        if params.get("extract", {}).get("metadata"):
+            said_of = stack.enter_context(BatchWriter(output.path("columns"), SAID))
         for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, others):
-            failed, dropped_at, texts = _judge(pages, params)
+            failed, dropped_at, texts, said = _judge(pages, params, output.begun_before)
             going = pc.is_valid(texts)
             chars = pc.utf8_length(texts).cast(pa.int64())
             records.write(
@@ -51,6 +65,8 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
             )
             kept = pages.select(["id", "url"]).filter(going)
             documents.write({"id": kept.column("id"), "url": kept.column("url"), "text": texts.filter(going)})
+            if said_of is not None:
+                said_of.write({name: said[name].filter(going) for name in SAID.names})
             counts["records"] += pages.num_rows
             counts["documents"] += kept.num_rows
             counts["chars"] += pc.sum(chars).as_py() or 0
@@ -76,8 +92,12 @@ def _by_the_clock(failure: str) -> str | None:
     return reason if step == "extract" and reason in BY_THE_CLOCK else None
 
 
-def _judge(pages: pa.RecordBatch, params: ReadParams) -> tuple[list[list[str]], pa.Array, pa.Array]:
-    """Per row: the rules failed so far, the step that dropped it (null: none), and its text (null: dropped)."""
+def _judge(
+    pages: pa.RecordBatch, params: ReadParams, guarded: bool
+) -> tuple[list[list[str]], pa.Array, pa.Array, Mapping[str, pa.Array]]:
+    """Per row: the rules failed so far, the step that dropped it (null: none), its text (null: dropped), and what the
+    page says of itself, if that is asked for."""
+    said: dict[str, pa.Array] = {}
     failed: list[list[str]] = [
         [] if reason is None else [f"read/{reason}"] for reason in pages.column("reason").to_pylist()
     ]
@@ -95,7 +115,14 @@ def _judge(pages: pa.RecordBatch, params: ReadParams) -> tuple[list[list[str]], 
     if extract is not None:
         markup = pc.and_(going, pc.is_valid(pages.column("body")))
         positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
-        engine = extractor(extract["engine"], version=params["code"].get(extract["engine"], ""))
+        version = params["code"].get(extract["engine"], "")
+        engine = extractor(
+            extract["engine"],
+            version=version,
+            format=extract["format"],
+            guarded=guarded,
+            metadata=extract["metadata"],
+        )
         extracted = engine.extract(pages.select(["body", "content_type"]).filter(markup))
         for position, reason in zip(positions.tolist(), extracted.column("reason").to_pylist(), strict=True):
             if reason is not None:
@@ -103,8 +130,11 @@ def _judge(pages: pa.RecordBatch, params: ReadParams) -> tuple[list[list[str]], 
                 dropped_at[position] = "extract"
         where = np.full(pages.num_rows, -1, dtype=np.int64)
         where[positions] = np.arange(len(positions))
-        texts = pc.coalesce(texts, extracted.column("text").take(pa.array(where, mask=where < 0)))
-    return failed, pa.array(dropped_at, pa.string()), texts
+        rows = pa.array(where, mask=where < 0)
+        texts = pc.coalesce(texts, extracted.column("text").take(rows))
+        if extract["metadata"]:
+            said = {name: extracted.column(name).take(rows) for name in SAID.names}
+    return failed, pa.array(dropped_at, pa.string()), texts, said
 
 
 def _refused(url: UrlParams, urls: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:
