@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from curate.extract.charset import decode
 from curate.extract.html.blocks import Page
-from curate.extract.html.choosing import Choice, simple
+from curate.extract.html.choosing import Choice
+from curate.extract.html.judging import learned
 from curate.extract.html.lines import as_text
 from curate.extract.html.markdown import as_markdown
 from curate.extract.html.page import parse_page
@@ -26,7 +27,7 @@ def text(
     content_type: str | None = None,
     url: str | None = None,
     format: str = "text",
-    choice: Choice = simple,
+    choice: Choice = learned,
 ) -> str:
     """The main text of a page; empty if there is none.
 
@@ -46,7 +47,7 @@ def text(
 
 
 def texts(
-    bodies: pa.Array, content_types: pa.Array | None = None, format: str = "text", choice: Choice = simple
+    bodies: pa.Array, content_types: pa.Array | None = None, format: str = "text", choice: Choice = learned
 ) -> pa.Array:
     """The main texts of a column of pages (binary or large_binary) as large_string; null where a body is null.
 

@@ -67,7 +67,7 @@ def centred(weight: Scalar, step: Scalar) -> Scalar:
 
 
 @kernel
-def _own(row: Rows, block: Records, words: NDArray[np.int32], repeats: Scalar) -> Scalar:
+def _own(row: Rows, block: Scalar, words: NDArray[np.int32], repeats: Scalar) -> Scalar:
     characters, count = np.int64(block.characters), np.int64(block.words)
     row[0] = scaled(count)
     row[1] = scaled(characters)
@@ -108,7 +108,7 @@ def _names(row: Rows, table: s.Table, container: Scalar, node: Scalar, parent: S
 
 
 @kernel
-def _neighbour(row: Rows, block: Records, words: NDArray[np.int32], chain: Scalar, same: Scalar) -> Scalar:
+def _neighbour(row: Rows, block: Scalar, words: NDArray[np.int32], chain: Scalar, same: Scalar) -> Scalar:
     row[0] = scaled(block.words)
     row[1] = share(block.link_characters, block.characters)
     row[2] = scaled(block.punctuation)
@@ -138,11 +138,11 @@ def _around(row: Rows, table: s.Table, node: Scalar) -> Scalar:
 
 
 @kernel
-def _group(row: Rows, sums: Offsets, siblings: s.Table, table: s.Table, nodes: Records, node: Scalar) -> Scalar:
+def _group(row: Rows, sums: Offsets, siblings: s.Table, table: s.Table, nodes: Scalar, node: Scalar) -> Scalar:
     _sums(row, sums, table[0])
     row[6] = share(sums[s.WORDS], 64 * sums[s.BLOCKS])
-    most = node
-    above = node
+    most: Scalar = node
+    above: Scalar = node
     for _ in range(6):
         if above <= 0:
             break
@@ -208,7 +208,10 @@ def _fill(
         )
     page = np.zeros(N_PAGE, np.uint8)
     _page(page, blocks, nodes, table, keys, sums)
-    top, heading, level, titled = -1, -1, 0, 0
+    top: Scalar = -1
+    heading: Scalar = -1
+    level: Scalar = 0
+    titled: Scalar = 0
     for number in range(count):
         row, block = out[number], blocks[number]
         container, node = np.int64(block.container), np.int64(block.node)

@@ -50,7 +50,7 @@ def is_prose(words: Scalar, linked: Scalar) -> Scalar:
 
 
 @kernel
-def add_block(sums: Offsets, block: Records) -> Scalar:
+def add_block(sums: Offsets, block: Scalar) -> Scalar:
     """Add a block to a row of sums."""
     sums[WORDS] += block.words
     sums[LINKED] += block.link_words
@@ -62,7 +62,9 @@ def add_block(sums: Offsets, block: Records) -> Scalar:
 
 
 @kernel
-def node_sums(blocks: Records, nodes: Records, names: NDArray[np.uint32], weights: NDArray[np.int8], out: Table) -> Scalar:
+def node_sums(
+    blocks: Records, nodes: Records, names: NDArray[np.uint32], weights: NDArray[np.int8], out: Table
+) -> Scalar:
     """Fill the columns of all elements but ALIKE and SIBLINGS; an element stands behind the one around it."""
     out[:] = 0
     for number in range(len(blocks)):

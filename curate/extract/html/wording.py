@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract.html.blocks import IN_TITLE, Records
-from curate.text.characters import Bytes
+from curate.text.characters import Bytes, Offsets
 from curate.text.compiled import Scalar, kernel
 from curate.text.hashing import FNV_OFFSET, FNV_PRIME
 
@@ -44,12 +44,35 @@ def note_words(text: Bytes, start: Scalar, end: Scalar, seen: NDArray[np.uint8])
     code, size = FNV_OFFSET, 0
     for at in range(start, end + 1):
         kind = _CLASS[text[at]] if at < end else _SPACE
-        if kind >= _DIGIT and kind <= _UPPER or kind == _HIGH:
+        if (kind >= _DIGIT and kind <= _UPPER) or kind == _HIGH:
             code = np.uint64((code ^ np.uint64(text[at] | 32 if kind == _UPPER else text[at])) * FNV_PRIME)
             size += 1
         elif size:
             seen[_bucket(code) & (_TITLE_SLOTS - 1)] = 1
             code, size = FNV_OFFSET, 0
+
+
+@kernel
+def word_places(text: Bytes, blocks: Records, places: Offsets, ends: Offsets) -> Scalar:
+    """The bucket of each word, block after block, and behind how many of them each block ends; as `word_counts` counts."""
+    count = 0
+    for number in range(len(blocks)):
+        end = np.int64(blocks[number].end)
+        code, size, wide = FNV_OFFSET, 0, 0
+        for at in range(np.int64(blocks[number].start), end + 1):
+            byte = text[at] if at < end else np.uint8(32)
+            kind = _CLASS[byte]
+            inside = (kind >= _DIGIT and kind <= _UPPER) or kind == _HIGH
+            starts_wide = 0xE3 <= byte <= 0xE9
+            if size and (not inside or starts_wide or wide == 3):
+                places[count] = _bucket(code)
+                count += 1
+                code, size, wide = FNV_OFFSET, 0, 0
+            if inside:
+                wide = 1 if starts_wide else wide + (wide > 0)
+                code = np.uint64((code ^ np.uint64(byte | 32 if kind == _UPPER else byte)) * FNV_PRIME)
+                size += 1
+        ends[number + 1] = count
 
 
 @kernel
@@ -68,7 +91,7 @@ def word_counts(text: Bytes, blocks: Records, weights: NDArray[np.int8], rows: N
         for at in range(np.int64(blocks[number].start), end + 1):
             byte = text[at] if at < end else np.uint8(32)
             kind = _CLASS[byte]
-            inside = kind >= _DIGIT and kind <= _UPPER or kind == _HIGH
+            inside = (kind >= _DIGIT and kind <= _UPPER) or kind == _HIGH
             starts_wide = 0xE3 <= byte <= 0xE9
             if size and (not inside or starts_wide or wide == 3):
                 place = _bucket(code)

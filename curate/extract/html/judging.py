@@ -1,0 +1,96 @@
+"""Which blocks are main text by a learned judgement: odds by boosted trees, then the choice of greatest expected F1.
+
+The model is a file of the package, and all arithmetic is of integers, or of single divisions, so that every machine
+keeps the same blocks. `tests/benchmarks/train_extract_judgement.py` learns it. Knows blocks and the model; knows
+nothing of how blocks are written.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from curate.extract.html.blocks import Page
+from curate.extract.html.features import Described
+from curate.extract.html.trees import LEVELS, Trees, levels
+from curate.text.compiled import Scalar, kernel
+
+MODEL = Path(__file__).with_name("judgement.npz")
+"""Arrays: weights of words and names (int8), odds by level (uint16), and the trees."""
+_ONE = 65535
+
+
+class Judgement(NamedTuple):
+    """A learned judgement of blocks."""
+
+    words: NDArray[np.int8]
+    """By bucket, what a word says for a block that has it."""
+    names: NDArray[np.int8]
+    """By bucket, what a name of a class or id says, and by element, what it says."""
+    odds: NDArray[np.uint16]
+    """By level, the probability that a block is main, in 65535ths."""
+    trees: Trees
+
+
+def read_judgement(path: Path = MODEL) -> Judgement:
+    """The judgement that a file holds."""
+    with np.load(path, allow_pickle=False) as file:
+        trees = Trees(*(file[field] for field in Trees._fields))
+        return Judgement(file["words"], file["names"], file["odds"], trees)
+
+
+def write_judgement(judgement: Judgement, path: Path) -> None:
+    """Write a judgement as `read_judgement` reads it."""
+    arrays = judgement.trees._asdict()
+    np.savez_compressed(path, words=judgement.words, names=judgement.names, odds=judgement.odds, **arrays)
+
+
+_packaged = cache(read_judgement)
+
+
+@kernel
+def best_level(found: NDArray[np.int32], odds: NDArray[np.uint16], words: NDArray[np.int32]) -> Scalar:
+    """The level from which on blocks are kept for the greatest expected F1 of words.
+
+    Expected are twice the words kept and wanted, over those kept and those wanted; each term is a sum of integers.
+    """
+    by_level = np.zeros(LEVELS, np.int64)
+    wanted: Scalar = 0
+    for number in range(len(found)):
+        by_level[found[number]] += words[number]
+        wanted += np.int64(words[number]) * odds[found[number]]
+    kept = right = 0
+    best, highest = np.int64(0), -1.0
+    for level in range(LEVELS - 1, -1, -1):
+        if by_level[level]:
+            kept += by_level[level]
+            right += by_level[level] * odds[level]
+            expected = right / (kept * _ONE + wanted)
+            if expected > highest:
+                best, highest = np.int64(level), expected
+    return best
+
+
+def judged(page: Page, judgement: Judgement) -> NDArray[np.int32]:
+    """The level of each block's odds to be main text."""
+    found = np.empty(len(page.blocks), np.int32)
+    levels(judgement.trees, Described(page, judgement.words, judgement.names).rows, found)
+    return found
+
+
+def learned(page: Page, judgement: Judgement | None = None) -> NDArray[np.bool_]:
+    """The blocks whose odds are at least those from which on the page's expected F1 is greatest.
+
+    Without a judgement it is the package's own. What is hidden by its own declaration is judged like the rest: answers
+    that fold out and tabs are text of the page.
+    """
+    judgement = judgement or _packaged()
+    if not len(page.blocks):
+        return np.zeros(0, np.bool_)
+    found = judged(page, judgement)
+    kept: NDArray[np.bool_] = found >= best_level(found, judgement.odds, page.blocks["words"])
+    return kept
