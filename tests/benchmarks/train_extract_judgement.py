@@ -37,7 +37,7 @@ from curate.extract.html.blocks import Page
 from curate.extract.html.features import Described
 from curate.extract.html.judging import MODEL, Judgement, best_level, judged, write_judgement
 from curate.extract.html.surroundings import NAME_BUCKETS, NAME_WEIGHTS
-from curate.extract.html.trees import LEVEL_BITS, LEVELS, ODDS_BITS, Trees
+from curate.extract.html.trees import LEVEL_BITS, LEVELS, MOST_LEAVES, ODDS_BITS, Trees
 from curate.extract.html.wording import WORD_BUCKETS, word_places
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data"
@@ -176,29 +176,34 @@ def regression(rows: Any, shares: Floats, weights: Floats, domains: NDArray[np.i
 
 def flat(model: lightgbm.Booster) -> Trees:
     """A model's trees as arrays of integers."""
-    roots: list[int] = []
-    nodes: list[list[int]] = []
-    leaves: list[int] = []
+    ends, nodes, leaves = [0], [], []
 
-    def add(node: dict[str, Any]) -> int:
+    def add(node: dict[str, Any], values: list[int]) -> None:
         if "split_feature" not in node:
-            leaves.append(round(node["leaf_value"] * 2**ODDS_BITS))
-            return -len(leaves)
-        place = len(nodes)
-        nodes.append([node["split_feature"], int(np.floor(node["threshold"])), 0, 0])
-        nodes[place][2] = add(node["left_child"])
-        nodes[place][3] = add(node["right_child"])
-        return place
+            values.append(round(node["leaf_value"] * 2**ODDS_BITS))
+            return
+        first = len(values)
+        add(node["left_child"], values)
+        lost = (1 << len(values)) - (1 << first)
+        nodes.append((node["split_feature"], int(np.floor(node["threshold"])), 0xFFFFFFFF ^ lost))
+        add(node["right_child"], values)
 
     for tree in model.dump_model()["tree_info"]:
-        roots.append(add(tree["tree_structure"]))
-    columns = np.array(nodes, np.int32).reshape(-1, 4).T
-    feature, threshold = columns[:2].astype(np.uint8)
-    return Trees(np.array(roots, np.int32), feature, threshold, columns[2].copy(), columns[3].copy(),
-                 np.array(leaves, np.int32))  # fmt: skip
+        values: list[int] = []
+        add(tree["tree_structure"], values)
+        ends.append(len(nodes))
+        leaves.append(values + [0] * (MOST_LEAVES - len(values)))
+    features, thresholds, masks = zip(*nodes, strict=True)
+    return Trees(
+        np.array(ends, np.int32), np.array(features, np.uint8), np.array(thresholds, np.uint8),
+        np.array(masks, np.uint32), np.array(leaves, np.int32),
+    )  # fmt: skip
 
 
-NONE = Trees(*(np.zeros(0, kind) for kind in (np.int32, np.uint8, np.uint8, np.int32, np.int32, np.int32)))
+NONE = Trees(
+    np.zeros(1, np.int32), np.zeros(0, np.uint8), np.zeros(0, np.uint8), np.zeros(0, np.uint32),
+    np.zeros((0, MOST_LEAVES), np.int32),
+)  # fmt: skip
 
 
 def main() -> None:

@@ -1,6 +1,7 @@
 """What the learned choice of blocks promises: one bool a block, the same on every machine, as good as its card says."""
 
 import hashlib
+import itertools
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 from curate.extract.html import parse_page, text
 from curate.extract.html.features import FEATURES, Described, scaled
 from curate.extract.html.judging import MODEL, best_level, learned, read_judgement, write_judgement
-from curate.extract.html.trees import LEVELS, Trees, levels
+from curate.extract.html.trees import LEVELS, MOST_LEAVES, Trees, levels
 from curate.extract.html.wording import TOKENS, WORDING, word_counts, word_places
 
 MOST_MODEL_BYTES = 2_000_000
@@ -83,17 +84,17 @@ def test_trees_agree_with_their_definition_on_any_rows() -> None:
     judgement = read_judgement()
     rows = rng.integers(0, 256, (50, 256), np.uint8)
     found = np.empty(len(rows), np.int32)
-    levels(judgement.trees, rows, found)
+    levels(judgement.trees, np.ascontiguousarray(rows.T), found)
     assert found.tolist() == [level_of(judgement.trees, row) for row in rows]
 
 
 def level_of(trees: Trees, row: np.ndarray) -> int:
     odds = 0
-    for root in trees.roots.tolist():
-        node = root
-        while node >= 0:
-            node = int(trees.low[node] if row[trees.feature[node]] <= trees.threshold[node] else trees.high[node])
-        odds += int(trees.leaf[~node])
+    for tree, (first, last) in enumerate(itertools.pairwise(trees.ends.tolist())):
+        left = (1 << MOST_LEAVES) - 1
+        for node in range(first, last):
+            left &= int(trees.mask[node]) if row[trees.feature[node]] > trees.threshold[node] else left
+        odds += int(trees.leaf[tree, (left & -left).bit_length() - 1])
     return min(max((odds >> 6) + LEVELS // 2, 0), LEVELS - 1)
 
 

@@ -14,13 +14,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.html.blocks import Page
+from curate.extract.html.blocks import SAYS_HIDDEN, Page
+from curate.extract.html.choosing import simple
 from curate.extract.html.features import Described
 from curate.extract.html.trees import LEVELS, Trees, levels
 from curate.text.compiled import Scalar, kernel
 
 MODEL = Path(__file__).with_name("judgement.npz")
 """Arrays: weights of words and names (int8), odds by level (uint16), and the trees."""
+LEAST_WORDS = 100
+"""Words of a page below which the plain rule of `choosing` decides: of 1,293 pages to learn from 6 are as small, and what
+a fragment shows of itself is too little to be judged by."""
+MOST_HIDDEN = LEVELS // 2 - 13
+"""The highest level of a block that declares itself hidden: odds of .45 to .55, so that it is kept where such blocks are
+most of a page and not beside a page's plain text. Of their words 45 % are in the text by people."""
 _ONE = 65535
 
 
@@ -78,19 +85,21 @@ def best_level(found: NDArray[np.int32], odds: NDArray[np.uint16], words: NDArra
 def judged(page: Page, judgement: Judgement) -> NDArray[np.int32]:
     """The level of each block's odds to be main text."""
     found = np.empty(len(page.blocks), np.int32)
-    levels(judgement.trees, Described(page, judgement.words, judgement.names).rows, found)
+    rows = Described(page, judgement.words, judgement.names).rows
+    levels(judgement.trees, np.ascontiguousarray(rows.T), found)
+    np.minimum(found, MOST_HIDDEN, out=found, where=page.blocks["flags"] & SAYS_HIDDEN != 0)
     return found
 
 
 def learned(page: Page, judgement: Judgement | None = None) -> NDArray[np.bool_]:
     """The blocks whose odds are at least those from which on the page's expected F1 is greatest.
 
-    Without a judgement it is the package's own. What is hidden by its own declaration is judged like the rest: answers
-    that fold out and tabs are text of the page.
+    Without a judgement it is the package's own. What a style hides is judged like the rest: answers that fold out and
+    tabs are text of the page. A page of fewer than LEAST_WORDS words is left to `simple`.
     """
     judgement = judgement or _packaged()
-    if not len(page.blocks):
-        return np.zeros(0, np.bool_)
+    if page.blocks["words"].sum() < LEAST_WORDS:
+        return simple(page)
     found = judged(page, judgement)
     kept: NDArray[np.bool_] = found >= best_level(found, judgement.odds, page.blocks["words"])
     return kept
