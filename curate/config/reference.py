@@ -161,8 +161,8 @@ def reference_page() -> str:
     lines = [
         "# Keys of a pipeline file",
         "",
-        "Written from the settings' own descriptions by `python -m tests.project.commands`; a test compares. The terminal has",
-        "the same: `curate steps show NAME`. For editors, `curate schema` prints a JSON Schema.",
+        "Written from the settings' own descriptions by `python -m tests.project.commands`; a test compares. The terminal",
+        "has the same: `curate steps show NAME`. For editors, `curate schema` prints a JSON Schema.",
         "",
         "## The file",
         "",

@@ -31,6 +31,8 @@ class ExtractParams(TypedDict):
     engine: str
     format: str
     metadata: bool
+    judgement: NotRequired[str]
+    """What names the own engine's learned file."""
 
 
 class UrlParams(TypedDict):

@@ -5,8 +5,11 @@ Knows parsed HTML and its source; nothing of limits, pipes or records.
 Imports an engine's library only when that engine is asked for.
 """
 
+import hashlib
 import importlib
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.html import HTMLTree
@@ -16,9 +19,18 @@ OWN = "curate"
 NAMES = (OWN, "resiliparse", "trafilatura")
 """Engines by name; `module:function` is one from outside."""
 DEFAULT = "resiliparse"
+JUDGEMENT = Path(__file__).parent / "html" / "judgement.npz"
+"""What our own engine has learned: a file that decides its texts as its code does."""
 
 Engine = Callable[[str, HTMLTree], str]
 """From a page's source and the same parsed, its main text; empty if there is none."""
+
+
+@cache
+def judgement_digest() -> str:
+    """What names the content of JUDGEMENT: 16 hexadecimal digits."""
+    return hashlib.sha256(JUDGEMENT.read_bytes()).hexdigest()[:16]
+
 
 LANDMARKS = [
     *("nav", "footer", "aside", "form"),

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from curate.extract.engines import DEFAULT, OWN
+from curate.extract.engines import DEFAULT, OWN, judgement_digest
 from curate.settings import Model
 from curate.steps import BEFORE_READING, SourceStep
 
@@ -36,11 +36,16 @@ class Extract(Model):
         return (self.engine,) if ":" in self.engine else ()
 
 
+def _reading(setting: Extract) -> dict[str, Any]:
+    learned = {"judgement": judgement_digest()} if setting.engine == OWN else {}
+    return {"extract": {**setting.model_dump(), **learned}}
+
+
 STEP = SourceStep(
     "extract",
     Extract,
     place=BEFORE_READING,
     example="extract: {engine: resiliparse}",
-    reading=lambda setting: {"extract": setting.model_dump()},
+    reading=_reading,
     foreign=lambda setting: setting.foreign,
 )

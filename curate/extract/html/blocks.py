@@ -43,6 +43,8 @@ UNSEEN = 1 << 22
 IN_MATH = 1 << 23
 IN_GUTTER = 1 << 24
 """Line numbers beside code and visible doubles of formulas; no block has it."""
+SAYS_HIDDEN = 1 << 25
+"""The attribute `hidden` or a closed `dialog`, which hide without a style that a script may lift for everybody."""
 
 BLOCK = np.dtype(
     [

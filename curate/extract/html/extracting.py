@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from curate.extract.charset import decode
 from curate.extract.html.blocks import COMPLETE, Page
-from curate.extract.html.choosing import Choice, simple
+from curate.extract.html.choosing import Choice
+from curate.extract.html.judging import learned
 from curate.extract.html.lines import as_text
 from curate.extract.html.markdown import as_markdown
 from curate.extract.html.metadata import metadata
@@ -23,7 +24,7 @@ from curate.extract.limits import ERROR, NO_TEXT, TOO_LARGE, TOO_MANY_NODES, Lim
 
 FORMATS: dict[str, Callable[[Page, NDArray[np.bool_]], str]] = {"text": as_text, "markdown": as_markdown}
 """What writes the chosen blocks of a page, by the name of the format."""
-DEFAULT_CHOICE: Choice = simple
+DEFAULT_CHOICE: Choice = learned
 """What says which blocks are main where nobody says otherwise."""
 MOST_GROWTH = 3
 """Bytes of UTF-8 that a byte of another charset becomes, at most."""

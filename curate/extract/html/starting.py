@@ -175,7 +175,7 @@ def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
         role = role_bits(data, found[2 * e.ROLE], found[2 * e.ROLE + 1])
         flags |= role & 0xFFFFFFFF
     if found[2 * e.HIDDEN] >= 0 or (element == e.DIALOG and found[2 * e.OPEN] < 0):
-        flags |= b.HIDDEN
+        flags |= b.HIDDEN | b.SAYS_HIDDEN
     style = found[2 * e.STYLE_ATTRIBUTE]
     if style >= 0 and hides(data, style, found[2 * e.STYLE_ATTRIBUTE + 1]):
         flags |= b.HIDDEN
@@ -183,7 +183,7 @@ def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
     if aria >= 0 and value_code(data, aria, found[2 * e.ARIA_HIDDEN + 1]) == _TRUE:
         flags |= b.ARIA_HIDDEN
     if meaning & FORMULA_SOURCE:
-        flags &= ~(b.HIDDEN | b.ARIA_HIDDEN)
+        flags &= ~(b.HIDDEN | b.SAYS_HIDDEN | b.ARIA_HIDDEN)
     if properties & e.UNSEEN or meaning & GUTTER or (meaning & CELL_GUTTER and element == e.TD):
         flags |= b.UNSEEN
     if meaning & DOUBLE and not properties & e.SCOPE and element != e.BODY:
@@ -191,7 +191,7 @@ def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
     if element == e.TITLE and state[FOREIGN] > 0:
         flags |= b.UNSEEN
     if element == e.HTML or element == e.BODY:
-        flags &= ~b.HIDDEN  # pages hide all of themselves until a script has run
+        flags &= ~(b.HIDDEN | b.SAYS_HIDDEN)  # pages hide all of themselves until a script has run
     state[FLAGS] = flags
     if meaning & LANGUAGE:
         state[LANGUAGE_START], state[LANGUAGE_END], state[LANGUAGE_DEPTH] = language_start, language_end, state[DEPTH]

@@ -23,6 +23,7 @@ from curate.engine.task import Inputs, Output
 from curate.extract.engines import OWN
 from curate.extract.extractors import SAID, extractor
 from curate.extract.html.extracting import extract_page
+from curate.extract.html.judging import LEAST_WORDS
 from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
 from curate.records.counts import ReadCounts
@@ -31,11 +32,14 @@ from curate.records.pages import ORIGIN
 from curate.storage import SourceFile
 
 
+_SAMPLE = b"<p>" + b"word " * (LEAST_WORDS + 1)
+
+
 def compile_kernels(params: ReadParams) -> None:
-    """Compile what the engine needs, once per machine: by a page that is nothing much."""
+    """Compile what the engine needs, once per machine: by a page that is just long enough to be judged."""
     extract = params.get("extract")
     if extract is not None and extract["engine"] == OWN:
-        extract_page(b"<p>one", None, Limits(), extract["format"])
+        extract_page(_SAMPLE, None, Limits(), extract["format"])
 
 
 def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
