@@ -1,4 +1,4 @@
-"""The commands that build with a finished run: mixes, tokenizers, exports. Parse, call, print; nothing else."""
+"""The commands that build with a finished run: tokenizers, exports. Parse, call, print; nothing else."""
 
 from __future__ import annotations
 
@@ -8,33 +8,13 @@ from typing import Any
 
 from rich.table import Table
 
-from curate.cli.arguments import add_number, add_run, shares
+from curate.cli.arguments import add_number, add_run
 from curate.cli.console import RESULTS
 from curate.config.formats import exporters
 
 
 def add_commands(commands: Any) -> None:
-    """Add `mix`, `tokenizer` and `export` to the command line's subparsers."""
-    mix = commands.add_parser("mix", help="other mixtures of a finished run")
-    actions = mix.add_subparsers(required=True, metavar="ACTION")
-    make = actions.add_parser("make", help="another mixture from the run's tokens, in RUN/mixes/NAME")
-    add_run(make)
-    make.add_argument("--name", required=True, metavar="NAME", help="the mix's name")
-    make.add_argument("--weights", type=shares, default={}, metavar="A=.5,B=.5", help="share of tokens of each group")
-    make.add_argument("--epochs", type=shares, default={}, metavar="A=2,B=1", help="or epochs of a group")
-    make.add_argument(
-        "--max-epochs", type=shares, default={}, metavar="A=4", help="most epochs of a group with a weight"
-    )
-    make.add_argument("--by", default="source", metavar="COLUMN", help="source (default), domain, or a ledger column")
-    make.add_argument("--temperature", type=float, metavar="T", help="weights by size to the power 1/T")
-    make.add_argument("--tokens", default="all", metavar="N", help="tokens of the mix, as 10B (default: all there are)")
-    make.add_argument("--seed", type=int, metavar="N", help="order of the documents (default: the run's)")
-    make.add_argument("--materialise", action="store_true", help="write shards instead of an index")
-    make.set_defaults(call=_make)
-    search = actions.add_parser("search", help="propose a better mix from the results of several")
-    search.add_argument("results", metavar="FILE", help="JSON Lines: weights of a mix, and its loss (lower is better)")
-    search.set_defaults(call=_search)
-
+    """Add `tokenizer` and `export` to the command line's subparsers."""
     tokenizer = commands.add_parser("tokenizer", help="train, compare and verify tokenizers")
     actions = tokenizer.add_subparsers(required=True, metavar="ACTION")
     train = actions.add_parser("train", help="train a byte-level BPE vocabulary on a run's kept text")
@@ -64,54 +44,6 @@ def add_commands(commands: Any) -> None:
     add_number(export, "--sequence-length", 1024, "tokens of a row, for hf")
     add_number(export, "--workers", 2, "files written at once")
     export.set_defaults(call=_export)
-
-
-def _make(options: argparse.Namespace) -> int:
-    from curate.config.document import Document, validate
-    from curate.config.models import Mixture
-    from curate.mixture.make import make_mix
-    from curate.shards import ShardReader
-
-    sources: dict[str, dict[str, float]] = {name: {"weight": value} for name, value in options.weights.items()}
-    for name, value in options.epochs.items():
-        sources.setdefault(name, {})["epochs"] = value
-    for name, value in options.max_epochs.items():
-        sources.setdefault(name, {})["max_epochs"] = value
-    settings = {"tokens": options.tokens, "by": options.by, "temperature": options.temperature, "sources": sources}
-    wanted = validate(Document(Path("mix make"), settings), Mixture)
-    folder = make_mix(options.run, options.name, wanted, seed=options.seed, materialise=options.materialise)
-    mixture = ShardReader(folder).manifest["mixture"]
-    table = Table("group", "tokens", "share", "epochs", "available")
-    for name, group in mixture["groups"].items():
-        numbers = (
-            f"{group['tokens']:,}",
-            f"{group['share']:.2%}",
-            f"{group['epochs']:.3f}",
-            f"{group['available_tokens']:,}",
-        )
-        table.add_row(name, *numbers)
-    RESULTS.print(table)
-    if mixture["missing_tokens"]:
-        RESULTS.print(f"{mixture['missing_tokens']:,} tokens are missing: every group is at its most epochs.")
-    RESULTS.print(f"Mix: {folder}")
-    return 0
-
-
-def _search(options: argparse.Namespace) -> int:
-    from curate.mixture.search import propose, read_results
-
-    proposal = propose(read_results(options.results))
-    table = Table("group", "best tried", "proposed")
-    for name, weight in proposal.weights.items():
-        table.add_row(name, f"{proposal.best_tried[name]:.3f}", f"{weight:.3f}")
-    RESULTS.print(table)
-    RESULTS.print(
-        f"Loss predicted {proposal.predicted:.4f}, of the best tried {proposal.best_loss:.4f}; "
-        f"the fit misses a mix it has not seen by {proposal.error:.4f} on average.",
-    )
-    weights = ",".join(f"{name}={weight:.3f}" for name, weight in proposal.weights.items())
-    RESULTS.print(f"Make it and train on it before you believe it: --weights {weights}")
-    return 0
 
 
 def _train(options: argparse.Namespace) -> int:

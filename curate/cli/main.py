@@ -9,6 +9,7 @@ from pathlib import Path
 
 from curate.cli import audit as cli_audit
 from curate.cli import build as cli_build
+from curate.cli import mix as cli_mix
 from curate.cli import quality as cli_quality
 from curate.cli import train as cli_train
 from curate.cli.arguments import add_number, add_pipeline, add_run
@@ -72,6 +73,7 @@ def _parser() -> argparse.ArgumentParser:
     schema.set_defaults(call=_schema)
 
     cli_audit.add_commands(commands)
+    cli_mix.add_commands(commands)
     cli_build.add_commands(commands)
     cli_quality.add_commands(commands)
     cli_train.add_commands(commands)

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from curate.cli.build import add_commands
+from curate.cli.mix import add_commands
 from curate.config.models import Mixture
 from curate.config.reading import ConfigError
 from curate.mixture.make import make_mix

@@ -16,8 +16,10 @@ from typing import Any
 
 import numpy as np
 
+from curate.trainer.compare.ranking import Ranking, rank
 from curate.trainer.compare.statistics import (
     Comparison,
+    Floats,
     Values,
     compare,
     compare_mean,
@@ -85,6 +87,8 @@ class Verdict:
     curves: tuple[Curve, ...]
     contamination: Mapping[str, Mapping[str, float]]
     notes: tuple[str, ...]
+    ranking: Ranking | None = None
+    """All mixes by the primary measure on these texts; None with one seed."""
 
     def to_json(self) -> str:
         """All of it; numbers that are not known are null."""
@@ -97,8 +101,10 @@ def judge(
     notes: Sequence[str],
     contamination: Mapping[str, Mapping[str, float]],
     confidence: float = 0.95,
+    baseline: str | None = None,
+    matters: float | None = None,
 ) -> Verdict:
-    """Compare every pair of mixes. `results`: per mix one result per seed, as a proxy writes it."""
+    """Compare every pair of mixes, and rank them all. `results`: per mix one result per seed, as a proxy writes it."""
     curves = tuple(_curve(mix, runs) for mix, runs in results.items())
     names = list(itertools.combinations(results, 2))
     primaries = [_primary(first, second, results, confidence) for first, second in names]
@@ -107,7 +113,27 @@ def judge(
         for (first, second), primary, p in zip(names, primaries, holm([each.p for each in primaries]), strict=True)
     )
     seeds = len(next(iter(results.values())))
-    return Verdict(name, confidence, seeds, pairs, curves, contamination, tuple(notes))
+    ranking = None
+    if seeds > 1:
+        ranking = rank(list(results), _by_seed(results), baseline, matters, confidence)
+    return Verdict(name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking)
+
+
+def _by_seed(results: Results) -> Floats:
+    """The primary measure (mixes, seeds)."""
+    return np.array(
+        [
+            np.mean(
+                [
+                    each.values.sum(axis=1) / each.weights.sum()
+                    for each in measured(runs)
+                    if each.unit == _LOWER_IS_BETTER
+                ],
+                axis=0,
+            )
+            for runs in results.values()
+        ]
+    )
 
 
 def measured(runs: Sequence[Mapping[str, Any]]) -> list[Values]:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 
 from curate.trainer.compare.comparison import Pair, Row, Verdict
+from curate.trainer.compare.ranking import Ranking
 
 
 def to_markdown(verdict: Verdict) -> str:
     """Sentences, then a table per pair of mixes, contamination, learning curves and notes."""
     lines = [f"# {verdict.name}", ""]
     lines += [f"- **{pair.first} / {pair.second}**: {pair.sentence}" for pair in verdict.pairs]
+    if verdict.ranking is not None:
+        lines += ["", "## Ranking on these texts", "", *_ranking(verdict.ranking)]
     for pair in verdict.pairs:
         lines += ["", f"## {pair.second} less {pair.first}", "", *_table(pair, verdict)]
     if verdict.contamination:
@@ -73,6 +76,26 @@ def _table(pair: Pair, verdict: Verdict) -> list[str]:
                 better(pair, row),
             )
         )
+    return lines
+
+
+def _ranking(ranking: Ranking) -> list[str]:
+    lines = [_cells("mix", "bits per byte", "rank between", "probability of being best"), _rule(4)]
+    for place in ranking.places:
+        ranks = f"{place.highest} and {place.lowest}"
+        lines.append(_cells(place.mix, f"{place.mean:.4f}", ranks, f"{place.best:.3f}"))
+    lines += ["", _cells("second less first", "difference", "interval", "p", "the second is"), _rule(5)]
+    for each in ranking.differences:
+        name = f"{each.second} less {each.first}"
+        interval = f"{number(each.low)} … {number(each.high)}"
+        lines.append(_cells(name, number(each.difference), interval, number(each.p, ".3f"), each.verdict))
+    told = "all differences" if ranking.baseline is None else f"all differences from {ranking.baseline}"
+    lines += [
+        "",
+        f"Intervals hold for {told} together; seeds correlate by {number(ranking.correlation, '.2f')} over mixes.",
+    ]
+    if ranking.unequal:
+        lines.append("The mixes' own noise is too unlike to pool: trust the pairs below rather than this table.")
     return lines
 
 

@@ -45,11 +45,21 @@ class Validation(Model):
     proxy: Training
     evaluation: Evaluation
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
+    baseline: Name | None = Field(None, description="the mix that all others are compared with; default: all pairs")
+    matters: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="smallest difference in bits per byte that matters: mixes closer than that are equal"
+    )
     devices: Strings | None = Field(None, description="one proxy at a time on each; default: every GPU, or the CPU")
     attempts: Natural = Field(
         3, description="starts of a proxy before it counts as failed; each goes on where it stopped"
     )
     out: str = Field("", description="folder of proxies and verdict; default: validations/NAME")
+
+    @model_validator(mode="after")
+    def _baseline_is_a_mix(self) -> Validation:
+        if self.baseline is not None and self.baseline not in self.mixes:
+            raise ValueError(f"baseline: {self.baseline} is no mix; there are {', '.join(self.mixes)}")
+        return self
 
     @model_validator(mode="before")
     @classmethod

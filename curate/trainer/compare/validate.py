@@ -73,6 +73,8 @@ def validate(settings: Validation, say: Callable[[str], None] = print) -> Verdic
         _notes(settings, domains),
         _contamination(settings),
         settings.confidence,
+        settings.baseline,
+        settings.matters,
     )
     write_atomically(out / VERDICT, verdict.to_json().encode())
     write_atomically(out / "verdict.md", to_markdown(verdict).encode())

@@ -1,0 +1,209 @@
+"""The commands of mixtures: make one of a finished run, fit losses to weights, propose. Parse, call, print."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.table import Table
+
+from curate.cli.arguments import add_run, shares
+from curate.cli.console import RESULTS, write
+
+if TYPE_CHECKING:
+    from curate.mixture.fit import Chosen, Fit
+    from curate.mixture.results import Mixes
+
+
+def add_commands(commands: Any) -> None:
+    """Add `mix` to the command line's subparsers."""
+    mix = commands.add_parser("mix", help="other mixtures of a finished run, and which would be better")
+    actions = mix.add_subparsers(required=True, metavar="ACTION")
+    make = actions.add_parser("make", help="another mixture from the run's tokens, in RUN/mixes/NAME")
+    add_run(make)
+    make.add_argument("--name", required=True, metavar="NAME", help="the mix's name")
+    make.add_argument("--weights", type=shares, default={}, metavar="A=.5,B=.5", help="share of tokens of each group")
+    make.add_argument("--epochs", type=shares, default={}, metavar="A=2,B=1", help="or epochs of a group")
+    make.add_argument(
+        "--max-epochs", type=shares, default={}, metavar="A=4", help="most epochs of a group with a weight"
+    )
+    make.add_argument("--by", default="source", metavar="COLUMN", help="source (default), domain, or a ledger column")
+    make.add_argument("--temperature", type=float, metavar="T", help="weights by size to the power 1/T")
+    make.add_argument("--tokens", default="all", metavar="N", help="tokens of the mix, as 10B (default: all there are)")
+    make.add_argument("--seed", type=int, metavar="N", help="order of the documents (default: the run's)")
+    make.add_argument("--materialise", action="store_true", help="write shards instead of an index")
+    make.set_defaults(call=_make)
+    fit = actions.add_parser("fit", help="fit losses to weights of mixes, and predict other mixes")
+    fit.add_argument("mixtures", metavar="MIXTURES.csv", help="a row per trained mix, a column per group")
+    fit.add_argument("losses", metavar="LOSSES.csv", help="its losses; the column both files share joins the rows")
+    fit.add_argument(
+        "--loss", required=True, metavar="PATTERN", help="loss columns: name, glob, part of a name, or regex"
+    )
+    fit.add_argument("--predict", metavar="OTHER.csv", help="mixes to predict")
+    _add_format(fit)
+    fit.set_defaults(call=_fit)
+    search = actions.add_parser("search", help="propose a better mix from the results of several")
+    search.add_argument("results", metavar="FILE", help="JSON Lines: weights of a mix, and its loss or losses")
+    search.add_argument("--prior", type=shares, metavar="A=.5,B=.5", help="shares about which mixes are drawn")
+    search.add_argument("--available", type=shares, metavar="A=1e9,B=1e8", help="tokens that each group has")
+    search.add_argument(
+        "--tokens", type=float, metavar="N", help="tokens of the run that the mix is for, with --available"
+    )
+    search.add_argument(
+        "--max-epochs",
+        type=float,
+        default=4.0,
+        metavar="N",
+        help="most epochs of a group, with --available (default: 4)",
+    )
+    search.add_argument("--reuse", type=shares, metavar="A=.3,B=.7", help="groups that keep these shares to each other")
+    _add_format(search)
+    search.set_defaults(call=_search)
+
+
+def _add_format(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
+
+
+def _make(options: argparse.Namespace) -> int:
+    from curate.config.document import Document, validate
+    from curate.config.models import Mixture
+    from curate.mixture.make import make_mix
+    from curate.shards import ShardReader
+
+    sources: dict[str, dict[str, float]] = {name: {"weight": value} for name, value in options.weights.items()}
+    for name, value in options.epochs.items():
+        sources.setdefault(name, {})["epochs"] = value
+    for name, value in options.max_epochs.items():
+        sources.setdefault(name, {})["max_epochs"] = value
+    settings = {"tokens": options.tokens, "by": options.by, "temperature": options.temperature, "sources": sources}
+    wanted = validate(Document(Path("mix make"), settings), Mixture)
+    folder = make_mix(options.run, options.name, wanted, seed=options.seed, materialise=options.materialise)
+    mixture = ShardReader(folder).manifest["mixture"]
+    table = Table("group", "tokens", "share", "epochs", "available")
+    for name, group in mixture["groups"].items():
+        numbers = (
+            f"{group['tokens']:,}",
+            f"{group['share']:.2%}",
+            f"{group['epochs']:.3f}",
+            f"{group['available_tokens']:,}",
+        )
+        table.add_row(name, *numbers)
+    RESULTS.print(table)
+    if mixture["missing_tokens"]:
+        RESULTS.print(f"{mixture['missing_tokens']:,} tokens are missing: every group is at its most epochs.")
+    RESULTS.print(f"Mix: {folder}")
+    return 0
+
+
+def _fit(options: argparse.Namespace) -> int:
+    from curate.mixture.fit import CONFIDENCE, fit
+    from curate.mixture.results import read_csv, read_mixes
+
+    results = read_csv(options.mixtures, options.losses, options.loss)
+    others = read_mixes(options.predict, results.groups) if options.predict else None
+    found = fit(results.groups, results.weights, results.losses, results.names)
+    predicted = _predictions(found, others) if others else []
+    if options.format == "json":
+        told: dict[str, Any] = {
+            **_told(found.mean),
+            "runs": len(results.weights),
+            "groups": list(results.groups),
+            "confidence": CONFIDENCE,
+            "losses": [_told(each) for each in found.chosen],
+            "predictions": predicted,
+        }
+        write(json.dumps(told, indent=1) + "\n")
+        return 0
+    table = Table("loss", "model", "error", "rank correlation", f"{CONFIDENCE:.0%} interval", "coverage")
+    rows = found.chosen if len(found.chosen) == 1 else (*found.chosen, found.mean)
+    for each in rows:
+        table.add_row(
+            each.loss,
+            each.model if len(each.models) == 1 else f"{each.model} of {', '.join(each.models)}",
+            f"{each.error:.4f}",
+            f"{each.spearman:.3f}",
+            f"± {each.half_width:.4f}",
+            f"{each.coverage:.1%}",
+        )
+    RESULTS.print(table)
+    RESULTS.print(f"{len(results.weights)} runs; errors and correlations are of runs that the fit had not seen.")
+    if predicted:
+        table = Table("mix", "predicted", "low", "high")
+        for row in sorted(predicted, key=lambda row: row["predicted"]):
+            table.add_row(row["key"], *(f"{row[name]:.4f}" for name in ("predicted", "low", "high")))
+        RESULTS.print(table)
+    return 0
+
+
+def _told(chosen: Chosen) -> dict[str, Any]:
+    return {
+        "loss": chosen.loss,
+        "model": chosen.model,
+        "models": list(chosen.models),
+        "cv_error": chosen.error,
+        "cv_spearman": chosen.spearman,
+        "interval": chosen.half_width,
+        "coverage": chosen.coverage,
+        "candidates": dict(chosen.errors),
+    }
+
+
+def _predictions(found: Fit, others: Mixes) -> list[dict[str, Any]]:
+    """A row per mix in the file's order: the mean of the losses with its interval, and each loss where there are several."""
+    columns = found.predict(others.weights)
+    rows = []
+    for key, values in zip(others.keys, columns, strict=True):
+        mean, half = float(values.mean()), found.mean.half_width
+        row: dict[str, Any] = {"key": key, "predicted": mean, "low": mean - half, "high": mean + half}
+        if len(found.chosen) > 1:
+            row["losses"] = {each.loss: float(value) for each, value in zip(found.chosen, values, strict=True)}
+        rows.append(row)
+    return rows
+
+
+def _search(options: argparse.Namespace) -> int:
+    from curate.errors import ConfigError
+    from curate.mixture.fit import fit
+    from curate.mixture.results import read_json_lines
+    from curate.mixture.search import most_by_epochs, propose
+
+    if (options.available is None) != (options.tokens is None):
+        raise ConfigError("--available and --tokens go together: what a group has, and how much the run reads")
+    if options.tokens is not None and not (options.tokens > 0 and options.max_epochs > 0):
+        raise ConfigError("--tokens and --max-epochs must be above 0")
+    results = read_json_lines(options.results)
+    found = fit(results.groups, results.weights, results.losses, results.names)
+    most = None
+    if options.available is not None:
+        most = most_by_epochs(options.available, options.tokens, options.max_epochs)
+    proposal = propose(found, options.prior or options.available, most, options.reuse)
+    if options.format == "json":
+        told = {**dataclasses.asdict(proposal), "supported": proposal.supported, "fit": _told(found.mean)}
+        write(json.dumps(told, indent=1) + "\n")
+        return 0
+    if not proposal.supported:
+        RESULTS.print(
+            f"Nothing is proposed: the gain predicted, {proposal.best_loss - proposal.predicted:.4f}, is no larger than the "
+            f"error of the fit on mixes it has not seen, {proposal.error:.4f}. The best tried: {proposal.best_loss:.4f}."
+        )
+        return 0
+    table = Table("group", "best tried", "proposed")
+    for name, weight in proposal.weights.items():
+        table.add_row(name, f"{proposal.best_tried[name]:.3f}", f"{weight:.3f}")
+    RESULTS.print(table)
+    if len(proposal.trade_offs) > 1:
+        table = Table("loss", "under the proposal", "least of any mix")
+        for each in proposal.trade_offs:
+            table.add_row(each.loss, f"{each.predicted:.4f}", f"{each.least:.4f}")
+        RESULTS.print(table)
+    RESULTS.print(
+        f"Loss predicted {proposal.predicted:.4f}, of the best tried {proposal.best_loss:.4f}; "
+        f"the fit misses a mix it has not seen by {proposal.error:.4f}.",
+    )
+    weights = ",".join(f"{name}={weight:.3f}" for name, weight in proposal.weights.items())
+    RESULTS.print(f"Make it and train on it before you believe it: --weights {weights}")
+    return 0
