@@ -10,12 +10,12 @@ from curate.config.models import Pipeline
 from curate.engine.task import Committed, File
 from curate.records.counts import (
     DecisionCounts,
-    DocumentCounts,
     EvaluatedCounts,
     LedgerCounts,
     ReadCounts,
     ScoredCounts,
     TokenCounts,
+    WrittenCounts,
 )
 from curate.records.quality import Card
 from curate.storage import SourceFile
@@ -83,8 +83,8 @@ class Flow:
     shards: Mapping[str, tuple[Committed[TokenCounts], ...]] = field(default_factory=dict)
     mixture: Statement | None = None
     ledger: tuple[Committed[LedgerCounts], ...] = ()
-    documents: Mapping[str, tuple[Committed[DocumentCounts], ...]] = field(default_factory=dict)
-    """Documents kept as Parquet, by the step after which they were, a result per part."""
+    documents: Mapping[str, Mapping[str, Committed[WrittenCounts]]] = field(default_factory=dict)
+    """Documents kept as Parquet, by the step after which they were and the part's name."""
 
     def least_score(self, source: str) -> float | None:
         """The least quality score kept, where a share of the highest is."""

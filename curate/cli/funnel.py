@@ -26,13 +26,20 @@ def print_funnel(console: Console, stats: Mapping[str, Any]) -> None:
         if source["role"] == "reference":
             console.print(Text("  no output: this source only trains the classifier", style="dim"), soft_wrap=True)
         else:
-            console.print(Text(f"  kept {source['kept']:,} documents, {source['tokens']:,} tokens"), soft_wrap=True)
+            console.print(Text(f"  kept {source['kept']:,} documents, {amount(source)}"), soft_wrap=True)
         console.print()
     for split, shard in stats.get("shards", {}).items():
         line = f"{split}: {shard['tokens']:,} tokens of {shard['documents']:,} documents in {shard['shards']:,} shards"
         console.print(line, highlight=False, soft_wrap=True)
     for line in missed_shares(stats.get("mixture")):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def amount(source: Mapping[str, Any]) -> str:
+    """What was kept of a source: its tokens, or its characters where the run makes text."""
+    if "kept_chars" in source:
+        return f"{source['kept_chars']:,} characters"
+    return f"{source['tokens']:,} tokens"
 
 
 def missed_shares(mixture: Mapping[str, Any] | None) -> list[str]:

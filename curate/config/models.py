@@ -66,6 +66,9 @@ class Tokens(Model):
     suffix: tuple[int, ...] = Field((), description="ids after each document, before end-of-text")
 
 
+VERDICTS = "verdicts"
+"""What the documents of a pipeline without a combining step are kept after: every source's own rules."""
+
 MOST_EPOCHS = 4.0
 """Epochs of a group unless the file says otherwise: up to four, repeated text is nearly worth new text, and soon after
 nothing (Muennighoff et al. 2023, section 6)."""
@@ -143,11 +146,16 @@ class Pipeline(Model):
     filters: dict[str, dict[str, Bounds]] = Field(
         {}, description="bounds of a step's rules: step name, rule name, min or max"
     )
-    tokens: Tokens = Tokens()
+    tokens: Tokens | None = Field(Tokens(), description="null: text out, no tokens, no shards")
     mixture: Mixture | None = None
     shards: Shards = Shards()
     removals: Strings = Field((), description="lists of removals of earlier runs, whose entries no run may use")
     keep: Strings = Field((), description="steps after which the documents are kept as Parquet")
+
+    @property
+    def last_step(self) -> str:
+        """The step after which documents are what goes on: into tokens, or out as they are."""
+        return self.combine[-1].kind if self.combine else VERDICTS
 
     def combined(self, kind: type[Setting]) -> Setting | None:
         """The settings of the combining step of this kind, if the pipeline has one."""

@@ -45,8 +45,10 @@ def _engine_mistake(name: str, error: Exception) -> str:
 
 
 def check_tokenizer(file: PipelineFile) -> None:
-    """Load the tokenizer. Raises ConfigError naming file, line, key and what is right."""
+    """Load the tokenizer, where there is one. Raises ConfigError naming file, line, key and what is right."""
     settings = file.pipeline.tokens
+    if settings is None:
+        return
     try:
         tokenizer = tokens.load(settings.tokenizer, settings.end_of_text)
         surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)

@@ -20,7 +20,7 @@ from curate.audit.explain import explain
 from curate.audit.find import find
 from curate.audit.finished_run import AuditError, open_finished
 from curate.audit.places import forget_emptied
-from curate.audit.plan import aggregate, mark_removed
+from curate.audit.plan import aggregate, mark_removed, unit_of
 from curate.audit.removals import LIST, read_lists
 from curate.audit.sample import condition, sample
 from curate.audit.whatif import what_if
@@ -65,16 +65,20 @@ class Run:
 
     def documents(self, step: str | None = None) -> Dataset:
         """The documents with their text that the pipeline's `keep` had written after a step; the step may be left out
-        where there is only one. Raises AuditError where none were kept after it, DamagedError as `ledger`."""
+        where there is only one, and where the run makes text (`tokens: null`) and its product is meant. Raises
+        AuditError where none were kept after it, DamagedError as `ledger`."""
         opened = open_finished(self.path)
         kept = sorted(folder.name for folder in (self.path / "documents").glob("*") if folder.is_dir())
         if step is None and len(kept) == 1:
             (step,) = kept
+        elif step is None and opened.pipeline.tokens is None:
+            step = opened.pipeline.last_step
         if step not in kept:
             there = f"there are those after {', '.join(kept)}" if kept else "`keep: [STEP]` in its pipeline keeps them"
             asked = f"after {step!r}" if step else "without naming a step"
             raise AuditError(f"{self.path} has no documents {asked}: {there}")
-        return _files([opened.file(f"documents/{step}/{part.name}.parquet") for part in opened.parts])
+        names = [f"documents/{step}/{part.name}.parquet" for part in opened.parts]
+        return _files([opened.file(name) for name in names if name in opened.published.files])
 
     def sample(
         self, failed: str | None = None, kept: bool | None = None, where: str | None = None, n: int = 10, seed: int = 0
@@ -246,8 +250,8 @@ def execute(
     for name, stage in _order(file, inputs, runner, folder, until):
         flow = stage(flow)
         if name in pipeline.keep:
-            flow = stages.keep_documents(flow, name, runner)
-    return publish_run(file, inputs, flow, aggregate(flow, runner), folder, take_over)
+            flow = stages.keep_documents(pipeline, flow, name, runner)
+    return publish_run(file, inputs, flow, aggregate(flow, runner, unit_of(pipeline)), folder, take_over)
 
 
 Stage = Callable[[Flow], Flow]
@@ -260,11 +264,14 @@ def _order(
     pipeline = file.pipeline
     whole = until is None or until in LAST_STEPS
     last: list[tuple[str, Stage]] = []
-    if whole:
-        last.append(("tokens", lambda flow: stages.tokenize(pipeline, flow, runner)))
+    if not whole:
+        last.append((f"until {until}", lambda flow: stages.keep_documents(pipeline, flow, str(until), runner)))
+    elif pipeline.tokens is None:
+        step = pipeline.last_step
+        last.append(("text", lambda flow: stages.keep_documents(pipeline, flow, step, runner, outputs=True)))
     else:
-        last.append((f"until {until}", lambda flow: stages.keep_documents(flow, str(until), runner)))
-    if until in (None, "shards"):
+        last.append(("tokens", lambda flow: stages.tokenize(pipeline, flow, runner)))
+    if until in (None, "shards") and pipeline.tokens is not None:
         last.append(("shards", lambda flow: _shuffled(file, flow, runner)))
     return [
         ("extract", lambda flow: stages.read(pipeline, inputs, runner)),

@@ -30,10 +30,11 @@ _REMOVED = VerdictStep("removed", (FlagRule("removed", "listed", "removed", "lis
 """The step that drops documents on lists of removals."""
 
 
-def keep_documents(flow: Flow, step: str, runner: Runner) -> Flow:
-    """Write the documents that are alive after a step as Parquet."""
+def keep_documents(pipeline: Pipeline, flow: Flow, step: str, runner: Runner, *, outputs: bool = False) -> Flow:
+    """Write the documents that are alive after a step as Parquet; with `outputs` only those that are the run's product."""
     tasks = []
-    for part in flow.parts:
+    parts = [part for part in flow.parts if not outputs or is_output(pipeline, part)]
+    for part in parts:
         tasks.append(
             Task(
                 "documents",
@@ -43,8 +44,9 @@ def keep_documents(flow: Flow, step: str, runner: Runner) -> Flow:
                 part.name,
             )
         )
-    results = tuple(runner.stage(tasks, detail=step))
-    return replace(flow, documents={**flow.documents, step: results})
+    results = runner.stage(tasks, detail=step)
+    written = {part.name: result for part, result in zip(parts, results, strict=True)}
+    return replace(flow, documents={**flow.documents, step: written})
 
 
 def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner) -> Flow:
@@ -127,6 +129,7 @@ def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
 def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """Tokens of every document that is kept."""
     settings = pipeline.tokens
+    assert settings is not None  # a run without a tokenizer has no such stage
     tokenizer = load_tokenizer(settings.tokenizer, settings.end_of_text)
     before, after = surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
     tasks, positions = [], []

@@ -32,6 +32,7 @@ Number = TypeVar("Number", int, float)
 def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCounts] | None) -> RunNumbers:
     """Every number of a run that a person is shown. `counted` holds what was counted of the ledger, by source."""
     sources: dict[str, SourceNumbers] = {}
+    text = flow.documents.get(pipeline.last_step) if pipeline.tokens is None else None
     for name, source in pipeline.sources.items():
         parts = [part for part in flow.parts if part.source == name]
         sources[name] = {
@@ -51,6 +52,8 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
             ),
             "tokens": sum(part.tokens.counts["tokens"] for part in parts if part.tokens is not None),
         }
+        if text is not None:
+            sources[name]["kept_chars"] = sum(text[part.name].counts["chars"] for part in parts if part.name in text)
     shards: dict[str, SplitNumbers] = {
         split: {
             "shards": len(results),

@@ -17,6 +17,8 @@ def truncated(file: PipelineFile, step: str) -> PipelineFile:
     in_sources = [name for source in pipeline.sources.values() for name, _ in source.named_steps()]
     combining = [step.kind for step in pipeline.combine]
     if step in LAST_STEPS:
+        if pipeline.tokens is None:
+            raise ConfigError(f"--until {step}: `tokens: null` makes text, and no {step}; leave --until out")
         return file
     if step in combining:
         cut = pipeline.model_copy(update={"combine": pipeline.combine[: combining.index(step) + 1]})

@@ -14,6 +14,13 @@ class DocumentCounts(TypedDict):
     documents: int
 
 
+class WrittenCounts(DocumentCounts):
+    """Documents written as text."""
+
+    chars: int
+    """Of their texts."""
+
+
 class ReadCounts(TypedDict):
     """A part after reading and extracting."""
 

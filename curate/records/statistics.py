@@ -44,6 +44,8 @@ class SourceNumbers(TypedDict):
     quality: QualityNumbers
     kept: int
     tokens: int
+    kept_chars: NotRequired[int]
+    """Of the documents kept, where the run makes text and no tokens."""
 
 
 class SplitNumbers(TypedDict):

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from curate.audit.aggregates import MOST_ODDS
-from curate.records.statistics import RunNumbers, Sources
+from curate.records.statistics import RunNumbers, SourceNumbers, Sources
 
 SHOWN = 40
 """Languages, domains or evaluation sets that are listed, the most frequent of them."""
@@ -194,6 +194,21 @@ def lengths(found: Mapping[str, int]) -> list[tuple[str, int]]:
     return rows
 
 
+def text_out(stats: RunNumbers) -> bool:
+    """Whether the run makes text and no tokens: then amounts are characters."""
+    return any("kept_chars" in source for source in stats["sources"].values())
+
+
+def unit(stats: RunNumbers) -> str:
+    """What kept documents are counted in."""
+    return "characters" if text_out(stats) else "tokens"
+
+
+def amount(source: SourceNumbers) -> int:
+    """Tokens of a source's kept documents, or their characters where the run makes text."""
+    return source.get("kept_chars", source["tokens"])
+
+
 class Share(NamedTuple):
     """A group of the mixture, or a source where none was asked for."""
 
@@ -207,7 +222,7 @@ class Share(NamedTuple):
 
 
 def shares(stats: RunNumbers) -> list[Share]:
-    """Each group's share of the tokens: as asked, and as it is."""
+    """Each group's share of the tokens, or of the characters where there are none: as asked, and as it is."""
     mixture = stats.get("mixture")
     if mixture:
         weights = sum(group["weight"] or 0 for group in mixture["groups"].values()) or 1
@@ -219,9 +234,8 @@ def shares(stats: RunNumbers) -> list[Share]:
             )
             for name, group in mixture["groups"].items()
         ]  # fmt: skip
-    total = sum(stats["sources"][name]["tokens"] for name in outputs(stats)) or 1
+    total = sum(amount(stats["sources"][name]) for name in outputs(stats)) or 1
     listed = ((name, stats["sources"][name]) for name in outputs(stats))
     return [
-        Share(name, None, each["tokens"] / total, each["tokens"], each["kept"], 1.0, each["tokens"])
-        for name, each in listed
+        Share(name, None, amount(each) / total, amount(each), each["kept"], 1.0, amount(each)) for name, each in listed
     ]

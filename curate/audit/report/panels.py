@@ -94,15 +94,17 @@ def whose(source: str, sources: Sources) -> Html | None:
 
 
 def lengths(audit: Mapping[str, Any], stats: RunNumbers) -> Html:
-    """Tokens per kept document, by half octaves."""
+    """Tokens per kept document, or characters, by half octaves."""
     bars = [Bar(label, number) for label, number in facts.lengths(audit)]
     if not bars:
         return note("Nothing was tokenized.")
     listed = [(name, stats["sources"][name]) for name in facts.outputs(stats)]
     means = ", ".join(
-        f"{name} {each['tokens'] / each['kept']:,.0f}" for name, each in listed[:SOURCES_NAMED] if each["kept"]
+        f"{name} {facts.amount(each) / each['kept']:,.0f}" for name, each in listed[:SOURCES_NAMED] if each["kept"]
     )
-    caption = f"Kept documents by their number of tokens; each bar is half a doubling wide. Means: {means}."
+    caption = (
+        f"Kept documents by their number of {facts.unit(stats)}; each bar is half a doubling wide. Means: {means}."
+    )
     return histogram(bars, caption)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TypedDict
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.batches import read_batches
 from curate.engine.task import Inputs, Output
-from curate.records.counts import DocumentCounts
+from curate.records.counts import WrittenCounts
 from curate.records.documents import DOCUMENT_FILE
 
 
@@ -19,10 +20,10 @@ class DocumentsParams(TypedDict):
     source: str
 
 
-def write_documents(params: DocumentsParams, inputs: Inputs, output: Output) -> DocumentCounts:
+def write_documents(params: DocumentsParams, inputs: Inputs, output: Output) -> WrittenCounts:
     """Inputs `documents` and, where not all are kept, `verdicts`. Writes `documents` (DOCUMENT_FILE)."""
     verdicts = read_batches(inputs.path("verdicts")) if "verdicts" in inputs else None
-    rows = 0
+    rows = chars = 0
     with pq.ParquetWriter(output.path("documents"), DOCUMENT_FILE, compression="zstd") as writer:
         for batch in read_batches(inputs.path("documents")):
             kept = batch if verdicts is None else batch.filter(next(verdicts).column("kept"))
@@ -30,4 +31,5 @@ def write_documents(params: DocumentsParams, inputs: Inputs, output: Output) -> 
             table = pa.table([kept.column("id"), source, kept.column("url"), kept.column("text")], schema=DOCUMENT_FILE)
             writer.write_table(table)
             rows += kept.num_rows
-    return {"documents": rows}
+            chars += pc.sum(pc.utf8_length(kept.column("text"))).as_py() or 0
+    return {"documents": rows, "chars": chars}
