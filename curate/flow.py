@@ -10,6 +10,7 @@ from curate.config.models import Pipeline
 from curate.engine.task import Committed, File
 from curate.records.counts import (
     DecisionCounts,
+    DocumentCounts,
     EvaluatedCounts,
     LedgerCounts,
     ReadCounts,
@@ -38,6 +39,8 @@ class Part:
     scored: Committed[ScoredCounts] | None = None
     tokens: Committed[TokenCounts] | None = None
     evaluated: Committed[EvaluatedCounts] | None = None
+    metadata: Committed[DocumentCounts] | None = None
+    """The columns carried from the input: `rows`, a row per record, and `metadata`, a row per document."""
     way: tuple[Committed[Any], ...] = ()
     """Every task that was done for this part, in order: audits go back along it."""
 
@@ -74,6 +77,8 @@ class Flow:
 
     parts: tuple[Part, ...]
     metrics: tuple[tuple[str, str], ...] = ()
+    carried: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """By source, (`meta.NAME`, Arrow type's name) of the columns carried from the input."""
     quality: Mapping[str, Classified] = field(default_factory=dict)
     """What scored the documents, by source."""
     contamination: Committed[Any] | None = None

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.redecide import Steps, changed_steps
 from curate.audit.rendering import Answer, Cell, Passage, Table
@@ -21,7 +23,8 @@ from curate.config.models import Pipeline, Source
 from curate.config.step_params import evaluation_steps, read_params
 from curate.config.steps import StepModel
 from curate.dedup.step import Deduplicate
-from curate.steps import source_steps
+from curate.records.metadata import META
+from curate.steps import Carried, source_steps
 
 _SHOWN_GROUPS = 30
 
@@ -81,9 +84,10 @@ def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
         return ["everything of the sources added or left out"]
     for name, source in pipeline.sources.items():
         before = old.sources[name]
+        carried = _carried(run) if source.read.metadata else ()
         if source.read != before.read or read_params(name, source) != read_params(name, before):
             return [f"read and extract {name}", "evaluate", "verdicts", "and all that follows"]
-        if evaluation_steps(source) != evaluation_steps(before):
+        if evaluation_steps(source, carried) != evaluation_steps(before, carried):
             return [f"evaluate {name} (its edits, metrics or models change)", "verdicts", "and all that follows"]
         if _without_thresholds(source) != _without_thresholds(before):
             return [f"the steps of {name}", "verdicts", "and all that follows"]
@@ -91,6 +95,12 @@ def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
         if getattr(pipeline, setting) != getattr(old, setting):
             return [f"{setting}", "and all that follows"]
     return []
+
+
+def _carried(run: OpenedRun) -> Carried:
+    """The columns that the run's ledger carries from the input."""
+    schema = pq.read_schema(run.ledger[0]) if run.ledger else []
+    return tuple((field.name, str(field.type)) for field in schema if field.name.startswith(META))
 
 
 def _without_thresholds(source: Source) -> list[tuple[str, dict[str, Any]]]:

@@ -100,8 +100,8 @@ def _check(options: argparse.Namespace) -> int:
 
     file = read_pipeline(find_recipe(options.pipeline), options.set)
     inputs = find_inputs(file)
-    check_steps(file)
     check_inputs(file, inputs)
+    check_steps(file, inputs)
     RESULTS.print(describe(file.pipeline, inputs))
     own = foreign_code(file.pipeline)
     if own:

@@ -53,6 +53,8 @@ def _of_format(source_name: str, source: Source) -> Iterator[Mistake]:
     except ConfigError as error:
         yield ("sources", source_name, "read", "format"), str(error)
         return
+    if source.read.metadata and source.read.format in ("warc", "wet"):
+        yield ("sources", source_name, "read", "metadata"), f"{source.read.format} records have no columns to carry"
     if markup and "extract" not in kinds:
         yield (
             ("sources", source_name, "steps"),

@@ -34,6 +34,9 @@ class Read(Model):
     id: str | None = Field(None, description="tables: the column that holds the record's own id")
     url: str | None = Field("url", description="tables: the column that holds the address")
     date: str | None = Field(None, description="tables: the column that holds the date")
+    metadata: Literal["all"] | Strings = Field(
+        (), description="tables: columns carried along as meta.NAME, or all that have no other use"
+    )
 
 
 class Source(Model):

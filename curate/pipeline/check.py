@@ -6,15 +6,23 @@ step.
 
 from __future__ import annotations
 
+import itertools
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from curate import ingest, tokens
+from curate.config.models import Source
 from curate.config.reading import KeyPath, PipelineFile
+from curate.config.step_params import table_columns
 from curate.errors import missing_extra, nearest
 from curate.extract import engines
 from curate.extract.step import Extract
+from curate.records.metadata import META, RAW, common_type, kind_of
+from curate.steps import Carried
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
+from curate.verdicts.steps import VerdictStep
 
 _ENGINES = ("resiliparse", "trafilatura")
 
@@ -63,7 +71,33 @@ def check_inputs(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]])
     """
     for name, source in file.pipeline.sources.items():
         read = source.read
-        columns = ingest.Columns(text=read.text, id=read.id, url=read.url, date=read.date)
+        columns = ingest.Columns(**table_columns(source))
         wrong = ingest.check_source(inputs[name], read.format, columns)
         if wrong is not None:
             raise file.error(("sources", name, "read"), wrong)
+
+
+def first_carried(name: str, source: Source, files: Sequence[SourceFile]) -> Carried:
+    """The columns that a source's rows carry, by the first rows of its first file: a run knows them when all were read."""
+    if not source.read.metadata:
+        return ()
+    kinds: dict[str, Counter[str]] = {}
+    columns = ingest.Columns(**table_columns(source))
+    first = next((file for file in files if file.size), None)
+    batches = ingest.read(first, name, source.read.format, columns, Counter()) if first is not None else iter(())
+    for batch in itertools.islice(batches, 1):
+        for text in batch.column(RAW).drop_null().to_pylist():
+            for column, value in json.loads(text).items():
+                kinds.setdefault(column, Counter())[kind_of(value) or ""] += 1
+    listed = sorted(kinds) if source.read.metadata == "all" else source.read.metadata
+    return tuple((f"{META}{column}", common_type(kinds.get(column, {}))) for column in listed)
+
+
+def check_carried(source: Source, step: VerdictStep) -> None:
+    """Raise ValueError where a rule looks at a column of the input that `read.metadata` does not carry."""
+    listed = source.read.metadata
+    for column in step.columns():
+        if column.startswith(META) and listed != "all" and column.removeprefix(META) not in listed:
+            raise ValueError(
+                f"a rule looks at {column}: write `metadata: [{column.removeprefix(META)}]` under the source's `read`"
+            )

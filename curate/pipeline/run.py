@@ -39,7 +39,7 @@ from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
-from curate.pipeline.check import check_engines, check_inputs, check_tokenizer
+from curate.pipeline.check import check_carried, check_engines, check_inputs, check_tokenizer, first_carried
 from curate.pipeline.publish import claim, publish_run
 from curate.pipeline.until import LAST_STEPS, truncated
 from curate.quality.plan import score as score_quality
@@ -157,8 +157,8 @@ def run(
     folder = output_path(out, "a run") if out is not None else Path("runs") / file.pipeline.name
     claim(folder, file.pipeline.name, replace)
     inputs = find_inputs(file)
-    check_steps(file)
     check_inputs(file, inputs)
+    check_steps(file, inputs)
     console = console or Console(quiet=True)
     with hold(folder), ExitStack() as stack:
         sweep(folder)
@@ -195,18 +195,23 @@ def _lazily(stack: ExitStack, kind: str, workers: int | None, address: str | Non
     return get
 
 
-def check_steps(file: PipelineFile) -> None:
+def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] | None = None) -> None:
     """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its line.
 
-    Code from outside that steps name is looked for beside the pipeline file too, and loaded.
+    Code from outside that steps name is looked for beside the pipeline file too, and loaded. `inputs` tells the columns that
+    rows carry.
     """
     load_again_what_changed()
     check_engines(file)
+    carried = {
+        name: first_carried(name, source, (inputs or {}).get(name, ()))
+        for name, source in file.pipeline.sources.items()
+    }
     for name, source in file.pipeline.sources.items():
         for index, step in enumerate(source.steps):
             try:
-                evaluation_step(step)
-                verdict_step(file.pipeline, step)
+                evaluation_step(step, carried[name])
+                check_carried(source, verdict_step(file.pipeline, step))
                 note_loaded(tuple(source_steps()[step.kind].foreign(step.setting)))
             except (ValueError, ImportError, OSError) as error:
                 raise file.error(("sources", name, "steps", index, step.kind), str(error)) from None
@@ -275,6 +280,7 @@ def _order(
         last.append(("shards", lambda flow: _shuffled(file, flow, runner)))
     return [
         ("extract", lambda flow: stages.read(pipeline, inputs, runner)),
+        ("metadata", lambda flow: stages.carry(pipeline, flow, runner)),
         ("evaluate", lambda flow: stages.evaluate(pipeline, flow, runner)),
         ("quality", lambda flow: score_quality(pipeline, flow, runner)),
         ("removed", lambda flow: mark_removed(pipeline, flow, folder, runner)),

@@ -15,6 +15,7 @@ from curate.config.models import Pipeline
 from curate.engine.task import Committed
 from curate.flow import Flow, Part, is_output
 from curate.records.counts import DocumentCounts
+from curate.records.metadata import JSON, META, TEXT, CarriedNumbers
 from curate.records.statistics import (
     ContaminationNumbers,
     EvaluationSetNumbers,
@@ -52,6 +53,9 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
             ),
             "tokens": sum(part.tokens.counts["tokens"] for part in parts if part.tokens is not None),
         }
+        carried = _carried(flow, name, parts)
+        if carried:
+            sources[name]["metadata"] = carried
         if text is not None:
             sources[name]["kept_chars"] = sum(text[part.name].counts["chars"] for part in parts if part.name in text)
     shards: dict[str, SplitNumbers] = {
@@ -72,6 +76,18 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
         "contamination": _contamination_statistics(flow.contamination),
         "audit": audit,
     }
+
+
+def _carried(flow: Flow, source: str, parts: list[Part]) -> dict[str, CarriedNumbers]:
+    """Per column carried from the input its type, its values, and those that are of another type."""
+    found: dict[str, CarriedNumbers] = {}
+    for column, kind in flow.carried.get(source, ()):
+        name = column.removeprefix(META)
+        kinds = _total(part.read.counts["metadata"].get(name, {}) for part in parts)
+        values = sum(kinds.values())
+        same = kinds.get(kind, 0) + (kinds.get(JSON, 0) if kind == TEXT else 0)
+        found[name] = {"type": kind, "values": values, "converted": values - same}
+    return found
 
 
 def _contamination_statistics(reported: Committed[Mapping[str, object]] | None) -> ContaminationNumbers | None:

@@ -37,6 +37,8 @@ class ReadCounts(TypedDict):
     """By `step/rule`."""
     dropped: dict[str, int]
     """By step."""
+    metadata: dict[str, dict[str, int]]
+    """By column carried along, values of each kind; see curate.records.metadata."""
 
 
 class EvaluatedCounts(TypedDict):

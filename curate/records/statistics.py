@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
+from curate.records.metadata import CarriedNumbers
+
 
 class RuleNumbers(TypedDict):
     """Records that failed a rule, and those that failed nothing else."""
@@ -44,6 +46,8 @@ class SourceNumbers(TypedDict):
     quality: QualityNumbers
     kept: int
     tokens: int
+    metadata: NotRequired[dict[str, CarriedNumbers]]
+    """Columns carried from the input."""
     kept_chars: NotRequired[int]
     """Of the documents kept, where the run makes text and no tokens."""
 

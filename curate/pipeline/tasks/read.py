@@ -25,8 +25,12 @@ from curate.extract.limits import BY_THE_CLOCK
 from curate.filters.url import UrlPack, load_url
 from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
+from curate.records.metadata import RAW, kind_of
 from curate.records.pages import ORIGIN
 from curate.storage import SourceFile
+
+MOST_COLUMNS = 256
+"""Columns that a part's rows may carry: a key that is data, such as an id, would else be a column of the ledger each."""
 
 
 def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
@@ -38,8 +42,11 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
     failures: Counter[str] = Counter()
     dropped: Counter[str] = Counter()
     counts = Counter(records=0, documents=0, chars=0)
+    carries = bool(columns.metadata)
+    carried = _Carried()
     with ExitStack() as stack:
-        records = stack.enter_context(BatchWriter(output.path("records"), RECORDS))
+        schema = RECORDS.append(pa.field(RAW, pa.large_string())) if carries else RECORDS
+        records = stack.enter_context(BatchWriter(output.path("records"), schema))
         documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
         for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, others):
             failed, dropped_at, texts = _judge(pages, params)
@@ -48,7 +55,9 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
             records.write(
                 {name: pages.column(name) for name in ORIGIN.names}
                 | {"chars": chars, "failed": pa.array(failed, pa.list_(pa.string())), "dropped_at": dropped_at}
+                | ({RAW: pages.column(RAW)} if carries else {})
             )
+            carried.add(pages.column(RAW))
             kept = pages.select(["id", "url"]).filter(going)
             documents.write({"id": kept.column("id"), "url": kept.column("url"), "text": texts.filter(going)})
             counts["records"] += pages.num_rows
@@ -59,6 +68,7 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
                 f"clock.{reason}" for names in failed for name in names if (reason := _by_the_clock(name)) is not None
             )
             dropped.update(name for name in dropped_at.to_pylist() if name is not None)
+    others.update({"metadata.columns-left-out": carried.left_out} if carried.left_out else {})
     return {
         "records": counts["records"],
         "documents": counts["documents"],
@@ -67,7 +77,27 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
         "others": dict(sorted(others.items())),
         "failed": dict(sorted(failures.items())),
         "dropped": dict(sorted(dropped.items())),
+        "metadata": {name: dict(sorted(kinds.items())) for name, kinds in carried.kinds.items()},
     }
+
+
+class _Carried:
+    """The columns that rows carry along, and how many of their values are of which kind, by name in order of appearance."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, Counter[str]] = {}
+        self.left_out = 0
+
+    def add(self, raw: pa.Array) -> None:
+        """Count the values of a column of JSON objects."""
+        for text in raw.drop_null().to_pylist():
+            for name, value in json.loads(text).items():
+                if name not in self.kinds and len(self.kinds) >= MOST_COLUMNS:
+                    self.left_out += 1
+                    continue
+                kind = kind_of(value)
+                if kind is not None:
+                    self.kinds.setdefault(name, Counter())[kind] += 1
 
 
 def _by_the_clock(failure: str) -> str | None:
