@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from curate.pipeline.attempt import Attempt
 
 _BAR = 24
 """Characters of a bar as long as all records."""
@@ -91,3 +94,18 @@ def _print_step(console: Console, row: Mapping[str, Any], records: int) -> None:
         console.print(Text(text, style="dim"), soft_wrap=True)
     if len(rules) > _MOST_RULES:
         console.print(Text(f"      and {len(rules) - _MOST_RULES} more rules", style="dim"), soft_wrap=True)
+
+
+def print_effects(console: Console, made: Attempt) -> None:
+    """What edits cut out of each source's documents, and records that failed each rule."""
+    for name, source in made.stats["sources"].items():
+        for edit, chars in source["edited_chars"].items():
+            console.print(Text(f"{name}: {edit} cut out {chars:,} characters"), soft_wrap=True)
+    shown = None
+    for example in made.examples:
+        if example.rule != shown:
+            console.print(Text(f"\n{example.rule}", style="bold"), soft_wrap=True)
+            shown = example.rule
+        console.print(Text(f"  {example.record}"), soft_wrap=True)
+        if example.text:
+            console.print(Text(f"    {example.text}", style="dim"), soft_wrap=True)

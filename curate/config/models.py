@@ -19,6 +19,24 @@ def _known_format(name: str) -> str:
     return name
 
 
+class Limit(Model):
+    """How many records of a source are read: the first, or a seeded sample of all."""
+
+    first: Annotated[Count, Field(gt=0)] | None = None
+    sample: Annotated[Count, Field(gt=0)] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_number(cls, value: Any) -> Any:
+        return value if isinstance(value, (dict, Limit)) else {"first": value}
+
+    @model_validator(mode="after")
+    def _one(self) -> Limit:
+        if (self.first is None) == (self.sample is None):
+            raise ValueError("give a number of first records, or {sample: NUMBER}")
+        return self
+
+
 class Read(Model):
     """Which files a source reads, and how."""
 
@@ -34,6 +52,9 @@ class Read(Model):
     id: str | None = Field(None, description="tables: the column that holds the record's own id")
     url: str | None = Field("url", description="tables: the column that holds the address")
     date: str | None = Field(None, description="tables: the column that holds the date")
+    limit: Limit | None = Field(
+        None, description="most records to read: the first, as 1000, or a seeded sample of all, as {sample: 1000}"
+    )
     metadata: Literal["all"] | Strings = Field(
         (), description="tables: columns carried along as meta.NAME, or all that have no other use"
     )

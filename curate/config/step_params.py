@@ -40,6 +40,13 @@ class UrlParams(TypedDict):
     content: Mapping[str, str]
 
 
+class SampleParams(TypedDict):
+    """Which records are in a sample: those whose draw by this seed is at most `highest`."""
+
+    seed: int
+    highest: int
+
+
 class ReadParams(TypedDict):
     """What decides a part's records and text."""
 
@@ -48,6 +55,9 @@ class ReadParams(TypedDict):
     columns: TableColumns
     extract: NotRequired[ExtractParams]
     url: NotRequired[UrlParams]
+    first: NotRequired[int]
+    """Records read of the file, from its beginning."""
+    sample: NotRequired[SampleParams]
     code: Mapping[str, str]
     """Names of the reader and of engines from outside; see `curate.engine.fingerprint.named_code`."""
 

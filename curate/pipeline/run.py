@@ -41,7 +41,7 @@ from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
 from curate.pipeline.check import check_carried, check_engines, check_inputs, check_tokenizer, first_carried
 from curate.pipeline.publish import claim, publish_run
-from curate.pipeline.until import LAST_STEPS, truncated
+from curate.pipeline.until import LAST_STEPS, limited, truncated
 from curate.quality.plan import score as score_quality
 from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
@@ -140,21 +140,47 @@ def run(
     engine: str = "ray",
     until: str | None = None,
     replace: bool = False,
+    limit: int | None = None,
+    sample: int | None = None,
     console: Console | None = None,
 ) -> Run:
     """Run a pipeline file. `set` maps key paths to values (or lists KEY=VALUE); `out` defaults to runs/NAME.
 
+    `limit` reads the first records of each source only, `sample` so many of each by a seeded draw; `out` is then
+    runs/NAME-limited.
     `replace` lets it write where other files are, or another pipeline's run was; files that no run wrote still stay, but
     those in the way of its own. Raises ConfigError, LockedError, OutputError where the output must not be written,
     OSError where it cannot be, and InvariantError where records were lost.
     """
-    file = read_pipeline(path, _assignments(set))
+    file = limited(read_pipeline(path, _assignments(set)), limit, sample)
     own = foreign_code(file.pipeline)
     if own and console is not None:
         console.print(f"Running your own code: {', '.join(own)}", highlight=False, markup=False, soft_wrap=True)
     if until is not None:
         file = truncated(file, until)
-    folder = output_path(out, "a run") if out is not None else Path("runs") / file.pipeline.name
+    folder = output_path(out, "a run") if out is not None else Path("runs") / _folder_name(file, limit or sample)
+    return run_file(
+        file, folder, workers=workers, address=address, engine=engine, until=until, replace=replace, console=console
+    )
+
+
+def _folder_name(file: PipelineFile, limit: int | None) -> str:
+    """What a run's directory is called: a limited run does not take the place of a whole one."""
+    return f"{file.pipeline.name}-limited" if limit else file.pipeline.name
+
+
+def run_file(
+    file: PipelineFile,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    engine: str = "ray",
+    until: str | None = None,
+    replace: bool = False,
+    console: Console | None = None,
+) -> Run:
+    """Run a pipeline that was read, in a folder; see `run`."""
     claim(folder, file.pipeline.name, replace)
     inputs = find_inputs(file)
     check_inputs(file, inputs)

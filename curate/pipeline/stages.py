@@ -5,21 +5,24 @@ A stage's tasks name the files of the stage before, so a change anywhere re-runs
 
 from __future__ import annotations
 
+import functools
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from curate.config.models import Pipeline
-from curate.config.step_params import evaluation_steps, read_params, verdict_steps
+from curate.config.step_params import ReadParams, evaluation_steps, read_params, verdict_steps
 from curate.engine.runner import Runner, check_balance
-from curate.engine.task import File, Given, Task
+from curate.engine.task import Committed, File, Given, Task
 from curate.flow import Flow, Part, is_output
+from curate.pipeline.limits import read_first, sampled
 from curate.pipeline.tasks.documents import DocumentsParams, write_documents
 from curate.pipeline.tasks.evaluate import EvaluateParams, evaluate_part
 from curate.pipeline.tasks.judge import JudgeParams, judge_part
 from curate.pipeline.tasks.ledger import LedgerParams, write_part
 from curate.pipeline.tasks.metadata import MetadataParams, type_metadata
 from curate.pipeline.tasks.read import MOST_COLUMNS, read_part
+from curate.records.counts import ReadCounts
 from curate.records.metadata import META, common_type
 from curate.shards.order import SPLITS
 from curate.steps import Carried, source_steps
@@ -51,16 +54,29 @@ def keep_documents(pipeline: Pipeline, flow: Flow, step: str, runner: Runner, *,
 
 def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner) -> Flow:
     """Read and extract every file of every source."""
-    tasks, origins = [], []
+    tasks: list[Task[ReadParams, ReadCounts]] = []
+    results: list[Committed[ReadCounts]] = []
+    origins: list[tuple[str, int, SourceFile]] = []
+    whole: list[tuple[str, int, SourceFile]] = []
     for name, source in pipeline.sources.items():
-        params = read_params(name, source)
-        for number, file in enumerate(inputs[name]):
-            given = File(file.relative, file.path, file.stamp, file.size)
-            tasks.append(Task("read", read_part, params, {"file": given}, f"{name} {file.relative}", name))
-            origins.append((name, number, file))
-    results = runner.stage(tasks)
+        params, limit = read_params(name, source), source.read.limit
+        task = functools.partial(_reading, name, inputs[name])
+        if limit is not None and limit.first is not None:
+            read_of = read_first(task, params, len(inputs[name]), limit.first, runner)
+            results += read_of
+            origins += [(name, number, inputs[name][number]) for number in range(len(read_of))]
+            continue
+        if limit is not None and limit.sample is not None:
+            params = sampled(name, source, params, inputs[name], pipeline.seed, limit.sample, runner)
+        for number in range(len(inputs[name])):
+            tasks.append(task(number, params))
+            whole.append((name, number, inputs[name][number]))
+    results += runner.stage(tasks)
+    origins += whole
     parts = []
-    for (name, number, file), result in zip(origins, results, strict=True):
+    order = {name: place for place, name in enumerate(pipeline.sources)}
+    read_of_all = sorted(zip(origins, results, strict=True), key=lambda each: order[each[0][0]])
+    for (name, number, file), result in read_of_all:
         counts = result.counts
         check_balance(
             f"read {file.relative}",
@@ -117,6 +133,12 @@ def carried_columns(pipeline: Pipeline, flow: Flow) -> dict[str, Carried]:
             listed = list(settings.read.metadata)
         found[source] = tuple((f"{META}{name}", common_type(kinds.get(name, {}))) for name in listed)
     return found
+
+
+def _reading(name: str, files: Sequence[SourceFile], number: int, params: ReadParams) -> Task[ReadParams, ReadCounts]:
+    file = files[number]
+    given = File(file.relative, file.path, file.stamp, file.size)
+    return Task("read", read_part, params, {"file": given}, f"{name} {file.relative}", name)
 
 
 def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:

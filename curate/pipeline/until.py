@@ -1,10 +1,13 @@
-"""A pipeline cut short after a step, as `--until` asks. Knows steps' names and order; runs nothing."""
+"""A pipeline cut short: after a step, as `--until` asks, or to a few records, as `--limit` does.
+
+Knows steps' names and order; runs nothing.
+"""
 
 from __future__ import annotations
 
 import dataclasses
 
-from curate.config.models import Source
+from curate.config.models import Limit, Source
 from curate.config.reading import PipelineFile
 from curate.errors import ConfigError, nearest
 
@@ -31,6 +34,18 @@ def truncated(file: PipelineFile, step: str) -> PipelineFile:
         known = ["read", *in_sources, *combining, *LAST_STEPS]
         raise ConfigError(f"--until {step}: no such step{nearest(step, known)}")
     return dataclasses.replace(file, pipeline=cut)
+
+
+def limited(file: PipelineFile, first: int | None, sample: int | None) -> PipelineFile:
+    """The pipeline with so many records of each source: the first, or a seeded sample; as it is where neither is given."""
+    if first is None and sample is None:
+        return file
+    limit = Limit(first=first, sample=sample)
+    sources = {
+        name: source.model_copy(update={"read": source.read.model_copy(update={"limit": limit})})
+        for name, source in file.pipeline.sources.items()
+    }
+    return dataclasses.replace(file, pipeline=file.pipeline.model_copy(update={"sources": sources}))
 
 
 def _cut(source: Source, step: str) -> Source:

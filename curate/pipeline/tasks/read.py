@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from curate import ingest
 from curate.batches import BatchWriter
+from curate.chance import draw
 from curate.config.step_params import ReadParams, UrlParams
 from curate.engine.task import Inputs, Output
 from curate.extract import extractor
@@ -49,6 +50,7 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
         records = stack.enter_context(BatchWriter(output.path("records"), schema))
         documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
         for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, others):
+            pages = _chosen(pages, params, counts["records"])
             failed, dropped_at, texts = _judge(pages, params)
             going = pc.is_valid(texts)
             chars = pc.utf8_length(texts).cast(pa.int64())
@@ -68,6 +70,8 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
                 f"clock.{reason}" for names in failed for name in names if (reason := _by_the_clock(name)) is not None
             )
             dropped.update(name for name in dropped_at.to_pylist() if name is not None)
+            if counts["records"] == params.get("first"):
+                break
     others.update({"metadata.columns-left-out": carried.left_out} if carried.left_out else {})
     return {
         "records": counts["records"],
@@ -79,6 +83,16 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
         "dropped": dict(sorted(dropped.items())),
         "metadata": {name: dict(sorted(kinds.items())) for name, kinds in carried.kinds.items()},
     }
+
+
+def _chosen(pages: pa.RecordBatch, params: ReadParams, read: int) -> pa.RecordBatch:
+    """The records that a limit leaves, of a batch that follows so many."""
+    if "first" in params:
+        return pages.slice(0, params["first"] - read)
+    if "sample" in params:
+        highest = np.uint64(params["sample"]["highest"])
+        return pages.filter(pa.array(draw(pages.column("id"), params["sample"]["seed"], "limit") <= highest))
+    return pages
 
 
 class _Carried:
