@@ -103,6 +103,7 @@ def aggregate(
         "pii": _pii(columns["pii"]),
         "contamination": _items(columns["contamination"]),
         "lengths": _lengths(amounts[unit][kept]),
+        "amounts": _lengths(amounts[unit][kept], amounts[unit][kept]),
         "nearest": {
             each.full_name: _nearest(each, values[each.full_name], failures, draws, columns["id"], first)
             for each in listed
@@ -220,9 +221,14 @@ def _items(found: pa.Array) -> dict[str, int]:
     return dict(sorted(sets.items()))
 
 
-def _lengths(amounts: npt.NDArray[np.int64]) -> dict[str, int]:
-    """Documents by half-octave of their length: bin k holds lengths from 2^(k/2)."""
-    return _sparse(np.floor(np.log2(np.maximum(amounts, 1)) * _OCTAVE + 1e-9).astype(np.int64))
+def _lengths(amounts: npt.NDArray[np.int64], weights: npt.NDArray[np.int64] | None = None) -> dict[str, int]:
+    """Documents by half-octave of their length, or what they weigh: bin k holds lengths from 2^(k/2)."""
+    bins = np.floor(np.log2(np.maximum(amounts, 1)) * _OCTAVE + 1e-9).astype(np.int64)
+    if weights is None:
+        return _sparse(bins)
+    sums = np.zeros(int(bins.max(initial=-1)) + 1, np.int64)
+    np.add.at(sums, bins, weights)  # whole numbers: sums of weights as floats would not be exact
+    return {str(i): int(sums[i]) for i in np.flatnonzero(sums)}
 
 
 def _nearest(measure: BoundsRule, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:

@@ -86,6 +86,7 @@ def test_numbers_terminal_and_report_say_documents_and_characters(folder: Path) 
     assert stats["shards"] == {} and stats["mixture"] is None
     extracted = sum(map(len, TEXTS))  # languages and domains count what the ledger has: characters as extracted
     assert stats["audit"]["notes"]["languages"][""]["chars"] == extracted
+    assert sum(stats["audit"]["notes"]["amounts"].values()) == extracted
     page = (folder / "run" / "report.html").read_text()
     assert f"<dt>characters</dt><dd><b>{chars:,}</b><small>documents after scrub" in page
     assert "tokens</" not in page
@@ -153,6 +154,11 @@ def test_documents_kept_beside_shards_are_exported_with_their_columns(tmp_path: 
     assert len(rows) == len(TEXTS)
     shards = export(tmp_path / "run", "parquet", tmp_path / "shards")
     assert "tokens" in pq.read_table(next(shards.glob("train-*.parquet"))).column_names  # of a run, its shards
+    source = json.loads((tmp_path / "run" / "stats.json").read_text())
+    counted = source["audit"]["notes"]
+    assert sum(counted["amounts"].values()) == source["sources"]["notes"]["tokens"]
+    assert sum(counted["lengths"].values()) == len(TEXTS)
+    assert "## Lengths" in (shards / "README.md").read_text()
 
 
 @pytest.mark.parametrize(

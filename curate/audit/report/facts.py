@@ -180,8 +180,8 @@ def similarities(found: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(f"{place / 100:.2f}", found.get(str(place), 0)) for place in range(low, 101)]
 
 
-def lengths(found: Mapping[str, int]) -> list[tuple[str, int]]:
-    """(range of tokens, kept documents), each range half a doubling, without gaps."""
+def lengths(found: Mapping[str, int], amounts: Mapping[str, int]) -> list[tuple[str, int, int]]:
+    """(range of tokens, kept documents, their tokens), each range half a doubling, without gaps."""
     if not found:
         return []
     places = range(min(map(int, found)), max(map(int, found)) + 1)
@@ -190,7 +190,13 @@ def lengths(found: Mapping[str, int]) -> list[tuple[str, int]]:
         low, high = (math.ceil(2 ** (at / _OCTAVE) - 1e-9) for at in (place, place + 1))
         if low == high:  # no whole number lies between 1 and 2
             continue
-        rows.append((f"{low:,}" if high - low < 2 else f"{low:,}–{high - 1:,}", found.get(str(place), 0)))
+        rows.append(
+            (
+                f"{low:,}" if high - low < 2 else f"{low:,}–{high - 1:,}",
+                found.get(str(place), 0),
+                amounts.get(str(place), 0),
+            )
+        )
     return rows
 
 

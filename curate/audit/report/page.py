@@ -67,7 +67,9 @@ def report_page(run: OpenedRun) -> str:
         ("duplicates", "Duplicates", "Duplicates", panels.duplicates(facts.summed(audit, outputs, "duplicates"))),
         ("contamination", "Contamination", "Contamination", panels.contamination(stats)),
         ("personal", "Personal", "Personal data", panels.personal_data(facts.summed(audit, outputs, "pii"))),
-        ("lengths", "Lengths", "Tokens per document", panels.lengths(facts.summed(audit, outputs, "lengths"), stats)),
+        ("lengths", "Lengths", "Tokens per document", panels.lengths(
+            facts.summed(audit, outputs, "lengths"), facts.summed(audit, outputs, "amounts"), stats
+        )),
         ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
         ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
         ("settings", "Settings", "Settings and inputs", _settings(run)),

@@ -55,6 +55,8 @@ _READERS = {
 }
 
 
+_CONTEXTS = (1 << 10, 1 << 12, 1 << 14, 1 << 16)
+"""Tokens that documents are held against: contexts that models are trained with."""
 _DOCUMENT_READERS = {
     "parquet": "`datasets.load_dataset('parquet', data_files='*.parquet')`",
     "jsonl.zst": "`datasets.load_dataset('json', data_files='*.jsonl.zst')`",
@@ -152,6 +154,7 @@ def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
         ),
         *_sources(run),
         *_mixture(manifest.get("mixture")),
+        *_lengths(run),
         *_personal_data(run),
         *_LICENCE,
     ]
@@ -182,6 +185,26 @@ def _mixture(mixture: Mapping[str, Any] | None) -> list[str]:
         f"| {name} | {group['target_tokens']:,} | {group['tokens']:,} | {group['share']:.2%} | {group['epochs']:.2f} |"
         for name, group in mixture["groups"].items()
     ]
+
+
+def _lengths(run: Mapping[str, Any]) -> list[str]:
+    """How many tokens of the kept documents, each once, lie in documents beyond usual contexts."""
+    counted: dict[int, list[int]] = {}
+    for source in run.get("stats", {}).get("audit", {}).values():
+        for kind, place in (("lengths", 0), ("amounts", 1)):
+            for each, number in source.get(kind, {}).items():
+                counted.setdefault(int(each), [0, 0])[place] += number
+    tokens = sum(number for _, number in counted.values())
+    if not tokens:
+        return []
+    rows = ["\n## Lengths\n", "Documents of at least so many tokens, each document once, and the tokens in them.\n"]
+    rows.append("| tokens | documents | tokens in them | share |\n| ---: | ---: | ---: | ---: |")
+    for context in _CONTEXTS:
+        first = 2 * (context.bit_length() - 1)  # bins are half doublings: bin k begins at 2^(k/2)
+        longer = [numbers for each, numbers in counted.items() if each >= first]
+        within = sum(number for _, number in longer)
+        rows.append(f"| {context:,} | {sum(number for number, _ in longer):,} | {within:,} | {within / tokens:.1%} |")
+    return rows
 
 
 def _personal_data(run: Mapping[str, Any]) -> list[str]:
