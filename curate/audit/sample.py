@@ -13,7 +13,7 @@ from curate.audit.find import row_at
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import ask, connect
 from curate.audit.rendering import Answer, Passage, Table
-from curate.audit.snippets import snippet
+from curate.audit.shown import snippet
 from curate.chance import draw
 from curate.errors import nearest
 from curate.records.pages import ID

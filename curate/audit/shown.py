@@ -8,12 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from curate.audit.finished_run import OpenedRun
+from curate.audit.finished_run import AuditError, OpenedRun
+from curate.audit.lineage import stage_of, text_at
 from curate.pii import Detection, Replacement, scrub
 from curate.pii.plan import detection_of
 from curate.pii.step import Scrub
 
 HIDDEN = "(text not shown: --no-texts)"
+SNIPPET = 400
+"""Characters of a passage."""
+_AROUND = 4000
+"""Characters beyond a passage that are scrubbed with it: what begins within it may end there."""
 
 
 def shown(run: OpenedRun, texts: Sequence[str]) -> list[str]:
@@ -30,3 +35,16 @@ def shown(run: OpenedRun, texts: Sequence[str]) -> list[str]:
     placeholders = {str(name): text for name, text in setting.placeholders.items()} if setting is not None else {}
     scrubbed: list[str] = scrub(list(texts), detection, Replacement(placeholders)).texts.to_pylist()
     return scrubbed
+
+
+def snippet(run: OpenedRun, part: str, document: int, length: int = SNIPPET) -> str:
+    """The beginning of a document's extracted text, before edits, or a line that says why it cannot be shown."""
+    if run.texts == "none":
+        return HIDDEN
+    try:
+        made = stage_of(run.part(part), "read")
+        text = text_at(made.path("documents"), document) if made else ""
+    except (AuditError, OSError) as error:
+        return f"(no text: {error})"
+    (text,) = shown(run, [text[: length + _AROUND]])
+    return text if len(text) <= length else text[:length].rstrip() + " …"

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.redecide import Steps, changed_steps
 from curate.audit.rendering import Answer, Cell, Passage, Table
-from curate.audit.snippets import snippet
+from curate.audit.shown import snippet
 from curate.audit.sums import Flip, Sums, add_up
 from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
 from curate.config.document import write_document

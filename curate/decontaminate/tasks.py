@@ -27,8 +27,7 @@ from curate.engine.task import Inputs, Output
 from curate.records.counts import ContaminationCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.verdicts import VERDICTS
-from curate.text.columns import as_column
-from curate.text.rows import replace_rows
+from curate.text.columns import as_column, replace_rows
 from curate.verdicts.decide import drop_documents
 
 STEP = "decontaminate"

@@ -18,7 +18,7 @@ from curate.config.document import Document, KeyPath
 from curate.errors import nearest
 from curate.filters.edits import Edit, WordLists, read_edit
 from curate.filters.errors import PackError
-from curate.filters.metrics import METRICS
+from curate.filters.metrics import METRICS, metric_type
 from curate.filters.pack_files import find, read_pack
 from curate.filters.rules import Rule, override, read_rule
 from curate.records.metadata import META
@@ -91,6 +91,22 @@ class Pack:
         comes from the input and is none."""
         judged = (name for rule in self.rules for name in rule.expression.names() if not name.startswith(META))
         return tuple(dict.fromkeys((*self.counts, *judged, *self.recorded)))
+
+    def metric_types(self) -> dict[str, pa.DataType]:
+        """The type of each metric's column, without a kernel run or compiled: int64 or float64.
+
+        A metric from outside is asked with one text, for its signature need not say.
+        """
+        functions = dict(self.functions)
+        types = {}
+        for name in self.metric_names:
+            if name in METRICS:
+                types[name] = metric_type(METRICS[name])
+            elif name in functions:
+                types[name] = _measured(functions[name], TextView(pa.array(["One text."]))).type
+            else:
+                types[name] = pa.int64()  # counts of edits and EDIT_METRICS
+        return types
 
     def apply(self, texts: pa.Array | TextView) -> Applied:
         """Edit and measure a column of string or large_string without nulls, or its view; decides nothing.

@@ -17,6 +17,7 @@ from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule
 
 _SAMPLE = "Kernels are compiled here, before the tasks need them."
+"""A text that every metric can measure."""
 
 
 class Filter(Model):
@@ -43,8 +44,7 @@ def _raw_title(setting: Any) -> str:
 
 def _evaluation(name: str, setting: Filter) -> Evaluation:
     pack = load(setting.pack, lists=setting.lists)
-    sample = pack.apply(pa.array([_SAMPLE]))
-    columns = tuple((f"{name}.{metric}", str(column.type)) for metric, column in sample.metrics.items())
+    columns = tuple((f"{name}.{metric}", str(kind)) for metric, kind in pack.metric_types().items())
     params = {"pack": setting.pack, "lists": setting.lists, "content": pack_content(pack)}
     return Evaluation("curate.filters.step:evaluator", params, columns, foreign=pack.foreign)
 
@@ -91,3 +91,8 @@ class _Evaluator:
 def evaluator(name: str, params: Mapping[str, Any]) -> _Evaluator:
     """The step made ready from `Evaluation.params`. Raises CurateError where the pack is not what it was."""
     return _Evaluator(name, params)
+
+
+def compile_kernels(params: Mapping[str, Any]) -> None:
+    """Compile what the pack's edits and metrics run, once per machine."""
+    load(params["pack"], lists=params["lists"]).apply(pa.array([_SAMPLE]))

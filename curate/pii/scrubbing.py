@@ -13,8 +13,7 @@ import pyarrow as pa
 from curate.pii.detectors import TYPES, Detection
 from curate.pii.find import Languages, find_matches
 from curate.pii.spans import Match
-from curate.text.columns import as_column
-from curate.text.rows import replace_rows
+from curate.text.columns import as_column, replace_rows
 
 _MOST_ROUNDS = 16
 """A replacement can lay open what it overlapped; each round with constant placeholders leaves fewer digits and letters."""

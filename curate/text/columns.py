@@ -1,11 +1,11 @@
-"""Arrow text columns as the two NumPy arrays that kernels read, and back, without copying the text.
+"""Arrow text columns as the two NumPy arrays that kernels read, and back, without copying the text; rows replaced in one.
 
 Knows Arrow's memory layout; knows nothing of what the text says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,3 +57,14 @@ def text_column(data: Bytes, offsets: Offsets, kind: pa.DataType) -> pa.Array:
         len(offsets) - 1,
         [None, pa.py_buffer(np.ascontiguousarray(bounds)), pa.py_buffer(data)],
     )
+
+
+def replace_rows(column: pa.Array, changed: Mapping[int, str]) -> pa.Array:
+    """The column with the text of each of these rows in place of its own."""
+    if not changed:
+        return column
+    pieces, at = [], 0
+    for row in sorted(changed):
+        pieces += [column.slice(at, row - at), pa.array([changed[row]], column.type)]
+        at = row + 1
+    return pa.concat_arrays([*pieces, column.slice(at)])

@@ -1,9 +1,11 @@
-"""Hashes of 64 bits, the same in kernels, over arrays and in Python: FNV-1a codes of words and lines, and SplitMix64.
+"""Hashes of 64 bits, the same in kernels, over arrays and in Python: FNV-1a codes of words and lines, and SplitMix64;
+and which codes of a short list a document has.
 
 Knows nothing of what is hashed.
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,7 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _MIX_1 = np.uint64(0xBF58476D1CE4E5B9)  # of SplitMix64
 _MIX_2 = np.uint64(0x94D049BB133111EB)
 _MASK = 2**64 - 1
+_MOST_LISTED = 64  # one bit per word of a list
 
 
 @kernel
@@ -55,3 +58,34 @@ def word_code(word: str) -> int:
 def word_codes(words: Iterable[str]) -> NDArray[np.uint64]:
     """The codes of words, sorted, each once."""
     return np.array(sorted({word_code(word) for word in words}), np.uint64)
+
+
+@kernel
+def _distinct_listed(codes: Any, offsets: Any, listed: Any, out: Any) -> None:
+    filtered = np.uint64(0)
+    for code in listed:
+        filtered |= np.uint64(1) << (code & np.uint64(63))
+    for document in range(len(offsets) - 1):
+        found = np.uint64(0)
+        for item in range(offsets[document], offsets[document + 1]):
+            code = codes[item]
+            if filtered >> (code & np.uint64(63)) & np.uint64(1):
+                for place in range(len(listed)):
+                    if listed[place] == code:
+                        found |= np.uint64(1) << np.uint64(place)
+        count = 0
+        while found:
+            found &= found - np.uint64(1)
+            count += 1
+        out[document] = count
+
+
+def distinct_listed(
+    codes: NDArray[np.uint64], offsets: NDArray[np.int64], listed: NDArray[np.uint64]
+) -> NDArray[np.int64]:
+    """Per document, how many of the listed words occur at least once; at most 64 may be listed."""
+    if len(listed) > _MOST_LISTED:
+        raise ValueError(f"at most {_MOST_LISTED} words can be listed, found {len(listed)}")
+    out = np.zeros(len(offsets) - 1, np.int64)
+    _distinct_listed(codes, offsets, listed, out)
+    return out

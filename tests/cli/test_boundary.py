@@ -224,16 +224,13 @@ def test_nothing_of_the_command_line_points_outside_the_project() -> None:
         assert "../.." not in path.read_text()
 
 
-def test_the_trainer_s_own_program_has_the_same_boundary(tmp_path: Path) -> None:
+def test_what_every_process_of_a_training_starts_has_the_same_boundary(tmp_path: Path) -> None:
+    train = [sys.executable, "-m", "curate.cli", "train", tmp_path / "t.yaml"]
     (tmp_path / "t.yaml").write_text("seed: 1\nseed: 2\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "curate.trainer", tmp_path / "t.yaml"], capture_output=True, text=True, cwd=ROOT
-    )
+    done = subprocess.run(train, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2
     assert done.stderr.endswith("t.yaml:2: not valid YAML: the key 'seed' was given on line 1 already\n")
     (tmp_path / "t.yaml").write_text("budget: {tokens: 1000}\ndevice: off\n")
-    done = subprocess.run(
-        [sys.executable, "-m", "curate.trainer", tmp_path / "t.yaml"], capture_output=True, text=True, cwd=ROOT
-    )
+    done = subprocess.run(train, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2
     assert "t.yaml:2: device: 'off' is no device: use auto, cpu, cuda or cuda:N" in done.stderr

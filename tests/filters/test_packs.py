@@ -112,6 +112,7 @@ def test_every_pack_has_a_source_and_finite_metrics_for_any_page(name: str) -> N
     assert pack.source and pack.about and all(rule.why for rule in pack.rules)
     applied = pack.apply(pa.array([PROSE, "", "\n", "a"]))
     assert tuple(applied.metrics) == pack.metric_names
+    assert {metric: column.type for metric, column in applied.metrics.items()} == pack.metric_types()
     assert all(np.isfinite(np.asarray(column, float)).all() for column in applied.metrics.values())
     assert len(applied.texts) == 4
 

@@ -11,8 +11,6 @@ import pytest
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "curate"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-COMMANDS = {"trainer/__main__.py"}
-"""Modules outside `cli` that are commands: they use its boundary."""
 NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "base"}
 
 
@@ -58,7 +56,7 @@ ALLOWED = allowed()
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_module_imports_only_rooms_below_its_own(path: Path) -> None:
     name = path.relative_to(PACKAGE).as_posix()
-    if (path.name == "__init__.py" and path.parent in (PACKAGE, PACKAGE / "trainer")) or name in COMMANDS:
+    if path.name == "__init__.py" and path.parent in (PACKAGE, PACKAGE / "trainer"):
         return
     assert rooms_imported(path) <= ALLOWED[room_of(path)], name
 

@@ -50,8 +50,8 @@ def launch(files: list[Path], processes: int) -> None:
     program = (
         "import sys, warnings; warnings.simplefilter('error'); import torch; torch.set_num_threads(1)\n"
         "import torch.distributed as dist; dist.init_process_group('gloo')\n"
-        "from curate.trainer.__main__ import main\n"
-        "for file in sys.argv[1:]:\n    assert main([file]) == 0\n"
+        "from curate.cli.main import main\n"
+        "for file in sys.argv[1:]:\n    assert main(['train', file]) == 0\n"
         "dist.destroy_process_group()\n"
     )
     started = []

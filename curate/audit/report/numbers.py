@@ -29,7 +29,7 @@ def report_numbers(run: OpenedRun) -> Answer:
         *_quality(facts.summed(audit, outputs, "quality"), stats["sources"]),
         *_duplicates(facts.summed(audit, outputs, "duplicates")),
         *_contamination(stats), *_personal(facts.summed(audit, outputs, "pii")),
-        *_lengths(*(facts.summed(audit, outputs, name) for name in ("lengths", "amounts")), facts.unit(stats)),
+        *_lengths(facts.summed(audit, outputs, "lengths"), facts.summed(audit, outputs, "amounts"), stats),
         *_damage(stats["sources"]), *_time(times),
     ]  # fmt: skip
     return Answer(tuple(blocks), {"stats": stats, "timings": times})
@@ -163,7 +163,8 @@ def _personal(pii: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
     yield from _some("Personal data", ("type", "found", "documents"), rows)
 
 
-def _lengths(found: Mapping[str, int], amounts: Mapping[str, int], unit: str) -> Iterator[Table]:
+def _lengths(found: Mapping[str, int], amounts: Mapping[str, int], stats: RunNumbers) -> Iterator[Table]:
+    unit = facts.unit(stats)
     columns = (unit, "kept documents", f"{unit} in them")
     yield from _some(f"{unit.capitalize()} per document", columns, facts.lengths(found, amounts))
 

@@ -8,8 +8,7 @@ import numpy as np
 
 from curate.filters.metrics.column import Counts, Ratios, ratio
 from curate.text import scan
-from curate.text.hashing import word_codes
-from curate.text.listed import distinct_listed
+from curate.text.hashing import distinct_listed, word_codes
 from curate.text.view import TextView
 
 STOP_WORDS = ("the", "be", "to", "of", "and", "that", "have", "with")
