@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,6 @@ import pyarrow as pa
 from curate import ingest
 from curate.batches import BatchWriter
 from curate.chance import draw
-from curate.config.step_params import TableColumns
 from curate.engine.task import Inputs, Output
 from curate.records.counts import DocumentCounts
 from curate.storage import SourceFile
@@ -28,7 +27,7 @@ class DrawParams(TypedDict):
 
     source: str
     format: str
-    columns: TableColumns
+    columns: Mapping[str, Any]
     code: Mapping[str, str]
     seed: int
     least: int
