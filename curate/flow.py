@@ -16,6 +16,7 @@ from curate.records.counts import (
     ReadCounts,
     ScoredCounts,
     TokenCounts,
+    WrittenCounts,
 )
 from curate.records.quality import Card
 from curate.storage import SourceFile
@@ -38,6 +39,8 @@ class Part:
     scored: Committed[ScoredCounts] | None = None
     tokens: Committed[TokenCounts] | None = None
     evaluated: Committed[EvaluatedCounts] | None = None
+    metadata: Committed[DocumentCounts] | None = None
+    """The columns carried from the input: `rows`, a row per record, and `metadata`, a row per document."""
     way: tuple[Committed[Any], ...] = ()
     """Every task that was done for this part, in order: audits go back along it."""
 
@@ -76,6 +79,8 @@ class Flow:
 
     parts: tuple[Part, ...]
     metrics: tuple[tuple[str, str], ...] = ()
+    carried: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
+    """By source, (`meta.NAME`, Arrow type's name) of the columns carried from the input."""
     quality: Mapping[str, Classified] = field(default_factory=dict)
     """What scored the documents, by source."""
     contamination: Committed[Any] | None = None
@@ -85,8 +90,8 @@ class Flow:
     shards: Mapping[str, tuple[Committed[TokenCounts], ...]] = field(default_factory=dict)
     mixture: Statement | None = None
     ledger: tuple[Committed[LedgerCounts], ...] = ()
-    documents: Mapping[str, tuple[Committed[DocumentCounts], ...]] = field(default_factory=dict)
-    """Documents kept as Parquet, by the step after which they were, a result per part."""
+    documents: Mapping[str, Mapping[str, Committed[WrittenCounts]]] = field(default_factory=dict)
+    """Documents kept as Parquet, by the step after which they were and the part's name."""
 
     def least_score(self, source: str) -> float | None:
         """The least quality score kept, where a share of the highest is."""

@@ -88,6 +88,9 @@ class StepParams(TypedDict):
     fixed: Sequence[Sequence[str]]
 
 
+Carried = tuple[tuple[str, str], ...]
+"""(`meta.NAME`, name of its Arrow type) of the columns that a source's rows carry."""
+
 Changes = Mapping[str, Mapping[str, float | None]]
 """New bounds by rule: `filters.STEP.RULE.min` of a pipeline file."""
 
@@ -108,6 +111,8 @@ class SourceStep:
     bare_key: str | None = None
     """The setting that a bare word is, as in `filter: c4`."""
     evaluation: Callable[[str, Any], Evaluation | None] = lambda name, setting: None
+    evaluation_with: Callable[[str, Any, Carried], Evaluation | None] | None = None
+    """The same for a step that looks at columns carried from the input; its evaluator's batches have them then."""
     rules: Callable[[str, Any, Changes, float | None], tuple[AnyRule, ...]] = lambda name, setting, changes, least: ()
     """Its rules, from its name, settings, changed bounds, and the least score kept where a share is to be kept."""
     has_bounds: bool = False

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +50,8 @@ def bins(values: npt.NDArray[np.float64], at: Edges) -> npt.NDArray[np.int64]:
 
 
 Aggregate = dict[str, Any]
+Unit = Literal["tokens", "chars"]
+"""The ledger column that kept documents are counted in."""
 Mask = npt.NDArray[np.bool_]
 
 DOMAINS = 2000
@@ -73,8 +75,11 @@ def needed_columns(steps: Sequence[VerdictStep]) -> list[str]:
     return list(dict.fromkeys([*always, *(name for each in thresholds(steps) for name in each.columns())]))
 
 
-def aggregate(table: pa.Table, steps: Sequence[VerdictStep], first: int) -> tuple[Aggregate, pa.Table]:
-    """(counts, sample) of ledger rows of one source. `first` is the number of the first document in its part."""
+def aggregate(
+    table: pa.Table, steps: Sequence[VerdictStep], first: int, unit: Unit = "tokens"
+) -> tuple[Aggregate, pa.Table]:
+    """(counts, sample) of ledger rows of one source. `first` is the number of the first document in its part, `unit` what
+    kept documents are counted in: tokens, or characters as they were extracted."""
     early = pc.is_in(table.column("dropped_at"), value_set=pa.array(BEFORE_DOCUMENTS))
     table = table.filter(pc.invert(pc.fill_null(early, False))).combine_chunks()
     columns = {name: pa.concat_arrays([*table.column(name).chunks, pa.nulls(0, table.schema.field(name).type)])
@@ -82,22 +87,23 @@ def aggregate(table: pa.Table, steps: Sequence[VerdictStep], first: int) -> tupl
     judged = frozenset([REMOVED, *(step.name for step in steps)])  # who was removed since fails that too
     failures = Failures(columns["failed"], judged)
     kept = np.asarray(columns["kept"], bool)
-    tokens = np.asarray(pc.fill_null(columns["tokens"], 0), np.int64)
+    amounts: dict[str, npt.NDArray[np.int64]] = {unit: np.asarray(pc.fill_null(columns[unit], 0), np.int64) * kept}
     draws = draw(columns["id"].cast(ID), 0, "audit") if len(kept) else np.empty(0, np.uint64)
     listed = [each for each in thresholds(steps) if each.bounds]
     values = {each.full_name: each.values(columns) for each in listed}
     counts: Aggregate = {
         "documents": len(kept),
         "passed": int((failures.total == 0).sum()),
-        "languages": _languages(columns["language"], kept, tokens),
-        "domains": _domains(columns["url"], kept, failures.total == 0, tokens),
+        "languages": _languages(columns["language"], kept, amounts),
+        "domains": _domains(columns["url"], kept, failures.total == 0, amounts),
         "overlap": failures.overlap(),
         "rules": {each.full_name: _histograms(each, values[each.full_name], failures) for each in listed},
         "quality": _quality(columns["quality_score"], kept),
         "duplicates": _duplicates(columns),
         "pii": _pii(columns["pii"]),
         "contamination": _items(columns["contamination"]),
-        "lengths": _lengths(tokens[kept]),
+        "lengths": _lengths(amounts[unit][kept]),
+        "amounts": _lengths(amounts[unit][kept], amounts[unit][kept]),
         "nearest": {
             each.full_name: _nearest(each, values[each.full_name], failures, draws, columns["id"], first)
             for each in listed
@@ -147,12 +153,12 @@ def _grouped(keys: pa.Array, weights: Mapping[str, npt.NDArray[Any]]) -> dict[st
     return {key: {name: int(column[i]) for name, column in sums.items()} for i, key in enumerate(names)}
 
 
-def _languages(languages: pa.Array, kept: Mask, tokens: npt.NDArray[np.int64]) -> Aggregate:
-    return _grouped(languages, {"documents": np.ones(len(kept)), "kept": kept, "tokens": tokens})
+def _languages(languages: pa.Array, kept: Mask, amounts: Mapping[str, npt.NDArray[np.int64]]) -> Aggregate:
+    return _grouped(languages, {"documents": np.ones(len(kept)), "kept": kept, **amounts})
 
 
-def _domains(urls: pa.Array, kept: Mask, passed: Mask, tokens: npt.NDArray[np.int64]) -> Aggregate:
-    weights = {"documents": np.ones(len(kept)), "passed": passed, "kept": kept, "tokens": tokens}
+def _domains(urls: pa.Array, kept: Mask, passed: Mask, amounts: Mapping[str, npt.NDArray[np.int64]]) -> Aggregate:
+    weights = {"documents": np.ones(len(kept)), "passed": passed, "kept": kept, **amounts}
     return _most(_grouped(hosts(urls), weights))
 
 
@@ -215,9 +221,14 @@ def _items(found: pa.Array) -> dict[str, int]:
     return dict(sorted(sets.items()))
 
 
-def _lengths(tokens: npt.NDArray[np.int64]) -> dict[str, int]:
-    """Documents by half-octave of their tokens: bin k holds lengths from 2^(k/2)."""
-    return _sparse(np.floor(np.log2(np.maximum(tokens, 1)) * _OCTAVE + 1e-9).astype(np.int64))
+def _lengths(amounts: npt.NDArray[np.int64], weights: npt.NDArray[np.int64] | None = None) -> dict[str, int]:
+    """Documents by half-octave of their length, or what they weigh: bin k holds lengths from 2^(k/2)."""
+    bins = np.floor(np.log2(np.maximum(amounts, 1)) * _OCTAVE + 1e-9).astype(np.int64)
+    if weights is None:
+        return _sparse(bins)
+    sums = np.zeros(int(bins.max(initial=-1)) + 1, np.int64)
+    np.add.at(sums, bins, weights)  # whole numbers: sums of weights as floats would not be exact
+    return {str(i): int(sums[i]) for i in np.flatnonzero(sums)}
 
 
 def _nearest(measure: BoundsRule, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:

@@ -22,6 +22,7 @@ import pyarrow.parquet as pq
 from curate.audit.removals import RULE, STEP
 from curate.batches import BatchWriter, read_batches, read_schema
 from curate.records.ledger import ROW_GROUP
+from curate.records.metadata import META, RAW
 from curate.shards.store import write_shard
 from curate.verdicts.steps import BEFORE_DOCUMENTS
 
@@ -53,10 +54,15 @@ def has_words(schema: pa.Schema) -> bool:
     """Whether a file's rows are documents with their text or tokens."""
     if "id" not in schema.names or schema.field("id").type != pa.binary(16):
         return False
-    return any(
+    return bool(_carried(schema)) or any(
         name in schema.names and kind(schema.field(name).type)
         for name, kind in ((_TEXT, _is_text), (_TOKENS, _is_list))
     )
+
+
+def _carried(schema: pa.Schema) -> list[str]:
+    """Columns that came with a document from the input: a title is of its words too."""
+    return [name for name in schema.names if name == RAW or name.startswith(META)]
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -103,6 +109,8 @@ def empty_ledger(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
         "dropped_at": pc.if_else(pc.and_(gone, pc.invert(early)), STEP, table.column("dropped_at")),
         _TOKENS: zeroed,
     }
+    for name in _carried(table.schema):
+        columns[name] = pc.if_else(gone, pa.scalar(None, table.schema.field(name).type), table.column(name))
     for name in _NULLED:
         kind = table.schema.field(name).type
         columns[name] = pa.array(
@@ -121,19 +129,31 @@ def _failing(rules: list[str]) -> list[str]:
 
 
 def _empty_parquet(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
-    keys = pq.read_table(path, columns=["id", _TEXT])
-    mask = found_in(keys.column("id"), ids) & ~_is_empty(keys.column(_TEXT))
+    source = pq.ParquetFile(path)
+    names = source.schema_arrow.names
+    keys = source.read(["id", *([_TEXT] if _TEXT in names else []), *_carried(source.schema_arrow)])
+    filled = np.zeros(keys.num_rows, bool)
+    for name in keys.column_names[1:]:
+        filled |= (
+            ~_is_empty(keys.column(name)) if name == _TEXT else np.asarray(pc.is_valid(keys.column(name)).to_numpy())
+        )
+    mask = found_in(keys.column("id"), ids) & filled
     if not mask.any():
         return None
-    source = pq.ParquetFile(path)
     first = 0
     with pq.ParquetWriter(target, source.schema_arrow, compression="zstd") as writer:
         for group in range(source.num_row_groups):
             table = source.read_row_group(group)
             gone = pa.array(mask[first : first + table.num_rows])
-            texts = pc.if_else(gone, "", table.column(_TEXT)).cast(table.schema.field(_TEXT).type)
-            index = table.schema.get_field_index(_TEXT)
-            writer.write_table(table.set_column(index, table.schema.field(_TEXT), texts), row_group_size=ROW_GROUP)
+            for name in _carried(table.schema):
+                field = table.schema.field(name)
+                values = pc.if_else(gone, pa.scalar(None, field.type), table.column(name))
+                table = table.set_column(table.schema.get_field_index(name), field, values)
+            if _TEXT in names:
+                field = table.schema.field(_TEXT)
+                texts = pc.if_else(gone, "", table.column(_TEXT)).cast(field.type)
+                table = table.set_column(table.schema.get_field_index(_TEXT), field, texts)
+            writer.write_table(table, row_group_size=ROW_GROUP)
             first += table.num_rows
     return Emptied(int(mask.sum()))
 
@@ -189,6 +209,8 @@ def _words_of(batch: pa.RecordBatch, ids: pa.Array) -> Mask:
         filled |= np.asarray(pc.fill_null(pc.greater(pc.binary_length(batch.column(_TEXT)), 0), False))
     if _TOKENS in batch.schema.names:
         filled |= np.diff(batch.column(_TOKENS).offsets.to_numpy()) > 0
+    for name in _carried(batch.schema):
+        filled |= np.asarray(pc.is_valid(batch.column(name)))
     return mask & filled
 
 
@@ -211,6 +233,8 @@ def _without_words(batch: pa.RecordBatch, mask: Mask) -> pa.RecordBatch:
         offsets = np.concatenate([[0], np.cumsum(np.where(mask, 0, lengths))]).astype(np.int32)
         left = tokens.values[low:high].filter(pa.array(np.repeat(~mask, lengths)))
         columns[_TOKENS] = pa.ListArray.from_arrays(pa.array(offsets), left)
+    for name in _carried(batch.schema):
+        columns[name] = pc.if_else(pa.array(mask), pa.scalar(None, columns[name].type), columns[name])
     return pa.record_batch(list(columns.values()), schema=batch.schema)
 
 

@@ -22,6 +22,7 @@ from curate.audit.finished_run import AuditError, OpenedRun, beside
 from curate.audit.lineage import gone, text_versions
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.shown import shown
+from curate.config.step_params import table_columns
 from curate.storage import SourceFile, open_binary
 from curate.verdicts.rules import Judged
 from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
@@ -204,11 +205,12 @@ def original_record(run: OpenedRun, found: Found) -> str:
     """The record read again from its input file: a web archive's as it lies there, decompressed, at most 1 MiB; a table's
     row as JSON, in the words of the ledger. Raises AuditError where the file cannot be read or holds it no longer.
     """
-    read, part, row = run.pipeline.sources[found.part.source].read, found.part, found.row
+    source, part, row = run.pipeline.sources[found.part.source], found.part, found.row
+    read = source.read
     try:
         if read.format in _ARCHIVES:
             return _archived(part.path, row["offset"], row["length"])
-        columns = ingest.Columns(text=read.text, id=read.id, url=read.url, date=read.date)
+        columns = ingest.Columns(**table_columns(source))
         (size,) = [each["bytes"] for each in run.record["inputs"][part.source] if each["file"] == part.file]
         file = SourceFile(part.path, part.file, size, "")
         again = ingest.read_record(file, part.source, read.format, columns, row["offset"], found.id)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from curate.audit.aggregates import Unit
 from curate.audit.finished_run import OpenedRun
 from curate.audit.removals import LIST
 from curate.audit.tasks.aggregate import AggregateParams, NoParams, aggregate_part, merge_parts
@@ -23,11 +24,11 @@ _MERGED_AT_ONCE = 64
 """Parts whose counts one task merges: its memory is bounded, and the driver reads one file whatever the run's size."""
 
 
-def aggregate(flow: Flow, runner: Runner) -> Committed[DocumentCounts] | None:
+def aggregate(flow: Flow, runner: Runner, unit: Unit = "tokens") -> Committed[DocumentCounts] | None:
     """The counts of the whole run (files `aggregate` and `sample`), or None for a run without parts."""
     results = runner.stage(
         [
-            _count(part.source, applied_steps(part), result.file("ledger", part.name))
+            _count(part.source, applied_steps(part), result.file("ledger", part.name), unit)
             for part, result in zip(flow.parts, flow.ledger, strict=True)
         ]
     )
@@ -42,11 +43,13 @@ def aggregate_ledger(
 ) -> Committed[DocumentCounts] | None:
     """The counts of a finished run over other versions of its ledger's files: what was counted before is not again."""
     work = run.folder.resolve() / ".work"
+    unit = unit_of(run.pipeline)
     tasks = [
         _count(
             part.source,
             run.record["verdict_steps"].get(part.source, []),
             File(part.name, str(path), digest, path.stat().st_size),
+            unit,
         )
         for part, path, digest in zip(run.parts, ledger, digests, strict=True)
     ]
@@ -57,9 +60,14 @@ def aggregate_ledger(
     return results[0] if results else None
 
 
-def _count(source: str, steps: Sequence[Any], ledger: File) -> Task[AggregateParams, DocumentCounts]:
-    params = AggregateParams(source=source, steps=list(steps))
+def _count(source: str, steps: Sequence[Any], ledger: File, unit: Unit) -> Task[AggregateParams, DocumentCounts]:
+    params = AggregateParams(source=source, steps=list(steps), unit=unit)
     return Task("aggregate", aggregate_part, params, {"ledger": ledger}, ledger.name)
+
+
+def unit_of(pipeline: Pipeline) -> Unit:
+    """The ledger column that kept documents are counted in."""
+    return "chars" if pipeline.tokens is None else "tokens"
 
 
 def applied_steps(part: Part) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from curate.audit.findings import findings
 from curate.audit.finished_run import AuditError, OpenedRun, opened
@@ -145,6 +146,7 @@ def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
     ledger = [current(commit, f"ledger/{part.name}.parquet") for part in run.parts]
     digests = [commit.files[f"ledger/{part.name}.parquet"].sha256 for part in run.parts]
     stats: RunNumbers = {**run.stats, "sources": recounted(run.stats["sources"], ledger)}
+    _count_texts(run, commit, stats)
     shards: dict[str, str] = {}
     for name in sorted(name for name in commit.files if name.endswith(f"/{MANIFEST}")):
         manifest, entries = parse_manifest(current(commit, name).read_bytes(), name)
@@ -169,6 +171,17 @@ def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
     commit.write("stats.json", as_json(stats))
     commit.write("run.json", as_json(record))
     commit.write("report.html", report_page(opened(run.folder, record, stats, run.published)).encode())
+
+
+def _count_texts(run: OpenedRun, commit: Commit, stats: RunNumbers) -> None:
+    """The characters that are left of a run that makes text."""
+    for name, source in stats["sources"].items():
+        if "kept_chars" in source:
+            files = (
+                f"documents/{run.pipeline.last_step}/{part.name}.parquet" for part in run.parts if part.source == name
+            )
+            texts = (pq.read_table(current(commit, file), columns=["text"]) for file in files if file in commit.files)
+            source["kept_chars"] = sum(pc.sum(pc.utf8_length(text.column(0))).as_py() or 0 for text in texts)
 
 
 def _splits(entries: Sequence[ShardEntry], before: Mapping[str, SplitNumbers]) -> dict[str, SplitNumbers]:

@@ -27,12 +27,14 @@ from curate.records.pages import ID
 def add_up(run: OpenedRun, variants: Sequence[Mapping[str, Steps]], most: int) -> list[Sums]:
     """The sums of the whole ledger under each variant, read once. `most` flips each way are kept as samples."""
 
+    unit = "text_chars" if run.pipeline.tokens is None else "tokens"
+
     def of_part(part: OpenedPart, path: Path) -> list[Sums]:
         mine = [steps[part.source] for steps in variants]
         sums = [Sums() for _ in mine]
         for group in redecide_part(part, path, mine):
             for total, steps, decided in zip(sums, mine, group, strict=True):
-                total.add(decided, steps, run.pipeline.seed, most)
+                total.add(decided, steps, run.pipeline.seed, most, unit)
         return sums
 
     totals = [Sums() for _ in variants]
@@ -99,18 +101,19 @@ class Sums:
         for name, found in other.samples.items():
             self.samples[name] = sorted([*self.samples.get(name, []), *found])[:most]
 
-    def add(self, decided: Redecided, steps: Steps, seed: int, most: int) -> None:
-        """Add a row group. `most` flips each way are kept as samples."""
+    def add(self, decided: Redecided, steps: Steps, seed: int, most: int, unit: str = "tokens") -> None:
+        """Add a row group. `most` flips each way are kept as samples; `unit` is what `kept_tokens` and `staying_tokens`
+        count: tokens, or the characters of texts (`text_chars`) where the run makes none."""
         admitted, removed = ~decided.passed & decided.passes, decided.passed & ~decided.passes
-        self._add_groups(decided, admitted, removed)
+        self._add_groups(decided, admitted, removed, unit)
         self.admitted_by.update(rules_of(decided.documents, admitted, steps.changed))
         self.removed_by.update({rule: int((mask & removed).sum()) for rule, mask in decided.fails.items()})
         for kind, mask in (("admitted", admitted), ("removed", removed)):
             self._sample(kind, decided, mask, seed, most)
 
-    def _add_groups(self, decided: Redecided, admitted: Mask, removed: Mask) -> None:
+    def _add_groups(self, decided: Redecided, admitted: Mask, removed: Mask, unit: str) -> None:
         table = decided.documents
-        kept, tokens, text, size = (_numbers(table, name) for name in ("kept", "tokens", "text_chars", "cluster_size"))
+        kept, tokens, text, size = (_numbers(table, name) for name in ("kept", unit, "text_chars", "cluster_size"))
         staying = (kept > 0) & decided.passes
         leaving = (kept > 0) & ~decided.passes & (size > 1)
         columns = [

@@ -58,16 +58,16 @@ def sweep(run: OpenedRun, sets: Sequence[str], text: str) -> Answer:
     now = outcomes[0].before
     table = Table(
         f"Yield as {key} moves",
-        (key, "pass every rule", "kept", "tokens", ""),
+        (key, "pass every rule", "kept", outcomes[0].unit, ""),
         tuple(rows),
-        f"The run kept {now[0]:,} documents, {now[1]:,} tokens. {explain_tokens(outcomes)}",
+        f"The run kept {now[0]:,} documents, {now[1]:,} {outcomes[0].unit}. {explain_tokens(outcomes)}",
     )
     data = [
         {
             "value": value,
             "passes": outcome.sums.total("passes", outputs),
             "kept": [outcome.documents().low, outcome.documents().high],
-            "tokens": outcome.tokens().tokens,
+            outcome.unit: outcome.tokens().tokens,
             "margin": outcome.tokens().margin,
         }
         for value, outcome in zip(values, outcomes, strict=True)

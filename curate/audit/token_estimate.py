@@ -36,9 +36,10 @@ def count_tokens(run: OpenedRun, flips: Sequence[Flip]) -> dict[bytes, int]:
     """Tokens of these documents' texts as they were after edits, end-of-text not counted, by id. Raises AuditError where
     `.work` was removed."""
     counted: dict[bytes, int] = {}
-    if not flips:
+    settings = run.pipeline.tokens
+    if not flips or settings is None:
         return counted
-    tokenizer = tokens.load(run.pipeline.tokens.tokenizer, run.pipeline.tokens.end_of_text)
+    tokenizer = tokens.load(settings.tokenizer, settings.end_of_text)
     for part in run.parts:
         wanted = sorted((flip.document, flip.id) for flip in flips if flip.part == part.name)
         if not wanted:

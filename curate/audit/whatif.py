@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import pyarrow.parquet as pq
+
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.redecide import Steps, changed_steps
 from curate.audit.rendering import Answer, Cell, Passage, Table
@@ -21,7 +23,8 @@ from curate.config.models import Pipeline, Source
 from curate.config.step_params import evaluation_steps, read_params
 from curate.config.steps import StepModel
 from curate.dedup.step import Deduplicate
-from curate.steps import source_steps
+from curate.records.metadata import META
+from curate.steps import Carried, source_steps
 
 _SHOWN_GROUPS = 30
 
@@ -47,6 +50,8 @@ class Outcome:
     exact: bool
     counted: Mapping[bytes, int] | None
     """Tokens of the sampled documents that are let in, by id; None where their texts are gone."""
+    unit: str
+    """What `tokens` counts: tokens, or the characters of texts where the run makes none."""
 
     @property
     def before(self) -> tuple[int, int]:
@@ -65,6 +70,8 @@ class Outcome:
     def tokens(self, sources: Sequence[str] | None = None) -> Estimate:
         """Tokens after the change if all that is let in stays; without those let in where their texts are gone."""
         chosen = self.outputs if sources is None else sources
+        if self.unit == "characters":
+            return Estimate(self.sums.total("staying_tokens", chosen) + self.sums.total("admitted_chars", chosen), 0)
         groups = [key for key in self.sums.groups if key[0] in chosen]
         let_in = estimate_tokens(self.counted or {}, self.sums, groups)
         return Estimate(self.sums.total("staying_tokens", chosen) + let_in.tokens, let_in.margin)
@@ -77,9 +84,10 @@ def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
         return ["everything of the sources added or left out"]
     for name, source in pipeline.sources.items():
         before = old.sources[name]
+        carried = _carried(run) if source.read.metadata else ()
         if source.read != before.read or read_params(name, source) != read_params(name, before):
             return [f"read and extract {name}", "evaluate", "verdicts", "and all that follows"]
-        if evaluation_steps(source) != evaluation_steps(before):
+        if evaluation_steps(source, carried) != evaluation_steps(before, carried):
             return [f"evaluate {name} (its edits, metrics or models change)", "verdicts", "and all that follows"]
         if _without_thresholds(source) != _without_thresholds(before):
             return [f"the steps of {name}", "verdicts", "and all that follows"]
@@ -87,6 +95,12 @@ def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
         if getattr(pipeline, setting) != getattr(old, setting):
             return [f"{setting}", "and all that follows"]
     return []
+
+
+def _carried(run: OpenedRun) -> Carried:
+    """The columns that the run's ledger carries from the input."""
+    schema = pq.read_schema(run.ledger[0]) if run.ledger else []
+    return tuple((field.name, str(field.type)) for field in schema if field.name.startswith(META))
 
 
 def _without_thresholds(source: Source) -> list[tuple[str, dict[str, Any]]]:
@@ -116,7 +130,8 @@ def outcome_of(run: OpenedRun, steps: Mapping[str, Steps], sums: Sums) -> Outcom
         counted = count_tokens(run, [flip for flip in sums.sample("admitted") if flip.source in outputs])
     except AuditError:
         counted = None
-    return Outcome(steps, sums, outputs, not run.pipeline.combine, counted)
+    unit = "characters" if run.pipeline.tokens is None else "tokens"
+    return Outcome(steps, sums, outputs, not run.pipeline.combine, counted, unit)
 
 
 def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
@@ -139,7 +154,7 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
                     sums.total("removed", outcome.outputs),
                 ),
                 ("documents kept", documents, str(after), None, None),
-                ("tokens kept", tokens, str(estimate), None, None),
+                (f"{outcome.unit} kept", tokens, str(estimate), None, None),
             ),
             _explain_bounds(run, outcome),
         ),
@@ -153,13 +168,13 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
         "changes": [dict(zip(("rule", "was", "becomes"), change, strict=True)) for change in changes],
         "passed": {name: sums.total(name, outcome.outputs) for name in ("passed", "passes", "admitted", "removed")},
         "kept": {"before": documents, "after": [after.low, after.high], "exact": outcome.exact},
-        "tokens": {
+        outcome.unit: {
             "before": tokens,
             "after": estimate.tokens,
             "margin": estimate.margin,
             "complete": outcome.counted is not None,
         },
-        "by": [dict(zip(_GROUP_COLUMNS, row, strict=True)) for row in _group_rows(outcome)],
+        "by": [dict(zip(_group_columns(outcome), row, strict=True)) for row in _group_rows(outcome)],
         "admitted_by": dict(sums.admitted_by),
         "removed_by": dict(sums.removed_by),
         "samples": {kind: [{"record": name, "text": text} for name, text in texts] for kind, texts in shown.items()},
@@ -181,6 +196,8 @@ def _explain_bounds(run: OpenedRun, outcome: Outcome) -> str:
 
 def explain_tokens(outcomes: Sequence[Outcome]) -> str:
     """How far the tokens told can be trusted."""
+    if any(outcome.unit == "characters" for outcome in outcomes):
+        return "Characters are those of the texts after the sources' own edits."
     if any(outcome.counted is None for outcome in outcomes):
         return "Tokens of documents let in are left out: their texts are gone with the run's .work folder."
     if any(outcome.tokens().margin for outcome in outcomes):
@@ -201,10 +218,11 @@ def list_changes(steps: Mapping[str, Steps]) -> list[tuple[Cell, ...]]:
     return list(rows)
 
 
-_GROUP_COLUMNS = (
-    "source", "language", "documents", "passed", "passes", "let in", "dropped", "kept", "kept after", "tokens",
-    "tokens after",
-)  # fmt: skip
+def _group_columns(outcome: Outcome) -> tuple[str, ...]:
+    return (
+        "source", "language", "documents", "passed", "passes", "let in", "dropped", "kept", "kept after", outcome.unit,
+        f"{outcome.unit} after",
+    )  # fmt: skip
 
 
 def _group_rows(outcome: Outcome) -> list[tuple[Cell, ...]]:
@@ -212,7 +230,7 @@ def _group_rows(outcome: Outcome) -> list[tuple[Cell, ...]]:
     for source, language in sorted(outcome.sums.groups, key=lambda key: (key[0], key[1] is None, key[1] or "")):
         row = outcome.sums.groups[source, language]
         alone = Sums({(source, language): row}, samples=outcome.sums.samples)
-        one = Outcome(outcome.steps, alone, (source,), outcome.exact, outcome.counted)
+        one = Outcome(outcome.steps, alone, (source,), outcome.exact, outcome.counted, outcome.unit)
         counts = [one.sums.total(name) for name in ("documents", "passed", "passes", "admitted", "removed", "kept")]
         tokens = one.sums.total("kept_tokens")
         rows.append((source, language or "-", *counts, str(one.documents()), tokens, str(one.tokens())))
@@ -222,7 +240,7 @@ def _group_rows(outcome: Outcome) -> list[tuple[Cell, ...]]:
 def _groups(outcome: Outcome) -> Table:
     rows = sorted(_group_rows(outcome), key=lambda row: -int(row[2] or 0))
     note = f"the {_SHOWN_GROUPS} largest of {len(rows):,}; --format json has all" if len(rows) > _SHOWN_GROUPS else ""
-    return Table("By source and language", _GROUP_COLUMNS, tuple(rows[:_SHOWN_GROUPS]), note)
+    return Table("By source and language", _group_columns(outcome), tuple(rows[:_SHOWN_GROUPS]), note)
 
 
 def _flips(outcome: Outcome) -> Table:

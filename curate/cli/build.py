@@ -10,7 +10,7 @@ from rich.table import Table
 
 from curate.cli.arguments import add_number, add_run
 from curate.cli.console import RESULTS
-from curate.config.formats import exporters
+from curate.config.formats import document_exporters, exporters
 
 
 def add_commands(commands: Any) -> None:
@@ -36,9 +36,17 @@ def add_commands(commands: Any) -> None:
     verify.add_argument("--against", choices=("tiktoken", "hf"), help="the library (default: the tokenizer's own)")
     verify.set_defaults(call=_verify)
 
-    export = commands.add_parser("export", help="a run's or a mix's shards in another trainer's format")
-    export.add_argument("path", metavar="RUN_OR_MIX", help="run directory, its shards, or a mix's folder")
-    export.add_argument("--to", metavar="FORMAT", help=f"{', '.join(exporters())}, or module:function of your own")
+    export = commands.add_parser(
+        "export", help="a run's or a mix's shards in another trainer's format, or its documents as they are"
+    )
+    export.add_argument(
+        "path", metavar="RUN_OR_MIX", help="run directory, its shards, a mix's folder, or documents/STEP of a run"
+    )
+    export.add_argument(
+        "--to",
+        metavar="FORMAT",
+        help=f"{', '.join(exporters() | document_exporters())}, or module:function of your own",
+    )
     export.add_argument("--out", metavar="DIR", help="folder to write; what is whole there is kept")
     export.add_argument("--check", action="store_true", help="say which exports of the run are no longer what it is")
     add_number(export, "--sequence-length", 1024, "tokens of a row, for hf")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
+
+if TYPE_CHECKING:
+    from curate.pipeline.attempt import Attempt
 
 _BAR = 24
 """Characters of a bar as long as all records."""
@@ -26,13 +29,20 @@ def print_funnel(console: Console, stats: Mapping[str, Any]) -> None:
         if source["role"] == "reference":
             console.print(Text("  no output: this source only trains the classifier", style="dim"), soft_wrap=True)
         else:
-            console.print(Text(f"  kept {source['kept']:,} documents, {source['tokens']:,} tokens"), soft_wrap=True)
+            console.print(Text(f"  kept {source['kept']:,} documents, {amount(source)}"), soft_wrap=True)
         console.print()
     for split, shard in stats.get("shards", {}).items():
         line = f"{split}: {shard['tokens']:,} tokens of {shard['documents']:,} documents in {shard['shards']:,} shards"
         console.print(line, highlight=False, soft_wrap=True)
     for line in missed_shares(stats.get("mixture")):
         console.print(line, highlight=False, soft_wrap=True)
+
+
+def amount(source: Mapping[str, Any]) -> str:
+    """What was kept of a source: its tokens, or its characters where the run makes text."""
+    if "kept_chars" in source:
+        return f"{source['kept_chars']:,} characters"
+    return f"{source['tokens']:,} tokens"
 
 
 def missed_shares(mixture: Mapping[str, Any] | None) -> list[str]:
@@ -71,3 +81,18 @@ def _print_step(console: Console, row: Mapping[str, Any], records: int) -> None:
         console.print(Text(text, style="dim"), soft_wrap=True)
     if len(rules) > _MOST_RULES:
         console.print(Text(f"      and {len(rules) - _MOST_RULES} more rules", style="dim"), soft_wrap=True)
+
+
+def print_effects(console: Console, made: Attempt) -> None:
+    """What edits cut out of each source's documents, and records that failed each rule."""
+    for name, source in made.stats["sources"].items():
+        for edit, chars in source["edited_chars"].items():
+            console.print(Text(f"{name}: {edit} cut out {chars:,} characters"), soft_wrap=True)
+    shown = None
+    for example in made.examples:
+        if example.rule != shown:
+            console.print(Text(f"\n{example.rule}", style="bold"), soft_wrap=True)
+            shown = example.rule
+        console.print(Text(f"  {example.record}"), soft_wrap=True)
+        if example.text:
+            console.print(Text(f"    {example.text}", style="dim"), soft_wrap=True)

@@ -32,10 +32,20 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--out", metavar="DIR", help="run directory (default: runs/NAME)")
     add_number(run, "--workers", None, "tasks at once (default: every core)")
     run.add_argument("--address", metavar="RAY", help="address of an existing Ray cluster")
+    few = run.add_mutually_exclusive_group()
+    add_number(few, "--limit", None, "read the first N records of each source only, into runs/NAME-limited")
+    add_number(few, "--sample", None, "read a seeded sample of N records of each source only")
     run.add_argument("--until", metavar="STEP", help="stop after a step and keep its documents as Parquet")
     run.add_argument("--replace", action="store_true", help="write where other files, or another pipeline's run, are")
     run.add_argument("--engine", choices=("ray", "serial"), default="ray", help="Ray tasks, or all in this process")
     run.set_defaults(call=_run)
+
+    attempt = commands.add_parser("try", help="run a hundred records and show what every step does; writes nothing")
+    add_pipeline(attempt)
+    add_number(attempt, "--limit", 100, "records of each source, the first of them")
+    attempt.add_argument("--sampled", action="store_true", help="a seeded sample of the source instead of the first")
+    add_number(attempt, "--examples", 2, "records shown of each rule's failures")
+    attempt.set_defaults(call=_try)
 
     check = commands.add_parser("check", help="validate a pipeline and show what it would do; run nothing")
     add_pipeline(check)
@@ -94,6 +104,8 @@ def _run(options: argparse.Namespace) -> int:
         engine=options.engine,
         until=options.until,
         replace=options.replace,
+        limit=options.limit,
+        sample=options.sample,
         console=MESSAGES,
     )
     print_funnel(RESULTS, result.stats)
@@ -108,6 +120,19 @@ def _run(options: argparse.Namespace) -> int:
     return MISSED if any(each["missed"] for each in found) else 0
 
 
+def _try(options: argparse.Namespace) -> int:
+    from curate.cli.funnel import print_effects, print_funnel
+    from curate.config.bundled import find_recipe
+    from curate.pipeline.attempt import attempt
+
+    made = attempt(
+        find_recipe(options.pipeline), options.set, options.limit, sampled=options.sampled, examples=options.examples
+    )
+    print_funnel(RESULTS, made.stats)
+    print_effects(RESULTS, made)
+    return 0
+
+
 def _check(options: argparse.Namespace) -> int:
     from curate.config.bundled import find_recipe
     from curate.config.reading import read_pipeline
@@ -118,8 +143,8 @@ def _check(options: argparse.Namespace) -> int:
 
     file = read_pipeline(find_recipe(options.pipeline), options.set)
     inputs = find_inputs(file)
-    check_steps(file)
     check_inputs(file, inputs)
+    check_steps(file, inputs)
     RESULTS.print(describe(file.pipeline, inputs))
     own = foreign_code(file.pipeline)
     if own:

@@ -83,6 +83,19 @@ _EXPORTERS = {
 }
 
 
+_DOCUMENT_EXPORTERS = {
+    "parquet": "curate.shards.export.documents:parquet_files",
+    "jsonl.zst": "curate.shards.export.documents:json_lines_files",
+}
+"""Of documents as they are, with every column."""
+
+
+def document_exporters() -> dict[str, str]:
+    """`module:function` of every format that documents are exported to as they are; the function takes
+    `curate.shards.export.documents.Documents`."""
+    return dict(_DOCUMENT_EXPORTERS)
+
+
 @functools.cache
 def exporters() -> dict[str, str]:
     """`module:function` of every export format known by name, those of installed distributions (`curate.exporters`) too."""
@@ -98,5 +111,6 @@ def exporter_named(name: str) -> str:
     if name in exporters():
         return exporters()[name]
     if ":" not in name:
-        raise ConfigError(f"no export format {name!r}{nearest(name, exporters())}; one of your own is module:function")
+        known = exporters() | _DOCUMENT_EXPORTERS
+        raise ConfigError(f"no export format {name!r}{nearest(name, known)}; one of your own is module:function")
     return name

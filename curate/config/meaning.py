@@ -11,7 +11,7 @@ from typing import Any
 from curate.config.document import KeyPath
 from curate.config.expectations import mistakes_of_expectations
 from curate.config.formats import format_named
-from curate.config.models import Pipeline, Source
+from curate.config.models import VERDICTS, Pipeline, Shards, Source
 from curate.config.steps import StepModel
 from curate.errors import ConfigError, nearest
 from curate.steps import combining_steps, source_steps
@@ -30,6 +30,7 @@ def mistakes(pipeline: Pipeline) -> list[Mistake]:
     found += _of_bounds(pipeline)
     found += _of_mixture(pipeline)
     found += mistakes_of_expectations(pipeline)
+    found += _of_text_out(pipeline)
     return found
 
 
@@ -54,6 +55,8 @@ def _of_format(source_name: str, source: Source) -> Iterator[Mistake]:
     except ConfigError as error:
         yield ("sources", source_name, "read", "format"), str(error)
         return
+    if source.read.metadata and source.read.format in ("warc", "wet"):
+        yield ("sources", source_name, "read", "metadata"), f"{source.read.format} records have no columns to carry"
     if markup and "extract" not in kinds:
         yield (
             ("sources", source_name, "steps"),
@@ -88,7 +91,7 @@ def _of_combining(pipeline: Pipeline) -> Iterator[Mistake]:
             yield ("combine", index), f"a second step {kind!r}"
         elif index and combining_steps()[kind].place < combining_steps()[combined[index - 1]].place:
             yield ("combine", index), f"step out of order: {kind} comes before {combined[index - 1]}"
-    keepable = ["extract", "verdicts", *combined]
+    keepable = ["extract", VERDICTS, *combined]
     for index, kept in enumerate(pipeline.keep):
         if kept not in keepable:
             yield ("keep", index), f"documents cannot be kept after {kept!r}{nearest(kept, keepable)}"
@@ -114,3 +117,13 @@ def _of_mixture(pipeline: Pipeline) -> Iterator[Mistake]:
             yield ("mixture", "sources", name), f"no source {name!r}{nearest(name, pipeline.sources)}"
         elif pipeline.sources[name].role == "reference":
             yield ("mixture", "sources", name), f"{name!r} has the role 'reference' and is no output"
+
+
+def _of_text_out(pipeline: Pipeline) -> Iterator[Mistake]:
+    """Without tokens nothing can be counted in tokens."""
+    if pipeline.tokens is not None:
+        return
+    if pipeline.mixture is not None:
+        yield ("mixture",), "a mixture is counted in tokens, and `tokens: null` makes none: leave one of the two out"
+    if "shards" in pipeline.model_fields_set and pipeline.shards != Shards():
+        yield ("shards",), "shards hold tokens, and `tokens: null` makes none: leave one of the two out"

@@ -24,6 +24,24 @@ MOST_LOST = 0.5
 nearly all."""
 
 
+class Limit(Model):
+    """How many records of a source are read: the first, or a seeded sample of all."""
+
+    first: Annotated[Count, Field(gt=0)] | None = Field(None, description="so many from the beginning")
+    sample: Annotated[Count, Field(gt=0)] | None = Field(None, description="so many drawn by the seed and their ids")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _bare_number(cls, value: Any) -> Any:
+        return value if isinstance(value, (dict, Limit)) else {"first": value}
+
+    @model_validator(mode="after")
+    def _one(self) -> Limit:
+        if (self.first is None) == (self.sample is None):
+            raise ValueError("give a number of first records, or {sample: NUMBER}")
+        return self
+
+
 class Read(Model):
     """Which files a source reads, and how."""
 
@@ -41,6 +59,12 @@ class Read(Model):
     date: str | None = Field(None, description="tables: the column that holds the date")
     max_lost_share: Share = Field(
         MOST_LOST, description="most of its records that one kind of damage may cost before the run ends with status 3"
+    )
+    limit: Limit | None = Field(
+        None, description="most records to read: the first, as 1000, or a seeded sample of all, as {sample: 1000}"
+    )
+    metadata: Literal["all"] | Strings = Field(
+        (), description="tables: columns carried along as meta.NAME, or all that have no other use"
     )
 
 
@@ -75,6 +99,9 @@ class Tokens(Model):
     prefix: tuple[int, ...] = Field((), description="ids before each document, after begin-of-text")
     suffix: tuple[int, ...] = Field((), description="ids after each document, before end-of-text")
 
+
+VERDICTS = "verdicts"
+"""What the documents of a pipeline without a combining step are kept after: every source's own rules."""
 
 MOST_EPOCHS = 4.0
 """Epochs of a group unless the file says otherwise: up to four, repeated text is nearly worth new text, and soon after
@@ -163,7 +190,7 @@ class Pipeline(Model):
     filters: dict[str, dict[str, Bounds]] = Field(
         {}, description="bounds of a step's rules: step name, rule name, min or max"
     )
-    tokens: Tokens = Field(Tokens(), description="the tokenizer")
+    tokens: Tokens | None = Field(Tokens(), description="the tokenizer; null: text out, no tokens, no shards")
     mixture: Mixture | None = Field(None, description="how much of each group; default: every kept document once")
     shards: Shards = Field(Shards(), description="the product's files")
     removals: Strings = Field((), description="lists of removals of earlier runs, whose entries no run may use")
@@ -172,6 +199,11 @@ class Pipeline(Model):
         {},
         description="ranges of SOURCE.NUMBER or SOURCE.STEP, as in web.kept: 0.2..0.8; a miss ends a run with status 3",
     )
+
+    @property
+    def last_step(self) -> str:
+        """The step after which documents are what goes on: into tokens, or out as they are."""
+        return self.combine[-1].kind if self.combine else VERDICTS
 
     def combined(self, kind: type[Setting]) -> Setting | None:
         """The settings of the combining step of this kind, if the pipeline has one."""

@@ -168,7 +168,8 @@ def reference_page() -> str:
         "",
         *table([*pipeline_keys()]),
     ]
-    for name, step in (*source_steps().items(), *combining_steps().items()):
+    steps: dict[str, SourceStep | CombiningStep] = {**source_steps(), **combining_steps()}
+    for name, step in steps.items():
         lines += ["", f"## {name}", "", about(step), "", *(["    - " + step.example, ""] if step.example else [])]
         lines += table([*keys(step.settings)])
     return "\n".join(lines) + "\n"

@@ -12,7 +12,7 @@ from curate.config.formats import format_named
 from curate.config.models import Pipeline, Source
 from curate.config.steps import StepModel
 from curate.engine.fingerprint import named_code
-from curate.steps import StepParams, source_steps
+from curate.steps import Carried, StepParams, source_steps
 from curate.verdicts.steps import VerdictStep
 
 
@@ -23,6 +23,7 @@ class TableColumns(TypedDict):
     id: str | None
     url: str | None
     date: str | None
+    metadata: Sequence[str] | str
 
 
 class ExtractParams(TypedDict):
@@ -43,6 +44,13 @@ class UrlParams(TypedDict):
     content: Mapping[str, str]
 
 
+class SampleParams(TypedDict):
+    """Which records are in a sample: those whose draw by this seed is at most `highest`."""
+
+    seed: int
+    highest: int
+
+
 class ReadParams(TypedDict):
     """What decides a part's records and text."""
 
@@ -51,14 +59,23 @@ class ReadParams(TypedDict):
     columns: TableColumns
     extract: NotRequired[ExtractParams]
     url: NotRequired[UrlParams]
+    first: NotRequired[int]
+    """Records read of the file, from its beginning."""
+    sample: NotRequired[SampleParams]
     code: Mapping[str, str]
     """Names of the reader and of engines from outside; see `curate.engine.fingerprint.named_code`."""
 
 
+def table_columns(source: Source) -> TableColumns:
+    """Which columns of a source's tables hold what."""
+    read = source.read
+    carried = read.metadata if isinstance(read.metadata, str) else list(read.metadata)
+    return TableColumns(text=read.text, id=read.id, url=read.url, date=read.date, metadata=carried)
+
+
 def read_params(name: str, source: Source) -> ReadParams:
     """What decides the records and texts of a source's parts."""
-    table = source.read
-    columns = TableColumns(text=table.text, id=table.id, url=table.url, date=table.date)
+    columns = table_columns(source)
     told: dict[str, Any] = {}
     foreign = list(format_named(source.read.format).foreign)
     for step in source.steps:
@@ -71,17 +88,23 @@ def read_params(name: str, source: Source) -> ReadParams:
     return cast(ReadParams, {**params, **told})
 
 
-def evaluation_steps(source: Source) -> list[StepParams]:
+def evaluation_steps(source: Source, carried: Carried = ()) -> list[StepParams]:
     """What decides a document's numbers and text: `evaluation_step` of each step that looks at text, in order."""
-    return [params for params in map(evaluation_step, source.steps) if params is not None]
+    steps = (evaluation_step(step, carried) for step in source.steps)
+    return [params for params in steps if params is not None]
 
 
-def evaluation_step(step: StepModel) -> StepParams | None:
+def evaluation_step(step: StepModel, carried: Carried = ()) -> StepParams | None:
     """A step's name, its evaluator with its parameters, and the ledger columns that it makes; None where it has none.
 
-    Raises CurateError, ImportError, OSError or ValueError for a step that cannot be made ready.
+    `carried`: the columns of the source's rows that reading carries along. Raises CurateError, ImportError,
+    OSError or ValueError for a step that cannot be made ready.
     """
-    evaluation = source_steps()[step.kind].evaluation(step.name, step.setting)
+    kind = source_steps()[step.kind]
+    if carried and kind.evaluation_with is not None:
+        evaluation = kind.evaluation_with(step.name, step.setting, carried)
+    else:
+        evaluation = kind.evaluation(step.name, step.setting)
     if evaluation is None:
         return None
     return {

@@ -41,6 +41,7 @@ def _or_bare_word(schema: dict[str, Any]) -> None:
     """In the schema for editors: the settings, or a word alone."""
     settings = dict(schema)
     schema.clear()
+    schema["description"] = settings.pop("description", "")
     schema["anyOf"] = [{"type": "string"}, settings]
 
 

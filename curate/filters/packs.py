@@ -21,6 +21,7 @@ from curate.filters.errors import PackError
 from curate.filters.metrics import METRICS, metric_type
 from curate.filters.pack_files import find, read_pack
 from curate.filters.rules import Rule, override, read_rule
+from curate.records.metadata import META
 from curate.steps import resolve
 from curate.text.columns import as_column, text_column
 from curate.text.line_edits import edit_lines
@@ -86,8 +87,9 @@ class Pack:
 
     @property
     def metric_names(self) -> tuple[str, ...]:
-        """The metrics that `apply` computes, each once: the counts, those the rules name, those only recorded."""
-        judged = (name for rule in self.rules for name in rule.expression.names())
+        """The metrics that `apply` computes, each once: the counts, those the rules name, those only recorded. `meta.NAME`
+        comes from the input and is none."""
+        judged = (name for rule in self.rules for name in rule.expression.names() if not name.startswith(META))
         return tuple(dict.fromkeys((*self.counts, *judged, *self.recorded)))
 
     def metric_types(self) -> dict[str, pa.DataType]:
@@ -99,7 +101,7 @@ class Pack:
         types = {}
         for name in self.metric_names:
             if name in METRICS:
-                types[name] = metric_type(METRICS[name])
+                types[name] = metric_type(name)
             elif name in functions:
                 types[name] = _measured(functions[name], TextView(pa.array(["One text."]))).type
             else:
@@ -265,7 +267,7 @@ def _read(
     named: list[tuple[KeyPath, str]] = [(("metrics", place), str(name)) for place, name in enumerate(recorded)]
     named += [(("rules", rule.name, "metric"), name) for rule in rules for name in rule.expression.names()]
     for place, name in named:
-        if name not in known:
+        if name not in known and not name.startswith(META):
             raise PackError(f"{document.where(place)}: no metric {name!r}{nearest(name, known)}")
     return Pack(
         name=str(content["name"]),

@@ -1,8 +1,9 @@
 """The `python` step: a function of the user's own as a step, in the ledger and every audit like ours.
 
-The function takes an Arrow record batch of documents (`id` binary(16), `url` string, `text` large_string) and returns a
-mapping: a column per name, one value a document, as an Arrow array, a NumPy array or a list of numbers, strings or
-booleans. A column called `text` is an edit: the texts after the step. Rules on the columns stand in the pipeline file.
+The function takes an Arrow record batch of documents (`id` binary(16), `url` string, `text` large_string, and `meta.NAME`
+of the columns that `read.metadata` carries) and returns a mapping: a column per name, one value a document, as an Arrow
+array, a NumPy array or a list of numbers, strings or booleans. A column called `text` is an edit: the texts after the
+step. Rules on the columns stand in the pipeline file.
 
     def readability(batch):
         words = pc.count_substring_regex(batch.column("text"), r"\\S+")
@@ -28,8 +29,9 @@ from pydantic import Field, model_validator
 from curate.filters.errors import PackError
 from curate.filters.rules import Rule, override, read_rule
 from curate.records.documents import DOCUMENTS
+from curate.records.metadata import META
 from curate.settings import Model, Name
-from curate.steps import Applied, Changes, Evaluation, SourceStep, resolve
+from curate.steps import Applied, Carried, Changes, Evaluation, SourceStep, resolve
 from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule, FlagRule
 
@@ -97,11 +99,11 @@ def load_function(reference: str) -> Function:
     return made
 
 
-def _evaluation(name: str, setting: Python) -> Evaluation:
+def _evaluation(name: str, setting: Python, carried: Carried = ()) -> Evaluation:
     function = load_function(setting.function)
-    sample = pa.record_batch(
-        {"id": pa.array([bytes(16)], pa.binary(16)), "url": [None], TEXT: [_SAMPLE]}, schema=DOCUMENTS
-    )
+    schema = pa.schema([*DOCUMENTS, *((column, pa.type_for_alias(kind)) for column, kind in carried)])
+    values = {"id": [bytes(16)], "url": [None], TEXT: [_SAMPLE], **{column: [None] for column, _ in carried}}
+    sample = pa.record_batch([pa.array(values[field.name], field.type) for field in schema], schema=schema)
     try:
         columns, text = _called(function, setting.args, sample, {})
     except Exception as error:
@@ -110,7 +112,7 @@ def _evaluation(name: str, setting: Python) -> Evaluation:
         ) from error
     for rule in read_rules(setting):
         for metric in rule.expression.names():
-            if metric not in columns:
+            if metric not in columns and not metric.startswith(META):
                 known = ", ".join(columns) or "no column but the text"
                 raise PackError(f"{name}: rules.{rule.name}.metric: no column {metric!r}; the function gives {known}")
     made = [(f"{name}.{column}", str(values.type)) for column, values in columns.items()]
@@ -137,6 +139,7 @@ STEP = SourceStep(
     raw_title=_raw_title,
     bare_key="function",
     evaluation=_evaluation,
+    evaluation_with=_evaluation,
     rules=_rules,
     has_bounds=True,
     thresholds=frozenset({"rules"}),
@@ -157,9 +160,8 @@ class _Evaluator:
 
     def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
         """See Evaluator.apply."""
-        given = pa.record_batch(
-            [batch.column("id"), batch.column("url"), view.texts.cast(pa.large_string())], schema=DOCUMENTS
-        )
+        texts = view.texts.cast(pa.large_string())
+        given = batch.set_column(batch.schema.get_field_index(TEXT), DOCUMENTS.field(TEXT), texts)
         raised = np.zeros(len(given), bool)
         try:
             columns, text = _called(self._function, self._args, given, self._types)

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 from typing import IO, Any, Final
 
+from curate.ingest.carried import as_object, carried_names
 from curate.ingest.frames import Frames
 from curate.ingest.reasons import BAD_JSON, DAMAGED, TOO_LARGE
 from curate.ingest.rows import Rows
@@ -113,7 +114,13 @@ def _add(rows: Rows, number: int, line: bytes, columns: Columns, counts: Counter
         record=label(fields.get(columns.id), counts) if columns.id else None,
         url=label(fields.get(columns.url), counts) if columns.url else None,
         date=seconds(fields.get(columns.date)) if columns.date else None,
+        metadata=_carried(fields, columns, counts) if columns.metadata else None,
     )
+
+
+def _carried(fields: dict[str, Any], columns: Columns, counts: Counter[str]) -> str | None:
+    names = carried_names(columns.metadata, list(fields), columns.used())
+    return as_object({name: fields[name] for name in names}, counts)
 
 
 def parse(line: bytes, columns: Columns, counts: Counter[str]) -> dict[str, Any] | None:

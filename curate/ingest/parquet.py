@@ -8,13 +8,14 @@ one. Rows are numbered by the groups' counts, so a lost span shifts nothing.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any, Final
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.ingest import parquet_pages, thrift, values
+from curate.ingest.carried import as_object, carried_names, values_of
 from curate.ingest.parquet_pages import Pages, SinglePages, row_spans
 from curate.ingest.reasons import DAMAGED, TOO_LARGE
 from curate.ingest.rows import Rows
@@ -34,17 +35,27 @@ _ELEMENTS: Final = 100_000
 """Most elements of a list in the footer: columns of a schema, row groups of a file."""
 _FAILURES: Final = (pa.ArrowException, OSError, ValueError, MemoryError)
 
-Line = tuple[bytes | None, str | None, str | None, int | None]
-"""Text, id, address and date of a row."""
+Line = tuple[bytes | None, str | None, str | None, int | None, str | None]
+"""Text, id, address and date of a row, and what it carries along."""
+_USES: Final = ("text", "id", "url", "date")
+_CARRIED: Final = "carried "
+"""Begins the use of a column that is carried along; its name follows."""
 
 
 class _Column:
-    """A column to read: what it is for, its place in the file, and the rows of the page that was read last."""
+    """A column to read: what it is for, and the places of its leaves in the file; a nested one has several."""
 
-    def __init__(self, use: str, name: str, place: int, textual: bool) -> None:
-        self.use, self.name, self.place, self.textual = use, name, place, textual
+    def __init__(self, use: str, name: str, places: list[int], textual: bool) -> None:
+        self.use, self.name, self.places, self.textual = use, name, places, textual
+
+    @property
+    def place(self) -> int:
+        """The place of a flat column."""
+        return self.places[0]
 
     def values(self, column: pa.Array, counts: Counter[str]) -> list[Any]:
+        if self.use.startswith(_CARRIED):
+            return values_of(column)
         if self.use == "text":
             return values.texts(column)
         return values.dates(column) if self.use == "date" else values.labels(column, counts)
@@ -107,7 +118,11 @@ def _columns(table: pq.ParquetFile, columns: Columns) -> list[_Column]:
         if name and name in schema.names:
             kind = schema.field(schema.names.index(name)).type
             if name in leaves and values.is_flat(kind) and (use != "text" or values.is_textual(kind)):
-                found.append(_Column(use, name, leaves.index(name), values.is_textual(kind)))
+                found.append(_Column(use, name, [leaves.index(name)], values.is_textual(kind)))
+    for name in carried_names(columns.metadata, schema.names, columns.used()):
+        places = [place for place, path in enumerate(leaves) if path == name or path.startswith(f"{name}.")]
+        if places:
+            found.append(_Column(_CARRIED + name, name, places, False))
     return found
 
 
@@ -130,10 +145,12 @@ class _Reading:
     def group(self, group: int, first: int, count: int) -> Iterator[None]:
         """Append the rows of a row group whose first row has the number `first`."""
         metadata = self.table.metadata.row_group(group)
-        pages = {column.use: self._pages(metadata, column) for column in self.columns}
+        pages = {column.use: self._pages(metadata, column.place) for column in self.columns}
+        nested = [self._pages(metadata, place) for column in self.columns for place in column.places[1:]]
+        every = [*pages.values(), *nested]
         done = 0
-        if all(found.complete and found.bounded for found in pages.values()):
-            at_a_time = _at_a_time(pages.values())
+        if all(found.complete and found.bounded for found in every):
+            at_a_time = _at_a_time(every)
             try:
                 for lines in self._lines(self.table, [group], self.columns, at_a_time, count):
                     for line in lines[: count - done]:
@@ -145,9 +162,9 @@ class _Reading:
         if done < count:
             yield from self._by_page(group, first, count, done, pages)
 
-    def _pages(self, metadata: Any, column: _Column) -> Pages:
+    def _pages(self, metadata: Any, place: int) -> Pages:
         try:
-            return parquet_pages.find_pages(self.file, self.size, metadata.column(column.place))
+            return parquet_pages.find_pages(self.file, self.size, metadata.column(place))
         except _FAILURES:
             return Pages(None, [], False)
 
@@ -157,7 +174,7 @@ class _Reading:
         """The rows of row groups, so many at a time."""
         if not columns:
             for start in range(0, count, at_a_time):
-                yield [(None, None, None, None)] * min(at_a_time, count - start)
+                yield [(None, None, None, None, None)] * min(at_a_time, count - start)
             return
         names = list(dict.fromkeys(column.name for column in columns))
         for batch in table.iter_batches(at_a_time, row_groups=groups, columns=names, use_threads=False):
@@ -166,12 +183,20 @@ class _Reading:
                 for column in columns
             }
             nothing = [None] * batch.num_rows
-            uses = (found.get(use, nothing) for use in ("text", "id", "url", "date"))
-            yield list(zip(*uses, strict=True))
+            uses = (found.get(use, nothing) for use in _USES)
+            yield list(zip(*uses, self._carried(found, nothing), strict=True))
+
+    def _carried(self, found: dict[str, list[Any]], nothing: list[None]) -> Sequence[str | None]:
+        """Per row what it carries along, from the columns read."""
+        names = {use.removeprefix(_CARRIED): column for use, column in found.items() if use.startswith(_CARRIED)}
+        if not names:
+            return nothing
+        rows = zip(*names.values(), strict=True)
+        return [as_object(dict(zip(names, row, strict=True)), self.counts) for row in rows]
 
     def _add(self, number: int, line: Line) -> None:
-        text, record, url, date = line
-        add_row(self.rows, number, text, self.counts, record=record, url=url, date=date)
+        text, record, url, date, metadata = line
+        add_row(self.rows, number, text, self.counts, record=record, url=url, date=date, metadata=metadata)
 
     def _by_page(self, group: int, first: int, count: int, done: int, pages: dict[str, Pages]) -> Iterator[None]:
         """Append the rows of a group from the row `done` on, page by page of the text; bad pages are damaged spans.
@@ -179,7 +204,11 @@ class _Reading:
         The other columns' values are null where their pages are bad: they cost no text.
         """
         text = next((column for column in self.columns if column.use == "text"), None)
-        others = [_Cursor(self, group, column, pages[column.use]) for column in self.columns if column is not text]
+        others = [
+            _Cursor(self, group, column, pages[column.use])
+            for column in self.columns
+            if column is not text and len(column.places) == 1
+        ]
         spans = row_spans(pages["text"]) if text else iter([(0, count, None)])
         for start, end, page in spans:
             end = min(end, count)
@@ -201,9 +230,10 @@ class _Reading:
             self.rows.add(first + done, count - done, reason=reason)
             yield
 
-    def _beside(self, others: list[_Cursor], row: int) -> tuple[Any, Any, Any]:
+    def _beside(self, others: list[_Cursor], row: int) -> tuple[Any, Any, Any, str | None]:
         found = {cursor.column.use: cursor.value(row) for cursor in others}
-        return found.get("id"), found.get("url"), found.get("date")
+        (carried,) = self._carried({use: [value] for use, value in found.items()}, [None])
+        return found.get("id"), found.get("url"), found.get("date"), carried
 
     def _page_texts(self, group: int, column: _Column, pages: Pages, page: Any, skip: int) -> Iterator[bytes | None]:
         """The texts of one page but for the first `skip`, up to the first that cannot be read."""

@@ -39,8 +39,9 @@ class Rows:
         content_type: str | None = None,
         body: bytes | None = None,
         text: bytes | None = None,
+        metadata: str | None = None,
     ) -> None:
-        """Append one row; `date` is seconds since 1970 UTC, `text` valid UTF-8."""
+        """Append one row; `date` is seconds since 1970 UTC, `text` valid UTF-8, `metadata` a JSON object."""
         columns = self._columns
         columns["id"].append(record_id(self._source, self._file.relative, offset, within))
         columns["source"].append(self._source)
@@ -54,7 +55,8 @@ class Rows:
         columns["content_type"].append(content_type)
         columns["body"].append(body)
         columns["text"].append(text)
-        self._bytes += len(body or b"") + len(text or b"")
+        columns["metadata"].append(metadata)
+        self._bytes += len(body or b"") + len(text or b"") + len(metadata or "")
 
     @property
     def full(self) -> bool:

@@ -124,7 +124,7 @@ def _read_store(published: Published, parts: list[str], by: str) -> _Store:
     run = published.folder
     files = [published.check(f"tokens/{name}.arrow") for name in parts if (run / "tokens" / f"{name}.arrow").exists()]
     if not files:
-        raise FileNotFoundError(f"{run} has no token store; run the pipeline again without --until")
+        raise FileNotFoundError(f"{run} has no token store; run the pipeline again with tokens and without --until")
     part, row, ids, groups, mix, lengths = [], [], [], [], [], []
     for number, file in enumerate(files):
         count = 0

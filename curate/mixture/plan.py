@@ -71,6 +71,8 @@ def _cut(
 ) -> tuple[Committed[TokenCounts], ...]:
     """The shards of a split, from the sorted groups."""
     per_shard = pipeline.shards.tokens_per_shard
+    assert pipeline.tokens is not None  # shards hold tokens
+    dtype = str(load_tokenizer(pipeline.tokens.tokenizer, pipeline.tokens.end_of_text).arrow_type)
     inputs = {name: [group.file(name) for group in groups] for name in ("sorted", "index")}
     filled = bucket_tokens(
         [group.files["index"].path for group in groups], split, 1 << bucket_bits(expected, per_shard)
@@ -85,7 +87,7 @@ def _cut(
                 last=window.last,
                 start=window.start,
                 buckets=list(window.buckets),
-                dtype=str(load_tokenizer(pipeline.tokens.tokenizer, pipeline.tokens.end_of_text).arrow_type),
+                dtype=dtype,
             ),
             inputs,
             f"{split} {number}",

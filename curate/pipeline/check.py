@@ -6,26 +6,32 @@ step.
 
 from __future__ import annotations
 
+import itertools
+import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 
 from curate import ingest, tokens
 from curate.audit.findings import scores_only
-from curate.config.models import Pipeline
+from curate.config.models import Pipeline, Source
 from curate.config.reading import KeyPath, PipelineFile
-from curate.config.step_params import verdict_steps
+from curate.config.step_params import evaluation_steps, table_columns, verdict_steps
 from curate.errors import missing_extra, nearest
 from curate.extract import engines
+from curate.extract.extractors import SAID
 from curate.extract.step import Extract
 from curate.mixture.groups import DOMAIN, NONE
 from curate.mixture.plan import SOURCE
 from curate.quality.step import Quality
+from curate.records.metadata import META, RAW, common_type, kind_of
 from curate.records.quality import QUALITY
-from curate.steps import combining_steps, source_steps
+from curate.steps import Carried, combining_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
 from curate.verdicts.rules import AllowedRule
+from curate.verdicts.steps import VerdictStep
 
 _FRACTIONS = frozenset({"language_score", "quality_score", "quality_draw", "jaccard"})
 _TENTHS = tuple(f"{tenth / 10:.1f}" for tenth in range(11))
@@ -61,8 +67,10 @@ def _engine_mistake(name: str, error: Exception) -> str:
 
 
 def check_tokenizer(file: PipelineFile) -> None:
-    """Load the tokenizer. Raises ConfigError naming file, line, key and what is right."""
+    """Load the tokenizer, where there is one. Raises ConfigError naming file, line, key and what is right."""
     settings = file.pipeline.tokens
+    if settings is None:
+        return
     try:
         tokenizer = tokens.load(settings.tokenizer, settings.end_of_text)
         surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
@@ -70,16 +78,22 @@ def check_tokenizer(file: PipelineFile) -> None:
         raise file.error(("tokens", "tokenizer"), str(error)) from None
 
 
-def check_mixture(file: PipelineFile) -> None:
+def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     """Whether every source that is output has the column that the mixture's groups are made of, and can have the groups that
-    it names. Raises ConfigError naming file, line, key and what is right."""
+    it names. `carried`: by source, the columns that its rows carry, as far as they are known.
+
+    Raises ConfigError naming file, line, key and what is right.
+    """
     pipeline, mixture = file.pipeline, file.pipeline.mixture
     if mixture is None or mixture.by in (SOURCE, DOMAIN):
         return
     outputs = [name for name, source in pipeline.sources.items() if source.role == "training"]
     possible: set[str] = {NONE}
     for name in outputs:
-        columns = _mixture_columns(pipeline, name)
+        columns = _mixture_columns(pipeline, name, carried.get(name, ()))
+        unseen = mixture.by.startswith(META) and pipeline.sources[name].read.metadata == "all"
+        if mixture.by not in columns and unseen:
+            return  # a column of later rows may be it
         if mixture.by not in columns:
             known = nearest(mixture.by, [SOURCE, DOMAIN, *columns])
             raise file.error(("mixture", "by"), f"no step of {name!r} makes a column {mixture.by!r}{known}")
@@ -90,14 +104,17 @@ def check_mixture(file: PipelineFile) -> None:
             raise file.error(("mixture", "sources", group), message)
 
 
-def _mixture_columns(pipeline: Pipeline, name: str) -> dict[str, str]:
+def _mixture_columns(pipeline: Pipeline, name: str, carried: Carried) -> dict[str, str]:
     """The ledger columns that there are of a source when its tokens are counted, with the names of their Arrow types."""
-    columns: dict[str, str] = {}
-    for step in pipeline.sources[name].steps:
-        evaluation = source_steps()[step.kind].evaluation(step.name, step.setting)
-        if evaluation is not None:
-            columns |= dict((*evaluation.columns, *evaluation.fixed))
-    if pipeline.sources[name].setting(Quality) is not None:
+    source = pipeline.sources[name]
+    columns: dict[str, str] = dict(carried)
+    for params in evaluation_steps(source, carried):
+        for column, arrow in (*params["columns"], *params["fixed"]):
+            columns[column] = arrow
+    extract = source.setting(Extract)
+    if extract is not None and extract.metadata:
+        columns |= {field.name: str(field.type) for field in SAID}
+    if source.setting(Quality) is not None:
         columns |= {field.name: str(field.type) for field in QUALITY}
     for kind in combining_steps().values():
         if pipeline.combines(kind.name):
@@ -127,7 +144,33 @@ def check_inputs(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]])
     """
     for name, source in file.pipeline.sources.items():
         read = source.read
-        columns = ingest.Columns(text=read.text, id=read.id, url=read.url, date=read.date)
+        columns = ingest.Columns(**table_columns(source))
         wrong = ingest.check_source(inputs[name], read.format, columns)
         if wrong is not None:
             raise file.error(("sources", name, "read"), wrong)
+
+
+def first_carried(name: str, source: Source, files: Sequence[SourceFile]) -> Carried:
+    """The columns that a source's rows carry, by the first rows of its first file: a run knows them when all were read."""
+    if not source.read.metadata:
+        return ()
+    kinds: dict[str, Counter[str]] = {}
+    columns = ingest.Columns(**table_columns(source))
+    first = next((file for file in files if file.size), None)
+    batches = ingest.read(first, name, source.read.format, columns, Counter()) if first is not None else iter(())
+    for batch in itertools.islice(batches, 1):
+        for text in batch.column(RAW).drop_null().to_pylist():
+            for column, value in json.loads(text).items():
+                kinds.setdefault(column, Counter())[kind_of(value) or ""] += 1
+    listed = sorted(kinds) if source.read.metadata == "all" else source.read.metadata
+    return tuple((f"{META}{column}", common_type(kinds.get(column, {}))) for column in listed)
+
+
+def check_carried(source: Source, step: VerdictStep) -> None:
+    """Raise ValueError where a rule looks at a column of the input that `read.metadata` does not carry."""
+    listed = source.read.metadata
+    for column in step.columns():
+        if column.startswith(META) and listed != "all" and column.removeprefix(META) not in listed:
+            raise ValueError(
+                f"a rule looks at {column}: write `metadata: [{column.removeprefix(META)}]` under the source's `read`"
+            )

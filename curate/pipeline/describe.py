@@ -24,8 +24,11 @@ def describe(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]]) -> 
     for step_name, rules in pipeline.filters.items():
         for rule, bounds in rules.items():
             lines.append(f"  {step_name}/{rule} changed{_settings(bounds)}")
-    lines.append(f"  tokens: {pipeline.tokens.tokenizer}")
-    lines.append(f"  shards{_settings(pipeline.shards)}")
+    if pipeline.tokens is None:
+        lines.append(f"  text out: documents after {pipeline.last_step}, no tokens")
+    else:
+        lines.append(f"  tokens: {pipeline.tokens.tokenizer}")
+        lines.append(f"  shards{_settings(pipeline.shards)}")
     return "\n".join(lines)
 
 

@@ -24,6 +24,7 @@ def shard_manifest(pipeline: Pipeline, flow: Flow) -> bytes:
     """Rows, tokens and SHA-256 per shard; the tokenizer; a fingerprint of the content. `shard` in the ledger counts in
     this list's order."""
     settings = pipeline.tokens
+    assert settings is not None  # shards hold tokens
     tokenizer = load(settings.tokenizer, settings.end_of_text)
     before, after = surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
     around = {name: ids for name, ids in (("prefix", before), ("suffix", after[:-1])) if ids}

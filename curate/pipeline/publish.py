@@ -102,8 +102,8 @@ def _results(flow: Flow) -> Iterator[tuple[str, File]]:
     for part, ledger in zip(flow.parts, flow.ledger, strict=True):
         yield f"ledger/{part.name}.parquet", ledger.files["ledger"]
     for step, results in flow.documents.items():
-        for part, result in zip(flow.parts, results, strict=True):
-            yield f"documents/{step}/{part.name}.parquet", result.files["documents"]
+        for name, written in results.items():
+            yield f"documents/{step}/{name}.parquet", written.files["documents"]
     for part in flow.parts:
         if part.tokens:
             yield f"tokens/{part.name}.arrow", part.tokens.files["tokens"]

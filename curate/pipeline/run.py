@@ -20,7 +20,7 @@ from curate.audit.explain import explain
 from curate.audit.find import find
 from curate.audit.finished_run import AuditError, open_finished
 from curate.audit.places import forget_emptied
-from curate.audit.plan import aggregate, mark_removed
+from curate.audit.plan import aggregate, mark_removed, unit_of
 from curate.audit.removals import LIST, read_lists
 from curate.audit.sample import condition, sample
 from curate.audit.whatif import what_if
@@ -39,9 +39,16 @@ from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
-from curate.pipeline.check import check_engines, check_inputs, check_mixture, check_tokenizer
+from curate.pipeline.check import (
+    check_carried,
+    check_engines,
+    check_inputs,
+    check_mixture,
+    check_tokenizer,
+    first_carried,
+)
 from curate.pipeline.publish import claim, publish_run
-from curate.pipeline.until import LAST_STEPS, truncated
+from curate.pipeline.until import LAST_STEPS, limited, truncated
 from curate.quality.plan import score as score_quality
 from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
@@ -65,16 +72,20 @@ class Run:
 
     def documents(self, step: str | None = None) -> Dataset:
         """The documents with their text that the pipeline's `keep` had written after a step; the step may be left out
-        where there is only one. Raises AuditError where none were kept after it, DamagedError as `ledger`."""
+        where there is only one, and where the run makes text (`tokens: null`) and its product is meant. Raises
+        AuditError where none were kept after it, DamagedError as `ledger`."""
         opened = open_finished(self.path)
         kept = sorted(folder.name for folder in (self.path / "documents").glob("*") if folder.is_dir())
         if step is None and len(kept) == 1:
             (step,) = kept
+        elif step is None and opened.pipeline.tokens is None:
+            step = opened.pipeline.last_step
         if step not in kept:
             there = f"there are those after {', '.join(kept)}" if kept else "`keep: [STEP]` in its pipeline keeps them"
             asked = f"after {step!r}" if step else "without naming a step"
             raise AuditError(f"{self.path} has no documents {asked}: {there}")
-        return _files([opened.file(f"documents/{step}/{part.name}.parquet") for part in opened.parts])
+        names = [f"documents/{step}/{part.name}.parquet" for part in opened.parts]
+        return _files([opened.file(name) for name in names if name in opened.published.files])
 
     def sample(
         self, failed: str | None = None, kept: bool | None = None, where: str | None = None, n: int = 10, seed: int = 0
@@ -136,25 +147,51 @@ def run(
     engine: str = "ray",
     until: str | None = None,
     replace: bool = False,
+    limit: int | None = None,
+    sample: int | None = None,
     console: Console | None = None,
 ) -> Run:
     """Run a pipeline file. `set` maps key paths to values (or lists KEY=VALUE); `out` defaults to runs/NAME.
 
+    `limit` reads the first records of each source only, `sample` so many of each by a seeded draw; `out` is then
+    runs/NAME-limited.
     `replace` lets it write where other files are, or another pipeline's run was; files that no run wrote still stay, but
     those in the way of its own. Raises ConfigError, LockedError, OutputError where the output must not be written,
     OSError where it cannot be, and InvariantError where records were lost.
     """
-    file = read_pipeline(path, _assignments(set))
+    file = limited(read_pipeline(path, _assignments(set)), limit, sample)
     own = foreign_code(file.pipeline)
     if own and console is not None:
         console.print(f"Running your own code: {', '.join(own)}", highlight=False, markup=False, soft_wrap=True)
     if until is not None:
         file = truncated(file, until)
-    folder = output_path(out, "a run") if out is not None else Path("runs") / file.pipeline.name
+    folder = output_path(out, "a run") if out is not None else Path("runs") / _folder_name(file, limit or sample)
+    return run_file(
+        file, folder, workers=workers, address=address, engine=engine, until=until, replace=replace, console=console
+    )
+
+
+def _folder_name(file: PipelineFile, limit: int | None) -> str:
+    """What a run's directory is called: a limited run does not take the place of a whole one."""
+    return f"{file.pipeline.name}-limited" if limit else file.pipeline.name
+
+
+def run_file(
+    file: PipelineFile,
+    folder: Path,
+    *,
+    workers: int | None = None,
+    address: str | None = None,
+    engine: str = "ray",
+    until: str | None = None,
+    replace: bool = False,
+    console: Console | None = None,
+) -> Run:
+    """Run a pipeline that was read, in a folder; see `run`."""
     claim(folder, file.pipeline.name, replace)
     inputs = find_inputs(file)
-    check_steps(file)
     check_inputs(file, inputs)
+    check_steps(file, inputs)
     console = console or Console(quiet=True)
     with hold(folder), ExitStack() as stack:
         sweep(folder)
@@ -191,18 +228,23 @@ def _lazily(stack: ExitStack, kind: str, workers: int | None, address: str | Non
     return get
 
 
-def check_steps(file: PipelineFile) -> None:
+def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] | None = None) -> None:
     """Raise ConfigError for a step whose pack, list, block or bounds are not there, naming its line.
 
-    Code from outside that steps name is looked for beside the pipeline file too, and loaded.
+    Code from outside that steps name is looked for beside the pipeline file too, and loaded. `inputs` tells the columns that
+    rows carry.
     """
     load_again_what_changed()
     check_engines(file)
+    carried = {
+        name: first_carried(name, source, (inputs or {}).get(name, ()))
+        for name, source in file.pipeline.sources.items()
+    }
     for name, source in file.pipeline.sources.items():
         for index, step in enumerate(source.steps):
             try:
-                evaluation_step(step)
-                verdict_step(file.pipeline, step)
+                evaluation_step(step, carried[name])
+                check_carried(source, verdict_step(file.pipeline, step))
                 note_loaded(tuple(source_steps()[step.kind].foreign(step.setting)))
             except (ValueError, ImportError, OSError) as error:
                 raise file.error(("sources", name, "steps", index, step.kind), str(error)) from None
@@ -211,7 +253,7 @@ def check_steps(file: PipelineFile) -> None:
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
     check_tokenizer(file)
-    check_mixture(file)
+    check_mixture(file, carried)
     try:
         for kind in combining_steps().values():
             if kind.check is not None:
@@ -247,8 +289,8 @@ def execute(
     for name, stage in _order(file, inputs, runner, folder, until):
         flow = stage(flow)
         if name in pipeline.keep:
-            flow = stages.keep_documents(flow, name, runner)
-    return publish_run(file, inputs, flow, aggregate(flow, runner), folder, take_over)
+            flow = stages.keep_documents(pipeline, flow, name, runner)
+    return publish_run(file, inputs, flow, aggregate(flow, runner, unit_of(pipeline)), folder, take_over)
 
 
 Stage = Callable[[Flow], Flow]
@@ -261,14 +303,18 @@ def _order(
     pipeline = file.pipeline
     whole = until is None or until in LAST_STEPS
     last: list[tuple[str, Stage]] = []
-    if whole:
-        last.append(("tokens", lambda flow: stages.tokenize(pipeline, flow, runner)))
+    if not whole:
+        last.append((f"until {until}", lambda flow: stages.keep_documents(pipeline, flow, str(until), runner)))
+    elif pipeline.tokens is None:
+        step = pipeline.last_step
+        last.append(("text", lambda flow: stages.keep_documents(pipeline, flow, step, runner, outputs=True)))
     else:
-        last.append((f"until {until}", lambda flow: stages.keep_documents(flow, str(until), runner)))
-    if until in (None, "shards"):
+        last.append(("tokens", lambda flow: stages.tokenize(pipeline, flow, runner)))
+    if until in (None, "shards") and pipeline.tokens is not None:
         last.append(("shards", lambda flow: _shuffled(file, flow, runner)))
     return [
         ("extract", lambda flow: stages.read(pipeline, inputs, runner)),
+        ("metadata", lambda flow: stages.carry(pipeline, flow, runner)),
         ("evaluate", lambda flow: stages.evaluate(pipeline, flow, runner)),
         ("quality", lambda flow: score_quality(pipeline, flow, runner)),
         ("removed", lambda flow: mark_removed(pipeline, flow, folder, runner)),

@@ -5,21 +5,28 @@ A stage's tasks name the files of the stage before, so a change anywhere re-runs
 
 from __future__ import annotations
 
+import functools
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from curate.config.models import Pipeline
-from curate.config.step_params import evaluation_steps, read_params, verdict_steps
+from curate.config.step_params import ReadParams, evaluation_steps, read_params, verdict_steps
 from curate.engine.runner import Runner, check_balance
-from curate.engine.task import File, Given, Task
+from curate.engine.task import Committed, File, Given, Task
 from curate.extract.extractors import SAID
 from curate.flow import Flow, Part, is_output
+from curate.pipeline.limits import read_first, sampled
 from curate.pipeline.tasks.documents import DocumentsParams, write_documents
 from curate.pipeline.tasks.evaluate import EvaluateParams, evaluate_part
 from curate.pipeline.tasks.judge import JudgeParams, judge_part
 from curate.pipeline.tasks.ledger import LedgerParams, write_part
-from curate.pipeline.tasks.read import read_part
+from curate.pipeline.tasks.metadata import MetadataParams, type_metadata
+from curate.pipeline.tasks.read import MOST_COLUMNS, read_part
+from curate.records.counts import ReadCounts
+from curate.records.metadata import META, common_type
 from curate.shards.order import SPLITS
+from curate.steps import Carried, source_steps
 from curate.storage import SourceFile
 from curate.tokens import load as load_tokenizer
 from curate.tokens.tasks import TokenizeParams, tokenize_part
@@ -31,35 +38,46 @@ _REMOVED = VerdictStep("removed", (FlagRule("removed", "listed", "removed", "lis
 """The step that drops documents on lists of removals."""
 
 
-def keep_documents(flow: Flow, step: str, runner: Runner) -> Flow:
-    """Write the documents that are alive after a step as Parquet."""
+def keep_documents(pipeline: Pipeline, flow: Flow, step: str, runner: Runner, *, outputs: bool = False) -> Flow:
+    """Write the documents that are alive after a step as Parquet; with `outputs` only those that are the run's product."""
     tasks = []
-    for part in flow.parts:
-        tasks.append(
-            Task(
-                "documents",
-                write_documents,
-                DocumentsParams(source=part.source),
-                {"documents": part.documents, "verdicts": part.verdicts},
-                part.name,
-            )
-        )
-    results = tuple(runner.stage(tasks, detail=step))
-    return replace(flow, documents={**flow.documents, step: results})
+    parts = [part for part in flow.parts if not outputs or is_output(pipeline, part)]
+    columns = dict.fromkeys(pair for pairs in flow.carried.values() for pair in pairs)
+    for part in parts:
+        carried = part.metadata.file("metadata") if part.metadata is not None else None
+        inputs: Given = {"documents": part.documents, "verdicts": part.verdicts, "metadata": carried}
+        params = DocumentsParams(source=part.source, carried=[list(pair) for pair in columns])
+        tasks.append(Task("documents", write_documents, params, inputs, part.name))
+    results = runner.stage(tasks, detail=step)
+    written = {part.name: result for part, result in zip(parts, results, strict=True)}
+    return replace(flow, documents={**flow.documents, step: written})
 
 
 def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner) -> Flow:
     """Read and extract every file of every source."""
-    tasks, origins = [], []
+    tasks: list[Task[ReadParams, ReadCounts]] = []
+    results: list[Committed[ReadCounts]] = []
+    origins: list[tuple[str, int, SourceFile]] = []
+    whole: list[tuple[str, int, SourceFile]] = []
     for name, source in pipeline.sources.items():
-        params = read_params(name, source)
-        for number, file in enumerate(inputs[name]):
-            given = File(file.relative, file.path, file.stamp, file.size)
-            tasks.append(Task("read", read_part, params, {"file": given}, f"{name} {file.relative}", name))
-            origins.append((name, number, file))
-    results = runner.stage(tasks)
+        params, limit = read_params(name, source), source.read.limit
+        task = functools.partial(_reading, name, inputs[name])
+        if limit is not None and limit.first is not None:
+            read_of = read_first(task, params, len(inputs[name]), limit.first, runner)
+            results += read_of
+            origins += [(name, number, inputs[name][number]) for number in range(len(read_of))]
+            continue
+        if limit is not None and limit.sample is not None:
+            params = sampled(name, source, params, inputs[name], pipeline.seed, limit.sample, runner)
+        for number in range(len(inputs[name])):
+            tasks.append(task(number, params))
+            whole.append((name, number, inputs[name][number]))
+    results += runner.stage(tasks)
+    origins += whole
     parts = []
-    for (name, number, file), result in zip(origins, results, strict=True):
+    order = {name: place for place, name in enumerate(pipeline.sources)}
+    read_of_all = sorted(zip(origins, results, strict=True), key=lambda each: order[each[0][0]])
+    for (name, number, file), result in read_of_all:
         counts = result.counts
         check_balance(
             f"read {file.relative}",
@@ -73,20 +91,74 @@ def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner:
     return Flow(tuple(parts), metrics=tuple((field.name, str(field.type)) for field in SAID) if asked else ())
 
 
-def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
-    """Edits, metrics and languages of every document."""
-    steps = {name: evaluation_steps(source) for name, source in pipeline.sources.items()}
+def carry(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """The columns that rows carry from the input, each in one type for the whole run."""
+    carried = carried_columns(pipeline, flow)
+    positions = [position for position, part in enumerate(flow.parts) if carried.get(part.source)]
     tasks = [
         Task(
-            "evaluate",
-            evaluate_part,
-            EvaluateParams(steps=steps[part.source]),
-            {"documents": part.documents},
+            "metadata",
+            type_metadata,
+            MetadataParams(columns=[list(pair) for pair in carried[part.source]]),
+            {"records": part.read.file("records")},
             part.name,
             part.source,
         )
-        for part in flow.parts
+        for part in map(flow.parts.__getitem__, positions)
     ]
+    parts = list(flow.parts)
+    for position, result in zip(positions, runner.stage(tasks), strict=True):
+        part = parts[position]
+        check_balance(f"metadata {part.name}", into=part.read.counts["documents"], documents=result.counts["documents"])
+        parts[position] = part.after(result, metadata=result, columns=(*part.columns, result.file("metadata")))
+    columns = tuple(dict.fromkeys(pair for pairs in carried.values() for pair in pairs))
+    return replace(flow, parts=tuple(parts), carried=carried, metrics=(*columns, *flow.metrics))
+
+
+def carried_columns(pipeline: Pipeline, flow: Flow) -> dict[str, Carried]:
+    """By source its columns carried from the input, as the file lists them or by name, and those that its rules look at;
+    a name has one type in all sources, from the values of all."""
+    kinds: dict[str, Counter[str]] = {}
+    names: dict[str, set[str]] = {}
+    for part in flow.parts:
+        for name, counted in part.read.counts["metadata"].items():
+            kinds.setdefault(name, Counter()).update(counted)
+            names.setdefault(part.source, set()).add(name)
+    found: dict[str, Carried] = {}
+    for source, settings in pipeline.sources.items():
+        if not settings.read.metadata:
+            continue
+        if settings.read.metadata == "all":
+            judged = (name for step in verdict_steps(pipeline, source, 0.0) for name in step.columns())
+            looked_at = {name.removeprefix(META) for name in judged if name.startswith(META)}
+            listed = sorted(names.get(source, set()) | looked_at)[:MOST_COLUMNS]
+        else:
+            listed = list(settings.read.metadata)
+        found[source] = tuple((f"{META}{name}", common_type(kinds.get(name, {}))) for name in listed)
+    return found
+
+
+def _reading(name: str, files: Sequence[SourceFile], number: int, params: ReadParams) -> Task[ReadParams, ReadCounts]:
+    file = files[number]
+    given = File(file.relative, file.path, file.stamp, file.size)
+    return Task("read", read_part, params, {"file": given}, f"{name} {file.relative}", name)
+
+
+def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """Edits, metrics and languages of every document."""
+    steps = {name: evaluation_steps(source, flow.carried.get(name, ())) for name, source in pipeline.sources.items()}
+    looking = {
+        name
+        for name, source in pipeline.sources.items()
+        if any(source_steps()[step.kind].evaluation_with is not None for step in source.steps)
+    }
+    tasks = []
+    for part in flow.parts:
+        seen = part.metadata is not None and part.source in looking
+        carried = part.metadata.file("metadata") if seen and part.metadata else None
+        inputs: Given = {"documents": part.documents, "metadata": carried}
+        params = EvaluateParams(steps=steps[part.source])
+        tasks.append(Task("evaluate", evaluate_part, params, inputs, part.name, part.source))
     parts = []
     for part, result in zip(flow.parts, runner.stage(tasks), strict=True):
         documents = result.file("documents") if "documents" in result.files else part.documents
@@ -134,6 +206,7 @@ def judge(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
 def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """Tokens of every document that is kept."""
     settings = pipeline.tokens
+    assert settings is not None  # a run without a tokenizer has no such stage
     tokenizer = load_tokenizer(settings.tokenizer, settings.end_of_text)
     before, after = surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
     tasks, positions = [], []
@@ -170,6 +243,7 @@ def write_ledger(flow: Flow, runner: Runner) -> Flow:
             "records": part.read.file("records"),
             "verdicts": part.verdicts,
             "columns": part.columns,
+            "carried": part.metadata.file("rows") if part.metadata is not None else None,
         }
         if part.tokens is not None and places:
             params["part"], params["shards"] = number, list(range(len(shards)))

@@ -16,6 +16,7 @@ from curate.config.models import Pipeline
 from curate.engine.task import Committed
 from curate.flow import Flow, Part, is_output
 from curate.records.counts import DocumentCounts
+from curate.records.metadata import JSON, META, TEXT, CarriedNumbers
 from curate.records.statistics import (
     ContaminationNumbers,
     EvaluationSetNumbers,
@@ -33,6 +34,7 @@ Number = TypeVar("Number", int, float)
 def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCounts] | None) -> RunNumbers:
     """Every number of a run that a person is shown. `counted` holds what was counted of the ledger, by source."""
     sources: dict[str, SourceNumbers] = {}
+    text = flow.documents.get(pipeline.last_step) if pipeline.tokens is None else None
     for name, source in pipeline.sources.items():
         parts = [part for part in flow.parts if part.source == name]
         sources[name] = {
@@ -52,6 +54,11 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
             ),
             "tokens": sum(part.tokens.counts["tokens"] for part in parts if part.tokens is not None),
         }
+        carried = _carried(flow, name, parts)
+        if carried:
+            sources[name]["metadata"] = carried
+        if text is not None:
+            sources[name]["kept_chars"] = sum(text[part.name].counts["chars"] for part in parts if part.name in text)
     shards: dict[str, SplitNumbers] = {
         split: {
             "shards": len(results),
@@ -72,6 +79,18 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
     }
     numbers["findings"] = findings(pipeline, numbers)
     return numbers
+
+
+def _carried(flow: Flow, source: str, parts: list[Part]) -> dict[str, CarriedNumbers]:
+    """Per column carried from the input its type, its values, and those that are of another type."""
+    found: dict[str, CarriedNumbers] = {}
+    for column, kind in flow.carried.get(source, ()):
+        name = column.removeprefix(META)
+        kinds = _total(part.read.counts["metadata"].get(name, {}) for part in parts)
+        values = sum(kinds.values())
+        same = kinds.get(kind, 0) + (kinds.get(JSON, 0) if kind == TEXT else 0)
+        found[name] = {"type": kind, "values": values, "converted": values - same}
+    return found
 
 
 def _contamination_statistics(reported: Committed[Mapping[str, object]] | None) -> ContaminationNumbers | None:

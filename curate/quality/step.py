@@ -20,8 +20,10 @@ SCORE = "quality_score"
 class Quality(Model):
     """A quality classifier and the rule that keeps documents by its score."""
 
-    classifier: Literal["gpt3", "fasttext"] = "gpt3"
-    positives: Strings = ()
+    classifier: Literal["gpt3", "fasttext"] = Field(
+        "gpt3", description="gpt3: hashed words and a logistic regression; fasttext: a fastText model"
+    )
+    positives: Strings = Field((), description="sources of good documents to learn from")
     model: str | None = Field(None, description="a trained model's path; then nothing is trained")
     alpha: Annotated[float, Field(gt=0)] | None = Field(
         None,

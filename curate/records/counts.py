@@ -14,6 +14,13 @@ class DocumentCounts(TypedDict):
     documents: int
 
 
+class WrittenCounts(DocumentCounts):
+    """Documents written as text."""
+
+    chars: int
+    """Of their texts."""
+
+
 class ReadCounts(TypedDict):
     """A part after reading and extracting."""
 
@@ -30,6 +37,8 @@ class ReadCounts(TypedDict):
     """By `step/rule`."""
     dropped: dict[str, int]
     """By step."""
+    metadata: dict[str, dict[str, int]]
+    """By column carried along, values of each kind; see curate.records.metadata."""
 
 
 class EvaluatedCounts(TypedDict):

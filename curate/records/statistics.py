@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
 from curate.records.findings import Finding
+from curate.records.metadata import CarriedNumbers
 
 
 class RuleNumbers(TypedDict):
@@ -50,6 +51,10 @@ class SourceNumbers(TypedDict):
     quality: QualityNumbers
     kept: int
     tokens: int
+    metadata: NotRequired[dict[str, CarriedNumbers]]
+    """Columns carried from the input."""
+    kept_chars: NotRequired[int]
+    """Of the documents kept, where the run makes text and no tokens."""
 
 
 class SplitNumbers(TypedDict):

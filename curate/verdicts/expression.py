@@ -15,7 +15,9 @@ from curate.errors import CurateError
 
 Numbers = NDArray[np.float64]
 
-_TOKEN = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_]\w*)|(?P<sign>[-+*/()]))")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:[eE][+-]?\d+)?)|(?P<name>(?:meta\.)?[A-Za-z_]\w*)|(?P<sign>[-+*/()]))"
+)
 _MOST_TOKENS = 256  # keeps the recursion shallow whatever a pack says
 
 

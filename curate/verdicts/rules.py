@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.records.metadata import META
 from curate.verdicts.draws import keeps, lomax, score_kept_half_the_time
 from curate.verdicts.expression import parse
 
@@ -68,8 +69,9 @@ class Rule(Protocol):
 class BoundsRule:
     """Fails a row whose value is below `min` or above `max`; an `exclusive` rule fails the bounds themselves too.
 
-    The value is `metric`, an expression over the step's own columns `step.NAME`, or, where `column` is given, that
-    column of the ledger. A bound on a float32 column (`single`) is compared as float32, as the column was written.
+    The value is `metric`, an expression over the step's own columns `step.NAME` and `meta.NAME` of the input, or, where
+    `column` is given, that column of the ledger. A bound on a float32 column (`single`) is compared as float32, as the
+    column was written.
     `setting` is the key of a pipeline file that holds the bound; empty: `filters.STEP.NAME.min` and `.max` do.
 
     >>> rule = BoundsRule("c4", "min_words", "words", min=3)
@@ -123,13 +125,15 @@ class BoundsRule:
 
     def columns(self) -> tuple[str, ...]:
         """See Rule.columns."""
-        return (self.column,) if self.column else tuple(f"{self.step}.{name}" for name in parse(self.metric).names())
+        if self.column:
+            return (self.column,)
+        return tuple(_column_of(self.step, name) for name in parse(self.metric).names())
 
     def values(self, columns: Columns) -> Values:
         """The rule's value per row, NaN where a column is null."""
         if self.column:
             return _numbers(columns[self.column])
-        known = {name: _numbers(columns[f"{self.step}.{name}"]) for name in parse(self.metric).names()}
+        known = {name: _numbers(columns[_column_of(self.step, name)]) for name in parse(self.metric).names()}
         return np.asarray(parse(self.metric).evaluate(known), np.float64)
 
     def outside(self, values: Values) -> Mask:
@@ -327,8 +331,22 @@ def number_text(value: float) -> str:
     return f"{value:,.7g}" if abs(value) < 1 and float(np.float32(value)) == value else f"{value:,.10g}"
 
 
+def _column_of(step: str, name: str) -> str:
+    """The ledger column of a name in a metric: the step's own, or one carried from the input."""
+    return name if name.startswith(META) else f"{step}.{name}"
+
+
 def _numbers(column: pa.Array) -> Values:
+    if pa.types.is_string(column.type):  # carried from the input: what is no number fails every bound
+        return np.array([_number(text) for text in column.to_pylist()], np.float64)
     return np.asarray(column.cast(pa.float64()), np.float64)
+
+
+def _number(text: str | None) -> float:
+    try:
+        return float(text) if text is not None else float("nan")
+    except ValueError:
+        return float("nan")
 
 
 def step_names(rules: Sequence[str]) -> list[str]:

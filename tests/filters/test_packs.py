@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from curate import filters
 from curate.filters.catalogue import list_packs, show_pack
-from curate.filters.metrics import METRICS
+from curate.filters.metrics import METRICS, metric_type
 from curate.filters.packs import describe
+from curate.text.view import TextView
 from curate.verdicts.expression import ExpressionError, parse
 
 PROSE = "The cat sat on the mat with the dog. " * 3
@@ -119,6 +120,13 @@ def test_every_pack_has_a_source_and_finite_metrics_for_any_page(name: str) -> N
 
 def test_every_metric_defines_itself() -> None:
     assert all(metric.__doc__ and metric.__name__ == name for name, metric in METRICS.items())
+
+
+def test_the_type_of_every_metric_is_known_before_it_is_computed() -> None:
+    view = TextView(pa.array([PROSE]))
+    assert {name: pa.array(metric(view)).type for name, metric in METRICS.items()} == {
+        name: metric_type(name) for name in METRICS
+    }
 
 
 @pytest.mark.parametrize("kind", [pa.string(), pa.large_string()])

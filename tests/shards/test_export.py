@@ -220,3 +220,19 @@ def test_a_mix_that_is_an_index_reads_as_its_shards_would(folder: Path, tmp_path
     for first, second in zip(Loader(folder, 16, 4, epochs=1), Loader(mix, 16, 4, epochs=1), strict=True):
         assert np.array_equal(first.tokens, second.tokens)
         assert np.array_equal(first.documents, second.documents)
+
+
+def test_megatrons_vocabulary_files_encode_as_the_tokenizer_does(folder: Path, tmp_path: Path) -> None:
+    """GPT2BPETokenizer of Megatron reads these two files, and splits text by GPT-2's pattern."""
+    library = pytest.importorskip("tokenizers")
+    out = export(folder, "megatron", tmp_path)
+    model = library.models.BPE.from_file(str(out / "vocab.json"), str(out / "merges.txt"))
+    encoder = library.Tokenizer(model)
+    encoder.pre_tokenizer = library.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer = tokens.load("gpt2")
+    odd = ["  two  spaces", "naïve café 東京", "it's 1,234 !!", "\n\n\t end "]
+    for text, ids in zip([*TEXTS[:9], *odd], tokenizer.encode(pa.array([*TEXTS[:9], *odd])).to_pylist(), strict=True):
+        plain = text.replace("<|endoftext|>", "")
+        expected = ids if plain == text else tokenizer.encode(pa.array([plain])).to_pylist()[0]
+        assert encoder.encode(plain).ids == expected
+    assert json.loads((out / "vocab.json").read_text())["<|endoftext|>"] == END_OF_TEXT

@@ -8,6 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
@@ -16,13 +17,16 @@ from curate.engine.seal import sealed, unsealed  # noqa: E402
 from curate.errors import ConfigError  # noqa: E402
 from curate.shards import Loader, StateError  # noqa: E402
 from curate.trainer.model.architecture import Architecture, training_flops_per_token  # noqa: E402
+from curate.trainer.model.loss import IGNORED  # noqa: E402
 from curate.trainer.model.model import GPT  # noqa: E402
 from curate.trainer.train import checkpoint as checkpoints  # noqa: E402
+from curate.trainer.train.data import Stream  # noqa: E402
 from curate.trainer.train.metrics import model_flops_utilization, peak_flops, read_metrics  # noqa: E402
 from curate.trainer.train.nonfinite import NonFiniteLoss  # noqa: E402
 from curate.trainer.train.optimizer import build_optimizers, learning_rate_share  # noqa: E402
-from curate.trainer.train.settings import Optimizer, Schedule, read_training  # noqa: E402
+from curate.trainer.train.settings import Data, Optimizer, Schedule, read_training  # noqa: E402
 from curate.trainer.train.train import total_steps, train  # noqa: E402
+from tests.support.synthetic_shards import END_OF_TEXT, documents, write_shards  # noqa: E402
 from tests.support.trainer_example import LENGTH, make_shards, settings, unigram_bits_per_byte  # noqa: E402
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -189,6 +193,27 @@ def test_biases_and_norms_do_not_decay_and_muon_takes_the_matrices_of_blocks() -
     rest = {names[id(p)] for group in adam.param_groups for p in group["params"]}
     assert taken | rest == set(names.values())
     assert not taken & rest
+
+
+def test_best_fit_packing_trains_on_whole_documents_and_not_on_padding(tmp_path: Path) -> None:
+    rows = [row for row in documents(60, mean=20) if len(row) <= 33]
+    folder = write_shards(tmp_path, [rows])
+    stream = Stream(Data(path=str(folder), sequence_length=32, packing="best_fit"), 4)
+    count = stream.loader.sequences_per_epoch
+    seen: list[list[int]] = []
+    targets = 0
+    for first in range(count):
+        taken = stream.take(np.array([first]), torch.device("cpu"))
+        valid = taken.targets[0] != IGNORED
+        targets += int(valid.sum())
+        row = taken.batch.tokens[0][: int(np.flatnonzero(valid.numpy())[-1]) + 2].tolist()
+        while row:
+            end = row.index(END_OF_TEXT) + 1
+            seen.append(row[:end])
+            row = row[end:]
+    assert sorted(seen) == sorted(row.tolist() for row in rows)
+    assert targets == sum(map(len, rows)) - count  # every token but the first of a sequence is a target
+    assert count * 33 > sum(map(len, rows))  # there was padding to leave out
 
 
 def test_the_learning_rate_follows_its_schedule() -> None:

@@ -33,7 +33,7 @@ def languages(stats: RunNumbers) -> Html:
         tag("span", class_="key kept"), "kept ", tag("span", class_="key kept-soft"), "dropped. ",
         "Not identified: the source has no language step, or the text has no words.",
     )  # fmt: skip
-    heads = ("language", "documents", "kept", "rate", "tokens", "kept of all")
+    heads = ("language", "documents", "kept", "rate", facts.unit(stats), "kept of all")
     return join([key, long_table(heads, rows, _LANGUAGES_OPEN, "languages")])
 
 
@@ -48,7 +48,7 @@ def domains(stats: RunNumbers) -> Html:
         f"{name} keeps {percent(stats['sources'][name]['kept'], stats['sources'][name]['documents'])}"
         for name in from_domains[:SOURCES_NAMED]
     )
-    heads = ("domain", "documents", "pass every rule", "kept", "rate", "tokens", "against its source")
+    heads = ("domain", "documents", "pass every rule", "kept", "rate", facts.unit(stats), "against its source")
     parts: list[str] = [
         note(
             f"Each domain is held against its own source ({overall}). The dot is its rate, the line the rate's 95 % "

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from curate.audit.aggregates import MOST_ODDS
-from curate.records.statistics import RunNumbers, Sources
+from curate.records.statistics import RunNumbers, SourceNumbers, Sources
 
 SHOWN = 40
 """Languages, domains or evaluation sets that are listed, the most frequent of them."""
@@ -188,8 +188,8 @@ def similarities(found: Mapping[str, int]) -> list[tuple[str, int]]:
     return [(f"{place / 100:.2f}", found.get(str(place), 0)) for place in range(low, 101)]
 
 
-def lengths(found: Mapping[str, int]) -> list[tuple[str, int]]:
-    """(range of tokens, kept documents), each range half a doubling, without gaps."""
+def lengths(found: Mapping[str, int], amounts: Mapping[str, int]) -> list[tuple[str, int, int]]:
+    """(range of tokens, kept documents, their tokens), each range half a doubling, without gaps."""
     if not found:
         return []
     places = range(min(map(int, found)), max(map(int, found)) + 1)
@@ -198,8 +198,29 @@ def lengths(found: Mapping[str, int]) -> list[tuple[str, int]]:
         low, high = (math.ceil(2 ** (at / _OCTAVE) - 1e-9) for at in (place, place + 1))
         if low == high:  # no whole number lies between 1 and 2
             continue
-        rows.append((f"{low:,}" if high - low < 2 else f"{low:,}–{high - 1:,}", found.get(str(place), 0)))
+        rows.append(
+            (
+                f"{low:,}" if high - low < 2 else f"{low:,}–{high - 1:,}",
+                found.get(str(place), 0),
+                amounts.get(str(place), 0),
+            )
+        )
     return rows
+
+
+def text_out(stats: RunNumbers) -> bool:
+    """Whether the run makes text and no tokens: then amounts are characters."""
+    return any("kept_chars" in source for source in stats["sources"].values())
+
+
+def unit(stats: RunNumbers) -> str:
+    """What kept documents are counted in."""
+    return "characters" if text_out(stats) else "tokens"
+
+
+def amount(source: SourceNumbers) -> int:
+    """Tokens of a source's kept documents, or their characters where the run makes text."""
+    return source.get("kept_chars", source["tokens"])
 
 
 class Share(NamedTuple):
@@ -215,7 +236,7 @@ class Share(NamedTuple):
 
 
 def shares(stats: RunNumbers) -> list[Share]:
-    """Each group's share of the tokens: as asked, and as it is."""
+    """Each group's share of the tokens, or of the characters where there are none: as asked, and as it is."""
     mixture = stats.get("mixture")
     if mixture:
         weights = sum(group["weight"] or 0 for group in mixture["groups"].values()) or 1
@@ -227,9 +248,8 @@ def shares(stats: RunNumbers) -> list[Share]:
             )
             for name, group in mixture["groups"].items()
         ]  # fmt: skip
-    total = sum(stats["sources"][name]["tokens"] for name in outputs(stats)) or 1
+    total = sum(amount(stats["sources"][name]) for name in outputs(stats)) or 1
     listed = ((name, stats["sources"][name]) for name in outputs(stats))
     return [
-        Share(name, None, each["tokens"] / total, each["tokens"], each["kept"], 1.0, each["tokens"])
-        for name, each in listed
+        Share(name, None, amount(each) / total, amount(each), each["kept"], 1.0, amount(each)) for name, each in listed
     ]

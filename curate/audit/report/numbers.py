@@ -29,7 +29,8 @@ def report_numbers(run: OpenedRun) -> Answer:
         *_quality(facts.summed(audit, outputs, "quality"), stats["sources"]),
         *_duplicates(facts.summed(audit, outputs, "duplicates")),
         *_contamination(stats), *_personal(facts.summed(audit, outputs, "pii")),
-        *_lengths(facts.summed(audit, outputs, "lengths")), *_damage(stats["sources"]), *_time(times),
+        *_lengths(facts.summed(audit, outputs, "lengths"), facts.summed(audit, outputs, "amounts"), stats),
+        *_damage(stats["sources"]), *_time(times),
     ]  # fmt: skip
     return Answer(tuple(blocks), {"stats": stats, "timings": times})
 
@@ -43,22 +44,25 @@ def _flow(sources: Sources) -> Iterator[Table]:
     for name, source in sources.items():
         rows = [(each["step"], each["in"], each["dropped"], each["kept"]) for each in source["funnel"]]
         title = f"{name}: {source['records']:,} records, {source['documents']:,} documents"
-        end = f"{source['kept']:,} documents kept, {source['tokens']:,} tokens."
+        unit = "characters" if "kept_chars" in source else "tokens"
+        end = f"{source['kept']:,} documents kept, {facts.amount(source):,} {unit}."
         yield _table(title, ("step", "in", "dropped", "kept"), rows, end)
 
 
 def _product(stats: RunNumbers) -> Iterator[Table]:
+    unit = facts.unit(stats)
     columns = ("shards", "documents", "tokens")
-    yield _table(
-        "Shards",
-        ("split", *columns),
-        [(name, each["shards"], each["documents"], each["tokens"]) for name, each in stats["shards"].items()],
-    )
+    if not facts.text_out(stats):
+        yield _table(
+            "Shards",
+            ("split", *columns),
+            [(name, each["shards"], each["documents"], each["tokens"]) for name, each in stats["shards"].items()],
+        )
     mixture = stats.get("mixture") or {}
     missing = mixture.get("missing_tokens", 0)
     yield _table(
-        "Mixture" if mixture else "Shares of the tokens, every document once",
-        ("group", "asked %", "achieved %", "tokens", "documents", "epochs", "available tokens"),
+        "Mixture" if mixture else f"Shares of the {unit}, every document once",
+        ("group", "asked %", "achieved %", unit, "documents", "epochs", f"available {unit}"),
         [
             (
                 each.group, _percent(each.asked), _percent(each.share), each.tokens, each.documents, each.epochs,
@@ -104,14 +108,15 @@ def _thresholds(audit: Mapping[str, Any], outputs: Sequence[str]) -> Iterator[Ta
 def _languages(stats: RunNumbers) -> Iterator[Table]:
     found = rates(stats, "languages", NOT_IDENTIFIED)
     rows = [(each.name, each.source, each.documents, each.kept, _rate(each), each.tokens) for each in found]
-    columns = ("language", "source", "documents", "kept", "rate %", "tokens")
+    columns = ("language", "source", "documents", "kept", "rate %", facts.unit(stats))
     yield from _some("Languages", columns, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "languages"))
 
 
 def _domains(stats: RunNumbers) -> Iterator[Table]:
     found = [each for each in rates(stats, "domains", NO_ADDRESS) if each.name != NO_ADDRESS]
     columns = (
-        "domain", "source", "documents", "pass every rule", "kept", "rate %", "from", "to", "source's rate %", "tokens",
+        "domain", "source", "documents", "pass every rule", "kept", "rate %", "from", "to", "source's rate %",
+        facts.unit(stats),
     )  # fmt: skip
     low = below(found)
     yield from _some(
@@ -163,8 +168,10 @@ def _personal(pii: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
     yield from _some("Personal data", ("type", "found", "documents"), rows)
 
 
-def _lengths(found: Mapping[str, int]) -> Iterator[Table]:
-    yield from _some("Tokens per document", ("tokens", "kept documents"), facts.lengths(found))
+def _lengths(found: Mapping[str, int], amounts: Mapping[str, int], stats: RunNumbers) -> Iterator[Table]:
+    unit = facts.unit(stats)
+    columns = (unit, "kept documents", f"{unit} in them")
+    yield from _some(f"{unit.capitalize()} per document", columns, facts.lengths(found, amounts))
 
 
 def _damage(sources: Sources) -> Iterator[Table]:

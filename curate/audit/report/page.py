@@ -69,7 +69,9 @@ def report_page(run: OpenedRun) -> str:
         ("duplicates", "Duplicates", "Duplicates", panels.duplicates(facts.summed(audit, outputs, "duplicates"))),
         ("contamination", "Contamination", "Contamination", panels.contamination(stats)),
         ("personal", "Personal", "Personal data", panels.personal_data(facts.summed(audit, outputs, "pii"))),
-        ("lengths", "Lengths", "Tokens per document", panels.lengths(facts.summed(audit, outputs, "lengths"), stats)),
+        ("lengths", "Lengths", "Tokens per document", panels.lengths(
+            facts.summed(audit, outputs, "lengths"), facts.summed(audit, outputs, "amounts"), stats
+        )),
         ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
         ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
         ("settings", "Settings", "Settings and inputs", _settings(run)),
@@ -132,14 +134,16 @@ def _header(run: OpenedRun, stats: RunNumbers) -> Html:
         "records": sum(source["records"] for source in sources),
         "documents": sum(source["documents"] for source in sources),
         "kept": sum(source["kept"] for source in sources),
-        "tokens": sum(source["tokens"] for source in sources),
+        "amount": sum(facts.amount(source) for source in sources),
         "files": sum(source["files"] for source in sources),
     }
+    settings = run.pipeline.tokens
+    made_of = settings.tokenizer if settings is not None else f"documents after {run.pipeline.last_step}"
     figures: tuple[tuple[str, str, str], ...] = (
         (count(totals["records"]), "records read", f"from {count(totals['files'])} files"),
         (count(totals["documents"]), "documents", percent(totals["documents"], totals["records"]) + " of the records"),
         (count(totals["kept"]), "kept", percent(totals["kept"], totals["documents"]) + " of the documents"),
-        (count(totals["tokens"]), "tokens", f"{run.pipeline.tokens.tokenizer}, each document once"),
+        (count(totals["amount"]), facts.unit(stats), f"{made_of}, each document once"),
     )
     return tag(
         "header",
@@ -166,9 +170,9 @@ def _flow(stats: RunNumbers) -> Html:
         listed = sorted(listed, key=lambda item: -item[1]["records"])[:_RIVERS]
     more = len(stats["sources"]) - len(listed)
     note = panels.note(
-        "From records, at the top, to tokens. A document leaves at the first step it fails. The rules named beside a step "
-        "are those that fail most, counted on every document, also on those that left before: together they may be more "
-        "than the step dropped."
+        "From records, at the top, to what is kept. A document leaves at the first step it fails. The rules named beside a "
+        "step are those that fail most, counted on every document, also on those that left before: together they may be "
+        "more than the step dropped."
     )
     rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
     return join([panels.findings(stats), note, *(river(name, each) for name, each in listed), rest])
@@ -181,7 +185,7 @@ def _product(stats: RunNumbers) -> Html:
         (split, count(each["shards"]), count(each["documents"]), count(each["tokens"]))
         for split, each in stats["shards"].items()
     ]
-    mixture = stats.get("mixture")
+    mixture, unit = stats.get("mixture"), facts.unit(stats)
     rows = [
         (
             named(each.group), "" if each.asked is None else percent(each.asked, 1), percent(each.share, 1),
@@ -190,7 +194,7 @@ def _product(stats: RunNumbers) -> Html:
         )
         for each in facts.shares(stats)
     ]  # fmt: skip
-    heads = ("group", "asked", "achieved", "tokens", "documents", "epochs", "available tokens", "share")
+    heads = ("group", "asked", "achieved", unit, "documents", "epochs", f"available {unit}", "share")
     if mixture:
         says = (
             "The mixture: the bar is the share achieved, the mark what was asked for. "
@@ -201,7 +205,7 @@ def _product(stats: RunNumbers) -> Html:
     missing = mixture["missing_tokens"] if mixture else 0
     return join(
         [
-            table(("split", *columns), splits, class_="slim"),
+            None if facts.text_out(stats) else table(("split", *columns), splits, class_="slim"),
             panels.note(says),
             panels.long_table(heads, rows, _GROUPS, "groups"),
             panels.note(f"{count(missing)} tokens are missing: every group is at its cap.") if missing else None,

@@ -102,17 +102,26 @@ def whose(source: str, sources: Sources) -> Html | None:
     return tag("small", f" · {source}", class_="of") if len(sources) > 1 else None
 
 
-def lengths(audit: Mapping[str, Any], stats: RunNumbers) -> Html:
-    """Tokens per kept document, by half octaves."""
-    bars = [Bar(label, number) for label, number in facts.lengths(audit)]
+def lengths(audit: Mapping[str, Any], amounts: Mapping[str, int], stats: RunNumbers) -> Html:
+    """Tokens per kept document, or characters, by half octaves."""
+    rows = facts.lengths(audit, amounts)
+    bars = [Bar(label, number) for label, number, _ in rows]
     if not bars:
         return note("Nothing was tokenized.")
     listed = [(name, stats["sources"][name]) for name in facts.outputs(stats)]
     means = ", ".join(
-        f"{name} {each['tokens'] / each['kept']:,.0f}" for name, each in listed[:SOURCES_NAMED] if each["kept"]
+        f"{name} {facts.amount(each) / each['kept']:,.0f}" for name, each in listed[:SOURCES_NAMED] if each["kept"]
     )
-    caption = f"Kept documents by their number of tokens; each bar is half a doubling wide. Means: {means}."
-    return histogram(bars, caption)
+    caption = (
+        f"Kept documents by their number of {facts.unit(stats)}; each bar is half a doubling wide. Means: {means}."
+    )
+    unit = facts.unit(stats)
+    by_amount = histogram(
+        [Bar(label, number) for label, _, number in rows],
+        f"{unit.capitalize()} by the length of the document they are in: long documents hold most of them, and a context "
+        "shorter than those cuts them.",
+    )
+    return join([histogram(bars, caption), by_amount])
 
 
 def scores(audit: Mapping[str, Any], sources: Sources) -> Html:

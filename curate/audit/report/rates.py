@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from curate.audit.report.facts import outputs
+from curate.audit.report.facts import outputs, text_out
 from curate.records.statistics import RunNumbers
 
 NOT_IDENTIFIED = "not identified"
@@ -46,11 +46,12 @@ class Rate(NamedTuple):
 def rates(stats: RunNumbers, kind: str, unnamed: str) -> list[Rate]:
     """Languages or domains of all output sources, the most frequent first."""
     found = []
+    counted_in = "chars" if text_out(stats) else "tokens"
     for name in outputs(stats):
         counted, source = stats["audit"].get(name, {}).get(kind, {}), stats["sources"][name]
         expected = source["kept"] / source["documents"] if source["documents"] else 0.0
         found += [
-            Rate(key or unnamed, name, each["documents"], each.get("passed"), each["kept"], each["tokens"], expected)
+            Rate(key or unnamed, name, each["documents"], each.get("passed"), each["kept"], each[counted_in], expected)
             for key, each in counted.items()
         ]
     return sorted(found, key=lambda rate: (-rate.documents, rate.name, rate.source))

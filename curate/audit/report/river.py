@@ -18,7 +18,7 @@ _SHOWN_RULES = 3
 
 
 def river(name: str, source: Mapping[str, Any]) -> Html:
-    """One source's way from records to tokens."""
+    """One source's way from records to tokens, or to text."""
     records = source["records"]
     head = tag(
         "header",
@@ -32,13 +32,14 @@ def river(name: str, source: Mapping[str, Any]) -> Html:
         ),
     )
     rows = [_step(step, records) for step in source["funnel"]]
-    kept, tokens = source["kept"], source["tokens"]
+    kept = source["kept"]
+    amount, unit = (source["kept_chars"], " characters") if "kept_chars" in source else (source["tokens"], " tokens")
     end = tag(
         "div",
         tag("span", "kept", class_="step", role="rowheader"),
         tag(
             "span", tag("b", count(kept)), " documents (", percent(kept, records), " of the records), ",
-            tag("b", count(tokens)), " tokens", class_="outcome", role="cell",
+            tag("b", count(amount)), unit, class_="outcome", role="cell",
         ),
         class_="reach end",
         role="row",

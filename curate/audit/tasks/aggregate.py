@@ -12,17 +12,18 @@ from typing import Any, TypedDict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.audit.aggregates import Aggregate, aggregate, merge, merge_samples, needed_columns
+from curate.audit.aggregates import Aggregate, Unit, aggregate, merge, merge_samples, needed_columns
 from curate.engine.task import Inputs, Output
 from curate.records.counts import DocumentCounts
 from curate.verdicts.steps import steps_from_json
 
 
 class AggregateParams(TypedDict):
-    """A part's source, and the verdict steps that it was judged by, as JSON."""
+    """A part's source, the verdict steps that it was judged by, as JSON, and what kept documents are counted in."""
 
     source: str
     steps: Sequence[Mapping[str, Any]]
+    unit: Unit
 
 
 class NoParams(TypedDict):
@@ -40,7 +41,7 @@ def aggregate_part(params: AggregateParams, inputs: Inputs, output: Output) -> D
     documents = 0
     for group in range(max(ledger.num_row_groups, 1)):
         table = ledger.read_row_group(group, columns) if ledger.num_row_groups else ledger.read(columns)
-        found, sample = aggregate(table, steps, documents)
+        found, sample = aggregate(table, steps, documents, params["unit"])
         documents += found["documents"]
         for sides in found["nearest"].values():
             for nearest in sides.values():

@@ -3,7 +3,6 @@
 from collections.abc import Callable
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.text.view import TextView
@@ -11,16 +10,6 @@ from curate.text.view import TextView
 Counts = NDArray[np.int64]
 Ratios = NDArray[np.float64]
 Metric = Callable[[TextView], Counts] | Callable[[TextView], Ratios]
-
-
-def metric_type(metric: Metric) -> pa.DataType:
-    """The type of a metric's column, as its signature says: int64 for `Counts`, float64 for `Ratios`.
-
-    >>> def words(view: TextView) -> Counts: ...
-    >>> metric_type(words)
-    DataType(int64)
-    """
-    return pa.int64() if metric.__annotations__["return"] == Counts else pa.float64()
 
 
 def ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> Ratios:

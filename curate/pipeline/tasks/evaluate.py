@@ -18,6 +18,7 @@ from curate.engine.task import Inputs, Output
 from curate.records.counts import EvaluatedCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.edits import EDITS, EditsByStep, edit_column
+from curate.records.metadata import META
 from curate.steps import Evaluator, StepParams, resolve
 from curate.text.view import TextView
 
@@ -37,8 +38,9 @@ def compile_kernels(params: EvaluateParams) -> None:
 
 
 def evaluate_part(params: EvaluateParams, inputs: Inputs, output: Output) -> EvaluatedCounts:
-    """Input `documents`. Param `steps`: see `pipeline.steps.evaluation_steps`. Writes `columns` (metrics, `edits`), aligned,
-    and, where a step may edit, `documents` again.
+    """Input `documents`, and `metadata`, aligned, where a step looks at columns carried from the input. Param `steps`:
+    see `config.step_params.evaluation_steps`. Writes `columns` (metrics, `edits`), aligned, and, where a step may edit,
+    `documents` again.
 
     Raises RuntimeError where a step is no longer what the run began with.
     """
@@ -55,8 +57,11 @@ def evaluate_part(params: EvaluateParams, inputs: Inputs, output: Output) -> Eva
         edited = None
         if any(step.changes_text for step in steps.values()):
             edited = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
+        carried = read_batches(inputs.path("metadata")) if "metadata" in inputs else None
         for batch in read_batches(inputs.path("documents")):
             view = TextView(batch.column("text"))
+            if carried is not None:
+                batch = _beside(batch, next(carried))
             values: dict[str, pa.Array] = {}
             edits: EditsByStep = []
             for name, step in steps.items():
@@ -71,3 +76,10 @@ def evaluate_part(params: EvaluateParams, inputs: Inputs, output: Output) -> Eva
                 edited.write({"id": batch.column("id"), "url": batch.column("url"), "text": view.texts})
     statistics = {name: dict(sorted(step.statistics.items())) for name, step in steps.items() if step.statistics}
     return {"documents": documents, "edited_chars": dict(sorted(chars.items())), "statistics": statistics}
+
+
+def _beside(documents: pa.RecordBatch, carried: pa.RecordBatch) -> pa.RecordBatch:
+    """Documents with the columns carried for them."""
+    names = [name for name in carried.schema.names if name.startswith(META)]
+    columns = {name: documents.column(name) for name in documents.schema.names}
+    return pa.record_batch(columns | {name: carried.column(name) for name in names})

@@ -18,6 +18,7 @@ from curate.engine.task import Inputs, Output
 from curate.records.counts import LedgerCounts
 from curate.records.edits import EDITS
 from curate.records.ledger import ROW_GROUP, ledger_schema
+from curate.records.metadata import META
 from curate.records.pages import ORIGIN
 
 
@@ -33,7 +34,7 @@ class LedgerParams(TypedDict):
 
 def write_part(params: LedgerParams, inputs: Inputs, output: Output) -> LedgerCounts:
     """Inputs: `records`; `verdicts`, the last decision on each document; `columns`, aligned files of ledger columns;
-    `places`, one per shard, in the order of params `shards`.
+    `places`, one per shard, in the order of params `shards`; `carried`, columns of every record from the input.
 
     Writes `ledger` (Parquet, the ledger's schema).
     """
@@ -41,13 +42,14 @@ def write_part(params: LedgerParams, inputs: Inputs, output: Output) -> LedgerCo
     columns = [read_batches(path) for path in inputs.paths("columns")]
     places = _Places(params, inputs.paths("places"))
     verdicts = read_batches(inputs.path("verdicts"))
+    carried = read_batches(inputs.path("carried")) if "carried" in inputs else None
     kept = rows = 0
     pending: list[pa.Table] = []
     with pq.ParquetWriter(output.path("ledger"), schema, compression="zstd") as writer:
         for records in read_batches(inputs.path("records")):
             verdict = next(verdicts)
             wide = _wide(verdict, [next(column) for column in columns], places)
-            table = _join(records, wide, schema)
+            table = _join(records, wide, schema, next(carried) if carried is not None else None)
             kept += pc.sum(table.column("kept")).as_py() or 0
             rows += table.num_rows
             pending = _write_groups(writer, [*pending, table])
@@ -85,7 +87,9 @@ def _concat_lists(left: pa.Array, right: pa.Array) -> pa.Array:
     return pa.array(joined, EDITS)
 
 
-def _join(records: pa.RecordBatch, wide: Mapping[str, pa.Array], schema: pa.Schema) -> pa.Table:
+def _join(
+    records: pa.RecordBatch, wide: Mapping[str, pa.Array], schema: pa.Schema, carried: pa.RecordBatch | None
+) -> pa.Table:
     """Records with the columns of those among them that are documents; the others get nulls and are not kept."""
     is_document = pc.is_null(records.column("dropped_at"))
     mask = is_document.to_numpy(zero_copy_only=False)
@@ -94,6 +98,8 @@ def _join(records: pa.RecordBatch, wide: Mapping[str, pa.Array], schema: pa.Sche
     for column in schema:
         if column.name in ORIGIN.names or column.name == "chars":
             arrays.append(records.column(column.name))
+        elif carried is not None and column.name.startswith(META) and column.name in carried.schema.names:
+            arrays.append(carried.column(column.name))
         elif column.name == "kept":
             arrays.append(pc.fill_null(wide["kept"].take(where), False))
         elif column.name in ("failed", "dropped_at"):

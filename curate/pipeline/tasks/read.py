@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from curate import ingest
 from curate.batches import BatchWriter
+from curate.chance import draw
 from curate.config.step_params import ReadParams, UrlParams
 from curate.engine.task import Inputs, Output
 from curate.extract.engines import OWN
@@ -28,11 +29,16 @@ from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
 from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
+from curate.records.metadata import RAW, kind_of
 from curate.records.pages import ORIGIN
 from curate.storage import SourceFile
 
+MOST_COLUMNS = 256
+"""Columns that a part's rows may carry: a key that is data, such as an id, would else be a column of the ledger each."""
+
 
 _SAMPLE = b"<p>" + b"word " * (LEAST_WORDS + 1)
+"""A page that is just long enough to be judged."""
 
 
 def compile_kernels(params: ReadParams) -> None:
@@ -53,20 +59,26 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
     failures: Counter[str] = Counter()
     dropped: Counter[str] = Counter()
     counts = Counter(records=0, documents=0, chars=0)
+    carries = bool(columns.metadata)
+    carried = _Carried()
     with ExitStack() as stack:
-        records = stack.enter_context(BatchWriter(output.path("records"), RECORDS))
+        schema = RECORDS.append(pa.field(RAW, pa.large_string())) if carries else RECORDS
+        records = stack.enter_context(BatchWriter(output.path("records"), schema))
         documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
         said_of = None
         if params.get("extract", {}).get("metadata"):
             said_of = stack.enter_context(BatchWriter(output.path("columns"), SAID))
         for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, others):
+            pages = _chosen(pages, params, counts["records"])
             failed, dropped_at, texts, said = _judge(pages, params, output.begun_before)
             going = pc.is_valid(texts)
             chars = pc.utf8_length(texts).cast(pa.int64())
             records.write(
                 {name: pages.column(name) for name in ORIGIN.names}
                 | {"chars": chars, "failed": pa.array(failed, pa.list_(pa.string())), "dropped_at": dropped_at}
+                | ({RAW: pages.column(RAW)} if carries else {})
             )
+            carried.add(pages.column(RAW))
             kept = pages.select(["id", "url"]).filter(going)
             documents.write({"id": kept.column("id"), "url": kept.column("url"), "text": texts.filter(going)})
             if said_of is not None:
@@ -79,6 +91,9 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
                 f"clock.{reason}" for names in failed for name in names if (reason := _by_the_clock(name)) is not None
             )
             dropped.update(name for name in dropped_at.to_pylist() if name is not None)
+            if counts["records"] == params.get("first"):
+                break
+    others.update({"metadata.columns-left-out": carried.left_out} if carried.left_out else {})
     return {
         "records": counts["records"],
         "documents": counts["documents"],
@@ -87,7 +102,37 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
         "others": dict(sorted(others.items())),
         "failed": dict(sorted(failures.items())),
         "dropped": dict(sorted(dropped.items())),
+        "metadata": {name: dict(sorted(kinds.items())) for name, kinds in carried.kinds.items()},
     }
+
+
+def _chosen(pages: pa.RecordBatch, params: ReadParams, read: int) -> pa.RecordBatch:
+    """The records that a limit leaves, of a batch that follows so many."""
+    if "first" in params:
+        return pages.slice(0, params["first"] - read)
+    if "sample" in params:
+        highest = np.uint64(params["sample"]["highest"])
+        return pages.filter(pa.array(draw(pages.column("id"), params["sample"]["seed"], "limit") <= highest))
+    return pages
+
+
+class _Carried:
+    """The columns that rows carry along, and how many of their values are of which kind, by name in order of appearance."""
+
+    def __init__(self) -> None:
+        self.kinds: dict[str, Counter[str]] = {}
+        self.left_out = 0
+
+    def add(self, raw: pa.Array) -> None:
+        """Count the values of a column of JSON objects."""
+        for text in raw.drop_null().to_pylist():
+            for name, value in json.loads(text).items():
+                if name not in self.kinds and len(self.kinds) >= MOST_COLUMNS:
+                    self.left_out += 1
+                    continue
+                kind = kind_of(value)
+                if kind is not None:
+                    self.kinds.setdefault(name, Counter())[kind] += 1
 
 
 def _by_the_clock(failure: str) -> str | None:

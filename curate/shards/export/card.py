@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from curate.shards.export.documents import Documents
 from curate.shards.export.formats import ExportFile, Source
 from curate.shards.export.made import run_of
 
@@ -36,7 +37,12 @@ _CONTEXT = {
     "sc": "https://schema.org/",
     "source": "cr:source",
 }
-_ENCODINGS = {".parquet": "application/x-parquet", ".gz": "application/gzip", ".json": "application/json"}
+_ENCODINGS = {
+    ".parquet": "application/x-parquet",
+    ".gz": "application/gzip",
+    ".zst": "application/zstd",
+    ".json": "application/json",
+}
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _LARGER = "n>10M"
 _READERS = {
@@ -49,12 +55,68 @@ _READERS = {
 }
 
 
+_CONTEXTS = (1 << 10, 1 << 12, 1 << 14, 1 << 16)
+"""Tokens that documents are held against: contexts that models are trained with."""
+_DOCUMENT_READERS = {
+    "parquet": "`datasets.load_dataset('parquet', data_files='*.parquet')`",
+    "jsonl.zst": "`datasets.load_dataset('json', data_files='*.jsonl.zst')`",
+}
+_LICENCE = (
+    "\n## Licence\n",
+    "The documents belong to their publishers, each under its own terms; the pipeline records no licence of theirs. "
+    "Whoever passes this dataset on decides whether they may.",
+)
+
+
 def card_files(source: Source, to: str, written: Mapping[str, Mapping[str, Any]]) -> list[ExportFile]:
     """The card's files, given the export's files with their sizes and hashes."""
     run = _run_of(source)
     return [
         ExportFile("README.md", functools.partial(_write, _readme(source, to, run))),
-        ExportFile("croissant.json", functools.partial(_write, _croissant(source, to, run, written))),
+        ExportFile("croissant.json", functools.partial(_write, _croissant_of_shards(source, to, run, written))),
+    ]
+
+
+def document_card_files(source: Documents, to: str, written: Mapping[str, Mapping[str, Any]]) -> list[ExportFile]:
+    """The card's files of an export of documents, given its files with their sizes and hashes."""
+    run = {"stats": source.stats, "pipeline": source.record["pipeline"]}
+    about = str(run["pipeline"].get("about") or f"Documents of the run {source.name}.")
+    croissant = _croissant(source.name, about, source.fingerprint, written, [])
+    return [
+        ExportFile("README.md", functools.partial(_write, _readme_of_documents(source, to, run))),
+        ExportFile("croissant.json", functools.partial(_write, croissant)),
+    ]
+
+
+def _readme_of_documents(source: Documents, to: str, run: Mapping[str, Any]) -> str:
+    each = [one for one in source.stats["sources"].values() if one["role"] == "training"]
+    documents, chars = sum(one["kept"] for one in each), sum(one.get("kept_chars", 0) for one in each)
+    size = f"{documents:,} documents" + (f", {chars:,} characters" if chars else "")
+    parts = [
+        *_front_matter(source.name, documents),
+        str(run["pipeline"].get("about", "")),
+        f"\n{size}, as they are after {source.step}, in the format `{to}`: a row has `id`, `source`, `url`, `text`, and "
+        "the columns that were carried from the input.\n",
+        f"Read it with {_DOCUMENT_READERS.get(to, f'what reads `{to}`')}.\n",
+        f"Dataset fingerprint: `{source.fingerprint}`. `export.json` lists every file with its SHA-256.\n",
+        *_sources(run),
+        *_personal_data(run),
+        *_LICENCE,
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def _front_matter(name: str, documents: int) -> list[str]:
+    size = next((label for limit, label in _SIZES if documents < limit), _LARGER)
+    return [
+        "---",
+        f"pretty_name: {json.dumps(name)}",
+        "license: other",
+        "license_name: see-sources",
+        "task_categories:\n- text-generation",
+        f"size_categories:\n- {size}",
+        "---",
+        f"\n# {name}\n",
     ]
 
 
@@ -75,16 +137,8 @@ def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
     manifest = source.reader.manifest
     name, tokens = manifest["name"], manifest["tokens"]
     documents = sum(entry.rows - entry.emptied for entry in source.reader.entries)
-    size = next((label for limit, label in _SIZES if documents < limit), _LARGER)
     parts = [
-        "---",
-        f"pretty_name: {json.dumps(name)}",
-        "license: other",
-        "license_name: see-sources",
-        "task_categories:\n- text-generation",
-        f"size_categories:\n- {size}",
-        "---",
-        f"\n# {name}\n",
+        *_front_matter(name, documents),
         str(run.get("pipeline", {}).get("about", "")),
         f"\n{documents:,} documents, {tokens:,} tokens (end-of-text included) of the tokenizer "
         f"`{source.tokenizer.name}` (vocabulary {source.tokenizer.vocabulary_size:,}, SHA-256 "
@@ -100,10 +154,9 @@ def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
         ),
         *_sources(run),
         *_mixture(manifest.get("mixture")),
+        *_lengths(run),
         *_personal_data(run),
-        "\n## Licence\n",
-        "The documents belong to their publishers, each under its own terms; the pipeline records no licence of theirs. "
-        "Whoever passes this dataset on decides whether they may.",
+        *_LICENCE,
     ]
     return "\n".join(parts) + "\n"
 
@@ -134,6 +187,26 @@ def _mixture(mixture: Mapping[str, Any] | None) -> list[str]:
     ]
 
 
+def _lengths(run: Mapping[str, Any]) -> list[str]:
+    """How many tokens of the kept documents, each once, lie in documents beyond usual contexts."""
+    counted: dict[int, list[int]] = {}
+    for source in run.get("stats", {}).get("audit", {}).values():
+        for kind, place in (("lengths", 0), ("amounts", 1)):
+            for each, number in source.get(kind, {}).items():
+                counted.setdefault(int(each), [0, 0])[place] += number
+    tokens = sum(number for _, number in counted.values())
+    if not tokens:
+        return []
+    rows = ["\n## Lengths\n", "Documents of at least so many tokens, each document once, and the tokens in them.\n"]
+    rows.append("| tokens | documents | tokens in them | share |\n| ---: | ---: | ---: | ---: |")
+    for context in _CONTEXTS:
+        first = 2 * (context.bit_length() - 1)  # bins are half doublings: bin k begins at 2^(k/2)
+        longer = [numbers for each, numbers in counted.items() if each >= first]
+        within = sum(number for _, number in longer)
+        rows.append(f"| {context:,} | {sum(number for number, _ in longer):,} | {within:,} | {within / tokens:.1%} |")
+    return rows
+
+
 def _personal_data(run: Mapping[str, Any]) -> list[str]:
     steps = [step["scrub"] for step in run.get("pipeline", {}).get("combine", []) if "scrub" in step]
     if steps:
@@ -148,34 +221,43 @@ def _personal_data(run: Mapping[str, Any]) -> list[str]:
     return ["\n## Personal data\n", text]
 
 
-def _croissant(source: Source, to: str, run: Mapping[str, Any], written: Mapping[str, Mapping[str, Any]]) -> str:
-    manifest = source.reader.manifest
-    about = run.get("pipeline", {}).get("about") or f"Documents of the run {manifest['name']}."
+def _croissant_of_shards(
+    source: Source, to: str, run: Mapping[str, Any], written: Mapping[str, Mapping[str, Any]]
+) -> str:
+    name = str(source.reader.manifest["name"])
+    about = run.get("pipeline", {}).get("about") or f"Documents of the run {name}."
+    records = [_records(split, written) for split in source.splits] if to == "parquet" else []
+    return _croissant(name, about, source.reader.fingerprint, written, records)
+
+
+def _croissant(
+    name: str, about: str, fingerprint: str, written: Mapping[str, Mapping[str, Any]], records: list[dict[str, Any]]
+) -> str:
     objects = [
         {
             "@type": "cr:FileObject",
-            "@id": name,
-            "name": name,
-            "contentUrl": name,
+            "@id": file,
+            "name": file,
+            "contentUrl": file,
             "contentSize": f"{entry['bytes']} B",
-            "encodingFormat": _ENCODINGS.get(Path(name).suffix, "application/octet-stream"),
+            "encodingFormat": _ENCODINGS.get(Path(file).suffix, "application/octet-stream"),
             "sha256": entry["sha256"],
         }
-        for name, entry in sorted(written.items())
+        for file, entry in sorted(written.items())
     ]
     content: dict[str, Any] = {
         "@context": _CONTEXT,
         "@type": "sc:Dataset",
-        "name": manifest["name"],
+        "name": name,
         "description": about,
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "version": "1.0.0",
-        "identifier": source.reader.fingerprint,
+        "identifier": fingerprint,
         "license": "Each document's own, see README.md",
         "distribution": objects,
     }
-    if to == "parquet":
-        content["recordSet"] = [_records(split, written) for split in source.splits]
+    if records:
+        content["recordSet"] = records
     return json.dumps(content, indent=1, ensure_ascii=False) + "\n"
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from curate.shards.entry import ShardError
+from curate.shards.export.documents import FOLDER, find_documents
 from curate.shards.reader import ShardReader
 from curate.storage import is_safe_name
 
@@ -93,6 +94,9 @@ def _state(run: Path, fields: dict[str, str]) -> State:
 
 def _fingerprint(run: Path, of: str) -> str | None:
     try:
+        if of.startswith(f"{FOLDER}/"):
+            found = find_documents(run / of)
+            return found.fingerprint if found is not None else None
         return ShardReader(run / of).fingerprint
     except (OSError, ShardError):
         return None

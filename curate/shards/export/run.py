@@ -1,4 +1,4 @@
-"""Exports a run or a mix: every file written once, checked by its SHA-256, several at a time. Knows files, not layouts.
+"""Exports a run, a mix, or a run's documents: every file once, checked by its SHA-256, several at a time. Knows no layouts.
 
 Files are published together: the folder holds an export whole, or the one before. `export.json` lists it. What an export
 that was stopped had written is not written again, nor what is there already of the same dataset and settings.
@@ -9,16 +9,19 @@ from __future__ import annotations
 import functools
 import json
 import shutil
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from curate import tokens
-from curate.config.formats import exporter_named
+from curate.config.formats import document_exporters, exporter_named, exporters
 from curate.engine.commit import STAGED, Commit
 from curate.engine.fingerprint import fingerprint, named_code
 from curate.engine.lock import hold_folder
-from curate.shards.export.card import card_files
+from curate.shards.export.card import card_files, document_card_files
+from curate.shards.export.documents import Documents, find_documents, need_documents
 from curate.shards.export.formats import ExportError, ExportFile, Source
 from curate.shards.export.made import RECORD, Made, record_export, run_of
 from curate.shards.reader import ShardReader
@@ -38,13 +41,20 @@ def export(
     workers: int = 2,
     tokenizer: str | None = None,
 ) -> Path:
-    """Write a run, its shards or a mix as `to` into the folder `out`. Returns the folder.
+    """Write a run, its shards, a mix or its documents as `to` into the folder `out`. Returns the folder.
 
-    `to`: a name of `curate.config.formats.exporters`, or `module:function`. `sequence_length`: tokens per row, for hf.
-    `tokenizer`: where the one that the shards name is now. Raises ConfigError, ExportError, ShardError and OSError.
+    A run that makes text (`tokens: null`), or a folder `documents/STEP`, is written from its documents, all columns with
+    them; so is any run where the format is one of documents only. `to`: a name of `curate.config.formats.exporters` or
+    `document_exporters`, or `module:function`. `sequence_length`: tokens per row, for hf. `tokenizer`: where the one that
+    the shards name is now. Raises ConfigError, ExportError, ShardError and OSError.
     """
+    if to in document_exporters() and (to not in exporters() or find_documents(path) is not None):
+        return _export_documents(need_documents(path), to, output_path(out, "an export"), workers)
     exporter = exporter_named(to)
     folder = output_path(out, "an export")
+    if find_documents(path) is not None:
+        able = ", ".join(document_exporters())
+        raise ExportError(f"{path} holds text and no tokens: export it to {able}")
     reader = ShardReader(path)
     if not reader.entries:
         raise ExportError(f"{reader.folder} holds no document; there is nothing to export")
@@ -53,23 +63,47 @@ def export(
     folder.mkdir(parents=True, exist_ok=True)
     own = {} if exporter.startswith("curate.") else named_code((exporter,))
     identity = fingerprint(reader.fingerprint, to, sequence_length if to == "hf" else None, *([own] if own else []))
-    header = {"dataset": reader.fingerprint, "format": to, "fingerprint": identity}
+    run = run_of(reader.folder)
+    of = str(Path(reader.folder).relative_to(run)) if run is not None else ""
+    made = Made(str(folder.resolve()), to, of, reader.fingerprint)
+    _write_all(folder, run, made, identity, files, functools.partial(card_files, source, to), workers)
+    return folder
+
+
+def _export_documents(source: Documents, to: str, folder: Path, workers: int) -> Path:
+    """Write documents as they are."""
+    folder.mkdir(parents=True, exist_ok=True)
+    files = resolve(document_exporters()[to])(source)
+    made = Made(str(folder.resolve()), to, source.of, source.fingerprint)
+    identity = fingerprint(source.fingerprint, to, _WHOLE)
+    _write_all(folder, source.run, made, identity, files, functools.partial(document_card_files, source, to), workers)
+    return folder
+
+
+_WHOLE = "documents"
+"""In the name of an export of documents: the same run's shards give another."""
+
+Card = Callable[[Mapping[str, Mapping[str, Any]]], list[ExportFile]]
+
+
+def _write_all(
+    folder: Path, run: Path | None, made: Made, identity: str, files: Sequence[ExportFile], card: Card, workers: int
+) -> None:
+    """Write the files and their card, and publish them together."""
+    header = {"dataset": made.dataset, "format": made.format, "fingerprint": identity}
     with hold_folder(folder):
-        run = run_of(reader.folder)
         if run is not None:
-            of = str(Path(reader.folder).relative_to(run))
-            record_export(run, Made(str(folder.resolve()), to, of, reader.fingerprint))
+            record_export(run, made)
         staging = _staging(folder, identity)
         commit = Commit(folder, ("",), listing=RECORD, header=header, resume=True)
         same = _identity(folder) == identity
         with ThreadPoolExecutor(workers) as pool:
             list(pool.map(functools.partial(_ensure, commit, staging, same), files))
-        for file in card_files(source, to, {name: asdict(listed) for name, listed in sorted(commit.files.items())}):
+        for file in card({name: asdict(listed) for name, listed in sorted(commit.files.items())}):
             with atomic_path(commit.path(file.name)) as temporary:
                 file.write(temporary)
             commit.put(file.name)
         commit.finish()
-    return folder
 
 
 def _staging(folder: Path, identity: str) -> Path:

@@ -38,7 +38,7 @@ class Stream:
     """The sequences of training. Step k takes the k-th `per_step` sequences of the loader's order, whoever asks."""
 
     def __init__(self, settings: Data, per_step: int) -> None:
-        self.loader = Loader(settings.path, settings.sequence_length, per_step, settings.seed)
+        self.loader = Loader(settings.path, settings.sequence_length, per_step, settings.seed, packing=settings.packing)
         self.per_step = per_step
         self.first = settings.start // settings.sequence_length
         self.masks = settings.document_masks

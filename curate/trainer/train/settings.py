@@ -32,6 +32,10 @@ class Data(Model):
 
     path: str = Field("", description="a run directory or its shards folder; `curate train --data` names it too")
     sequence_length: Natural = 1024
+    packing: Literal["concat", "best_fit"] = Field(
+        "concat",
+        description="documents end to end, or whole side by side with padding, which counts as tokens of a step",
+    )
     document_masks: bool = Field(False, description="tokens see only their own document")
     seed: int = Field(0, description="of the order of sequences")
     start: Annotated[Count, Field(ge=0)] = Field(0, description="tokens of that order to pass over first")
