@@ -8,6 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from curate.records.statistics import kept_rate
+from curate.verdicts.steps import ROLE
+
 _BAR = 24
 """Characters of a bar as long as all records."""
 _SHARE_TOLERANCE = 0.005
@@ -26,7 +29,11 @@ def print_funnel(console: Console, stats: Mapping[str, Any]) -> None:
         if source["role"] == "reference":
             console.print(Text("  no output: this source only trains the classifier", style="dim"), soft_wrap=True)
         else:
-            console.print(Text(f"  kept {source['kept']:,} documents, {source['tokens']:,} tokens"), soft_wrap=True)
+            rate = kept_rate(source["documents"], source["kept"])
+            share = "" if rate is None else f" ({rate:.1%} of {source['documents']:,})"
+            console.print(
+                Text(f"  kept {source['kept']:,} documents{share}, {source['tokens']:,} tokens"), soft_wrap=True
+            )
         console.print()
     for split, shard in stats.get("shards", {}).items():
         line = f"{split}: {shard['tokens']:,} tokens of {shard['documents']:,} documents in {shard['shards']:,} shards"
@@ -74,8 +81,9 @@ def _print_step(console: Console, row: Mapping[str, Any], records: int) -> None:
         (f"{dropped:>13}", "red"),
     )
     console.print(line, soft_wrap=True)
+    judged = {} if row["step"] == ROLE else row["rules"]  # that a source is no output is no rule
     rules: Sequence[tuple[str, Mapping[str, int]]] = sorted(
-        ((rule, count) for rule, count in row["rules"].items() if count["failed"]),
+        ((rule, count) for rule, count in judged.items() if count["failed"]),
         key=lambda item: (-item[1]["failed"], item[0]),
     )
     for rule, count in rules[:_MOST_RULES]:

@@ -15,21 +15,21 @@ from curate.audit.report.losses import losses
 from curate.audit.report.performance import stage_times
 from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.html import shortened
-from curate.records.statistics import RunNumbers, Sources
+from curate.records.statistics import RunNumbers, Sources, kept_rate, outputs
 
 
 def report_numbers(run: OpenedRun) -> Answer:
     """What the report shows, without its pictures and texts."""
     stats, times = run.stats, stage_times(run.folder / "timings")
-    outputs, audit = facts.outputs(stats), run.stats["audit"]
+    candidates, audit = outputs(stats["sources"]), run.stats["audit"]
     blocks = [
         *_flow(stats["sources"]), *_product(stats), *_rules(stats["sources"]),
-        *_overlap(facts.summed(audit, outputs, "overlap")), *_thresholds(audit, outputs), *_languages(stats),
+        *_overlap(facts.summed(audit, candidates, "overlap")), *_thresholds(audit, candidates), *_languages(stats),
         *_domains(stats),
-        *_quality(facts.summed(audit, outputs, "quality"), stats["sources"]),
-        *_duplicates(facts.summed(audit, outputs, "duplicates")),
-        *_contamination(stats), *_personal(facts.summed(audit, outputs, "pii")),
-        *_lengths(facts.summed(audit, outputs, "lengths")), *_damage(stats["sources"]), *_time(times),
+        *_quality(facts.summed(audit, candidates, "quality"), stats["sources"]),
+        *_duplicates(facts.summed(audit, candidates, "duplicates")),
+        *_contamination(stats), *_personal(facts.summed(audit, candidates, "pii")),
+        *_lengths(facts.summed(audit, candidates, "lengths")), *_damage(stats["sources"]), *_time(times),
     ]  # fmt: skip
     return Answer(tuple(blocks), {"stats": stats, "timings": times})
 
@@ -38,7 +38,11 @@ def _flow(sources: Sources) -> Iterator[Table]:
     for name, source in sources.items():
         rows = [(each["step"], each["in"], each["dropped"], each["kept"]) for each in source["funnel"]]
         title = f"{name}: {source['records']:,} records, {source['documents']:,} documents"
-        end = f"{source['kept']:,} documents kept, {source['tokens']:,} tokens."
+        rate = _percent(kept_rate(source["documents"], source["kept"]))
+        share = "" if rate is None else f" ({rate} %)"
+        end = f"{source['kept']:,} documents kept{share}, {source['tokens']:,} tokens."
+        if source["role"] == "reference":
+            end = "No output: this source only trains a classifier."
         yield _table(title, ("step", "in", "dropped", "kept"), rows, end)
 
 
