@@ -173,12 +173,28 @@ def _damage(sources: Sources) -> Iterator[Table]:
 
 def _time(times: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
     rows = [
-        (each["stage"], each["tasks"], each["seconds"], each["cpu"], each["rate"], each["peak"] / 1e6) for each in times
-    ]
+        (
+            each["stage"], each["tasks"], each["seconds"], each["cpu"], each["rate"], _megabytes(each["peak"]),
+            _megabytes(each["added"]),
+        )
+        for each in times
+    ]  # fmt: skip
     whole, cpu = (sum(each[name] for each in times) for name in ("seconds", "cpu"))
     total = f"{whole:,.2f} s of tasks, {cpu:,.2f} s of them on a CPU."
-    columns = ("stage", "tasks", "seconds", "CPU seconds", "documents/s per worker", "peak MB")
+    columns = (
+        "stage",
+        "tasks",
+        "seconds",
+        "CPU seconds",
+        "documents/s per worker",
+        "worker's peak MB",
+        "a task added MB",
+    )
     yield from _some("Time and throughput", columns, rows, total)
+
+
+def _megabytes(number: int | None) -> float | None:
+    return None if number is None else number / 1e6
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], note: str = "") -> Table:

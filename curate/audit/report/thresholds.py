@@ -70,7 +70,7 @@ def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
                 mine.sort()
     found: list[Slider] = []
     for (rule, low, high), numbers in merged.items():
-        at = edges([bound for bound in (low, high) if bound is not None])
+        at = edges([bound for bound in (low, high) if bound is not None], numbers.get("single", False))
         if all(bound is None or bound == int(bound) for bound in (low, high)) and _whole(at, numbers["values"]):
             keep = at == np.floor(at)
             numbers = numbers | {name: _thinned(at, keep, numbers[name]) for name in ("values", "others_pass")}
