@@ -41,7 +41,7 @@ def _counts(ledger: Any, sql: str, *values: Any) -> dict[Any, Any]:
 
 
 def check_balance(run: OpenedRun, ledger: Any) -> None:
-    """Every record is kept or dropped, at one step, for a rule of that step; what is kept has tokens, what is not has none."""
+    """Every record is kept or dropped, at one step, for a rule of that step; what is kept has tokens, and nothing else."""
     wrong = _one(
         ledger,
         "select count(*) from ledger where kept <> (dropped_at is null) or kept <> (len(failed) = 0) "
@@ -154,14 +154,16 @@ def check_card(run: OpenedRun, ledger: Any, folder: Path) -> None:
         if source["role"] == "training" and source["documents"]:
             kept = _one(ledger, "select count(*) from ledger where source = ? and kept", name)
             assert f"Kept: {kept:,} of {source['documents']:,} documents" in part
-    splits = {row[0]: int(row[1].replace(",", "")) for row in re.findall(r"^\| (train|validation) \| ([\d,]+) ", card, re.M)}
+    splits = {
+        row[0]: int(row[1].replace(",", "")) for row in re.findall(r"^\| (train|validation) \| ([\d,]+) ", card, re.M)
+    }
     assert {split: each["documents"] for split, each in run.stats["shards"].items() if each["shards"]} == {
         split: number for split, number in splits.items() if run.stats["shards"][split]["shards"]
     }
 
 
 def check_page(run: OpenedRun, ledger: Any) -> None:
-    """The data of report.html: totals, and every threshold at every place it can be put; the tables are those of the page."""
+    """The data of report.html: totals, and thresholds at the places they can be put; the tables are those of the page."""
     html = (run.folder / "report.html").read_text()
     found = re.search(r'<script type="application/json" id="data">(.*?)</script>', html, re.S)
     assert found

@@ -14,7 +14,6 @@ import tempfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import sentencepiece
@@ -32,11 +31,57 @@ from tests.support.synthetic_shards import documents, write_shards
 LONGEST = 20_000
 """Characters of a sentence: a thousand mistakes of one file may each have a line."""
 _TEXTS = pa.array(["The tide of 1879.", "", "潮汐 <|endoftext|> é\n\n😀"])
-_YAML = (b": ", b"- ", b"\n", b"  ", b"[", b"]", b"{", b"}", b"&a ", b"*a", b"!!int ", b"<<: ", b"? ", b"null", b"1e999", b"-1", b"~", b"'", b'"',
-         b"\t", b"\0", b"\xff", b"999999999999999999999", b"name", b"filters", b"../../x", b"2024-13-45", b".nan", b"|", b"#")  # fmt: skip
-_JSON = (b"null", b"{}", b"[]", b"-1", b"1e400", b'""', b"9" * 30, b"true", b",", b'"', b"[" * 200, b"\\ud800", b"../../x", b"\xff", b"0",
-         b'"special":true', b'"id":4294967295', b'{"a":', b"\0", b"1.5")  # fmt: skip
-_BYTES = (b"\0", b"\xff" * 9, b"\x80" * 9 + b"\x01", b"\x0a\xff\xff\xff\x7f", b"\x7f" * 4, b" ", b"\n", b"=", b"-1", b"9" * 30)
+_YAML = (
+    *(b": ", b"- ", b"\n", b"  ", b"[", b"]", b"{", b"}", b"&a ", b"*a", b"!!int ", b"<<: ", b"? ", b"null", b"1e999"),
+    *(
+        b"-1",
+        b"~",
+        b"'",
+        b'"',
+        b"\t",
+        b"\0",
+        b"\xff",
+        b"9" * 30,
+        b"name",
+        b"filters",
+        b"../../x",
+        b"2024-13-45",
+        b".nan",
+        b"|",
+    ),
+)
+_JSON = (
+    *(
+        b"null",
+        b"{}",
+        b"[]",
+        b"-1",
+        b"1e400",
+        b'""',
+        b"9" * 30,
+        b"true",
+        b",",
+        b'"',
+        b"[" * 200,
+        b"\\ud800",
+        b"../../x",
+    ),
+    *(b"\xff", b"0", b'"special":true', b'"id":4294967295', b'{"a":', b"\0", b"1.5"),
+)
+_BYTES = (
+    *(
+        b"\0",
+        b"\xff" * 9,
+        b"\x80" * 9 + b"\x01",
+        b"\x0a\xff\xff\xff\x7f",
+        b"\x7f" * 4,
+        b" ",
+        b"\n",
+        b"=",
+        b"-1",
+        b"9" * 30,
+    ),
+)
 
 
 def _pipelines() -> list[bytes]:
@@ -45,7 +90,9 @@ def _pipelines() -> list[bytes]:
 
 def _packs() -> list[bytes]:
     listed = sorted((ROOT / "filters").glob("*.yaml"))
-    return [path.read_bytes() for path in listed if path.stem not in ("c4-badwords", "redpajama-v2", "url", "webtext-urls")]
+    return [
+        path.read_bytes() for path in listed if path.stem not in ("c4-badwords", "redpajama-v2", "url", "webtext-urls")
+    ]
 
 
 @functools.cache
@@ -56,7 +103,9 @@ def _manifest() -> bytes:
 
 def _entry() -> bytes:
     files = [{"source": "web", "name": "web-00000", "documents": 3, "bytes": 99, "digest": "a" * 64}]
-    return json.dumps({"identity": "0" * 16, "run": "webtext", "number": 1, "made": {"ngram": 5, "permutations": 112}, "files": files}).encode()
+    return json.dumps(
+        {"identity": "0" * 16, "run": "webtext", "number": 1, "made": {"ngram": 5, "permutations": 112}, "files": files}
+    ).encode()
 
 
 @functools.cache
