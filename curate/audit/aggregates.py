@@ -33,13 +33,22 @@ _FINE = tuple(k / 2000 for k in range(1, 10))  # below the first of those
 _WHOLE = tuple(range(101))  # whole numbers that half steps leave out are few: all up to 100
 
 
-def edges(bounds: Sequence[float] = ()) -> Edges:
-    """The ascending edges, with these bounds among them. Every value is the float nearest to its decimal."""
+def edges(bounds: Sequence[float] = (), single: bool = False) -> Edges:
+    """The ascending edges, with these bounds among them. Every value is the float nearest to its decimal; of a rule that
+    compares as float32 (`single`), those that float32 tells apart, `as_written`."""
     grid = [k / _UNIT_STEPS for k in range(_UNIT_STEPS + 1)]
     for decade in range(_DECADES):
         step = 10**decade
         grid += [(20 + k) * step / 20 for k in range(1, _STEPS_PER_DECADE + 1)]
-    return np.unique(np.array([*grid, *_FINE, *_WHOLE, *bounds], np.float64))
+    at = np.unique(np.array([*grid, *_FINE, *_WHOLE, *bounds], np.float64))
+    return np.unique(as_written(at)) if single else at
+
+
+def as_written(values: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Values of float32 as the shortest decimals that lead to them: .65, not .6499999762. Their order, and which of them
+    are the same, stay."""
+    decimals = pa.array(values.astype(np.float32)).cast(pa.string()).cast(pa.float64())
+    return np.asarray(decimals.to_numpy(zero_copy_only=False), np.float64)
 
 
 def bins(values: npt.NDArray[np.float64], at: Edges) -> npt.NDArray[np.int64]:
@@ -90,7 +99,7 @@ def aggregate(
     amounts: dict[str, npt.NDArray[np.int64]] = {unit: np.asarray(pc.fill_null(columns[unit], 0), np.int64) * kept}
     draws = draw(columns["id"].cast(ID), 0, "audit") if len(kept) else np.empty(0, np.uint64)
     listed = [each for each in thresholds(steps) if each.bounds]
-    values = {each.full_name: each.values(columns) for each in listed}
+    values = {each.full_name: _values(each, columns) for each in listed}
     counts: Aggregate = {
         "documents": len(kept),
         "passed": int((failures.total == 0).sum()),
@@ -110,6 +119,16 @@ def aggregate(
         },
     }
     return counts, _sample(columns["source"], draws, values, listed, failures, kept)
+
+
+def _values(measure: BoundsRule, columns: Mapping[str, pa.Array]) -> npt.NDArray[np.float64]:
+    values = measure.values(columns)
+    return as_written(values) if measure.single else values
+
+
+def _bound(measure: BoundsRule, bound: float | None) -> float | None:
+    """A bound among `_values`."""
+    return bound if bound is None or not measure.single else float(as_written(np.array([bound], np.float64))[0])
 
 
 class Failures:
@@ -172,12 +191,13 @@ def _most(domains: Aggregate) -> Aggregate:
 
 def _histograms(measure: BoundsRule, values: Any, failures: Failures) -> Aggregate:
     """Values of all documents, and of those that no other rule drops: sparse, by bin."""
-    at = edges(measure.bounds)
+    at = edges(measure.bounds, measure.single)
     known = ~np.isnan(values)
     others_pass = (failures.total == failures.of(measure.full_name)) & known
     number = bins(values[known], at)
     return {
-        "low": measure.low, "high": measure.high, "exclusive": measure.exclusive, "metric": measure.metric,
+        "low": _bound(measure, measure.low), "high": _bound(measure, measure.high), "single": measure.single,
+        "exclusive": measure.exclusive, "metric": measure.metric,
         "key": measure.key, "whole_key": measure.whole_key,
         "values": _sparse(number),
         "others_pass": _sparse(number[others_pass[known]]),
@@ -233,8 +253,9 @@ def _lengths(amounts: npt.NDArray[np.int64], weights: npt.NDArray[np.int64] | No
 
 def _nearest(measure: BoundsRule, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:
     """Documents nearest to the bound, on either side; first those that no other rule drops."""
-    distance = np.min([np.abs(values - bound) for bound in measure.bounds], axis=0)
-    fails = measure.outside(values)
+    bounds = [_bound(measure, bound) for bound in measure.bounds]
+    distance = np.min([np.abs(values - bound) for bound in bounds], axis=0)
+    fails = failures.of(measure.full_name)
     disturbed = failures.total != failures.of(measure.full_name)
     sides = {}
     there = ~np.isnan(values) & ~failures.of(RULE)  # nobody is shown what was removed

@@ -24,7 +24,7 @@ from curate.batches import BatchWriter, read_batches, read_schema
 from curate.records.ledger import ROW_GROUP
 from curate.records.metadata import META, RAW
 from curate.shards.store import write_shard
-from curate.verdicts.steps import BEFORE_DOCUMENTS
+from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE_RULE
 
 Mask = npt.NDArray[np.bool_]
 
@@ -125,7 +125,7 @@ def empty_ledger(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
 def _failing(rules: list[str]) -> list[str]:
     """The rules with the removal, which comes before whatever judges documents."""
     early = [rule for rule in rules if rule.split("/")[0] in BEFORE_DOCUMENTS]
-    return [*early, RULE, *(rule for rule in rules if rule not in early and rule != RULE)]
+    return [*early, RULE, *(rule for rule in rules if rule not in early and rule not in (RULE, ROLE_RULE))]
 
 
 def _empty_parquet(path: Path, target: Path, ids: pa.Array) -> Emptied | None:

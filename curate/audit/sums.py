@@ -22,6 +22,7 @@ from curate.audit.finished_run import OpenedPart, OpenedRun
 from curate.audit.redecide import Mask, Redecided, Steps, one_array, redecide_part
 from curate.chance import draw
 from curate.records.pages import ID
+from curate.verdicts.steps import ROLE
 
 
 def add_up(run: OpenedRun, variants: Sequence[Mapping[str, Steps]], most: int) -> list[Sums]:
@@ -55,11 +56,12 @@ def rules_of(table: pa.Table, rows: Mask, steps: frozenset[str]) -> Counter[str]
 SUMS = (
     "documents", "passed", "passes", "admitted", "removed",
     "kept", "kept_tokens", "staying", "staying_tokens", "admitted_chars",
-    "freed_at_most", "displaced_at_most",
+    "freed_at_most", "freed_tokens_at_most", "displaced_at_most", "displaced_tokens_at_most", "copies",
 )  # fmt: skip
 """What is added up per source and language. `staying`: kept before and passing still. `admitted_chars`: of their text
-after edits. `freed_at_most`: duplicates whose survivor no longer passes; `displaced_at_most`: survivors that those could
-in turn replace."""
+after edits. `freed_at_most`: duplicates, of any source, whose survivor here no longer passes, and their tokens if each had
+the survivor's; `displaced_at_most`: survivors, of any source, that those could in turn replace. `copies`: documents that
+deduplication dropped."""
 
 
 class Flip(NamedTuple):
@@ -115,11 +117,15 @@ class Sums:
         table = decided.documents
         kept, tokens, text, size = (_numbers(table, name) for name in ("kept", unit, "text_chars", "cluster_size"))
         staying = (kept > 0) & decided.passes
-        leaving = (kept > 0) & ~decided.passes & (size > 1)
+        dropped_at = one_array(table, "dropped_at").cast(pa.string())
+        copies = _are(dropped_at, "deduplicate")
+        survived = (kept > 0) | _are(dropped_at, ROLE)  # what is no output can be what copies were removed for
+        leaving = survived & ~decided.passes & (size > 1)
+        freed, displaced = leaving * (size - 1), leaving * np.maximum(size - 3, 0)
         columns = [
             np.ones(len(kept)), decided.passed, decided.passes, admitted, removed,
             kept, tokens * kept, staying, tokens * staying, text * admitted,
-            leaving * (size - 1), leaving * np.maximum(size - 3, 0),
+            freed, freed * tokens, displaced, displaced * tokens, copies,
         ]  # fmt: skip
         languages = one_array(table, "language").dictionary_encode()
         codes = pc.fill_null(languages.indices, len(languages.dictionary)).to_numpy(zero_copy_only=False)
@@ -155,6 +161,11 @@ def _numbers(table: pa.Table, name: str) -> npt.NDArray[np.float64]:
         return _numbers(table, "chars") - _edited(one_array(table, "edits"))
     column = pc.fill_null(one_array(table, name).cast(pa.float64()), 0.0)
     return np.asarray(column.to_numpy(zero_copy_only=False), np.float64)
+
+
+def _are(column: pa.Array, value: str) -> Mask:
+    """Which values are this one."""
+    return np.asarray(pc.fill_null(pc.equal(column, value), False), bool)
 
 
 def _edited(edits: pa.Array) -> npt.NDArray[np.float64]:

@@ -68,7 +68,9 @@ def sweep(run: OpenedRun, sets: Sequence[str], text: str) -> Answer:
             "passes": outcome.sums.total("passes", outputs),
             "kept": [outcome.documents().low, outcome.documents().high],
             outcome.unit: outcome.tokens().tokens,
-            "margin": outcome.tokens().margin,
+            "low": outcome.tokens().low,
+            "high": outcome.tokens().high,
+            "counted": outcome.tokens().counted,
         }
         for value, outcome in zip(values, outcomes, strict=True)
     ]

@@ -23,13 +23,24 @@ _TWO_SIDED_95 = 1.959964  # normal quantile
 
 @dataclass(frozen=True)
 class Estimate:
-    """A number of tokens, and half the width of its 95 % interval: 0 where they were counted."""
+    """A number of tokens between `low` and `high`. `counted`: it is no estimate, and all three are the same."""
 
     tokens: int
-    margin: int
+    low: int
+    high: int
+    counted: bool
+
+    @classmethod
+    def exactly(cls, tokens: int) -> Estimate:
+        """So many, counted."""
+        return cls(tokens, tokens, tokens, counted=True)
+
+    def plus(self, tokens: int) -> Estimate:
+        """The sum with tokens that were counted."""
+        return Estimate(self.tokens + tokens, self.low + tokens, self.high + tokens, self.counted)
 
     def __str__(self) -> str:
-        return f"{self.tokens:,} ± {self.margin:,}" if self.margin else f"{self.tokens:,}"
+        return f"{self.tokens:,}" if self.counted else f"about {self.tokens:,} ({self.low:,} to {self.high:,})"
 
 
 def count_tokens(run: OpenedRun, flips: Sequence[Flip]) -> dict[bytes, int]:
@@ -75,7 +86,7 @@ def estimate_tokens(counted: Mapping[bytes, int], sums: Sums, groups: Sequence[t
     Where not all of a source's were counted: the ratio estimate, tokens per character times characters (Cochran 1977,
     Sampling Techniques, chapter 6), with its 95 % interval.
     """
-    total, variance = 0.0, 0.0
+    total, variance, counted_all = 0.0, 0.0, True
     for source in dict.fromkeys(source for source, _ in groups):
         mine = [group for group in groups if group[0] == source]
         flips = [flip for flip in sums.samples.get(("admitted", source), []) if flip.id in counted]
@@ -84,7 +95,9 @@ def estimate_tokens(counted: Mapping[bytes, int], sums: Sums, groups: Sequence[t
         sampled = [flip for flip in flips if (source, flip.language) in mine]
         if len(sampled) == documents:
             total += sum(counted[flip.id] for flip in sampled)
-        elif len(flips) > 1 and chars:
+            continue
+        counted_all = False
+        if len(flips) > 1 and chars:
             x = np.array([flip.chars for flip in flips], np.float64)
             y = np.array([counted[flip.id] for flip in flips], np.float64)
             ratio = y.sum() / max(x.sum(), 1.0)
@@ -92,4 +105,5 @@ def estimate_tokens(counted: Mapping[bytes, int], sums: Sums, groups: Sequence[t
             total += ratio * chars
             unseen = 1 - len(sampled) / documents
             variance += per_document * documents**2 / len(flips) * unseen
-    return Estimate(round(total), round(_TWO_SIDED_95 * math.sqrt(variance)))
+    margin = _TWO_SIDED_95 * math.sqrt(variance)
+    return Estimate(round(total), max(0, math.floor(total - margin)), math.ceil(total + margin), counted_all)

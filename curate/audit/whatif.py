@@ -28,6 +28,9 @@ from curate.steps import Carried, source_steps
 
 _SHOWN_GROUPS = 30
 
+Group = tuple[str, str | None]
+"""A source and a language."""
+
 
 @dataclass(frozen=True)
 class Range:
@@ -58,23 +61,50 @@ class Outcome:
         """(documents, tokens) kept by the run."""
         return self.sums.total("kept", self.outputs), self.sums.total("kept_tokens", self.outputs)
 
-    def documents(self, sources: Sequence[str] | None = None) -> Range:
-        """Documents kept after the change."""
-        chosen = self.outputs if sources is None else sources
-        staying, admitted = self.sums.total("staying", chosen), self.sums.total("admitted", chosen)
+    def documents(self, groups: Sequence[Group] | None = None) -> Range:
+        """Documents kept after the change, of all output sources or of these (source, language) groups.
+
+        Which group a copy is of that its survivor's going frees, or that is displaced, the sums do not say: it may be any.
+        """
+        mine = self._of(groups)
+        staying, admitted = mine.total("staying"), mine.total("admitted")
         if self.exact:
             return Range(staying + admitted, staying + admitted)
-        low = staying - self.sums.total("displaced_at_most", chosen)
-        return Range(low, staying + admitted + self.sums.total("freed_at_most", chosen))
+        freed = min(self.sums.total("freed_at_most"), mine.total("copies"))
+        return Range(max(0, staying - self.sums.total("displaced_at_most")), staying + admitted + freed)
 
-    def tokens(self, sources: Sequence[str] | None = None) -> Estimate:
-        """Tokens after the change if all that is let in stays; without those let in where their texts are gone."""
-        chosen = self.outputs if sources is None else sources
+    def tokens(self, groups: Sequence[Group] | None = None) -> Estimate:
+        """Tokens after the change, without those let in where their texts are gone; characters of a run without tokens.
+
+        Counted where nothing follows the rules and every document let in was tokenized. Else estimated: between those of
+        what stays, less what may be displaced, and those of all that may be let in or freed, each copy taken to be as long
+        as its survivor. An estimate of what is let in widens both ends by its 95 % interval.
+        """
+        mine = self._of(groups)
+        staying = mine.total("staying_tokens")
+        let_in = self._let_in(mine)
+        if self.exact:
+            return let_in.plus(staying)
+        whole = self.sums
+        freed = whole.total("freed_tokens_at_most") if mine.total("copies") else 0
+        displaced = whole.total("displaced_tokens_at_most")
+        return Estimate(
+            staying + let_in.tokens, max(0, staying - displaced), staying + let_in.high + freed, counted=False
+        )
+
+    def let_in(self) -> Estimate:
+        """Tokens of the documents let in."""
+        return self._let_in(self._of(None))
+
+    def _let_in(self, mine: Sums) -> Estimate:
         if self.unit == "characters":
-            return Estimate(self.sums.total("staying_tokens", chosen) + self.sums.total("admitted_chars", chosen), 0)
-        groups = [key for key in self.sums.groups if key[0] in chosen]
-        let_in = estimate_tokens(self.counted or {}, self.sums, groups)
-        return Estimate(self.sums.total("staying_tokens", chosen) + let_in.tokens, let_in.margin)
+            chars = mine.total("admitted_chars")
+            return Estimate.exactly(chars)
+        return estimate_tokens(self.counted or {}, self.sums, list(mine.groups))
+
+    def _of(self, groups: Sequence[Group] | None) -> Sums:
+        chosen = [key for key in self.sums.groups if key[0] in self.outputs] if groups is None else groups
+        return Sums({key: self.sums.groups[key] for key in chosen}, samples=self.sums.samples)
 
 
 def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
@@ -171,7 +201,9 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
         outcome.unit: {
             "before": tokens,
             "after": estimate.tokens,
-            "margin": estimate.margin,
+            "low": estimate.low,
+            "high": estimate.high,
+            "counted": estimate.counted,
             "complete": outcome.counted is not None,
         },
         "by": [dict(zip(_group_columns(outcome), row, strict=True)) for row in _group_rows(outcome)],
@@ -200,9 +232,17 @@ def explain_tokens(outcomes: Sequence[Outcome]) -> str:
         return "Characters are those of the texts after the sources' own edits."
     if any(outcome.counted is None for outcome in outcomes):
         return "Tokens of documents let in are left out: their texts are gone with the run's .work folder."
-    if any(outcome.tokens().margin for outcome in outcomes):
-        return "Tokens of documents let in are estimated from a sample of them (95 % interval)."
-    return "Tokens are counted, not estimated."
+    estimates = [outcome.tokens() for outcome in outcomes]
+    if all(each.counted for each in estimates):
+        return "Tokens are counted, not estimated."
+    sampled = any(not outcome.let_in().counted for outcome in outcomes)
+    how = "from a sample of them (95 % interval)" if sampled else "on their texts as the rules saw them"
+    if all(outcome.exact for outcome in outcomes):
+        return f"Tokens are estimated: those of documents let in {how}."
+    return (
+        f"Tokens are estimated: those of documents let in {how}, before personal data in them is replaced; the interval "
+        "reaches from none of them staying to all, and to every copy freed that may be."
+    )
 
 
 def list_changes(steps: Mapping[str, Steps]) -> list[tuple[Cell, ...]]:
@@ -228,12 +268,13 @@ def _group_columns(outcome: Outcome) -> tuple[str, ...]:
 def _group_rows(outcome: Outcome) -> list[tuple[Cell, ...]]:
     rows: list[tuple[Cell, ...]] = []
     for source, language in sorted(outcome.sums.groups, key=lambda key: (key[0], key[1] is None, key[1] or "")):
-        row = outcome.sums.groups[source, language]
-        alone = Sums({(source, language): row}, samples=outcome.sums.samples)
-        one = Outcome(outcome.steps, alone, (source,), outcome.exact, outcome.counted, outcome.unit)
-        counts = [one.sums.total(name) for name in ("documents", "passed", "passes", "admitted", "removed", "kept")]
-        tokens = one.sums.total("kept_tokens")
-        rows.append((source, language or "-", *counts, str(one.documents()), tokens, str(one.tokens())))
+        group = (source, language)
+        one = Sums({group: outcome.sums.groups[group]})
+        counts = [one.total(name) for name in ("documents", "passed", "passes", "admitted", "removed", "kept")]
+        after = ("no output", "no output")
+        if source in outcome.outputs:
+            after = str(outcome.documents([group])), str(outcome.tokens([group]))
+        rows.append((source, language or "-", *counts, after[0], one.total("kept_tokens"), after[1]))
     return rows
 
 

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from curate.records.statistics import kept_rate
+from curate.verdicts.steps import ROLE
+
 if TYPE_CHECKING:
     from curate.pipeline.attempt import Attempt
 
@@ -29,7 +32,9 @@ def print_funnel(console: Console, stats: Mapping[str, Any]) -> None:
         if source["role"] == "reference":
             console.print(Text("  no output: this source only trains the classifier", style="dim"), soft_wrap=True)
         else:
-            console.print(Text(f"  kept {source['kept']:,} documents, {amount(source)}"), soft_wrap=True)
+            rate = kept_rate(source["documents"], source["kept"])
+            share = "" if rate is None else f" ({rate:.1%} of {source['documents']:,})"
+            console.print(Text(f"  kept {source['kept']:,} documents{share}, {amount(source)}"), soft_wrap=True)
         console.print()
     for split, shard in stats.get("shards", {}).items():
         line = f"{split}: {shard['tokens']:,} tokens of {shard['documents']:,} documents in {shard['shards']:,} shards"
@@ -71,8 +76,9 @@ def _print_step(console: Console, row: Mapping[str, Any], records: int) -> None:
         (f"{dropped:>13}", "red"),
     )
     console.print(line, soft_wrap=True)
+    judged = {} if row["step"] == ROLE else row["rules"]  # that a source is no output is no rule
     rules: Sequence[tuple[str, Mapping[str, int]]] = sorted(
-        ((rule, count) for rule, count in row["rules"].items() if count["failed"]),
+        ((rule, count) for rule, count in judged.items() if count["failed"]),
         key=lambda item: (-item[1]["failed"], item[0]),
     )
     for rule, count in rules[:_MOST_RULES]:

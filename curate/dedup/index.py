@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curate.engine.fingerprint import fingerprint
 from curate.engine.task import File
+from curate.errors import CurateError
 from curate.storage import is_remote, open_binary, write_atomically
 
 NORMALISATION = 1
@@ -65,6 +66,10 @@ def entry_identity(run: str, inputs: Sequence[tuple[str, str, str]]) -> str:
     return fingerprint(run, [list(each) for each in inputs])
 
 
+class DedupIndexError(CurateError, ValueError):
+    """An index of earlier runs that is none, or was made otherwise; the message says what would be right."""
+
+
 def read_entries(folder: str) -> list[Entry]:
     """Every committed entry of an index in their order; none where the folder does not exist yet."""
     filesystem, path = fsspec.url_to_fs(folder)
@@ -97,30 +102,30 @@ class _EntryRecord(BaseModel):
 
 
 def _parse(data: bytes, place: str) -> Entry:
-    """Raises ValueError naming the field that is not as it must be."""
+    """Raises DedupIndexError naming the field that is not as it must be."""
     try:
         record = _EntryRecord.model_validate_json(data)
         made = Made(**record.made)
     except ValidationError as error:
         first = error.errors()[0]
-        raise ValueError(
+        raise DedupIndexError(
             f"{place} is no entry of an index: {'.'.join(map(str, first['loc']))}: {first['msg']}"
         ) from None
     except TypeError as error:
-        raise ValueError(f"{place} is no entry of an index: made: {error}") from None
+        raise DedupIndexError(f"{place} is no entry of an index: made: {error}") from None
     files = tuple(IndexFile(**each.model_dump()) for each in record.files)
     return Entry(record.identity, record.run, record.number, made, files)
 
 
 def earlier_entries(folder: str, identity: str, made: Made) -> tuple[list[Entry], int]:
-    """(entries numbered before the run's own, its number). Raises ValueError where they were signed otherwise."""
+    """(entries numbered before the run's own, its number). Raises DedupIndexError where they were signed otherwise."""
     entries = read_entries(folder)
     number = 1 + max((entry.number for entry in entries), default=0)
     number = next((entry.number for entry in entries if entry.identity == identity), number)
     earlier = [entry for entry in entries if entry.number < number]
     for entry in earlier:
         if entry.made != made:
-            raise ValueError(
+            raise DedupIndexError(
                 f"the index {folder} was made with {asdict(entry.made)} (entry {entry.run}), this run has {asdict(made)}: "
                 "use the same minhash settings or another index"
             )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import resource
 import shutil
 import time
 import uuid
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from curate.engine.fingerprint import code_fingerprint, fingerprint
+from curate.engine.memory import read_peak, start_peak
 from curate.engine.seal import sealed, unsealed
 from curate.storage import digest_file, sync_folder, write_atomically
 
@@ -154,14 +154,17 @@ class Committed(Generic[Counts]):
 
 @dataclass(frozen=True)
 class Timing:
-    """How long a task took, in seconds, and its peak memory in bytes. Kept beside results, never in them."""
+    """How long a task took, in seconds. `peak`: the greatest resident memory of its process while it ran, in bytes, and
+    `added`, how much of that was not there when it began; None where the system cannot say. Kept beside results, never in
+    them."""
 
     stage: str
     source: str
     label: str
     seconds: float
     cpu: float
-    peak: int
+    peak: int | None
+    added: int | None
 
 
 @dataclass(frozen=True)
@@ -225,7 +228,7 @@ def is_emptied(file: File) -> bool:
 
 def execute(work: Path, task: Task[Any, Result]) -> tuple[Committed[Result], Timing]:
     """Run a task and commit what it wrote; a failure leaves nothing that looks whole."""
-    started, cpu = time.perf_counter(), time.process_time()
+    started, cpu, resident = time.perf_counter(), time.process_time(), start_peak()
     folder = work / task.folder
     temporary = folder / f".{task.key}.{uuid.uuid4().hex}.tmp"
     temporary.mkdir(parents=True)
@@ -257,6 +260,7 @@ def execute(work: Path, task: Task[Any, Result]) -> tuple[Committed[Result], Tim
         begun.unlink(missing_ok=True)
     result = committed(work, task)
     assert result is not None, "a task's own commit was not found"
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    peak = read_peak() if resident is not None else None
+    added = max(0, peak - resident) if peak is not None and resident is not None else None
     seconds, of_it_cpu = time.perf_counter() - started, time.process_time() - cpu
-    return result, Timing(task.stage, task.source, task.label, seconds, of_it_cpu, peak)
+    return result, Timing(task.stage, task.source, task.label, seconds, of_it_cpu, peak, added)

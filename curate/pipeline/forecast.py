@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from curate.audit.finished_run import OpenedRun, open_finished
 from curate.audit.rendering import Answer, Cell, Table
-from curate.audit.report.performance import stage_times, task_times
+from curate.audit.report.performance import peak_memory, stage_times, task_times
 from curate.config.document import write_document
 from curate.config.reading import PipelineFile
 from curate.engine.seal import unsealed
@@ -93,7 +93,7 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
         growth = {name: totals[name] / max(sum(sizes[name]), 1) for name in inputs}
         overall = sum(totals.values()) / max(sum(map(sum, sizes.values())), 1)
         stages = _stages(run, growth, overall)
-        peak = max((each["peak"] for each in stage_times(run.folder / "timings")), default=0)
+        peak = peak_memory(stage_times(run.folder / "timings"))
         spread = _spread(run, sizes, growth)
     scaled = {"records": 0.0, "kept": 0.0, "tokens": 0.0}
     for name, source in run.stats["sources"].items():
@@ -273,7 +273,7 @@ def _actual(run: OpenedRun) -> dict[str, float]:
         "documents kept": sum(source["kept"] for source in sources),
         "tokens": sum(source["tokens"] for source in sources),
         "worker hours": sum(each["seconds"] for each in times) / _HOUR,
-        "peak memory per worker": max((each["peak"] for each in times), default=0),
+        "peak memory per worker": peak_memory(times),
         "disk": sum(path.stat().st_size for path in work),
     }
 

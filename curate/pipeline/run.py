@@ -321,7 +321,7 @@ def _order(
         ("verdicts", lambda flow: stages.judge(pipeline, flow, runner)),
         *((step.name, functools.partial(_combined, pipeline, step, runner)) for step in combining_steps().values()),
         *last,
-        ("ledger", lambda flow: stages.write_ledger(flow, runner)),
+        ("ledger", lambda flow: stages.write_ledger(pipeline, flow, runner)),
     ]
 
 

@@ -232,13 +232,13 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     return replace(flow, parts=tuple(parts))
 
 
-def write_ledger(flow: Flow, runner: Runner) -> Flow:
+def write_ledger(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """The ledger of every part."""
     shards = [result for split in SPLITS for result in flow.shards.get(split, ())]
     places = [result.file("places") for result in shards]
     tasks = []
     for number, part in enumerate(flow.parts):
-        params = LedgerParams(metrics=[list(pair) for pair in flow.metrics], output=part.tokens is not None)
+        params = LedgerParams(metrics=[list(pair) for pair in flow.metrics], output=is_output(pipeline, part))
         inputs: dict[str, File | Sequence[File] | None] = {
             "records": part.read.file("records"),
             "verdicts": part.verdicts,

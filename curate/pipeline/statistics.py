@@ -27,6 +27,7 @@ from curate.records.statistics import (
     SourceNumbers,
     SplitNumbers,
 )
+from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE, ROLE_RULE
 
 Number = TypeVar("Number", int, float)
 
@@ -143,17 +144,23 @@ def funnel(pipeline: Pipeline, parts: list[Part]) -> list[FunnelRow]:
             failed.update(counts["failed"])
         for result in part.decided:
             alone.update(result.counts["alone"])
+    source = pipeline.sources[parts[0].source]
+    if source.role == "reference":
+        dropped[ROLE] = failed[ROLE_RULE] = alone[ROLE_RULE] = sum(
+            part.decided[-1].counts["kept"] for part in parts if part.decided
+        )
     for rule in list(failed):
-        if rule.split("/")[0] in ("read", "url", "extract"):
+        if rule.split("/")[0] in BEFORE_DOCUMENTS:
             alone[rule] = failed[rule]  # a record that fails here gets no further
     entering = sum(part.read.counts["records"] for part in parts)
     rows: list[FunnelRow] = []
-    source = pipeline.sources[parts[0].source]
     steps = ["read", *(name for name, _ in source.named_steps())]
     if source.role == "training":
         steps += [next(iter(type(step).model_fields)) for step in pipeline.combine]
+    else:
+        steps.append(ROLE)
     if dropped["removed"]:
-        early = [step for step in steps if step in ("read", "url", "extract")]
+        early = [step for step in steps if step in BEFORE_DOCUMENTS]
         steps = [*early, "removed", *(step for step in steps if step not in early)]
     for step in _in_order_of_work(steps):
         rules: dict[str, RuleNumbers] = {

@@ -1,4 +1,4 @@
-"""stats.json: every number of a run that a person is shown. Knows names and types only."""
+"""stats.json: every number of a run that a person is shown, and what a kept rate is. Knows names and types only."""
 
 from __future__ import annotations
 
@@ -99,3 +99,18 @@ class RunNumbers(TypedDict):
 
 Sources = Mapping[str, SourceNumbers]
 """Sources by name."""
+
+
+def outputs(sources: Sources) -> tuple[str, ...]:
+    """The sources whose documents are output: those of the role `reference` train a classifier, and are no candidates."""
+    return tuple(name for name, source in sources.items() if source["role"] == "training")
+
+
+def kept_rate(documents: int, kept: int) -> float | None:
+    """The kept rate, wherever one is told: kept documents by the documents that the rules judged. None where there are
+    none. Of several sources, both are sums over `outputs`.
+
+    >>> kept_rate(2225, 995)
+    0.44719101123595506
+    """
+    return kept / documents if documents else None

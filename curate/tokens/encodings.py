@@ -109,6 +109,10 @@ class Parts:
         return json.dumps(content, ensure_ascii=False).encode()
 
 
+_MOST_RANKS = 1 << 24
+"""Ranks are below: the largest vocabularies published have some 2^18 tokens, and tables are as long as the largest id."""
+
+
 def take_apart(encoding: tiktoken.Encoding) -> Parts:
     """The parts of an encoding."""
     return Parts(encoding._pat_str, encoding._mergeable_ranks, encoding._special_tokens)
@@ -123,11 +127,16 @@ def from_file(name: str, content: bytes) -> tiktoken.Encoding:
     for number, line in enumerate(content.splitlines(), 1):
         try:
             if line:
-                token, rank = line.split()
-                ranks[base64.b64decode(token, validate=True)] = int(rank)
+                token, number_text = line.split()
+                rank = int(number_text)
+                if not 0 <= rank < _MOST_RANKS:
+                    raise ValueError(rank)
+                ranks[base64.b64decode(token, validate=True)] = rank
         except ValueError as error:
             found = f"{name}, line {number}: expected a token in base64 and its rank, found {line[:40]!r}"
             raise ValueError(found) from error
+    if len(set(ranks.values())) < len(ranks):
+        raise ValueError(f"{name}: two tokens have the same rank, so one of them could not be told from the other")
     if any(bytes([value]) not in ranks for value in range(_BYTES)):
         raise ValueError(f"{name}: not every byte has a token, so not every text could be encoded")
     special = {END_OF_TEXT: max(ranks.values()) + 1}

@@ -14,6 +14,10 @@ from curate.verdicts.rules import AnyRule, BoundsRule, Columns, Failures, Judged
 BEFORE_DOCUMENTS = ("read", "url", "extract")
 """Steps at which a record is dropped before it is a document: it has no text, and no metric was computed for it."""
 
+ROLE = "role"
+"""The step at which documents of a source that is no output are dropped: they trained a classifier, and that was all."""
+ROLE_RULE = f"{ROLE}/reference"
+
 
 @dataclass(frozen=True)
 class VerdictStep:

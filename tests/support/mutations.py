@@ -23,7 +23,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import zstandard
 
-from curate.ingest import Columns, read, reasons
+from curate.ingest import Columns, read
 from curate.records.pages import PAGES
 from curate.storage import SourceFile
 from tests.support.archives import HTML, chunked, record, response
@@ -220,9 +220,3 @@ def _taken_in(hits: list[tuple[int, int]], first: int, sample: Sample) -> bool:
     if before is None or not sample.name.endswith((".warc", ".jsonl")):
         return False
     return any(start < before[1] and before[0] < end for start, end in hits)
-
-
-def tally(reasons_seen: Counter[str]) -> str:
-    """The reasons seen, the most frequent first."""
-    assert reasons.DAMAGED
-    return ", ".join(f"{reason} {count}" for reason, count in reasons_seen.most_common())

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from curate.audit.finished_run import OpenedRun
 from curate.audit.report.examples import examples
+from curate.audit.report.pictures import height
 from curate.audit.report.reasons import whys
 from curate.audit.report.thresholds import WIDE, Scale, Slider, dense, scale
 from curate.html import Html, count, join, named, short, svg, tag
@@ -52,7 +53,7 @@ def card(run: OpenedRun, slider: Slider, why: str, cards: int) -> Html:
 
 
 def _picture(slider: Slider, spread: Scale, most_bars: int) -> Html:
-    """Bars: all documents, and darker those that no other rule drops. Heights are square roots, so that few are seen."""
+    """Bars: all documents, and darker those of them that no other rule drops."""
     length = 2 * len(spread.at) + 1
     low, high = 2 * spread.first, 2 * spread.last + 2
     everything = _bars(dense(slider.numbers["values"], length)[low:high], most_bars)
@@ -63,8 +64,8 @@ def _picture(slider: Slider, spread: Scale, most_bars: int) -> Html:
         WIDE, _HIGH + _GRIP,
         tag("rect", x=0 if slider.side == "min" else x, y=0, width=x if slider.side == "min" else WIDE - x,
             height=_HIGH, class_="outside", data_outside=slider.name),
-        _outline(everything, most, "every"),
-        _outline(passing, most, "alone"),
+        _outline(everything, everything, most, "every"),
+        _outline(passing, everything, most, "alone"),
         tag("line", x1=0, x2=WIDE, y1=_HIGH, y2=_HIGH, class_="axis"),
         tag("line", x1=x, x2=x, y1=0, y2=_HIGH, class_="was"),
         tag("line", x1=x, x2=x, y1=0, y2=_HIGH + _GRIP, class_="bound", data_bound=slider.name),
@@ -75,13 +76,13 @@ def _picture(slider: Slider, spread: Scale, most_bars: int) -> Html:
     )  # fmt: skip
 
 
-def _outline(heights: npt.NDArray[np.int64], most: float, kind: str) -> Html:
-    """Bars as one path: a page has thousands of them."""
-    width = WIDE / len(heights)
+def _outline(parts: npt.NDArray[np.int64], everything: npt.NDArray[np.int64], most: float, kind: str) -> Html:
+    """Bars as one path: a page has thousands of them. A part's height is its share of the whole bar's."""
+    width = WIDE / len(parts)
     gap = min(0.5, width / 8)
     drawn = []
-    for place in np.flatnonzero(heights):
-        tall = max(1.5, _HIGH * float(np.sqrt(heights[place] / most)))
+    for place in np.flatnonzero(parts):
+        tall = height(float(everything[place]) / most, _HIGH) * float(parts[place] / everything[place])
         across = f"{width - 2 * gap:.5g}"
         drawn.append(f"M{place * width + gap:.5g} {_HIGH}v-{tall:.4g}h{across}V{_HIGH}z")
     return tag("path", d="".join(drawn), class_=kind)

@@ -9,7 +9,7 @@ from curate.audit.report import facts
 from curate.audit.report.panels import SOURCES_NAMED, long_table, note, whose
 from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.html import Html, bar, count, join, named, percent, tag
-from curate.records.statistics import RunNumbers
+from curate.records.statistics import RunNumbers, outputs
 
 _LANGUAGES_OPEN = 12
 _DOMAINS_OPEN = 15
@@ -43,7 +43,7 @@ def domains(stats: RunNumbers) -> Html:
     if not found:
         return note("No record has an address.")
     low = below(found)
-    from_domains = [name for name in facts.outputs(stats) if any(rate.source == name for rate in found)]
+    from_domains = [name for name in outputs(stats["sources"]) if any(rate.source == name for rate in found)]
     overall = "; ".join(
         f"{name} keeps {percent(stats['sources'][name]['kept'], stats['sources'][name]['documents'])}"
         for name in from_domains[:SOURCES_NAMED]

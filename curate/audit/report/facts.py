@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from curate.audit.aggregates import MOST_ODDS
-from curate.records.statistics import RunNumbers, SourceNumbers, Sources
+from curate.records.statistics import RunNumbers, SourceNumbers, Sources, outputs
+from curate.verdicts.steps import ROLE
 
 SHOWN = 40
 """Languages, domains or evaluation sets that are listed, the most frequent of them."""
@@ -37,9 +38,30 @@ def summed(audit: Mapping[str, Any], sources: Sequence[str], name: str) -> dict[
     return total
 
 
-def outputs(stats: RunNumbers) -> tuple[str, ...]:
-    """The sources whose documents are output."""
-    return tuple(name for name, source in stats["sources"].items() if source["role"] == "training")
+class Totals(NamedTuple):
+    """Sums over the sources whose documents are output, and the documents of those that only train a classifier."""
+
+    files: int
+    records: int
+    documents: int
+    kept: int
+    amount: int
+    """Tokens, or characters of a run without."""
+    reference_documents: int
+
+
+def totals(sources: Sources) -> Totals:
+    """What the run came to."""
+    mine = [sources[name] for name in outputs(sources)]
+    others = [source for source in sources.values() if source["role"] != "training"]
+    return Totals(
+        files=sum(source["files"] for source in mine),
+        records=sum(source["records"] for source in mine),
+        documents=sum(source["documents"] for source in mine),
+        kept=sum(source["kept"] for source in mine),
+        amount=sum(amount(source) for source in mine),
+        reference_documents=sum(source["documents"] for source in others),
+    )
 
 
 class Removed(NamedTuple):
@@ -58,11 +80,13 @@ class Removed(NamedTuple):
 
 
 def removals(sources: Sources) -> list[Removed]:
-    """Every rule of every source, those that fail most first; rules that nothing fails come last."""
+    """Every rule of every source, those that fail most first; rules that nothing fails come last. That a source is no
+    output is no rule."""
     found = [
         Removed(rule, name, each["failed"], each["alone"], source["records"])
         for name, source in sources.items()
         for step in source["funnel"]
+        if step["step"] != ROLE
         for rule, each in step["rules"].items()
     ]
     return sorted(found, key=lambda row: -row.failed)
@@ -125,7 +149,7 @@ CONTAMINATED = ("evaluation set", "items", "too short to find", "found", "docume
 
 def contaminated(stats: RunNumbers) -> list[Contaminated]:
     """CONTAMINATED of every evaluation set, the most found first."""
-    matches = summed(stats["audit"], outputs(stats), "contamination")
+    matches = summed(stats["audit"], outputs(stats["sources"]), "contamination")
     sets = stats["contamination"]["sets"] if stats["contamination"] else {}
     rows: list[Contaminated] = []
     for name in dict.fromkeys([*sets, *matches]):
@@ -248,8 +272,8 @@ def shares(stats: RunNumbers) -> list[Share]:
             )
             for name, group in mixture["groups"].items()
         ]  # fmt: skip
-    total = sum(amount(stats["sources"][name]) for name in outputs(stats)) or 1
-    listed = ((name, stats["sources"][name]) for name in outputs(stats))
+    total = sum(amount(stats["sources"][name]) for name in outputs(stats["sources"])) or 1
+    listed = ((name, stats["sources"][name]) for name in outputs(stats["sources"]))
     return [
         Share(name, None, amount(each) / total, amount(each), each["kept"], 1.0, amount(each)) for name, each in listed
     ]

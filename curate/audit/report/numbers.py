@@ -15,21 +15,21 @@ from curate.audit.report.losses import losses
 from curate.audit.report.performance import stage_times
 from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.html import shortened
-from curate.records.statistics import RunNumbers, Sources
+from curate.records.statistics import RunNumbers, Sources, kept_rate, outputs
 
 
 def report_numbers(run: OpenedRun) -> Answer:
     """What the report shows, without its pictures and texts."""
     stats, times = run.stats, stage_times(run.folder / "timings")
-    outputs, audit = facts.outputs(stats), run.stats["audit"]
+    candidates, audit = outputs(stats["sources"]), run.stats["audit"]
     blocks = [
         *_findings(stats), *_flow(stats["sources"]), *_product(stats), *_rules(stats["sources"]),
-        *_overlap(facts.summed(audit, outputs, "overlap")), *_thresholds(audit, outputs), *_languages(stats),
+        *_overlap(facts.summed(audit, candidates, "overlap")), *_thresholds(audit, candidates), *_languages(stats),
         *_domains(stats),
-        *_quality(facts.summed(audit, outputs, "quality"), stats["sources"]),
-        *_duplicates(facts.summed(audit, outputs, "duplicates")),
-        *_contamination(stats), *_personal(facts.summed(audit, outputs, "pii")),
-        *_lengths(facts.summed(audit, outputs, "lengths"), facts.summed(audit, outputs, "amounts"), stats),
+        *_quality(facts.summed(audit, candidates, "quality"), stats["sources"]),
+        *_duplicates(facts.summed(audit, candidates, "duplicates")),
+        *_contamination(stats), *_personal(facts.summed(audit, candidates, "pii")),
+        *_lengths(facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats),
         *_damage(stats["sources"]), *_time(times),
     ]  # fmt: skip
     return Answer(tuple(blocks), {"stats": stats, "timings": times})
@@ -45,7 +45,11 @@ def _flow(sources: Sources) -> Iterator[Table]:
         rows = [(each["step"], each["in"], each["dropped"], each["kept"]) for each in source["funnel"]]
         title = f"{name}: {source['records']:,} records, {source['documents']:,} documents"
         unit = "characters" if "kept_chars" in source else "tokens"
-        end = f"{source['kept']:,} documents kept, {facts.amount(source):,} {unit}."
+        rate = _percent(kept_rate(source["documents"], source["kept"]))
+        share = "" if rate is None else f" ({rate} %)"
+        end = f"{source['kept']:,} documents kept{share}, {facts.amount(source):,} {unit}."
+        if source["role"] == "reference":
+            end = "No output: this source only trains a classifier."
         yield _table(title, ("step", "in", "dropped", "kept"), rows, end)
 
 
@@ -181,12 +185,28 @@ def _damage(sources: Sources) -> Iterator[Table]:
 
 def _time(times: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
     rows = [
-        (each["stage"], each["tasks"], each["seconds"], each["cpu"], each["rate"], each["peak"] / 1e6) for each in times
-    ]
+        (
+            each["stage"], each["tasks"], each["seconds"], each["cpu"], each["rate"], _megabytes(each["peak"]),
+            _megabytes(each["added"]),
+        )
+        for each in times
+    ]  # fmt: skip
     whole, cpu = (sum(each[name] for each in times) for name in ("seconds", "cpu"))
     total = f"{whole:,.2f} s of tasks, {cpu:,.2f} s of them on a CPU."
-    columns = ("stage", "tasks", "seconds", "CPU seconds", "documents/s per worker", "peak MB")
+    columns = (
+        "stage",
+        "tasks",
+        "seconds",
+        "CPU seconds",
+        "documents/s per worker",
+        "worker's peak MB",
+        "a task added MB",
+    )
     yield from _some("Time and throughput", columns, rows, total)
+
+
+def _megabytes(number: int | None) -> float | None:
+    return None if number is None else number / 1e6
 
 
 def _table(title: str, columns: tuple[str, ...], rows: Sequence[tuple[Cell, ...]], note: str = "") -> Table:

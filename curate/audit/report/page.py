@@ -25,7 +25,7 @@ from curate.engine.commit import Commit
 from curate.engine.lock import hold
 from curate.html import Html, bar, clean, count, join, named, percent, table, tag
 from curate.quality.step import Quality
-from curate.records.statistics import RunNumbers
+from curate.records.statistics import RunNumbers, outputs
 
 _HERE = Path(__file__).parent
 _FILES_SHOWN = 50
@@ -49,11 +49,11 @@ def write_report(folder: str | Path, texts: Mode = "scrubbed") -> Path:
 def report_page(run: OpenedRun) -> str:
     """The whole page."""
     stats = run.stats
-    outputs = facts.outputs(stats)
+    candidates = outputs(stats["sources"])
     audit = stats["audit"]
-    found = thresholds.sliders(audit, outputs)
-    agree = facts.summed(audit, outputs, "overlap")
-    data = thresholds.script_data(audit, outputs, found, _sample(run)) | {
+    found = thresholds.sliders(audit, candidates)
+    agree = facts.summed(audit, candidates, "overlap")
+    data = thresholds.script_data(audit, candidates, found, _sample(run)) | {
         "run": clean(str(run.folder)),
         "overlap": overlap.script_data(agree),
     }
@@ -65,12 +65,12 @@ def report_page(run: OpenedRun) -> str:
         ("thresholds", "Thresholds", "Thresholds", _thresholds(run, found)),
         ("languages", "Languages", "Languages", standing.languages(stats)),
         ("domains", "Domains", "Domains", standing.domains(stats)),
-        ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, outputs, "quality"), stats["sources"])),
-        ("duplicates", "Duplicates", "Duplicates", panels.duplicates(facts.summed(audit, outputs, "duplicates"))),
+        ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, candidates, "quality"), stats["sources"])),
+        ("duplicates", "Duplicates", "Duplicates", panels.duplicates(facts.summed(audit, candidates, "duplicates"))),
         ("contamination", "Contamination", "Contamination", panels.contamination(stats)),
-        ("personal", "Personal", "Personal data", panels.personal_data(facts.summed(audit, outputs, "pii"))),
+        ("personal", "Personal", "Personal data", panels.personal_data(facts.summed(audit, candidates, "pii"))),
         ("lengths", "Lengths", "Tokens per document", panels.lengths(
-            facts.summed(audit, outputs, "lengths"), facts.summed(audit, outputs, "amounts"), stats
+            facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats
         )),
         ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
         ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
@@ -129,21 +129,14 @@ def _sample(run: OpenedRun) -> pa.Table:
 
 
 def _header(run: OpenedRun, stats: RunNumbers) -> Html:
-    sources = stats["sources"].values()
-    totals = {
-        "records": sum(source["records"] for source in sources),
-        "documents": sum(source["documents"] for source in sources),
-        "kept": sum(source["kept"] for source in sources),
-        "amount": sum(facts.amount(source) for source in sources),
-        "files": sum(source["files"] for source in sources),
-    }
+    totals = facts.totals(stats["sources"])
     settings = run.pipeline.tokens
     made_of = settings.tokenizer if settings is not None else f"documents after {run.pipeline.last_step}"
     figures: tuple[tuple[str, str, str], ...] = (
-        (count(totals["records"]), "records read", f"from {count(totals['files'])} files"),
-        (count(totals["documents"]), "documents", percent(totals["documents"], totals["records"]) + " of the records"),
-        (count(totals["kept"]), "kept", percent(totals["kept"], totals["documents"]) + " of the documents"),
-        (count(totals["amount"]), facts.unit(stats), f"{made_of}, each document once"),
+        (count(totals.records), "records read", f"from {count(totals.files)} files"),
+        (count(totals.documents), "documents", percent(totals.documents, totals.records) + " of the records"),
+        (count(totals.kept), "kept", percent(totals.kept, totals.documents) + " of the documents"),
+        (count(totals.amount), facts.unit(stats), f"{made_of}, each document once"),
     )
     return tag(
         "header",
@@ -159,6 +152,11 @@ def _header(run: OpenedRun, stats: RunNumbers) -> Html:
             ),
             class_="figures",
         ),
+        panels.note(
+            f"{count(totals.reference_documents)} documents only train a classifier, and are in none of these numbers."
+        )
+        if totals.reference_documents
+        else None,
         class_="top",
     )
 
@@ -235,8 +233,7 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
     note = panels.note(
         "Drag a threshold's line, or focus its knob and use the arrow keys: the number of documents that pass every rule "
         "follows. One moved threshold is exact; several together are estimated on a sample of the run's documents, with "
-        "the interval. Duplicates are removed after the rules, and are not counted here. Heights are square roots, so that "
-        "few are seen; axes are finer towards 0."
+        "the interval. Duplicates are removed after the rules, and are not counted here. Axes are finer towards 0."
     )
     shares = [name for name, source in run.pipeline.sources.items() if _keeps_share(source)]
     stays = panels.note(

@@ -12,7 +12,7 @@ from curate.audit.report import facts
 from curate.audit.report.losses import Loss, losses
 from curate.audit.report.pictures import Bar, histogram
 from curate.html import Html, bar, clean, count, join, named, percent, shortened, table, tag
-from curate.records.statistics import RunNumbers, Sources
+from curate.records.statistics import RunNumbers, Sources, outputs
 
 _RULES_SHOWN = 100
 _RULES_OPEN = 25
@@ -108,7 +108,7 @@ def lengths(audit: Mapping[str, Any], amounts: Mapping[str, int], stats: RunNumb
     bars = [Bar(label, number) for label, number, _ in rows]
     if not bars:
         return note("Nothing was tokenized.")
-    listed = [(name, stats["sources"][name]) for name in facts.outputs(stats)]
+    listed = [(name, stats["sources"][name]) for name in outputs(stats["sources"])]
     means = ", ".join(
         f"{name} {facts.amount(each) / each['kept']:,.0f}" for name, each in listed[:SOURCES_NAMED] if each["kept"]
     )
@@ -129,7 +129,7 @@ def scores(audit: Mapping[str, Any], sources: Sources) -> Html:
     bars = [Bar(*row) for row in facts.scores(audit)]
     if not bars:
         return note("No quality classifier scored this run.")
-    caption = "Documents by quality score; the odds double from bar to bar. Heights are square roots."
+    caption = "Documents by quality score; the odds double from bar to bar."
     key = note(
         tag("span", class_="key kept"), "kept in the end ", tag("span", class_="key kept-soft"), "dropped by any step"
     )  # fmt: skip
@@ -138,7 +138,7 @@ def scores(audit: Mapping[str, Any], sources: Sources) -> Html:
         for model, what, value in facts.classifiers(sources)[: facts.SHOWN]
     ]
     held = table(("classifier", "of", "value"), rows, class_="slim") if rows else None
-    return join([key, histogram(bars, caption, root=True, split=True), held])
+    return join([key, histogram(bars, caption, split=True), held])
 
 
 def duplicates(found: Mapping[str, Mapping[str, int]]) -> Html:

@@ -27,8 +27,11 @@ class Bar(NamedTuple):
     part: int = 0
 
 
-def histogram(bars: Sequence[Bar], caption: str, *, root: bool = False, split: bool = False) -> Html:
-    """Bars with labels below and numbers above where they fit. `root`: heights are square roots; `split`: `part` counts."""
+def histogram(bars: Sequence[Bar], caption: str, *, split: bool = False) -> Html:
+    """Bars with labels below and numbers above where they fit; `split`: `part` counts.
+
+    Heights are as the numbers are, and the dark share of a bar is the part's share of its number.
+    """
     if not bars:
         return tag("p", "Nothing to count here.", class_="quiet")
     most = max(bar.number for bar in bars) or 1
@@ -36,13 +39,15 @@ def histogram(bars: Sequence[Bar], caption: str, *, root: bool = False, split: b
     drawn = []
     for place, bar in enumerate(bars):
         title = f"{bar.label}: {count(bar.number)}" + (f", of them {count(bar.part)} kept" if split else "")
-        sizes = ((bar.number, "every"), (bar.part, "alone")) if split else ((bar.number, "alone"),)
+        tall = height(bar.number / most, _TALL)
+        part = tall * bar.part / bar.number if bar.number else 0.0
+        sizes = ((tall, "every"), (part, "alone")) if split else ((tall, "alone"),)
         rects = [
             tag(
                 "rect", x=place * width + min(1, width / 8), y=_TALL - tall, width=width - min(2, width / 4), height=tall,
                 class_=kind,
             )
-            for tall, kind in ((_height(number / most, root), kind) for number, kind in sizes)
+            for tall, kind in sizes
             if tall
         ]  # fmt: skip
         whole = tag("rect", x=place * width, y=0, width=width, height=_TALL, class_="hover")
@@ -53,14 +58,18 @@ def histogram(bars: Sequence[Bar], caption: str, *, root: bool = False, split: b
     )  # fmt: skip
     numbered = len(bars) <= _NUMBERED
     above = [count(bar.number) if bar.number and (numbered or bar.number == most) else "" for bar in bars]
-    tops = [_height(bar.number / most, root) / _TALL for bar in bars]
+    tops = [height(bar.number / most, _TALL) / _TALL for bar in bars]
     rows = [words(above, tops, all_fit=not numbered), picture, words([bar.label for bar in bars])]
     kind = "few" if len(bars) <= _FEW else None
     return tag("figure", tag("div", *rows, class_="plot numbered"), tag("figcaption", caption), class_=kind)
 
 
-def _height(share: float, root: bool) -> float:
-    return max(1.5, _TALL * (math.sqrt(share) if root else share)) if share else 0.0
+_LEAST = 1.5  # units: what is there at all is seen
+
+
+def height(share: float, whole: float) -> float:
+    """The height of a bar of this share of the tallest, which is `whole` units high."""
+    return max(_LEAST, whole * share) if share else 0.0
 
 
 def words(labels: Sequence[str], tops: Sequence[float] = (), *, all_fit: bool = False) -> Html:

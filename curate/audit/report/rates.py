@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from curate.audit.report.facts import outputs, text_out
-from curate.records.statistics import RunNumbers
+from curate.audit.report.facts import text_out
+from curate.records.statistics import RunNumbers, kept_rate, outputs
 
 NOT_IDENTIFIED = "not identified"
 NO_ADDRESS = "no address"
@@ -47,9 +47,9 @@ def rates(stats: RunNumbers, kind: str, unnamed: str) -> list[Rate]:
     """Languages or domains of all output sources, the most frequent first."""
     found = []
     counted_in = "chars" if text_out(stats) else "tokens"
-    for name in outputs(stats):
+    for name in outputs(stats["sources"]):
         counted, source = stats["audit"].get(name, {}).get(kind, {}), stats["sources"][name]
-        expected = source["kept"] / source["documents"] if source["documents"] else 0.0
+        expected = kept_rate(source["documents"], source["kept"]) or 0.0
         found += [
             Rate(key or unnamed, name, each["documents"], each.get("passed"), each["kept"], each[counted_in], expected)
             for key, each in counted.items()

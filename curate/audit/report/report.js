@@ -119,24 +119,35 @@
 
   // Documents that pass with these sliders where they are: exact for one, from the sample for several.
   const exact = (slider) => data.passed - slider.keeps[slider.own] + slider.keeps[at(slider)];
-  const estimate = () => {
+  // Several: what the run decided is known, so the sample tells only the change (a difference estimator), its interval that
+  // of matched proportions (Agresti and Min 2005). What one threshold alone does is exact, and what is tighter on top of it
+  // keeps no more, what is looser no less: the estimate and its interval stay within these limits.
+  const estimate = (changed) => {
     const { source, fixed, rules } = data.sample;
-    let passing = 0;
-    for (let row = 0; row < fixed.length; row += 1) {
-      passing += fixed[row]
-        ? 0
-        : data.sliders.every((slider) => {
-            if (!slider.sources.includes(source[row])) return true;
-            const column = rules[slider.rule];
-            const found = column ? column[row] : null;
-            return found === null || passes(slider.side, slider.exclusive, found, slider.values[at(slider)]);
-          });
+    const n = fixed.length, whole = n >= data.documents;
+    let gained = 0, lost = 0;
+    for (let row = 0; row < n; row += 1) {
+      if (fixed[row]) continue;
+      const all = (place) => data.sliders.every((slider) => {
+        if (!slider.sources.includes(source[row])) return true;
+        const column = rules[slider.rule];
+        const found = column ? column[row] : null;
+        return found === null || passes(slider.side, slider.exclusive, found, slider.values[place(slider)]);
+      });
+      const before = all((slider) => slider.own), after = all(at);
+      if (before && !after) lost += 1;
+      if (after && !before) gained += 1;
     }
-    const n = fixed.length, p = passing / n, z = 1.959964, square = z * z;
-    const middle = (p + square / (2 * n)) / (1 + square / n);
-    const half = (z * Math.sqrt((p * (1 - p)) / n + square / (4 * n * n))) / (1 + square / n);
-    const whole = n >= data.documents;
-    return { best: p * data.documents, low: (middle - half) * data.documents, high: (middle + half) * data.documents, n, whole };
+    const tighter = changed.filter((slider) => (slider.side === "min") === (at(slider) > slider.own));
+    const looser = changed.filter((slider) => !tighter.includes(slider));
+    const limit = (these, others, best) =>
+      others.length > 1 ? null : best(...(others.length ? others : these).map(exact));
+    const most = limit(tighter, looser, Math.min) ?? data.documents, least = limit(looser, tighter, Math.max) ?? 0;
+    const within = (total) => Math.min(most, Math.max(least, total));
+    const scale = data.documents / n, best = data.passed + scale * (gained - lost);
+    const up = gained + 0.5, down = lost + 0.5, m = n + 2, unseen = Math.max(0, 1 - n / data.documents);
+    const half = 1.959964 * data.documents * Math.sqrt(unseen * (up + down - ((up - down) ** 2) / m)) / m;
+    return { best: within(best), low: within(best - half), high: within(best + half), n, whole };
   };
 
   const show = document.getElementById("yield"), note = document.getElementById("yield-note");
@@ -158,12 +169,12 @@
       note.textContent = "several thresholds are counted by the command below";
       total = data.passed;
     } else {
-      const { best, low, high, n, whole } = estimate();
+      const { best, low, high, n, whole } = estimate(changed);
       total = best;
       show.textContent = `${whole ? "" : "about "}${number(best)} documents pass every rule`;
       note.textContent = whole
         ? "counted on every document"
-        : `between ${number(low)} and ${number(high)} (95 %, from a sample of ${number(n)})`;
+        : `between ${number(Math.floor(low))} and ${number(Math.ceil(high))} (95 %, estimated on a sample of ${number(n)})`;
     }
     bar.setAttribute("width", share(total));
     const sets = changed.map((slider) => `--set ${slider.key}=${written(slider.values[at(slider)])}`);

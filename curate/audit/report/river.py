@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from curate.html import Html, count, join, named, percent, svg, tag
+from curate.verdicts.steps import ROLE
 
 _TALL = 46  # height of a step that drops, in units of the picture
 _FLAT = 14  # of one that drops nothing
@@ -27,22 +28,21 @@ def river(name: str, source: Mapping[str, Any]) -> Html:
             "p",
             f"{count(source['files'])} {'file' if source['files'] == 1 else 'files'}, "
             f"{_bytes(source['bytes'])}, {count(records)} records",
-            " — trains the classifier only" if source["role"] == "reference" else None,
             class_="quiet",
         ),
     )
     rows = [_step(step, records) for step in source["funnel"]]
-    kept = source["kept"]
+    kept, documents = source["kept"], source["documents"]
     amount, unit = (source["kept_chars"], " characters") if "kept_chars" in source else (source["tokens"], " tokens")
-    end = tag(
-        "div",
-        tag("span", "kept", class_="step", role="rowheader"),
-        tag(
-            "span", tag("b", count(kept)), " documents (", percent(kept, records), " of the records), ",
+    if source["role"] == "reference":
+        outcome = tag("span", "no output: this source only trains a classifier", class_="outcome", role="cell")
+    else:
+        outcome = tag(
+            "span", tag("b", count(kept)), " documents (", percent(kept, documents), " of its documents), ",
             tag("b", count(amount)), unit, class_="outcome", role="cell",
-        ),
-        class_="reach end",
-        role="row",
+        )  # fmt: skip
+    end = tag(
+        "div", tag("span", "kept", class_="step", role="rowheader"), outcome, class_="reach end", role="row"
     )  # fmt: skip
     heads = tag(
         "div",
@@ -58,7 +58,8 @@ _HEADS = (("step", "step"), ("still in", "water"), ("dropped here", "off"), ("le
 
 def _step(step: Mapping[str, Any], records: int) -> Html:
     dropped = step["dropped"]
-    rules = sorted(step["rules"].items(), key=lambda item: (-item[1]["failed"], item[0]))
+    judged = {} if step["step"] == ROLE else step["rules"]  # that a source is no output is no rule
+    rules = sorted(judged.items(), key=lambda item: (-item[1]["failed"], item[0]))
     shown = [
         f"{rule.partition('/')[2]} {count(each['failed'])}" for rule, each in rules[:_SHOWN_RULES] if each["failed"]
     ]

@@ -23,6 +23,7 @@ _MOST_VALUES = 100_000
 """Values of the sample that the page holds, of all rules together: it is the smallest draws that stay."""
 _MOST_STEPS, _LEAST_STEPS, _ALL_STEPS = 320, 40, 16_000
 """Places that a slider can take, fewer where there are many sliders; the bound of the run is always one of them."""
+_WHOLE_SHARE = 1.0
 MOST_SLIDERS = 250
 """Thresholds that a page has room for."""
 
@@ -70,7 +71,7 @@ def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
                 mine.sort()
     found: list[Slider] = []
     for (rule, low, high), numbers in merged.items():
-        at = edges([bound for bound in (low, high) if bound is not None])
+        at = edges([bound for bound in (low, high) if bound is not None], numbers.get("single", False))
         if all(bound is None or bound == int(bound) for bound in (low, high)) and _whole(at, numbers["values"]):
             keep = at == np.floor(at)
             numbers = numbers | {name: _thinned(at, keep, numbers[name]) for name in ("values", "others_pass")}
@@ -143,6 +144,8 @@ def scale(slider: Slider) -> Scale:
     own = int(np.searchsorted(at, slider.bound))
     first = max(0, min(min(used) // 2, own) - 1)
     last = min(len(at) - 1, max((max(used) + 1) // 2, own) + 1)
+    if slider.numbers["whole_key"]:  # a setting of a step is a share: a place beyond all of it would be refused
+        last = min(last, int(np.searchsorted(at, _WHOLE_SHARE)))
     step = max(1, -(-(last - first + 1) // slider.steps))
     places = np.unique([*range(first, last + 1, step), own, last])
     return Scale(at, first, last, places)

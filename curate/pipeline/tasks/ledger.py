@@ -20,11 +20,13 @@ from curate.records.edits import EDITS
 from curate.records.ledger import ROW_GROUP, ledger_schema
 from curate.records.metadata import META
 from curate.records.pages import ORIGIN
+from curate.verdicts.decide import drop_documents
+from curate.verdicts.steps import ROLE, ROLE_RULE
 
 
 class LedgerParams(TypedDict):
-    """What a part's ledger holds: [name, Arrow type] of metric columns, whether its documents may be in shards, and then
-    the part's number and the shards' numbers."""
+    """What a part's ledger holds: [name, Arrow type] of metric columns; whether its documents are output, and else they
+    are dropped for the role of their source; the part's number and the shards' numbers, where there are any."""
 
     metrics: list[list[str]]
     output: bool
@@ -49,6 +51,8 @@ def write_part(params: LedgerParams, inputs: Inputs, output: Output) -> LedgerCo
         for records in read_batches(inputs.path("records")):
             verdict = next(verdicts)
             wide = _wide(verdict, [next(column) for column in columns], places)
+            if not params["output"]:
+                wide |= _dropped_for_role(verdict)
             table = _join(records, wide, schema, next(carried) if carried is not None else None)
             kept += pc.sum(table.column("kept")).as_py() or 0
             rows += table.num_rows
@@ -79,6 +83,12 @@ def _wide(verdict: pa.RecordBatch, parts: Sequence[pa.RecordBatch], places: _Pla
     if "tokens" in wide:
         wide["shard"], wide["shard_row"] = places.of(pc.is_valid(wide["tokens"]))
     return wide
+
+
+def _dropped_for_role(verdict: pa.RecordBatch) -> dict[str, pa.Array]:
+    """The verdicts where what passed every rule is no output all the same."""
+    gone = np.asarray(verdict.column("kept"), bool)
+    return drop_documents(verdict, gone, ROLE, pa.array([ROLE_RULE] * int(gone.sum()), pa.string()))
 
 
 def _concat_lists(left: pa.Array, right: pa.Array) -> pa.Array:

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from curate.records.statistics import kept_rate
 from curate.shards.export.documents import Documents
 from curate.shards.export.formats import ExportFile, Source
 from curate.shards.export.made import run_of
@@ -172,6 +173,11 @@ def _sources(run: Mapping[str, Any]) -> list[str]:
         rows.append(f"### {name} ({source['role']})\n")
         rows.append("| step | in | dropped | kept |\n| --- | ---: | ---: | ---: |")
         rows += [f"| {s['step']} | {s['in']:,} | {s['dropped']:,} | {s['kept']:,} |" for s in source["funnel"]]
+        rate = kept_rate(source["documents"], source["kept"])
+        if source["role"] == "reference":
+            rows.append("\nNo output: this source only trains a classifier.")
+        elif rate is not None:
+            rows.append(f"\nKept: {source['kept']:,} of {source['documents']:,} documents ({rate:.1%}).")
         rows.append("")
     return rows
 
