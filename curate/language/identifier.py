@@ -26,6 +26,12 @@ UNDETERMINED = "und"
 # cut and joined to lengths from 8 to 10,000 characters; docs/language.md shows how well they hold on the other half.
 _TEMPERATURE_SCALE = 0.686
 _TEMPERATURE_POWER = 0.539
+_FEW_GRAMS, _REPEATED = 32, 5
+"""A text of at most so many different n-grams, with more than so many characters to each, says one thing again and again
+(aaaa, hahaha): counting it anew each time would make the model sure. No sentence of `langid-dev` is such."""
+_CHINESE, _VARIETIES, _SURE = "zh", ("wuu", "yue"), 0.9
+"""The macrolanguage (ISO 639-3, zho) and its varieties that the model has. They share their characters, so a variety is
+named only where the model is surer of it than of any text in Chinese of `langid-dev` that it takes for one (.75)."""
 _ROWS = 256  # documents normalised and scored at once: bounds the score matrix
 
 Answers = tuple[pa.Array, NDArray[np.float32]]
@@ -72,15 +78,30 @@ def compile_kernels() -> None:
 
 def _built_in(data: Bytes, bounds: Offsets) -> Answers:
     languages, columns = _columns()
+    zh, varieties = languages.index(_CHINESE), [languages.index(name) for name in _VARIETIES]
     codes = np.empty(len(bounds) - 1, np.int32)
     confidences = np.empty(len(bounds) - 1, np.float32)
     for start in range(0, len(bounds) - 1, _ROWS):
         end = min(start + _ROWS, len(bounds) - 1)
         scores, found = bayes.score(*normalised(data, bounds[start : end + 1]))
+        found[_says_nothing(data, bounds[start : end + 1], found)] = 0
         best = columns[scores.argmax(axis=1)]
+        sure = _confidence(scores, found, columns == best[:, None])
+        chinese = (best == zh) | (np.isin(best, varieties) & (sure < _SURE))
+        if chinese.any():
+            best[chinese] = zh
+            sure[chinese] = _confidence(scores[chinese], found[chinese], np.isin(columns, [zh, *varieties])[None, :])
         codes[start:end] = np.where(found, best, len(languages) - 1)
-        confidences[start:end] = np.where(found, _confidence(scores, found, columns == best[:, None]), 0)
+        confidences[start:end] = np.where(found, sure, 0)
     return pa.array(languages).take(pa.array(codes)), confidences
+
+
+def _says_nothing(data: Bytes, bounds: Offsets, found: NDArray[np.int64]) -> NDArray[np.int64]:
+    """The documents of few n-grams and many characters."""
+    few = (found > 0) & (found <= _FEW_GRAMS) & (np.diff(bounds) > _REPEATED * found)
+    rows = np.flatnonzero(few)  # hardly any: characters of these are counted one by one
+    characters = [np.count_nonzero((data[bounds[row] : bounds[row + 1]] & 0xC0) != 0x80) for row in rows]
+    return np.asarray(rows[np.array(characters, np.int64) > _REPEATED * found[rows]], np.int64)
 
 
 @lru_cache(maxsize=1)

@@ -297,3 +297,27 @@ def test_a_missing_model_is_named(tmp_path: Path) -> None:
     setting = {"keep": "all", "model": "none.bin"}
     with pytest.raises((ConfigError, FileNotFoundError), match=r"none\.bin"):
         curate.run(pipeline(tmp_path, [ENGLISH], setting), out=tmp_path / "run", engine="serial", until="language")
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 300, "ha" * 40, "ha " * 40, "lol " * 60, "на " * 50, "字" * 200, "0123456789 " * 40]
+)
+def test_what_says_one_thing_again_and_again_is_no_language_that_anyone_is_sure_of(text: str) -> None:
+    (code,), scores = language.identify([text])
+    assert code == "und" or scores[0] < 0.5, (code, scores[0])
+
+
+PHRASES = [
+    "英语口语学习",
+    "今天天气很好",
+    "我们一起去学校",
+    "中国的历史和文化",
+    "请问火车站在哪里",
+    "学习方法介绍",
+    "新闻联播",
+]
+
+
+@pytest.mark.parametrize("text", PHRASES)
+def test_short_chinese_is_chinese_and_not_one_of_its_varieties(text: str) -> None:
+    assert language.identify([text])[0] == ["zh"]
