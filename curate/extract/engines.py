@@ -18,7 +18,7 @@ OWN = "curate"
 """The project's own engine. It parses by itself, so it is no function of a tree: see `curate.extract.html`."""
 NAMES = (OWN, "resiliparse", "trafilatura")
 """Engines by name; `module:function` is one from outside."""
-DEFAULT = "resiliparse"
+DEFAULT = OWN
 JUDGEMENT = Path(__file__).parent / "html" / "judgement.npz"
 """What our own engine has learned: a file that decides its texts as its code does."""
 

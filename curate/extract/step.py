@@ -45,7 +45,7 @@ STEP = SourceStep(
     "extract",
     Extract,
     place=BEFORE_READING,
-    example="extract: {engine: resiliparse}",
+    example="extract: {engine: curate, format: text}",
     reading=_reading,
     foreign=lambda setting: setting.foreign,
 )

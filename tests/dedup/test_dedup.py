@@ -204,7 +204,9 @@ def test_a_reference_source_that_is_preferred_is_never_removed_and_removes(tmp_p
     roles = {"books": {"role": "reference"}}
     keep = {"prefer_source": ["books"]}
     found = deduplicate(tmp_path / "named", {"web": rows, "books": books}, {"minhash": {}, "keep": keep}, roles=roles)
-    assert sorted(name for name, row in found.items() if row["kept"]) == ["b0", "b1"]
+    removed = sorted(name for name, row in found.items() if row["duplicate_of"] is not None)
+    assert removed == ["w0", "w1"]
+    assert {found[name]["dropped_at"] for name in ("b0", "b1")} == {"role"}, "no output, but no copies either"
     found = deduplicate(tmp_path / "unnamed", {"web": rows, "books": books}, {"minhash": {}}, roles=roles)
     assert sum(row["kept"] for name, row in found.items() if name.startswith("w")) == 1
 

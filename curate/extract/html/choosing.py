@@ -66,12 +66,12 @@ def simple(page: Page) -> NDArray[np.bool_]:
             kept = within
             break
     unlinked: NDArray[np.bool_] = kept & (blocks["link_characters"] <= MOST_LINKED * characters)
-    unlinked |= kept & (_beside(page, unlinked) | _headings(page, unlinked))
+    unlinked |= kept & (beside(page, unlinked) | _headings(page, unlinked))
     whole = int(characters[kept].sum())
     return unlinked if characters[unlinked].sum() >= SMALL_SHARE * whole else kept
 
 
-def _beside(page: Page, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def beside(page: Page, kept: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The paragraphs next to a kept paragraph of the same parent: `<p><a>Tides</a> — <a>Harbours</a></p>` in a text."""
     blocks = page.blocks
     paragraph = blocks["element"] == _P

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from curate.extract.charset import decode
 from curate.extract.html.blocks import COMPLETE, Page
 from curate.extract.html.choosing import Choice
-from curate.extract.html.judging import learned
+from curate.extract.html.judging import LEAST_WORDS, learned
 from curate.extract.html.lines import as_text
 from curate.extract.html.markdown import as_markdown
 from curate.extract.html.metadata import metadata
@@ -26,6 +26,8 @@ FORMATS: dict[str, Callable[[Page, NDArray[np.bool_]], str]] = {"text": as_text,
 """What writes the chosen blocks of a page, by the name of the format."""
 DEFAULT_CHOICE: Choice = learned
 """What says which blocks are main where nobody says otherwise."""
+SAMPLE = b"<p>" + b"word " * (LEAST_WORDS + 1)
+"""A page that is just long enough to be judged, by which every kernel is compiled."""
 MOST_GROWTH = 3
 """Bytes of UTF-8 that a byte of another charset becomes, at most."""
 

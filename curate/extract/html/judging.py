@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract.engines import JUDGEMENT
-from curate.extract.html.blocks import SAYS_HIDDEN, Page
-from curate.extract.html.choosing import simple
+from curate.extract.html.blocks import IN_TITLE, SAYS_HIDDEN, Page
+from curate.extract.html.choosing import LANDMARKS, NOT_SHOWN, beside, simple
 from curate.extract.html.features import Described
 from curate.extract.html.trees import LEVELS, Trees, levels
 from curate.text.compiled import Scalar, kernel
@@ -29,6 +29,8 @@ a fragment shows of itself is too little to be judged by."""
 MOST_HIDDEN = LEVELS // 2 - 13
 """The highest level of a block that declares itself hidden: odds of .45 to .55, so that it is kept where such blocks are
 most of a page and not beside a page's plain text. Of their words 45 % are in the text by people."""
+FEW_WORDS = 5
+"""Words of a paragraph up to which it goes with the kept paragraph beside it: a line of stars, two links and a dash."""
 _ONE = 65535
 
 
@@ -96,11 +98,14 @@ def learned(page: Page, judgement: Judgement | None = None) -> NDArray[np.bool_]
     """The blocks whose odds are at least those from which on the page's expected F1 is greatest.
 
     Without a judgement it is the package's own. What a style hides is judged like the rest: answers that fold out and
-    tabs are text of the page. A page of fewer than LEAST_WORDS words is left to `simple`.
+    tabs are text of the page; a title is none, even one that never ends. A page of fewer than LEAST_WORDS words is
+    left to `simple`.
     """
     judgement = judgement or _packaged()
     if page.blocks["words"].sum() < LEAST_WORDS:
         return simple(page)
     found = judged(page, judgement)
-    kept: NDArray[np.bool_] = found >= best_level(found, judgement.odds, page.blocks["words"])
-    return kept
+    words, flags = page.blocks["words"], page.blocks["flags"]
+    kept: NDArray[np.bool_] = found >= best_level(found, judgement.odds, words)
+    kept |= beside(page, kept) & (words <= FEW_WORDS) & (flags & (NOT_SHOWN | LANDMARKS) == 0)
+    return kept & (flags & IN_TITLE == 0)

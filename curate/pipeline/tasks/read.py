@@ -23,8 +23,7 @@ from curate.config.step_params import ReadParams, UrlParams
 from curate.engine.task import Inputs, Output
 from curate.extract.engines import OWN
 from curate.extract.extractors import SAID, extractor
-from curate.extract.html.extracting import extract_page
-from curate.extract.html.judging import LEAST_WORDS
+from curate.extract.html.extracting import SAMPLE, extract_page
 from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
 from curate.records.counts import ReadCounts
@@ -37,15 +36,11 @@ MOST_COLUMNS = 256
 """Columns that a part's rows may carry: a key that is data, such as an id, would else be a column of the ledger each."""
 
 
-_SAMPLE = b"<p>" + b"word " * (LEAST_WORDS + 1)
-"""A page that is just long enough to be judged."""
-
-
 def compile_kernels(params: ReadParams) -> None:
     """Compile what the engine needs, once per machine: by a page that is just long enough to be judged."""
     extract = params.get("extract")
     if extract is not None and extract["engine"] == OWN:
-        extract_page(_SAMPLE, None, Limits(), extract["format"])
+        extract_page(SAMPLE, None, Limits(), extract["format"])
 
 
 def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
