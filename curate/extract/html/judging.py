@@ -108,4 +108,5 @@ def learned(page: Page, judgement: Judgement | None = None) -> NDArray[np.bool_]
     words, flags = page.blocks["words"], page.blocks["flags"]
     kept: NDArray[np.bool_] = found >= best_level(found, judgement.odds, words)
     kept |= beside(page, kept) & (words <= FEW_WORDS) & (flags & (NOT_SHOWN | LANDMARKS) == 0)
-    return kept & (flags & IN_TITLE == 0)
+    kept &= flags & IN_TITLE == 0
+    return kept
