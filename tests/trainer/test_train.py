@@ -113,7 +113,7 @@ def test_a_checkpoint_of_other_shards_is_refused(shards: Path, tmp_path: Path) -
     other = tmp_path / "other"
     shutil.copytree(shards / "shards", other)
     manifest = unsealed((other / "manifest.json").read_bytes())
-    (other / "manifest.json").write_bytes(sealed({**manifest, "fingerprint": "another"}))
+    (other / "manifest.json").write_bytes(sealed({**manifest, "fingerprint": "0123456789abcdef"}))
     with pytest.raises(StateError, match="another stream"):
         train(settings(other, tmp_path / "out", 4), quiet)
 

@@ -81,7 +81,9 @@ def panel(folder: Path) -> Html:
 
 
 def _size(number: int | None) -> str:
-    return "" if number is None else f"{number / 1e6:,.0f} MB"
+    if number is None:
+        return ""
+    return f"{number / 1e9:.1f} GB" if number >= 1e9 else f"{number / 1e6:.0f} MB"
 
 
 def seconds(number: float) -> str:
