@@ -86,6 +86,28 @@ def empty_file(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
     return empty_shard(path, target, ids) if head[:4] == b"\xff" * 4 else None  # the mark of an Arrow stream
 
 
+def empty_aligned(path: Path, documents: Path, target: Path, ids: pa.Array) -> Emptied | None:
+    """The same for an Arrow file of columns without ids, aligned with a file of documents: what a page says of itself."""
+    with open(path, "rb") as file:
+        if file.read(len(_IPC_FILE)) != _IPC_FILE:
+            return None
+    schema = read_schema(str(path))
+    if "id" in schema.names or not _carried(schema):
+        return None
+    masks = [found_in(batch.column("id"), ids) for batch in _batches(documents)]
+    gone = np.concatenate([np.zeros(0, bool), *masks])
+    rows, first = 0, 0
+    with BatchWriter(str(target), schema) as writer:
+        for batch in _batches(path):
+            mask = gone[first : first + batch.num_rows]
+            filled = [np.asarray(pc.is_valid(batch.column(name))) for name in _carried(schema)]
+            rows += int((mask & np.any(filled, axis=0)).sum())
+            emptied = _without_words(batch, mask)
+            writer.write({name: emptied.column(name) for name in schema.names})
+            first += batch.num_rows
+    return Emptied(rows) if rows else None
+
+
 def empty_ledger(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
     """Rows that say `removed`: not kept, no tokens, what they were before still told by their numbers. Where a record that
     never was a document was dropped stays told too."""
@@ -234,7 +256,9 @@ def _without_words(batch: pa.RecordBatch, mask: Mask) -> pa.RecordBatch:
         left = tokens.values[low:high].filter(pa.array(np.repeat(~mask, lengths)))
         columns[_TOKENS] = pa.ListArray.from_arrays(pa.array(offsets), left)
     for name in _carried(batch.schema):
-        columns[name] = pc.if_else(pa.array(mask), pa.scalar(None, columns[name].type), columns[name])
+        # made anew: a null of `if_else` may leave its old bytes in the buffer below it
+        values = zip(columns[name].to_pylist(), mask.tolist(), strict=True)
+        columns[name] = pa.array([None if gone else value for value, gone in values], columns[name].type)
     return pa.record_batch(list(columns.values()), schema=batch.schema)
 
 

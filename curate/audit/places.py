@@ -18,7 +18,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.audit.emptying import Emptied, empty_file, empty_json, empty_ledger, empty_shard
+from curate.audit.emptying import Emptied, empty_aligned, empty_file, empty_json, empty_ledger, empty_shard
 from curate.audit.finished_run import AuditError
 from curate.audit.removals import RULE, Removal
 from curate.batches import read_batches
@@ -223,10 +223,18 @@ def _empty_results(path: Path, ids: pa.Array) -> int:
         return 0
     now = dict(manifest.get(EMPTIED, {}))
     written = []
+    documents = path.with_name(f"{path.stem}.documents")
     for name in manifest["files"]:
         file = path.with_name(f"{path.stem}.{name}")
         target = path.with_name(f".{file.name}.emptied.tmp")
-        if file.exists() and empty_file(file, target, ids) is not None:
+        if not file.exists():
+            continue
+        emptied = empty_file(file, target, ids)
+        if emptied is None and documents.exists():
+            emptied = empty_aligned(file, documents, target, ids)
+        if emptied is None:
+            target.unlink(missing_ok=True)
+        else:
             now[name] = {"bytes": target.stat().st_size, "sha256": digest_file(target)}
             written.append((target, file))
     if written:

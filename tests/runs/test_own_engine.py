@@ -10,7 +10,9 @@ import curate
 from curate.config.reading import read_pipeline
 from curate.engine.task import Output, Task, execute
 from curate.errors import ConfigError
+from tests.audit.test_takedown import texts_below
 from tests.support.archives import record, response
+from tests.support.running import curate as command
 
 PIPELINE = """
 name: own
@@ -112,3 +114,21 @@ def test_a_task_whose_process_died_is_told_so_and_one_that_failed_is_not(tmp_pat
     with pytest.raises(ValueError, match="bad page"):
         execute(tmp_path, bad)
     assert not list((tmp_path / bad.folder).iterdir())
+
+
+def test_what_a_removed_page_said_of_itself_is_nowhere_below_the_run(tmp_path: Path) -> None:
+    file = pipeline(tmp_path, "{engine: curate, metadata: true}")
+    pages = [
+        b"<title>Nightjar</title><meta name=author content=Nightjar><p>The first.",
+        b"<title>Wren</title><p>The second.",
+    ]
+    blocks = [record(response(page), WARC_Target_URI=f"http://{i}.example/") for i, page in enumerate(pages)]
+    (tmp_path / "pages.warc").write_bytes(b"".join(blocks))
+    folder = tmp_path / "run"
+    curate.run(file, out=folder, engine="serial")
+    assert any("Nightjar" in text for _, text in texts_below(folder))
+    (tmp_path / "urls").write_text("http://0.example/\n")
+    command("remove", folder, "--urls", tmp_path / "urls")
+    assert [path for path, text in texts_below(folder) if "Nightjar" in text] == []
+    assert [path for path in folder.rglob("*") if path.is_file() and b"Nightjar" in path.read_bytes()] == []
+    assert any("Wren" in text for _, text in texts_below(folder))

@@ -19,11 +19,11 @@ import pyarrow.parquet as pq
 
 from curate.engine.commit import Published, open_published
 from curate.engine.fingerprint import fingerprint
+from curate.records.metadata import META
 from curate.shards.export.formats import ExportError, ExportFile
 
 FOLDER = "documents"
 _ROW_GROUP = 1 << 14
-_META = "meta."
 
 
 @dataclass(frozen=True)
@@ -156,8 +156,8 @@ def column_names(names: list[str]) -> list[str]:
     >>> column_names(["id", "text", "meta.stars", "meta.id"])
     ['id', 'text', 'stars', 'meta.id']
     """
-    own = {name for name in names if not name.startswith(_META)}
-    return [name if name in own or name.removeprefix(_META) in own else name.removeprefix(_META) for name in names]
+    own = {name for name in names if not name.startswith(META)}
+    return [name if name in own or name.removeprefix(META) in own else name.removeprefix(META) for name in names]
 
 
 def _write_parquet(source: Documents, file: str, path: Path) -> None:
