@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.audit.removals import RULE, STEP
-from curate.batches import BatchWriter, read_batches, read_schema
+from curate.records.batches import BatchWriter, read_batches, read_schema
 from curate.records.ledger import ROW_GROUP
 from curate.records.metadata import META, RAW
 from curate.shards.store import write_shard

@@ -11,10 +11,10 @@ from typing import Any
 from curate.audit.find import Found
 from curate.audit.finished_run import OpenedRun
 from curate.audit.lineage import stage_of
-from curate.batches import read_batches
 from curate.pii import find
 from curate.pii.plan import detection_of
 from curate.pii.step import Scrub
+from curate.records.batches import read_batches
 
 _SCRUB = "scrub"
 

@@ -13,9 +13,9 @@ from curate.audit.find import find_ids
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.lineage import Made, stage_of
 from curate.audit.rendering import Answer, Table
-from curate.batches import read_batches
 from curate.dedup import Signed, signatures
 from curate.dedup.records import binary_words, signature_rows
+from curate.records.batches import read_batches
 
 
 def near(run: OpenedRun, text: str, least: float, most: int) -> Answer:

@@ -21,11 +21,11 @@ import pyarrow.parquet as pq
 from curate.audit.emptying import Emptied, empty_aligned, empty_file, empty_json, empty_ledger, empty_shard
 from curate.audit.finished_run import AuditError
 from curate.audit.removals import RULE, Removal
-from curate.batches import read_batches
 from curate.engine.commit import STAGED, Commit, sweep
 from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import sealed, unsealed
 from curate.engine.task import EMPTIED
+from curate.records.batches import read_batches
 from curate.records.pages import ID
 from curate.shards.entry import MANIFEST, MIX_FORMAT, parse_manifest
 from curate.storage import digest_file, write_atomically

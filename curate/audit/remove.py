@@ -27,11 +27,11 @@ from curate.audit.recount import recounted
 from curate.audit.removals import LIST, By, Removal, as_line, key_of, read_lists
 from curate.audit.rendering import Answer, Table
 from curate.audit.report import report_page
-from curate.batches import read_batches
 from curate.engine.commit import Commit
 from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import as_json, sealed
 from curate.mixture.remains import Lost, lost_documents, statement_of_rest
+from curate.records.batches import read_batches
 from curate.records.pages import ID
 from curate.records.statistics import ContaminationNumbers, EvaluationSetNumbers, RunNumbers, SplitNumbers
 from curate.shards.entry import MANIFEST, ShardEntry, parse_manifest

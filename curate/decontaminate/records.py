@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.batches import BatchWriter, read_batches
 from curate.decontaminate.grams import Grams
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.pages import ID
 
 GRAMS = pa.schema([("key", pa.uint64()), ("items", pa.list_(pa.int64())), ("places", pa.list_(pa.int64()))])

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batches import BatchWriter, read_batches
 from curate.decontaminate.cutting import LEAST_PIECE, MOST_PIECES, Span, in_characters, merged, pieces_without
 from curate.decontaminate.grams import FEWEST_WORDS, Grams, distinct_pairs, find_grams, grams_of, table_of
 from curate.decontaminate.items import read_items
 from curate.decontaminate.overlap import Standing, longest_question, most_together
 from curate.decontaminate.records import COUNTS, FOUND, ITEMS, MATCHES, OUTCOME, read_grams, write_grams
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import ContaminationCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.verdicts import VERDICTS

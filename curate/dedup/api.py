@@ -9,11 +9,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.batches import read_batches
 from curate.dedup.normal import find_units
 from curate.dedup.records import signature_rows
 from curate.dedup.shingles import hash_shingles, hash_texts
 from curate.dedup.signatures import SEED, Signatures, sign_shingles
+from curate.records.batches import read_batches
 from curate.text.columns import as_column, text_buffers
 
 if TYPE_CHECKING:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from curate.batches import read_schema
 from curate.dedup.step import Deduplicate
 from curate.engine.task import Given
 from curate.errors import ConfigError
 from curate.flow import Part
+from curate.records.batches import read_schema
 from curate.records.pages import ORIGIN
 
 

@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.batches import BatchWriter, read_batches
 from curate.config.models import Mixture
 from curate.engine.commit import Commit, Published
 from curate.engine.fingerprint import fingerprint
@@ -26,6 +25,7 @@ from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
 from curate.mixture.groups import DOMAIN, domains, group_names
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.pages import ID
 from curate.shards.copies import copies, key_bins
 from curate.shards.entry import MANIFEST, MIX_FORMAT, SHARDS_FORMAT, parse_manifest

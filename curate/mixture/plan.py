@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from curate.batches import read_schema
 from curate.config.models import Pipeline
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
@@ -14,6 +13,7 @@ from curate.mixture.available_tokens import total_stock
 from curate.mixture.groups import DOMAIN
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
 from curate.mixture.tasks import CountParams, GroupParams, count_part, group_part
+from curate.records.batches import read_schema
 from curate.records.counts import TokenCounts
 from curate.shards.order import SPLITS, bucket_bits, windows
 from curate.shards.shuffle import MergeParams, SortParams, SplitCounts, bucket_tokens, merge_shard, sort_group

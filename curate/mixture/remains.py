@@ -14,8 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.batches import read_batches
 from curate.mixture.make import SOURCE, ledger_groups
+from curate.records.batches import read_batches
 from curate.records.pages import ID
 from curate.shards.copies import key_bins
 from curate.shards.order import in_validation, keys

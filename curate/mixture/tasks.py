@@ -10,10 +10,10 @@ from typing import TypedDict
 import numpy as np
 import pyarrow as pa
 
-from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Inputs, Output
 from curate.mixture.available_tokens import summed
 from curate.mixture.groups import DOMAIN, domains, group_names
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts
 from curate.shards.copies import key_bins
 from curate.shards.order import in_validation, keys

@@ -11,9 +11,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.batches import BatchWriter, read_batches, read_schema
 from curate.engine.task import Inputs, Output
 from curate.pii import Detection, Replacement, scrub
+from curate.records.batches import BatchWriter, read_batches, read_schema
 from curate.records.counts import ScrubbedCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.verdicts import VERDICTS

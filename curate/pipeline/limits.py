@@ -12,12 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from curate.batches import read_batches
 from curate.config.models import Source
 from curate.config.step_params import ReadParams
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.pipeline.tasks.draws import DrawParams, draw_part
+from curate.records.batches import read_batches
 from curate.records.counts import ReadCounts
 from curate.storage import SourceFile
 

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curate.batches import BatchWriter, read_batches, read_schema
+from curate.records.batches import BatchWriter, read_batches, read_schema
 from curate.shards.packing import Numbers, Stretches
 from curate.storage import atomic_path, is_remote
 from curate.text.compiled import Scalar, kernel

@@ -17,8 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curate.batches import read_batches
 from curate.engine.commit import Published, settle_above
+from curate.records.batches import read_batches
 from curate.records.shards import shard
 from curate.shards.entry import (
     FORMATS,

@@ -15,9 +15,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.batches import BatchWriter, read_batches, read_schema
 from curate.chance import Words
 from curate.engine.task import File, Inputs, Output
+from curate.records.batches import BatchWriter, read_batches, read_schema
 from curate.records.counts import TokenCounts
 from curate.records.pages import ID
 from curate.records.shards import PLACES

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curate.batches import read_batches, read_schema
+from curate.records.batches import read_batches, read_schema
 from curate.records.shards import shard
 
 Numbers = npt.NDArray[np.int64]

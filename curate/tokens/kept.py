@@ -12,7 +12,7 @@ import pyarrow.json as json_lines
 import pyarrow.parquet as pq
 
 from curate import tokens
-from curate.batches import read_batches
+from curate.records.batches import read_batches
 from curate.tokens.comparing import Texts
 
 _BLOCK = 64 << 20

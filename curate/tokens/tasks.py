@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import tokens
-from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import EncodedCounts
 from curate.records.tokens import TOKEN_COUNTS, token_store
 from curate.tokens.rows import surround_rows

@@ -26,8 +26,8 @@ from curate.audit.report.numbers import report_numbers
 from curate.audit.report.rates import NO_ADDRESS, below, rates
 from curate.audit.report.spans import spans
 from curate.audit.whatif import decide
-from curate.html import clean, percent, tag
 from curate.pipeline.run import run
+from curate.text.html import clean, percent, tag
 from tests.support.audited import audited_run, webtext_run
 from tests.support.running import EXAMPLE
 

@@ -24,7 +24,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from curate.batches import BatchWriter, read_batches
 from curate.config.models import Pipeline
 from curate.dedup.plan import _apply, _decide, banding
 from curate.dedup.prior_runs import Indexed
@@ -35,6 +34,7 @@ from curate.engine.executors import start_engine
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, Inputs, Output, Task, Timing
 from curate.flow import Part
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.verdicts import VERDICTS
 from curate.settings import parse_count
 from curate.storage import SourceFile

@@ -249,7 +249,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from dataclasses import replace
 
-from curate.batches import BatchWriter, read_batches
+from curate.records.batches import BatchWriter, read_batches
 from curate.settings import Model
 from curate.engine.task import Task
 from curate.steps import Applied, CombiningStep, Evaluation, SourceStep

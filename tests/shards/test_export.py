@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate import tokens
-from curate.batches import BatchWriter
 from curate.config.formats import exporters
+from curate.records.batches import BatchWriter
 from curate.shards import Loader, ShardReader
 from curate.shards.export import ExportError, export
 from curate.shards.reader import MANIFEST

@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from curate.batches import BatchWriter, read_batches
 from curate.engine.task import File, Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.tokens import token_store
 from curate.shards.order import SPLITS, bucket_bits, in_validation, keys, sort_order, windows
 from curate.shards.shuffle import bucket_tokens, merge_shard, sort_group

@@ -10,7 +10,7 @@ from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.lineage import stage_of, text_at, text_versions
 from curate.audit.report.spans import Spans, spans
 from curate.audit.shown import HIDDEN, shown
-from curate.html import Html, join, short, tag
+from curate.text.html import Html, join, short, tag
 
 _WINDOW = 420
 """Characters of a text that are shown, around its first mark."""

@@ -14,8 +14,8 @@ from curate.audit.report import facts
 from curate.audit.report.losses import losses
 from curate.audit.report.performance import stage_times
 from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
-from curate.html import shortened
 from curate.records.statistics import RunNumbers, Sources, kept_rate, outputs
+from curate.text.html import shortened
 
 
 def report_numbers(run: OpenedRun) -> Answer:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from curate.audit.report.facts import PAIRS, overlaps
-from curate.html import Html, count, join, named, percent, svg, table, tag
+from curate.text.html import Html, count, join, named, percent, svg, table, tag
 
 _MOST_RULES = 40
 _CELL = 20  # units of a cell

@@ -23,9 +23,9 @@ from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
 from curate.engine.lock import hold
-from curate.html import Html, bar, clean, count, join, named, percent, table, tag
 from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers, outputs
+from curate.text.html import Html, bar, clean, count, join, named, percent, table, tag
 
 _HERE = Path(__file__).parent
 _FILES_SHOWN = 50

@@ -11,8 +11,8 @@ from typing import Any
 from curate.audit.report import facts
 from curate.audit.report.losses import Loss, losses
 from curate.audit.report.pictures import Bar, histogram
-from curate.html import Html, bar, clean, count, join, named, percent, shortened, table, tag
 from curate.records.statistics import RunNumbers, Sources, outputs
+from curate.text.html import Html, bar, clean, count, join, named, percent, shortened, table, tag
 
 _RULES_SHOWN = 100
 _RULES_OPEN = 25

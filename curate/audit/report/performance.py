@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from curate.html import Html, bar, count, join, table, tag
+from curate.text.html import Html, bar, count, join, table, tag
 
 
 def stage_times(folder: Path) -> list[dict[str, Any]]:

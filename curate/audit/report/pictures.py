@@ -9,7 +9,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from curate.html import Html, count, svg, tag
+from curate.text.html import Html, count, svg, tag
 
 _TALL = 120
 _WIDE = 640

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from curate.html import Html, count, join, named, percent, svg, tag
+from curate.text.html import Html, count, join, named, percent, svg, tag
 from curate.verdicts.steps import ROLE
 
 _TALL = 46  # height of a step that drops, in units of the picture

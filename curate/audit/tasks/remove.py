@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.audit.removals import matcher, read_lists
-from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 
 REMOVED = pa.schema([("removed", pa.bool_())])
 

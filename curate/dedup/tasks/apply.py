@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batches import BatchWriter, read_batches
 from curate.dedup.records import DECISIONS, PART_BITS, STEP
 from curate.dedup.survivors import KINDS
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DecisionCounts
 from curate.records.pages import ID
 from curate.records.verdicts import VERDICTS

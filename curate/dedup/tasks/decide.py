@@ -12,7 +12,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.batches import BatchWriter
 from curate.dedup.banding import KeyParams, document_keys
 from curate.dedup.records import (
     DECISIONS,
@@ -26,6 +25,7 @@ from curate.dedup.records import (
 from curate.dedup.shingles import Shingles
 from curate.dedup.survivors import BLOCK, KINDS, Criteria, Decisions, Documents, Kept, Then, policy_order, undecided
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter
 
 Positions = NDArray[np.int64]
 

@@ -8,9 +8,9 @@ from typing import TypedDict
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.batches import BatchWriter, read_batches
 from curate.dedup.records import index_schema
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts
 from curate.storage import open_binary
 

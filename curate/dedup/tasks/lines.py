@@ -16,13 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batches import BatchWriter, read_batches
 from curate.dedup.buckets import read_bucket, write_buckets
 from curate.dedup.normal import mix64
 from curate.dedup.records import KEYS, PART_BITS, STEP
 from curate.dedup.scope import Scopes, columns_of_documents, document_scopes
 from curate.dedup.segments import Pieces, find_pieces, pieces_of_spans, span_codes, without_pieces
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import LinesCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.edits import EDITS, edit_column

@@ -11,12 +11,12 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.batches import BatchWriter, read_batches
 from curate.dedup.banding import KeyParams, document_keys
 from curate.dedup.buckets import Numbers, read_bucket, sort_pairs, write_buckets
 from curate.dedup.components import Forest, forest_of_keys, merge_forests
 from curate.dedup.records import COMPONENTS, FOREST, PART_BITS, signature_rows
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 
 
 class SortParams(KeyParams):

@@ -10,7 +10,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.batches import BatchWriter, read_batches
 from curate.dedup.addresses import hash_addresses
 from curate.dedup.normal import find_units
 from curate.dedup.records import NO_DATE, Rows, binary_words, signature_columns, signature_schema
@@ -18,6 +17,7 @@ from curate.dedup.scope import columns_of_documents, document_scopes
 from curate.dedup.shingles import distinct_shingles, hash_shingles, hash_texts
 from curate.dedup.signatures import sign_shingles
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts
 from curate.text.columns import text_buffers
 

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.batches import read_batches
 from curate.engine.task import Inputs, Output
+from curate.records.batches import read_batches
 from curate.records.counts import WrittenCounts
 from curate.records.documents import DOCUMENT_FILE
 from curate.records.metadata import carried_schema

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from curate import ingest
-from curate.batches import BatchWriter
 from curate.chance import draw
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter
 from curate.records.counts import DocumentCounts
 from curate.storage import SourceFile
 

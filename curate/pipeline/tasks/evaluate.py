@@ -13,8 +13,8 @@ from typing import TypedDict
 
 import pyarrow as pa
 
-from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import EvaluatedCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.edits import EDITS, EditsByStep, edit_column

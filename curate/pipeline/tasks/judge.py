@@ -9,8 +9,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, TypedDict
 
-from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DecisionCounts
 from curate.records.verdicts import VERDICTS
 from curate.verdicts.decide import count_failures, verdict_columns

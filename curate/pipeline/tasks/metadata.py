@@ -12,8 +12,8 @@ from typing import Any, TypedDict
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.batches import BatchWriter, read_batches
 from curate.engine.task import Inputs, Output
+from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts
 from curate.records.metadata import BOOL, FLOAT, INT, META, RAW, carried_schema, kind_of
 from curate.records.pages import ID

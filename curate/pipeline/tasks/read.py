@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import ingest
-from curate.batches import BatchWriter
 from curate.chance import draw
 from curate.config.step_params import ReadParams, UrlParams
 from curate.engine.task import Inputs, Output
@@ -26,6 +25,7 @@ from curate.extract.extractors import SAID, extractor
 from curate.extract.html.extracting import SAMPLE, extract_page
 from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
+from curate.records.batches import BatchWriter
 from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
 from curate.records.metadata import RAW, kind_of

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from curate import quality
-from curate.batches import read_batches
 from curate.engine.task import Inputs, Output
 from curate.quality.training import Classifier, Examples, cross_fit
+from curate.records.batches import read_batches
 from curate.records.quality import SAMPLE, Card
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from curate.html import Html, join, svg, tag
+from curate.text.html import Html, join, svg, tag
 from curate.trainer.compare.comparison import Curve, Pair, Row, Verdict
 from curate.trainer.compare.comparison_markdown import better, number, reading
 
