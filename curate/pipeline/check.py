@@ -22,6 +22,8 @@ from curate.errors import missing_extra, nearest
 from curate.extract import engines
 from curate.extract.extractors import SAID
 from curate.extract.step import Extract
+from curate.filters.step import Filter, spoken_languages
+from curate.language.step import Language
 from curate.mixture.groups import DOMAIN, NONE
 from curate.mixture.plan import SOURCE
 from curate.quality.step import Quality
@@ -34,6 +36,7 @@ from curate.verdicts.rules import AllowedRule
 from curate.verdicts.steps import VerdictStep
 
 _FRACTIONS = frozenset({"language_score", "quality_score", "quality_draw", "jaccard"})
+_MOST_LISTED = 8  # languages named in one sentence
 _TENTHS = tuple(f"{tenth / 10:.1f}" for tenth in range(11))
 """Columns of numbers between 0 and 1, and their groups."""
 _COMBINED = {"deduplicate": (("duplicate_kind", "string"), ("jaccard", "float"), ("cluster_size", "int32"))}
@@ -134,7 +137,34 @@ def _possible_groups(pipeline: Pipeline, name: str, by: str, kind: str) -> set[s
 def doubts(pipeline: Pipeline) -> list[str]:
     """Sentences on what may be meant otherwise, known before a run."""
     settings = {name: source.setting(Quality) for name, source in pipeline.sources.items()}
-    return [scores_only(name) for name, setting in settings.items() if setting is not None and not setting.decides]
+    scored = [scores_only(name) for name, setting in settings.items() if setting is not None and not setting.decides]
+    return scored + [each for name, source in pipeline.sources.items() for each in unspoken(name, source)]
+
+
+def unspoken(name: str, source: Source) -> list[str]:
+    """Sentences on rules that are made for some languages, at a source that keeps others."""
+    language = source.setting(Language)
+    kept = None if language is None or language.keep == "all" else language.keep
+    told = []
+    for step, setting in source.named_steps():
+        if not isinstance(setting, Filter):
+            continue
+        for about, spoken in spoken_languages(setting):
+            others = [code for code in kept or () if code not in spoken]
+            if kept is not None and not others:
+                continue
+            told.append(
+                f"{name}: {step}{about} is made for {listed(spoken)}, and the source keeps "
+                + (", ".join(others) if kept is not None else "every language")
+                + "; `filter: fineweb2` judges each document by its own language"
+            )
+    return told
+
+
+def listed(codes: Sequence[str]) -> str:
+    """Codes as a sentence has them: the first few, and how many more."""
+    more = len(codes) - _MOST_LISTED
+    return ", ".join(codes[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def check_inputs(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]]) -> None:
