@@ -28,6 +28,10 @@ _WHOLE_TEXT = ("zh", "ja", "ko", "th", "vi")
 _MOST_KNOWN = 1 << 20
 """Different runs remembered at once: some 100 MB. What is forgotten is split again, alike."""
 
+_LONGEST_RUN = 256
+"""Characters of a run that are given to spaCy at once. On longer runs, of marks above all, its rules take time that grows
+with the square of the length; such runs are cut, and only there tokens can differ from datatrove's."""
+
 Tokens = list[str]
 
 
@@ -115,7 +119,7 @@ class Splitter:
         starts, ends = word_spans(texts.model.data, texts.model.offsets, len(texts.scan.words.codes))
         data = texts.model.data
         split = [
-            self._described(self._tokenize(data[start:end].tobytes().decode("utf-8", "replace")))
+            self._described(self._tokens_of_run(data[start:end].tobytes().decode("utf-8", "replace")))
             for start, end in zip(starts[first_at[new]].tolist(), ends[first_at[new]].tolist(), strict=True)
         ]
         counts = np.array([len(tokens) for tokens in split], np.int64)
@@ -138,6 +142,13 @@ class Splitter:
         offsets = np.zeros(len(split) + 1, np.int64)
         np.cumsum([len(tokens) for tokens in split], out=offsets[1:])
         return _columns([token for tokens in split for token in tokens]), offsets
+
+    def _tokens_of_run(self, run: str) -> Tokens:
+        if len(run) <= _LONGEST_RUN:
+            return self._tokenize(run)
+        pieces = [run[start : start + _LONGEST_RUN] for start in range(0, len(run), _LONGEST_RUN)]
+        known = {piece: self._tokenize(piece) for piece in dict.fromkeys(pieces)}
+        return [token for piece in pieces for token in known[piece]]
 
     def _described(self, tokens: Sequence[str]) -> list[tuple[int, int, bool, bool]]:
         known = self._tokens
