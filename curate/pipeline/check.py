@@ -24,8 +24,7 @@ from curate.extract.extractors import SAID
 from curate.extract.step import Extract
 from curate.filters.step import Filter, spoken_languages
 from curate.language.step import Language
-from curate.mixture.groups import DOMAIN, NONE
-from curate.mixture.plan import SOURCE
+from curate.mixture.groups import DOMAIN, NONE, SOURCE
 from curate.quality.step import Quality
 from curate.records.metadata import META, RAW, common_type, kind_of
 from curate.records.quality import QUALITY
@@ -88,7 +87,10 @@ def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     Raises ConfigError naming file, line, key and what is right.
     """
     pipeline, mixture = file.pipeline, file.pipeline.mixture
-    if mixture is None or mixture.by in (SOURCE, DOMAIN):
+    if mixture is None or set(mixture.columns) <= {SOURCE, DOMAIN}:
+        return
+    if len(mixture.columns) > 1:
+        _check_cells(file, carried)
         return
     outputs = [name for name, source in pipeline.sources.items() if source.role == "training"]
     possible: set[str] = {NONE}
@@ -105,6 +107,20 @@ def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
         if group not in possible:
             message = f"no document that is kept is of the group {group!r} of {mixture.by}{nearest(group, possible)}"
             raise file.error(("mixture", "sources", group), message)
+
+
+def _check_cells(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
+    """Whether every source that is output has all columns of a mixture of cells. Raises ConfigError as `check_mixture`."""
+    pipeline = file.pipeline
+    wanted = [each for each in (pipeline.mixture.columns if pipeline.mixture else ()) if each not in (SOURCE, DOMAIN)]
+    for name, source in pipeline.sources.items():
+        if source.role != "training":
+            continue
+        columns = _mixture_columns(pipeline, name, carried.get(name, ()))
+        for each in wanted:
+            if each not in columns and not (each.startswith(META) and source.read.metadata == "all"):
+                known = nearest(each, [SOURCE, DOMAIN, *columns])
+                raise file.error(("mixture", "by"), f"no step of {name!r} makes a column {each!r}{known}")
 
 
 def _mixture_columns(pipeline: Pipeline, name: str, carried: Carried) -> dict[str, str]:
