@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow.dataset import Dataset, dataset
 from rich.console import Console
 
 from curate.audit.explain import explain
@@ -54,6 +53,9 @@ from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
 from curate.storage import SourceFile, list_files, output_path
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -130,6 +132,8 @@ SAMPLED = pa.schema(
 
 
 def _files(paths: Sequence[Path]) -> Dataset:
+    from pyarrow.dataset import dataset  # imports pandas where that is installed: a third of a second for every command
+
     return dataset([str(path) for path in paths], format="parquet")
 
 
