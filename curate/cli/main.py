@@ -13,7 +13,7 @@ from curate.cli import mix as cli_mix
 from curate.cli import quality as cli_quality
 from curate.cli import train as cli_train
 from curate.cli.arguments import add_number, add_pipeline, add_run
-from curate.cli.console import MESSAGES, RESULTS, complain, guarded, remark, write
+from curate.cli.console import MESSAGES, RESULTS, guarded, remark, write
 from curate.errors import MISSED
 
 
@@ -91,7 +91,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from curate.cli.funnel import print_funnel
+    from curate.audit.findings import findings_of_time
+    from curate.cli.funnel import print_findings, print_funnel
     from curate.config.bundled import find_recipe
     from curate.pipeline.run import run
 
@@ -109,14 +110,13 @@ def _run(options: argparse.Namespace) -> int:
         console=MESSAGES,
     )
     print_funnel(RESULTS, result.stats)
-    RESULTS.print(f"\nRun directory: {result.path}")
+    RESULTS.print(f"\nRun directory: {result.path}\nReport: {(result.path / 'report.html').resolve().as_uri()}")
     found = [
         each
         for each in result.stats.get("findings", [])
         if not (each["kind"] == "nothing-kept" and options.until == "read")  # nothing was to be kept
     ]
-    for each in found:
-        (complain if each["missed"] else remark)(each["says"])
+    print_findings(result.path, [*found, *findings_of_time(result.path / "timings")])
     return MISSED if any(each["missed"] for each in found) else 0
 
 

@@ -14,7 +14,8 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from curate import ingest, tokens
-from curate.audit.findings import scores_only
+from curate.audit.findings import finding_rules, scores_only
+from curate.config.expectations import FINDINGS
 from curate.config.models import Pipeline, Source
 from curate.config.reading import KeyPath, PipelineFile
 from curate.config.step_params import evaluation_steps, table_columns, verdict_steps
@@ -129,6 +130,15 @@ def _possible_groups(pipeline: Pipeline, name: str, by: str, kind: str) -> set[s
     rules = [rule for step in verdict_steps(pipeline, name) for rule in step.rules]
     allowed = [set(rule.values) for rule in rules if isinstance(rule, AllowedRule) and rule.column == by]
     return allowed[0] if allowed else None
+
+
+def check_findings(file: PipelineFile) -> None:
+    """Raise ConfigError for an expectation of a finding that no rule makes, with the nearest name."""
+    for key in file.pipeline.expect:
+        of, point, name = key.partition(".")
+        known = [each for each, rule in finding_rules().items() if rule.scope not in ("expectations", "stages")]
+        if of == FINDINGS and of not in file.pipeline.sources and point and name not in known:
+            raise file.error(("expect", key), f"no finding {name!r}{nearest(name, known)}")
 
 
 def doubts(pipeline: Pipeline) -> list[str]:

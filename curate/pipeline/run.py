@@ -41,6 +41,7 @@ from curate.pipeline import stages
 from curate.pipeline.check import (
     check_carried,
     check_engines,
+    check_findings,
     check_inputs,
     check_mixture,
     check_tokenizer,
@@ -256,6 +257,7 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
             read_params(name, source)
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
+    check_findings(file)
     check_tokenizer(file)
     check_mixture(file, carried)
     try:
