@@ -23,6 +23,20 @@ def available() -> list[tuple[str, Path]]:
     return sorted(found.items())
 
 
+def names() -> list[str]:
+    """The names of packs of rules on text, sorted."""
+    return [name for name, path in available() if not _is_of_addresses(path)]
+
+
+def address_names() -> list[str]:
+    """The names of packs of rules on addresses, sorted."""
+    return [name for name, path in available() if _is_of_addresses(path)]
+
+
+def _is_of_addresses(path: Path) -> bool:
+    return "urls" in read_document(path).tree
+
+
 def find(name_or_path: str, base: str | Path | None = None) -> Path:
     """The file of a pack given by name, or by a path relative to `base` (else the working directory)."""
     if "/" not in name_or_path and not name_or_path.endswith((".yaml", ".yml")):

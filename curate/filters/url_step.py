@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from curate.filters.pack_files import find
-from curate.settings import Model, Strings
+from curate.filters.pack_files import address_names, find
+from curate.settings import A_PATH, Model, Strings, one_of
 from curate.steps import ON_ADDRESSES, SourceStep
 from curate.storage import open_binary
 
@@ -16,9 +16,13 @@ from curate.storage import open_binary
 class Url(Model):
     """Rules on addresses, applied before extraction."""
 
-    packs: Annotated[Strings, Field(min_length=1)] = Field(description="packs of rules on addresses, by name or path")
+    packs: Annotated[Strings, Field(min_length=1)] = Field(
+        description="packs of rules on addresses, by name or path", json_schema_extra=one_of(address_names, A_PATH)
+    )
     lists: dict[str, str] = Field(
-        {}, description="files or addresses of the lists that the packs name but do not carry"
+        {},
+        description="files or addresses of the lists that the packs name but do not carry",
+        examples=[{"blocked": "lists/blocked-hosts.txt"}],
     )
 
 
