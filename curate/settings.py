@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import PydanticCustomError
 
 _SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
 _COUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmbgt]?)", re.IGNORECASE)
@@ -87,6 +88,11 @@ A_PATH = r"[/.]"
 """What a path has that no name of a pack or tokenizer has."""
 OWN_CODE = r"^[\w.]+:\w+$"
 """`module:name`, as people's own code is named."""
+
+
+def mistake(key: str, says: str) -> PydanticCustomError:
+    """What a model raises where one of its keys is wrong, so that the message names the key and its line."""
+    return PydanticCustomError("of_key", "{says}", {"key": key, "says": says})
 
 
 def as_list(value: Any) -> Any:

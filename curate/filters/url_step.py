@@ -7,7 +7,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from curate.filters.pack_files import address_names, find
+from curate.filters.errors import PackError
+from curate.filters.pack_files import address_names, find, is_of_addresses
 from curate.settings import A_PATH, Model, Strings, one_of
 from curate.steps import ON_ADDRESSES, SourceStep
 from curate.storage import open_binary
@@ -28,6 +29,9 @@ class Url(Model):
 
 def url_params(setting: Url) -> dict[str, Any]:
     """What decides which addresses are refused: packs, lists, and what names the content of both."""
+    for pack in setting.packs:
+        if not is_of_addresses(find(pack)):
+            raise PackError(f"{pack!r} is a pack of rules on text: it belongs in a step, '- filter: {pack}'")
     packs = {pack: find(pack).read_bytes() for pack in setting.packs}
     content = {name: hashlib.sha256(data).hexdigest() for name, data in packs.items()}
     for name, path in setting.lists.items():

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from curate.language.codes import LANGUAGES
-from curate.settings import Model, Share, Strings, as_list, one_of
+from curate.language.codes import LANGUAGES, meant
+from curate.settings import Model, Share, Strings, as_list, mistake, one_of
 from curate.steps import Applied, Changes, Evaluation, SourceStep
 from curate.text.view import TextView
 from curate.verdicts.rules import AllowedRule, AnyRule, BoundsRule
@@ -55,9 +55,7 @@ class Language(Model):
             raise ValueError("a model that is downloaded needs its sha256")
         unknown = [] if self.model or self.keep == "all" else [code for code in self.keep if code not in LANGUAGES]
         if unknown:
-            raise ValueError(
-                f"the built-in model knows no language {unknown[0]!r}; it knows {', '.join(sorted(LANGUAGES))}"
-            )
+            raise mistake("keep", f"the built-in model knows no language {unknown[0]!r}{meant(unknown[0])}")
         return self
 
 
