@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.config.document import Document, KeyPath
+from curate.config.document import Document
+from curate.config.refusals import KeyPath
 from curate.errors import nearest
 from curate.filters.edits import Edit, WordLists, read_edit
 from curate.filters.errors import PackError

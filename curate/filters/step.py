@@ -10,8 +10,9 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from curate.errors import CurateError
+from curate.filters.pack_files import names
 from curate.filters.packs import load, pack_content
-from curate.settings import Model, Name
+from curate.settings import A_PATH, Model, Name, one_of
 from curate.steps import Applied, Changes, Evaluation, SourceStep
 from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule
@@ -23,9 +24,19 @@ _SAMPLE = "Kernels are compiled here, before the tasks need them."
 class Filter(Model):
     """A pack of edits and rules."""
 
-    pack: str = Field(description="a pack's name or path")
-    name: Name | None = Field(None, alias="as", description="the step's name; default: the pack's")
-    lists: dict[str, str] = Field({}, description="files of the word lists that the pack names but does not carry")
+    pack: str = Field(
+        description="a pack's name or path",
+        examples=["gopher-quality"],
+        json_schema_extra=one_of(names, A_PATH),
+    )
+    name: Name | None = Field(
+        None, alias="as", description="the step's name; default: the pack's", examples=["gopher-german"]
+    )
+    lists: dict[str, str] = Field(
+        {},
+        description="files of the word lists that the pack names but does not carry",
+        examples=[{"badwords": "lists/badwords.txt"}],
+    )
 
     @model_validator(mode="before")
     @classmethod
