@@ -6,7 +6,8 @@ Every mistake is told with file, key and what would be right. Knows files; appli
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from curate.config.document import Document, KeyPath
+from curate.config.document import Document
+from curate.config.refusals import KeyPath
 from curate.errors import nearest
 from curate.filters.edits import WordLists, read_edit
 from curate.filters.errors import PackError

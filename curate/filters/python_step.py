@@ -53,8 +53,10 @@ class Python(Model):
     """A function of your own as a step."""
 
     function: str = Field(description="module:function; the pipeline file's folder is searched too")
-    name: Name | None = Field(None, alias="as", description="the step's name; default: the function's")
-    args: dict[str, Any] = Field({}, description="keyword arguments for the function")
+    name: Name | None = Field(
+        None, alias="as", description="the step's name; default: the function's", examples=["readable"]
+    )
+    args: dict[str, Any] = Field({}, description="keyword arguments for the function", examples=[{"least": 3}])
     rules: dict[str, Any] = Field({}, description="rules on its columns, as in a pack: metric, min, max, why")
 
     @model_validator(mode="before")

@@ -16,10 +16,11 @@ from curate.errors import CurateError
 from curate.filters.errors import PackError
 from curate.filters.language_table import LanguageValues
 from curate.filters.loading import load
+from curate.filters.pack_files import names
 from curate.filters.packs import Pack, pack_content
 from curate.language.codes import LANGUAGES
 from curate.language.words import BROUGHT, check_words, modules
-from curate.settings import Model, Name, Strings
+from curate.settings import A_PATH, Model, Name, Strings, one_of
 from curate.steps import Applied, Changes, Evaluation, Evaluator, SourceStep
 from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule, FlagRule
@@ -35,16 +36,27 @@ WITHOUT = "without_thresholds"
 class Filter(Model):
     """A pack of edits and rules."""
 
-    pack: str = Field(description="a pack's name or path")
-    name: Name | None = Field(None, alias="as", description="the step's name; default: the pack's")
-    lists: dict[str, str] = Field({}, description="files of the word lists that the pack names but does not carry")
+    pack: str = Field(
+        description="a pack's name or path",
+        examples=["gopher-quality"],
+        json_schema_extra=one_of(names, A_PATH),
+    )
+    name: Name | None = Field(
+        None, alias="as", description="the step's name; default: the pack's", examples=["gopher-german"]
+    )
+    lists: dict[str, str] = Field(
+        {},
+        description="files of the word lists that the pack names but does not carry",
+        examples=[{"badwords": "lists/badwords.txt"}],
+    )
     language: str | None = Field(
-        None, description="of a pack of several languages: the one that all documents are judged by"
+        None, description="of a pack of several languages: the one that all documents are judged by", examples=["de"]
     )
     languages: Strings | Literal["all"] | None = Field(
         None,
         description="likewise: the languages whose thresholds are taken, or all; default: those that the built-in model "
         "names and whose words the extra `languages` splits",
+        examples=[["de", "fr"], "all"],
     )
 
     @model_validator(mode="before")

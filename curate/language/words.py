@@ -167,7 +167,12 @@ class Splitter:
         counts = np.array([len(tokens) for tokens in split], np.int64)
         first = len(self._told[0]) + np.concatenate([[0], np.cumsum(counts)[:-1]])
         told = _columns([token for tokens in split for token in tokens])
-        self._told = Described(*(np.concatenate(pair) for pair in zip(self._told, told, strict=True)))
+        self._told = Described(
+            np.concatenate([self._told.codes, told.codes]),
+            np.concatenate([self._told.lengths, told.lengths]),
+            np.concatenate([self._told.letters, told.letters]),
+            np.concatenate([self._told.plain, told.plain]),
+        )
         runs = np.concatenate([self._runs, different[new]])
         order = np.argsort(runs, kind="stable")
         self._runs = runs[order]

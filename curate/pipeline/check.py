@@ -14,10 +14,12 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from curate import ingest, tokens
-from curate.audit.findings import scores_only
+from curate.audit.findings import finding_rules, scores_only
+from curate.config.expectations import FINDINGS
 from curate.config.models import Pipeline, Source
 from curate.config.reading import KeyPath, PipelineFile
 from curate.config.step_params import evaluation_steps, table_columns, verdict_steps
+from curate.config.steps import StepModel
 from curate.errors import missing_extra, nearest
 from curate.extract import engines
 from curate.extract.extractors import SAID
@@ -28,10 +30,10 @@ from curate.mixture.groups import DOMAIN, NONE, SOURCE
 from curate.quality.step import Quality
 from curate.records.metadata import META, RAW, common_type, kind_of
 from curate.records.quality import QUALITY
-from curate.steps import Carried, combining_steps
+from curate.steps import Carried, combining_steps, source_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
-from curate.verdicts.rules import AllowedRule
+from curate.verdicts.rules import AllowedRule, BoundsRule
 from curate.verdicts.steps import VerdictStep
 
 _FRACTIONS = frozenset({"language_score", "quality_score", "quality_draw", "jaccard"})
@@ -78,6 +80,35 @@ def check_tokenizer(file: PipelineFile) -> None:
         surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
     except (ValueError, OSError) as error:
         raise file.error(("tokens", "tokenizer"), str(error)) from None
+
+
+def check_bounds(file: PipelineFile, step: StepModel) -> None:
+    """Raise ConfigError, at the key, for changed bounds of a rule that a step does not have."""
+    changes = file.pipeline.filters.get(step.name, {})
+    if not changes:
+        return
+    try:
+        rules = source_steps()[step.kind].rules(step.name, step.setting, {}, None)
+    except (ValueError, ImportError, OSError):
+        return  # the step itself is refused, at its own line
+    names = {rule.name for rule in rules if isinstance(rule, BoundsRule)}
+    for rule in changes:
+        if rule not in names:
+            raise file.error(("filters", step.name, rule), f"{step.name} has no rule {rule!r}{nearest(rule, names)}")
+
+
+def check_scope(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
+    """Raise ConfigError where copies are to be looked for within groups of a column that no source has."""
+    for index, step in enumerate(file.pipeline.combine):
+        scope = getattr(step.setting, "scope", None)
+        if not isinstance(scope, str) or scope in ("all", SOURCE):
+            continue
+        columns = {name: _mixture_columns(file.pipeline, name, carried.get(name, ())) for name in file.pipeline.sources}
+        unseen = any(source.read.metadata == "all" for source in file.pipeline.sources.values())
+        if not any(scope in each for each in columns.values()) and not (scope.startswith(META) and unseen):
+            known = {"all", SOURCE, *(column for each in columns.values() for column in each)}
+            place: KeyPath = ("combine", index, step.kind, "scope")
+            raise file.error(place, f"no step makes a column {scope!r}{nearest(scope, known)}")
 
 
 def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
@@ -148,6 +179,15 @@ def _possible_groups(pipeline: Pipeline, name: str, by: str, kind: str) -> set[s
     rules = [rule for step in verdict_steps(pipeline, name) for rule in step.rules]
     allowed = [set(rule.values) for rule in rules if isinstance(rule, AllowedRule) and rule.column == by]
     return allowed[0] if allowed else None
+
+
+def check_findings(file: PipelineFile) -> None:
+    """Raise ConfigError for an expectation of a finding that no rule makes, with the nearest name."""
+    for key in file.pipeline.expect:
+        of, point, name = key.partition(".")
+        known = [each for each, rule in finding_rules().items() if rule.scope not in ("expectations", "stages")]
+        if of == FINDINGS and of not in file.pipeline.sources and point and name not in known:
+            raise file.error(("expect", key), f"no finding {name!r}{nearest(name, known)}")
 
 
 def doubts(pipeline: Pipeline) -> list[str]:

@@ -96,7 +96,7 @@ def test_bounds_are_changed_by_name() -> None:
 def test_an_unknown_pack_names_the_nearest() -> None:
     with pytest.raises(filters.PackError, match="did you mean 'gopher-quality'"):
         filters.load("gopher-qualty")
-    with pytest.raises(filters.PackError, match="belongs in a url step"):
+    with pytest.raises(filters.PackError, match="it belongs in a step"):
         filters.load("url")
 
 
