@@ -35,6 +35,10 @@ EXTRAS = {
     "safetensors": "train",
     "trafilatura": "trafilatura",
     "lxml_html_clean": "trafilatura",
+    "spacy": "languages",
+    "indicnlp": "languages",
+    "pythainlp": "languages",
+    "jieba": "languages",
 }
 """By module that may be missing, the extra of the distribution that brings it."""
 DISTRIBUTION = "curate-data"
@@ -95,11 +99,19 @@ def nearest(word: str, known: Iterable[str]) -> str:
     '; known: filter, url'
     """
     names = sorted(set(known))
+    alike = [name for name in names if _plain(name) == _plain(word)]
+    if alike:
+        return f"; did you mean {alike[0]!r}?"
     close = difflib.get_close_matches(word, names, 1, _SIMILAR)
     if close:
         return f"; did you mean {close[0]!r}?"
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return f"; known: {', '.join(names[:_MOST_NAMED])}{more}" if names else ""
+
+
+def _plain(word: str) -> str:
+    """A word without case and joints: `Gopher_Quality` is `gopher-quality`, `gpt-2` is `gpt2`."""
+    return "".join(character for character in word.casefold() if character.isalnum())
 
 
 def missing_extra(error: ImportError) -> MissingExtra | None:

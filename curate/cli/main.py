@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -39,6 +40,21 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--replace", action="store_true", help="write where other files, or another pipeline's run, are")
     run.add_argument("--engine", choices=("ray", "serial"), default="ray", help="Ray tasks, or all in this process")
     run.set_defaults(call=_run)
+
+    start = commands.add_parser("init", help="write a first pipeline file, and a small sample to run it on")
+    start.add_argument(
+        "recipe", metavar="RECIPE", nargs="?", help="a bundled recipe to begin with; see `curate recipes list`"
+    )
+    start.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="FILES",
+        help="files of your own, as a quoted pattern; SOURCE=FILES for another source than the first",
+    )
+    start.add_argument("--dir", default=".", metavar="DIR", help="folder to write into (default: this one)")
+    start.add_argument("--replace", action="store_true", help="write over a pipeline file that is there")
+    start.set_defaults(call=_init)
 
     attempt = commands.add_parser("try", help="run a hundred records and show what every step does; writes nothing")
     add_pipeline(attempt)
@@ -92,8 +108,10 @@ def _parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> int:
     from curate.audit.findings import findings_of_time
+    from curate.audit.finished_run import open_finished
+    from curate.cli.ending import next_steps
     from curate.cli.funnel import print_findings, print_funnel
-    from curate.config.bundled import find_recipe
+    from curate.config.bundled import find_recipe, is_recipe
     from curate.pipeline.run import run
 
     result = run(
@@ -110,14 +128,36 @@ def _run(options: argparse.Namespace) -> int:
         console=MESSAGES,
     )
     print_funnel(RESULTS, result.stats)
-    RESULTS.print(f"\nRun directory: {result.path}\nReport: {(result.path / 'report.html').resolve().as_uri()}")
+    RESULTS.print(f"\nRun directory: {result.path}")
+    for line in next_steps(result.path, open_finished(result.path).pipeline, result.stats):
+        RESULTS.print(line)
     found = [
         each
         for each in result.stats.get("findings", [])
         if not (each["kind"] == "nothing-kept" and options.until == "read")  # nothing was to be kept
     ]
     print_findings(result.path, [*found, *findings_of_time(result.path / "timings")])
+    if is_recipe(options.pipeline):
+        told = f"give it yours with `curate init {Path(options.pipeline).stem} --data 'FILES'`"
+        if not any("read.paths" in each for each in options.set):
+            remark(f"the recipe {options.pipeline!r} read the package's small example; {told}")
     return MISSED if any(each["missed"] for each in found) else 0
+
+
+def _init(options: argparse.Namespace) -> int:
+    from curate.pipeline.start import start
+
+    made = start(Path(options.dir), options.recipe, options.data, options.replace)
+    RESULTS.print(f"wrote {made.file}" + (" and a small sample beside it" if made.sample else ""))
+    for name, found in made.looked.items():
+        told = ", ".join(f"{key}: {value}" for key, value in found.read_keys().items() if key != "metadata")
+        more = f"; carried along: {', '.join(found.others)}" if found.others else ""
+        RESULTS.print(f"  {name}: {told}{more}")
+    file = shlex.quote(str(made.file))
+    RESULTS.print("\nNext:")
+    RESULTS.print(f"  curate try {file}    a hundred records through every step, nothing written")
+    RESULTS.print(f"  curate run {file}    all of them")
+    return 0
 
 
 def _try(options: argparse.Namespace) -> int:
@@ -207,7 +247,7 @@ def _show_recipe(options: argparse.Namespace) -> int:
 
 
 def _schema(options: argparse.Namespace) -> int:
-    from curate.config.models import Pipeline
+    from curate.config.schema import pipeline_schema
 
-    write(json.dumps(Pipeline.model_json_schema(by_alias=True), indent=2) + "\n")
+    write(json.dumps(pipeline_schema(), indent=2) + "\n")
     return 0

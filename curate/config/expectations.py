@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from curate.config.document import KeyPath
 from curate.config.models import Pipeline
+from curate.config.refusals import KeyPath
 from curate.errors import nearest
 from curate.settings import parse_range
 

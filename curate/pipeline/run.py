@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow.dataset import Dataset, dataset
 from rich.console import Console
 
 from curate.audit.explain import explain
@@ -40,11 +39,13 @@ from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
 from curate.pipeline.check import (
+    check_bounds,
     check_carried,
     check_engines,
     check_findings,
     check_inputs,
     check_mixture,
+    check_scope,
     check_tokenizer,
     first_carried,
 )
@@ -55,6 +56,9 @@ from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
 from curate.storage import SourceFile, list_files, output_path
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -131,6 +135,8 @@ SAMPLED = pa.schema(
 
 
 def _files(paths: Sequence[Path]) -> Dataset:
+    from pyarrow.dataset import dataset  # imports pandas where that is installed: a third of a second for every command
+
     return dataset([str(path) for path in paths], format="parquet")
 
 
@@ -243,7 +249,9 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
     }
     for name, source in file.pipeline.sources.items():
         for index, step in enumerate(source.steps):
+            check_bounds(file, step)
             try:
+                source_steps()[step.kind].reading(step.setting)
                 evaluation_step(step, carried[name])
                 check_carried(source, verdict_step(file.pipeline, step))
                 note_loaded(tuple(source_steps()[step.kind].foreign(step.setting)))
@@ -256,12 +264,17 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
     check_findings(file)
     check_tokenizer(file)
     check_mixture(file, carried)
-    try:
-        for kind in combining_steps().values():
-            if kind.check is not None:
-                resolve(kind.check)(file.pipeline)
-    except (ValueError, OSError) as error:
-        raise file.error(("combine",), str(error)) from None
+    check_scope(file, carried)
+    for index, step in enumerate(file.pipeline.combine):
+        check = combining_steps()[step.kind].check
+        try:
+            if check is not None:
+                resolve(check)(file.pipeline)
+        except FileNotFoundError as error:
+            told = f"there is no file {error.filename}" if error.filename else str(error)
+            raise file.error(("combine", index, step.kind), told) from None
+        except (ValueError, OSError) as error:
+            raise file.error(("combine", index, step.kind), str(error).removeprefix(f"{step.kind}: ")) from None
 
 
 def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
