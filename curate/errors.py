@@ -35,6 +35,10 @@ EXTRAS = {
     "safetensors": "train",
     "trafilatura": "trafilatura",
     "lxml_html_clean": "trafilatura",
+    "spacy": "languages",
+    "indicnlp": "languages",
+    "pythainlp": "languages",
+    "jieba": "languages",
 }
 """By module that may be missing, the extra of the distribution that brings it."""
 DISTRIBUTION = "curate-data"

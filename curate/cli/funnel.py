@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.text import Text
 
+from curate.audit.findings import command
 from curate.audit.rendering import csv_text
+from curate.cli.console import MESSAGES, complain, remark
 from curate.errors import counted
+from curate.records.findings import Finding
 from curate.records.statistics import kept_rate
 from curate.verdicts.steps import ROLE
 
@@ -23,6 +27,8 @@ _NAME, _NUMBER, _LEAST_WIDTH = 19, 11, 60
 """Characters of a step's name and of a number, and of the narrowest console that is written for."""
 _SHARE_TOLERANCE = 0.005
 """A share of the mixture that misses what was asked by less is what was asked, to the documents that make it."""
+_MOST_FINDINGS = 7
+"""Findings shown when a run ends; `findings.json` and the report have all."""
 _MOST_RULES = 6
 """Rules shown of a step: those that failed most; `curate report` shows all."""
 
@@ -79,6 +85,17 @@ def missed_shares(mixture: Mapping[str, Any] | None) -> list[str]:
     if mixture["missing_tokens"]:
         lines.append(f"mixture: {mixture['missing_tokens']:,} tokens are missing: every group is at its max_epochs")
     return lines
+
+
+def print_findings(folder: Path, found: Sequence[Finding]) -> None:
+    """The worst findings, each with the command that mends it or shows more; of those missed, all, as errors."""
+    shown = found[: max(_MOST_FINDINGS, sum(each["missed"] for each in found))]
+    for each in shown:
+        (complain if each["missed"] else remark)(each["says"])
+        if call := command(each, folder):
+            MESSAGES.print(Text(f"     {call}", style="dim"), soft_wrap=True)
+    if left := len(found) - len(shown):
+        MESSAGES.print(Text(f"     and {left:,} more: {folder / 'findings.json'}", style="dim"), soft_wrap=True)
 
 
 def _print_step(console: Console, row: Mapping[str, Any], records: int) -> None:

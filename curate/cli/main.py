@@ -15,7 +15,7 @@ from curate.cli import mix as cli_mix
 from curate.cli import quality as cli_quality
 from curate.cli import train as cli_train
 from curate.cli.arguments import add_number, add_pipeline, add_run
-from curate.cli.console import MESSAGES, RESULTS, complain, guarded, remark, write
+from curate.cli.console import MESSAGES, RESULTS, guarded, remark, write
 from curate.cli.help import Parser
 from curate.errors import MISSED
 
@@ -132,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
+    from curate.audit.findings import findings_of_time
+    from curate.cli.funnel import print_findings
     from curate.config.bundled import find_recipe, is_recipe
     from curate.pipeline.run import run
 
@@ -155,8 +157,7 @@ def _run(options: argparse.Namespace) -> int:
         for each in result.stats.get("findings", [])
         if not (each["kind"] == "nothing-kept" and options.until == "read")  # nothing was to be kept
     ]
-    for each in found:
-        (complain if each["missed"] else remark)(each["says"])
+    print_findings(result.path, [*found, *findings_of_time(result.path / "timings")])
     if is_recipe(options.pipeline):
         told = f"give it yours with `curate init {Path(options.pipeline).stem} --data 'FILES'`"
         if not any("read.paths" in each for each in options.set):

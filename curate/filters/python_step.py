@@ -163,7 +163,8 @@ class _Evaluator:
     def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
         """See Evaluator.apply."""
         texts = view.texts.cast(pa.large_string())
-        given = batch.set_column(batch.schema.get_field_index(TEXT), DOCUMENTS.field(TEXT), texts)
+        given = batch.select([name for name in batch.schema.names if name in DOCUMENTS.names or name.startswith(META)])
+        given = given.set_column(given.schema.get_field_index(TEXT), DOCUMENTS.field(TEXT), texts)
         raised = np.zeros(len(given), bool)
         try:
             columns, text = _called(self._function, self._args, given, self._types)

@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow.dataset import Dataset, dataset
 from rich.console import Console
 
 from curate.audit.explain import explain
@@ -43,6 +42,7 @@ from curate.pipeline.check import (
     check_bounds,
     check_carried,
     check_engines,
+    check_findings,
     check_inputs,
     check_mixture,
     check_scope,
@@ -57,6 +57,9 @@ from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
 from curate.storage import SourceFile, list_files, output_path
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -133,6 +136,8 @@ SAMPLED = pa.schema(
 
 
 def _files(paths: Sequence[Path]) -> Dataset:
+    from pyarrow.dataset import dataset  # imports pandas where that is installed: a third of a second for every command
+
     return dataset([str(path) for path in paths], format="parquet")
 
 
@@ -257,6 +262,7 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
             read_params(name, source)
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
+    check_findings(file)
     check_tokenizer(file)
     check_mixture(file, carried)
     check_scope(file, carried)

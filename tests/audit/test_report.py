@@ -19,11 +19,11 @@ import pytest
 from curate.audit.aggregates import bins, edges, merge
 from curate.audit.finished_run import OpenedRun, open_finished
 from curate.audit.ledger import connect
+from curate.audit.rates import NO_ADDRESS, below, rates
 from curate.audit.rendering import Table, shown
 from curate.audit.report import facts, report_page, write_report
 from curate.audit.report.losses import losses
 from curate.audit.report.numbers import report_numbers
-from curate.audit.report.rates import NO_ADDRESS, below, rates
 from curate.audit.report.spans import spans
 from curate.audit.whatif import decide
 from curate.pipeline.run import run

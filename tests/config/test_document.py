@@ -13,7 +13,7 @@ from curate.config.document import MOST_BYTES, MOST_DEPTH, read_document, valida
 from curate.config.reading import read_pipeline
 from curate.errors import ConfigError, nearest
 from curate.filters.errors import PackError
-from curate.filters.packs import load
+from curate.filters.loading import load
 from tests.support.running import ROOT
 
 

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from curate import filters
 from curate.filters.catalogue import list_packs, show_pack
+from curate.filters.loading import describe
 from curate.filters.metrics import METRICS, metric_type
-from curate.filters.packs import describe
 from curate.text.view import TextView
 from curate.verdicts.expression import ExpressionError, parse
 

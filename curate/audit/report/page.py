@@ -15,8 +15,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
-from curate.audit.report import cards, facts, overlap, panels, performance, thresholds
+from curate.audit.report import cards, facts, head, overlap, panels, performance, thresholds
 from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.river import river
 from curate.config.document import write_document
@@ -36,17 +37,19 @@ _SETTINGS_SHOWN = 60_000
 """Characters of the pipeline that are shown: it may name a hundred thousand files."""
 
 
-def write_report(folder: str | Path, texts: Mode = "scrubbed") -> Path:
-    """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts."""
+def write_report(folder: str | Path, texts: Mode = "scrubbed", against: str | Path | None = None) -> Path:
+    """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts; `against`: another
+    run, whose numbers are marked beside this one's."""
     with hold(Path(folder)):
         run = dataclasses.replace(open_finished(folder), texts=texts)
         commit = Commit(run.folder)
-        commit.write("report.html", report_page(run).encode())
+        other = open_finished(against) if against is not None else None
+        commit.write("report.html", report_page(run, other).encode())
         commit.finish()
     return run.folder / "report.html"
 
 
-def report_page(run: OpenedRun) -> str:
+def report_page(run: OpenedRun, against: OpenedRun | None = None) -> str:
     """The whole page."""
     stats = run.stats
     candidates = outputs(stats["sources"])
@@ -79,7 +82,7 @@ def report_page(run: OpenedRun) -> str:
     links = (tag("a", link, href=f"#{name}") for name, link, _, _ in sections)
     body = [
         tag("a", "To the content", href="#flow", class_="skip"),
-        _header(run, stats),
+        _header(run, stats, against),
         tag("nav", tag("div", *links), aria_label="Contents"),
         tag("main", *(tag("section", tag("h2", title), content, id=name) for name, _, title, content in sections)),
         tag(
@@ -128,35 +131,31 @@ def _sample(run: OpenedRun) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _header(run: OpenedRun, stats: RunNumbers) -> Html:
+def _header(run: OpenedRun, stats: RunNumbers, against: OpenedRun | None) -> Html:
     totals = facts.totals(stats["sources"])
     settings = run.pipeline.tokens
     made_of = settings.tokenizer if settings is not None else f"documents after {run.pipeline.last_step}"
-    figures: tuple[tuple[str, str, str], ...] = (
-        (count(totals.records), "records read", f"from {count(totals.files)} files"),
-        (count(totals.documents), "documents", percent(totals.documents, totals.records) + " of the records"),
-        (count(totals.kept), "kept", percent(totals.kept, totals.documents) + " of the documents"),
-        (count(totals.amount), facts.unit(stats), f"{made_of}, each document once"),
-    )
+    found = [*stats.get("findings", []), *findings_of_time(run.folder / "timings")]
+    other = against.stats if against else None
     return tag(
         "header",
         tag("button", "Light or dark", type="button", id="theme"),
         tag("p", "Report of a run", class_="quiet"),
         tag("h1", named(stats["name"])),
         tag("p", run.pipeline.about, class_="about") if run.pipeline.about else None,
-        tag(
-            "dl",
-            *(
-                tag("div", tag("dt", what), tag("dd", tag("b", size), tag("small", note)))
-                for size, what, note in figures
-            ),
-            class_="figures",
-        ),
+        tag("p", head.sentence(stats), class_="sentence"),
+        head.figures(stats, made_of),
         panels.note(
             f"{count(totals.reference_documents)} documents only train a classifier, and are in none of these numbers."
         )
         if totals.reference_documents
         else None,
+        tag(
+            "div",
+            head.funnel_picture(stats, other, str(against.folder) if against else ""),
+            head.findings_panel(found, str(run.folder)),
+            class_="first",
+        ),
         class_="top",
     )
 
@@ -173,7 +172,7 @@ def _flow(stats: RunNumbers) -> Html:
         "more than the step dropped."
     )
     rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
-    return join([panels.findings(stats), note, *(river(name, each) for name, each in listed), rest])
+    return join([note, *(river(name, each) for name, each in listed), rest])
 
 
 def _product(stats: RunNumbers) -> Html:
@@ -203,7 +202,7 @@ def _product(stats: RunNumbers) -> Html:
     missing = mixture["missing_tokens"] if mixture else 0
     return join(
         [
-            None if facts.text_out(stats) else table(("split", *columns), splits, class_="slim"),
+            None if facts.unit(stats) != "tokens" else table(("split", *columns), splits, class_="slim"),
             panels.note(says),
             panels.long_table(heads, rows, _GROUPS, "groups"),
             panels.note(f"{count(missing)} tokens are missing: every group is at its cap.") if missing else None,

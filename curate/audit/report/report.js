@@ -13,6 +13,35 @@
     root.dataset.theme = dark ? "light" : "dark";
   });
 
+  // Ids, addresses and commands are copied by a click, Enter or Space.
+  const copy = (element) => {
+    const text = element.dataset.copy || element.textContent;
+    const done = () => {
+      element.classList.add("copied");
+      setTimeout(() => element.classList.remove("copied"), 1200);
+    };
+    const byHand = () => {
+      const field = document.createElement("textarea");
+      field.value = text;
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+      done();
+    };
+    if (navigator.clipboard && isSecureContext) navigator.clipboard.writeText(text).then(done, byHand);
+    else byHand();
+  };
+  document.addEventListener("click", (event) => {
+    const element = event.target.closest && event.target.closest(".copy");
+    if (element) copy(element);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!["Enter", " "].includes(event.key) || !event.target.matches(".copy")) return;
+    event.preventDefault();
+    copy(event.target);
+  });
+
   // Contents: the section that is read is marked, and in view.
   const links = new Map(Array.from(document.querySelectorAll("nav a"), (link) => [link.hash.slice(1), link]));
   const strip = document.querySelector("nav > div");
