@@ -3,7 +3,8 @@
     python tests/benchmarks/bench_fineweb2.py DATA
 
 Texts of twenty sentences of `langid-dev`. "Again" is the same texts once more, when every run without white space is
-known, as nearly all are in a long crawl. datatrove stops at the first filter that drops a text. DATA is the folder of real test data.
+known, as nearly all are in a long crawl. datatrove stops at the first filter that drops a text.
+DATA is the folder of real test data.
 """
 
 from __future__ import annotations
