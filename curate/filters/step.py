@@ -54,6 +54,7 @@ class Filter(Model):
     languages: Strings | Literal["all"] | None = Field(
         None,
         description="likewise: the languages whose thresholds are taken; default: those that the built-in model names",
+        examples=[["de", "fr"]],
     )
 
     @model_validator(mode="before")
