@@ -20,7 +20,7 @@ from curate.cli.help import Parser
 from curate.errors import MISSED
 
 if TYPE_CHECKING:
-    from curate.pipeline.run import Run
+    from curate.pipeline.made import Run
 
 SHOWN_AS = "how to show it (default: table)"
 

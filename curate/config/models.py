@@ -1,15 +1,18 @@
-"""The shape of a pipeline file: sources, what combines them, the product. Knows no file system and runs nothing."""
+"""The shape of a pipeline file: sources, what combines them, the product. Runs nothing."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_serializer, model_validator
 
+from curate.config.document import write_document
 from curate.config.formats import format_named, formats
 from curate.config.steps import AnyCombiningStep, AnySourceStep
 from curate.settings import A_PATH, Count, Model, Name, Range, Share, Strings, one_of, parse_count
 from curate.steps import resolve
+from curate.storage import write_atomically
 
 Setting = TypeVar("Setting", bound=Model)
 
@@ -295,6 +298,21 @@ class Pipeline(Model):
         examples=[{"web.kept": "0.2..0.8", "findings": "0"}],
     )
     report: Report = Field(Report(), description="what the report shows")
+
+    def keys(self) -> dict[str, Any]:
+        """The keys and values as a pipeline file has them, those left out that are at their defaults."""
+        tree: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if self.tokens is None:
+            tree["tokens"] = None
+        return {"name": self.name, **tree}
+
+    def save(self, path: str | Path) -> Path:
+        """Write the pipeline as a YAML file that `curate run` takes; its relative paths are then those of the file's folder.
+
+        Pipeline(name="x", sources={"web": {"read": {"format": "jsonl", "paths": "x.jsonl"}}}).save("x.yaml")
+        """
+        write_atomically(Path(path), write_document(self.keys()).encode())
+        return Path(path)
 
     @property
     def last_step(self) -> str:

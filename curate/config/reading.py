@@ -65,6 +65,12 @@ def change_pipeline(tree: Mapping[str, Any], path: Path, sets: Sequence[str]) ->
     return _pipeline(Document(path, copy.deepcopy(dict(tree))), sets)
 
 
+def made_here(pipeline: Pipeline, sets: Sequence[str] = ()) -> PipelineFile:
+    """A pipeline made in Python as if read from a file of the working directory. Raises ConfigError, as `read_pipeline`."""
+    make_importable(Path.cwd())
+    return change_pipeline(_absolute(pipeline.keys(), Path.cwd()), Path("Pipeline(...)"), sets)
+
+
 def read_settings(path: str | Path, model: type[Value], sets: Sequence[str], what: str, example: str) -> Value:
     """Another kind of settings file as its model, with `KEY=VALUE` changes; `what` and `example` serve messages.
 
