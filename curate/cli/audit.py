@@ -48,6 +48,15 @@ def add_commands(commands: Any) -> None:
     )
     diff.set_defaults(call=_diff)
 
+    compare = commands.add_parser("compare", help="runs beside each other, or one crawl through several recipes")
+    compare.add_argument("runs", metavar="RUN", nargs="+", help="run directories; with --recipes: WARC files")
+    compare.add_argument("--recipes", metavar="LIST", help="recipes to run on a sample, as in fineweb,c4,gopher")
+    add_number(compare, "--sample", 1000, "with --recipes: records of the files")
+    compare.add_argument(
+        "--out", metavar="DIR", default="runs/compare", help="with --recipes: where runs go (default: %(default)s)"
+    )
+    compare.set_defaults(call=_compare)
+
     sample = commands.add_parser("sample", help="records drawn for reading")
     add_run(sample)
     sample.add_argument("--failed", metavar="STEP[/RULE]", help="records that failed this")
@@ -106,7 +115,7 @@ def add_commands(commands: Any) -> None:
     add_number(near, "--most", 20, "most documents to show")
     near.set_defaults(call=_near)
 
-    for command in (plan, remove, verify, explain, whatif, diff, sample, query, duplicates, near):
+    for command in (plan, remove, verify, explain, whatif, diff, compare, sample, query, duplicates, near):
         add_format(command)
 
 
@@ -182,6 +191,20 @@ def _diff(options: argparse.Namespace) -> int:
     from curate.audit.finished_run import open_finished
 
     return _show(options, diff(open_finished(options.first), open_finished(options.second), options.examples))
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from curate.audit.compare import compare
+    from curate.audit.finished_run import open_finished
+
+    folders = options.runs
+    if options.recipes:
+        from curate.pipeline.recipes import run_recipes
+
+        names = [name.strip() for name in options.recipes.split(",") if name.strip()]
+        made = run_recipes(names, options.runs, Path(options.out), options.sample)
+        folders = [run.path for run in made]
+    return _show(options, compare([open_finished(folder) for folder in folders]))
 
 
 def _sample(options: argparse.Namespace) -> int:
