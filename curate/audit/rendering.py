@@ -1,10 +1,12 @@
-"""What an audit answers, as blocks of tables and passages, shown on a terminal, as Markdown, or as JSON.
+"""What an audit answers, as blocks of tables and passages, shown on a terminal, as Markdown, CSV or JSON.
 
 Knows cells and lines; knows no run.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -15,8 +17,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-Format = Literal["table", "markdown", "json"]
-FORMATS = ("table", "markdown", "json")
+Format = Literal["table", "markdown", "json", "csv"]
+FORMATS = ("table", "markdown", "json", "csv")
 Cell = str | int | float | bool | None
 
 _SIGNIFICANT = 4  # digits of a number that is not whole, for people
@@ -54,6 +56,10 @@ def show(answer: Answer, form: Format, console: Console) -> None:
     """Print an answer."""
     if form == "json":
         sys.stdout.write(json.dumps(answer.data, indent=1, ensure_ascii=False, default=str) + "\n")
+    elif form == "csv":
+        sys.stdout.write(
+            "\r\n".join(as_csv(block) for block in answer.blocks if isinstance(block, Table) and block.rows)
+        )
     elif form == "markdown":
         sys.stdout.write("\n\n".join(markdown(block) for block in answer.blocks) + "\n")
     else:
@@ -83,6 +89,15 @@ def printable(text: str) -> str:
     """The text without control characters, which could repaint a terminal; tabs and line ends stay."""
     text = text.replace("\r\n", "\n")
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
+
+
+def as_csv(block: Table) -> str:
+    """A table as RFC 4180 has it, numbers as they are; tables that follow one another are parted by an empty line."""
+    written = io.StringIO()
+    writer = csv.writer(written)
+    writer.writerow(block.columns)
+    writer.writerows(block.rows)
+    return written.getvalue()
 
 
 def _is_number(block: Table, column: int) -> bool:

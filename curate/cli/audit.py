@@ -69,9 +69,10 @@ def add_commands(commands: Any) -> None:
     _texts_arguments(sample)
     sample.set_defaults(call=_sample)
 
-    query = commands.add_parser("query", help="SQL on the ledger")
+    query = commands.add_parser("query", help="SQL on the ledger and the run's other tables")
     add_run(query)
-    query.add_argument("sql", metavar="SQL", help="DuckDB's SQL; the table is called ledger")
+    query.add_argument("sql", metavar="SQL", nargs="?", help="DuckDB's SQL; the greatest table is called ledger")
+    query.add_argument("--tables", action="store_true", help="every table and column, and what it is")
     add_number(query, "--limit", 1000, "most rows to show")
     query.set_defaults(call=_query)
 
@@ -266,8 +267,16 @@ def _plan(options: argparse.Namespace) -> int:
 def _query(options: argparse.Namespace) -> int:
     from curate.audit.finished_run import open_finished
     from curate.audit.ledger import query
+    from curate.audit.tables import describe_tables, tables_of
 
-    return _show(options, query(open_finished(options.run).ledger, options.sql, options.limit))
+    run = open_finished(options.run)
+    if options.tables:
+        return _show(options, describe_tables(run))
+    if options.sql is None:
+        raise ConfigError(
+            'a question is wanted, as in "select count(*) from ledger"; --tables lists what can be asked about'
+        )
+    return _show(options, query(run.ledger, options.sql, options.limit, tables_of(run)))
 
 
 def _duplicates(options: argparse.Namespace) -> int:
