@@ -109,6 +109,17 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"; known: {', '.join(names[:_MOST_NAMED])}{more}" if names else ""
 
 
+def counted(number: int, word: str) -> str:
+    """A number with its word, one or several.
+
+    >>> counted(1, "part"), counted(2_000, "part"), counted(2, "copy")
+    ('1 part', '2,000 parts', '2 copies')
+    """
+    if number != 1:
+        word = f"{word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{word}s"
+    return f"{number:,} {word}"
+
+
 def _plain(word: str) -> str:
     """A word without case and joints: `Gopher_Quality` is `gopher-quality`, `gpt-2` is `gpt2`."""
     return "".join(character for character in word.casefold() if character.isalnum())

@@ -1,4 +1,4 @@
-"""What an audit answers, as blocks of tables and passages, shown on a terminal, as Markdown, CSV or JSON.
+"""What an audit answers, as blocks of tables and passages, shown on a terminal, as Markdown, JSON, or CSV.
 
 Knows cells and lines; knows no run.
 """
@@ -9,7 +9,7 @@ import csv
 import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -57,9 +57,7 @@ def show(answer: Answer, form: Format, console: Console) -> None:
     if form == "json":
         sys.stdout.write(json.dumps(answer.data, indent=1, ensure_ascii=False, default=str) + "\n")
     elif form == "csv":
-        sys.stdout.write(
-            "\r\n".join(as_csv(block) for block in answer.blocks if isinstance(block, Table) and block.rows)
-        )
+        sys.stdout.write("\n".join(as_csv(block) for block in answer.blocks if isinstance(block, Table)))
     elif form == "markdown":
         sys.stdout.write("\n\n".join(markdown(block) for block in answer.blocks) + "\n")
     else:
@@ -70,6 +68,20 @@ def show(answer: Answer, form: Format, console: Console) -> None:
                 _print_table(block, console)
             else:
                 _print_passage(block, console)
+
+
+def as_csv(block: Table) -> str:
+    """A table as CSV (RFC 4180), its numbers in full; of several tables each has its own heading line."""
+    return csv_text(block.columns, block.rows)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Rows under a heading line as CSV (RFC 4180)."""
+    text = io.StringIO()
+    written = csv.writer(text, lineterminator="\n")
+    written.writerow(columns)
+    written.writerows(rows)
+    return text.getvalue()
 
 
 def shown(cell: Cell) -> str:
@@ -89,15 +101,6 @@ def printable(text: str) -> str:
     """The text without control characters, which could repaint a terminal; tabs and line ends stay."""
     text = text.replace("\r\n", "\n")
     return "".join(char if char.isprintable() or char in "\n\t" else "\N{REPLACEMENT CHARACTER}" for char in text)
-
-
-def as_csv(block: Table) -> str:
-    """A table as RFC 4180 has it, numbers as they are; tables that follow one another are parted by an empty line."""
-    written = io.StringIO()
-    writer = csv.writer(written)
-    writer.writerow(block.columns)
-    writer.writerows(block.rows)
-    return written.getvalue()
 
 
 def _is_number(block: Table, column: int) -> bool:

@@ -268,6 +268,7 @@ def _query(options: argparse.Namespace) -> int:
     from curate.audit.finished_run import open_finished
     from curate.audit.ledger import query
     from curate.audit.tables import describe_tables, tables_of
+    from curate.errors import ConfigError
 
     run = open_finished(options.run)
     if options.tables:

@@ -13,8 +13,9 @@ from curate.config.step_params import verdict_steps
 from curate.verdicts.rules import BoundsRule
 
 
-def next_steps(folder: Path, pipeline: Pipeline, stats: Mapping[str, Any]) -> list[str]:
-    """Lines that say where the report of a finished run is, and what can be asked next."""
+def next_steps(folder: Path, pipeline: Pipeline, stats: Mapping[str, Any], columns: int = 80) -> list[str]:
+    """Lines that say where the report of a finished run is, and what can be asked next; what a command is for is left out
+    where a line of so many columns has no room for it."""
     page = folder / "report.html"
     place = page.resolve().as_uri() if page.exists() else str(page)
     number = len(stats.get("findings", ()))
@@ -33,7 +34,8 @@ def next_steps(folder: Path, pipeline: Pipeline, stats: Mapping[str, Any]) -> li
     lines.append("Next:")
     for each in asked:
         about = told.get(each.split()[1], "the numbers here" if "report" in each else "any question, in SQL")
-        lines.append(f"  {each:<{width}}  # {about}")
+        line = f"  {each:<{width}}  # {about}"
+        lines.append(line if len(line) <= columns else f"  {each}")
     return lines
 
 

@@ -182,11 +182,12 @@ class Mixture(Model):
         None, description="weights by size to the power 1/temperature, instead of given ones", examples=[2]
     )
     unimax: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="UniMax: an equal share of tokens for each group, and at most so many epochs"
+        None, description="UniMax: an equal share of tokens for each group, and at most so many epochs", examples=[4]
     )
     upsample: Upsampling | None = Field(
         None,
         description="by quality: the last column of `by` orders each group's documents, `sources` names the groups",
+        examples=[{"discard": 0.4, "most": 7}],
     )
 
     @model_validator(mode="after")

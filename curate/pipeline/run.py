@@ -52,6 +52,7 @@ from curate.pipeline.check import (
 from curate.pipeline.publish import claim, publish_run
 from curate.pipeline.until import LAST_STEPS, limited, truncated
 from curate.quality.plan import score as score_quality
+from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
@@ -301,11 +302,27 @@ def execute(
     """Every stage in order, then the run directory."""
     pipeline = file.pipeline
     flow = Flow(())
-    for name, stage in _order(file, inputs, runner, folder, until):
+    order = _order(file, inputs, runner, folder, until)
+    shown = [name for name, _ in order if _has(pipeline, name, folder)]
+    for name, stage in order:
+        if name in shown:
+            runner.watcher.step(name, shown.index(name) + 1, len(shown) + 1)
         flow = stage(flow)
         if name in pipeline.keep:
             flow = stages.keep_documents(pipeline, flow, name, runner)
+    runner.watcher.step("publish", len(shown) + 1, len(shown) + 1)
     return publish_run(file, inputs, flow, aggregate(flow, runner, unit_of(pipeline)), folder, take_over)
+
+
+def _has(pipeline: Pipeline, name: str, folder: Path) -> bool:
+    """Whether a step of the order has anything to do in this pipeline, for people who watch it."""
+    if name in combining_steps():
+        return pipeline.combines(name)
+    if name == "quality":
+        return any(source.setting(Quality) is not None for source in pipeline.sources.values())
+    if name == "metadata":
+        return any(source.read.metadata for source in pipeline.sources.values())
+    return name != "removed" or bool(pipeline.removals) or (folder / LIST).exists()
 
 
 Stage = Callable[[Flow], Flow]
