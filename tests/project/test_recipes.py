@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from curate.config.reading import read_pipeline
-from curate.pipeline.run import check_steps, find_inputs, run
+from curate.pipeline.inputs import find_inputs
+from curate.pipeline.run import check_steps, run
 
 PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
 RECIPES = ["c4", "webtext-urls", "gopher", "fineweb", "refinedweb", "gpt3", "dclm", "llama1", "pile", "bookscorpus"]
