@@ -249,7 +249,7 @@ def _plan(options: argparse.Namespace) -> int:
     from curate.config.reading import read_pipeline
     from curate.errors import ConfigError
     from curate.pipeline.forecast import forecast, forecast_answer
-    from curate.pipeline.run import find_inputs
+    from curate.pipeline.inputs import find_inputs
 
     file = read_pipeline(find_recipe(options.pipeline), options.set)
     inputs = find_inputs(file)

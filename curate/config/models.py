@@ -28,6 +28,10 @@ MOST_LOST = 0.5
 nearly all."""
 
 
+CRAWL = r"^CC-(MAIN-20\d\d-\d\d|NEWS-20\d\d-\d\d)$"
+"""Names of crawls that are laid out as now; those up to 2012 were not."""
+
+
 class Limit(Model):
     """How many records of a source are read: the first, or a seeded sample of all."""
 
@@ -59,8 +63,30 @@ class Read(Model):
         description="warc, wet, jsonl, parquet, or module:NAME of your own",
         json_schema_extra={"anyOf": [{"enum": [*sorted(formats())]}, {"pattern": ":"}]},
     )
-    paths: Annotated[Strings, Field(min_length=1)] = Field(
-        description="files, by path, pattern or address", examples=[["crawl/*.warc.gz"]]
+    paths: Strings = Field(
+        (),
+        description="files, by path, pattern or address; '@LIST' is a list of them",
+        examples=[["crawl/*.warc.gz"], ["@warc.paths.gz"]],
+    )
+    crawl: Annotated[str, Field(pattern=CRAWL)] | None = Field(
+        None,
+        description="a crawl of Common Crawl by name, instead of paths: CC-MAIN-2026-12, or CC-NEWS-2026-03",
+        examples=["CC-MAIN-2026-12"],
+    )
+    subset: Literal["warc", "crawldiagnostics", "robotstxt"] = Field(
+        "warc", description="which files of the crawl: pages, answers other than 200, robots.txt"
+    )
+    segments: Strings = Field((), description="segments of the crawl; default: all", examples=[["1772800000000.1"]])
+    base: str | None = Field(
+        None,
+        description="what stands before the names of lists and crawls; default: https://data.commoncrawl.org/",
+        examples=["https://data.commoncrawl.org/"],
+    )
+    take: Annotated[Count, Field(gt=0)] | None = Field(
+        None, description="so many of the files, drawn by the seed and their names; default: all", examples=[100]
+    )
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] | None = Field(
+        None, description="what `take` draws by; default: the pipeline's seed", examples=[0]
     )
     root: str | None = Field(
         None, description="folder from which files are named; default: the patterns' common folder", examples=["crawl"]
@@ -83,6 +109,20 @@ class Read(Model):
         description="tables: columns carried along as meta.NAME, or all that have no other use",
         examples=[["license", "stars"]],
     )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Read:
+        if (self.crawl is None) == (not self.paths):
+            raise ValueError("give paths, or the name of a crawl")
+        if self.crawl is not None and self.format not in ("warc", "wet"):
+            raise ValueError(f"a crawl has files of the formats warc and wet, not {self.format}")
+        if self.crawl is None and (self.segments or self.subset != "warc"):
+            raise ValueError("segments and subset are those of a crawl: name it by crawl")
+        if self.crawl is not None and self.root is not None:
+            raise ValueError("the files of a crawl are named as its lists name them: leave root out")
+        if self.base is not None and self.crawl is None and not any(path.startswith("@") for path in self.paths):
+            raise ValueError("base goes with a crawl or a list of files, as in paths: ['@warc.paths.gz']")
+        return self
 
 
 class Source(Model):

@@ -26,7 +26,6 @@ from curate.engine.foreign import load_again_what_changed, note_loaded
 from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
-from curate.errors import missing_extra
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
@@ -42,6 +41,7 @@ from curate.pipeline.check import (
     check_tokenizer,
     first_carried,
 )
+from curate.pipeline.inputs import find_inputs
 from curate.pipeline.made import Run, assignments
 from curate.pipeline.publish import claim, publish_run
 from curate.pipeline.until import LAST_STEPS, limited, truncated
@@ -49,7 +49,7 @@ from curate.quality.plan import score as score_quality
 from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
-from curate.storage import SourceFile, list_files, output_path
+from curate.storage import SourceFile, output_path
 
 
 def run(
@@ -187,19 +187,6 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
             raise file.error(("combine", index, step.kind), told) from None
         except (ValueError, OSError) as error:
             raise file.error(("combine", index, step.kind), str(error).removeprefix(f"{step.kind}: ")) from None
-
-
-def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
-    """The files of every source. Raises ConfigError naming the key whose pattern matches nothing."""
-    inputs = {}
-    for name, source in file.pipeline.sources.items():
-        try:
-            inputs[name] = list_files(source.read.paths, source.read.root)
-        except ImportError as error:
-            raise file.error(("sources", name, "read", "paths"), str(missing_extra(error) or error)) from None
-        except OSError as error:
-            raise file.error(("sources", name, "read", "paths"), str(error)) from None
-    return inputs
 
 
 def execute(
