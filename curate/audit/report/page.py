@@ -57,9 +57,11 @@ def report_page(run: OpenedRun) -> str:
         "run": clean(str(run.folder)),
         "overlap": overlap.script_data(agree),
     }
+    engines = panels.engines(stats["sources"])
     sections = [
         ("flow", "Flow", "Where it went", _flow(stats)),
         ("product", "Product", "What came out", _product(stats)),
+        *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
         ("rules", "Rules", "What the rules removed", panels.rules_table(stats["sources"])),
         ("overlap", "Overlap", "Which rules agree", overlap.panel(agree)),
         ("thresholds", "Thresholds", "Thresholds", _thresholds(run, found)),
