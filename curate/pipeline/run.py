@@ -246,6 +246,7 @@ def _order(
         ("extract", lambda flow: stages.read(pipeline, inputs, runner)),
         ("metadata", lambda flow: stages.carry(pipeline, flow, runner)),
         ("evaluate", lambda flow: stages.evaluate(pipeline, flow, runner)),
+        ("choose", lambda flow: stages.choose(pipeline, flow, runner)),
         ("quality", lambda flow: score_quality(pipeline, flow, runner)),
         ("removed", lambda flow: mark_removed(pipeline, flow, folder, runner)),
         ("verdicts", lambda flow: stages.judge(pipeline, flow, runner)),

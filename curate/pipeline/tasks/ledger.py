@@ -35,8 +35,9 @@ class LedgerParams(TypedDict):
 
 
 def write_part(params: LedgerParams, inputs: Inputs, output: Output) -> LedgerCounts:
-    """Inputs: `records`; `verdicts`, the last decision on each document; `columns`, aligned files of ledger columns;
-    `places` (NUMBERED_PLACES), regrouped by part; `carried`, columns of every record from the input.
+    """Inputs: `records`; `verdicts`, the last decision on each document; `columns`, aligned files of ledger columns, with
+    `chars` among them where one of several texts was chosen; `places` (NUMBERED_PLACES), regrouped by part; `carried`,
+    columns of every record from the input.
 
     Writes `ledger` (Parquet, the ledger's schema).
     """
@@ -106,7 +107,7 @@ def _join(
     where = pa.array(np.cumsum(mask) - 1, mask=~mask)
     arrays = []
     for column in schema:
-        if column.name in ORIGIN.names or column.name == "chars":
+        if column.name in ORIGIN.names or (column.name == "chars" and "chars" not in wide):
             arrays.append(records.column(column.name))
         elif carried is not None and column.name.startswith(META) and column.name in carried.schema.names:
             arrays.append(carried.column(column.name))
