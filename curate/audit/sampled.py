@@ -64,3 +64,8 @@ def merge_samples(samples: Sequence[pa.Table]) -> pa.Table:
     """The documents with the smallest draws of several samples; a rule that a source lacks is null."""
     table = pa.concat_tables(samples, promote_options="default")
     return table.take(pc.sort_indices(table, sort_keys=[("draw", "ascending")])[:SAMPLE]).combine_chunks()
+
+
+def candidates_of(sample: pa.Table, outputs: Sequence[str]) -> pa.Table:
+    """The rows of these sources, in the order of their draws."""
+    return sample.filter(pc.is_in(sample.column("source"), value_set=pa.array(outputs, pa.string())))

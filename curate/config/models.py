@@ -248,6 +248,14 @@ class Bounds(Model):
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
 
+class Report(Model):
+    """What the run's report shows."""
+
+    map: bool = Field(
+        True, description="whether it draws the map of the crawl, some seconds of CPU at the end of a run"
+    )
+
+
 class Pipeline(Model):
     """A whole pipeline file."""
 
@@ -285,9 +293,11 @@ class Pipeline(Model):
     )
     expect: dict[str, Range] = Field(
         {},
-        description="ranges of SOURCE.NUMBER or SOURCE.STEP, as in web.kept: 0.2..0.8; a miss ends a run with status 3",
-        examples=[{"web.kept": "0.2..0.8"}],
+        description="ranges of SOURCE.NUMBER or SOURCE.STEP, as in web.kept: 0.2..0.8, or of findings, as in findings: 0; "
+        "a miss ends a run with status 3",
+        examples=[{"web.kept": "0.2..0.8", "findings": "0"}],
     )
+    report: Report = Field(Report(), description="what the report shows")
 
     def keys(self) -> dict[str, Any]:
         """The keys and values as a pipeline file has them, those left out that are at their defaults."""

@@ -19,6 +19,7 @@ from curate.filters.loading import load
 from curate.filters.pack_files import names
 from curate.filters.packs import Pack, pack_content
 from curate.language.codes import LANGUAGES
+from curate.language.words import BROUGHT, check_words, modules
 from curate.settings import A_PATH, Model, Name, Strings, one_of
 from curate.steps import Applied, Changes, Evaluation, Evaluator, SourceStep
 from curate.text.view import TextView
@@ -53,8 +54,9 @@ class Filter(Model):
     )
     languages: Strings | Literal["all"] | None = Field(
         None,
-        description="likewise: the languages whose thresholds are taken; default: those that the built-in model names",
-        examples=[["de", "fr"]],
+        description="likewise: the languages whose thresholds are taken, or all; default: those that the built-in model "
+        "names and whose words the extra `languages` splits",
+        examples=[["de", "fr"], "all"],
     )
 
     @model_validator(mode="before")
@@ -99,7 +101,8 @@ def chosen_lines(pack: Pack, languages: list[str] | tuple[str, ...] | str | None
     if languages == "all":
         return table.lines
     if languages is None:
-        return table.chosen(code for code in sorted(LANGUAGES) if table.meant_by(code))
+        lines = table.chosen(code for code in sorted(LANGUAGES) if table.meant_by(code))
+        return tuple(line for line in lines if BROUGHT.issuperset(modules(line.language)))
     return table.chosen(languages)
 
 
@@ -122,10 +125,13 @@ def _evaluation(name: str, setting: Filter) -> Evaluation:
     pack = pack_of(setting)
     columns = tuple((f"{name}.{metric}", str(kind)) for metric, kind in pack.metric_types().items())
     params = {"pack": setting.pack, "lists": setting.lists, "content": pack_content(pack)}
+    if pack.line is not None:
+        check_words([pack.line.language])
     if not by_document(pack):
         params |= {"language": setting.language} if setting.language else {}
         return Evaluation("curate.filters.step:evaluator", params, columns, foreign=pack.foreign)
     lines = [line.language for line in chosen_lines(pack, setting.languages)]
+    check_words(lines)
     columns += ((f"{name}.{CHOSEN}", "string"), (f"{name}.{WITHOUT}", "bool"))
     return Evaluation(
         "curate.filters.language_step:evaluator", params | {"languages": lines}, columns, foreign=pack.foreign

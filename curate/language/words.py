@@ -7,8 +7,9 @@ and remembered. Knows texts and languages; knows no rule.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from importlib.util import find_spec
 from typing import NamedTuple
 
 import numpy as np
@@ -32,6 +33,8 @@ _LONGEST_RUN = 256
 """Characters of a run that are given to spaCy at once. On longer runs, of marks above all, its rules take time that grows
 with the square of the length; such runs are cut, and only there tokens can differ from datatrove's."""
 
+_MOST_NAMED = 5  # languages named in an error
+
 Tokens = list[str]
 
 
@@ -44,11 +47,50 @@ class Described(NamedTuple):
     plain: NDArray[np.bool_]
 
 
-def has_words(language: str) -> bool:
-    """Whether datatrove's table assigns the language (`iso3_Script`) a way to split words; it need not be installed."""
+BROUGHT = frozenset({"spacy", "jieba", "indicnlp", "pythainlp"})
+"""The modules that the extra `languages` brings."""
+_MODULES = {
+    "SpaCyTokenizer": "spacy",
+    "WhitespaceTokenizer": "spacy",
+    "StanzaTokenizer": "stanza",
+    "IndicNLPTokenizer": "indicnlp",
+    "ThaiTokenizer": "pythainlp",
+    "KiwiTokenizer": "kiwipiepy",
+    "KhmerTokenizer": "khmernltk",
+    "LaoTokenizer": "laonlp",
+    "TibetanTokenizer": "botok",
+    "BurmeseTokenizer": "pyidaungsu",
+}
+"""By datatrove's class, the module that it splits with."""
+_MORE = {"zh": ("jieba",), "ja": ("sudachipy", "sudachidict_core"), "vi": ("pyvi",)}
+"""What spaCy needs besides."""
+
+
+def modules(language: str) -> tuple[str, ...]:
+    """The modules that split words of a language, `iso3_Script`; none where datatrove's table has no such language.
+
+    >>> modules("deu_Latn"), modules("jpn_Jpan")
+    (('spacy',), ('spacy', 'sudachipy', 'sudachidict_core'))
+    """
     from datatrove.utils.word_tokenizers import load_tokenizer_assignments
 
-    return language in load_tokenizer_assignments()
+    made = load_tokenizer_assignments().get(language)
+    kind, code = made.args if made is not None else ("", "")
+    return (_MODULES[kind], *(_MORE.get(code, ()) if kind == "SpaCyTokenizer" else ())) if kind else ()
+
+
+def check_words(languages: Iterable[str]) -> None:
+    """Raise MissingExtra where words of a language cannot be split here, naming what is to be installed."""
+    wanted: dict[str, list[str]] = {}
+    for language in languages:
+        for module in modules(language):
+            if find_spec(module) is None:
+                wanted.setdefault(module, []).append(language)
+    if not wanted:
+        return
+    told = "; ".join(f"{module} for {', '.join(of[:_MOST_NAMED])}" for module, of in wanted.items())
+    extra = f": pip install '{DISTRIBUTION}[languages]'" if set(wanted) <= BROUGHT else ""
+    raise MissingExtra(f"words cannot be split without {told}{extra}")
 
 
 @cache
@@ -60,7 +102,7 @@ def splitter(language: str) -> Splitter:
     """
     from datatrove.utils.word_tokenizers import SpaCyTokenizer, WhitespaceTokenizer, load_word_tokenizer
 
-    if not has_words(language):
+    if not modules(language):
         raise ConfigError(f"datatrove splits no words of {language!r}; languages are written iso3_Script, as deu_Latn")
     try:
         tokenizer = load_word_tokenizer(language)

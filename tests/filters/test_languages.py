@@ -7,6 +7,7 @@ import json
 import random
 from collections import defaultdict
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +22,11 @@ from curate.filters.language_step import evaluator
 from curate.filters.language_table import LanguageTable, read_languages, script_of
 from curate.filters.loading import load
 from curate.filters.packs import pack_content
+from curate.filters.step import Filter, chosen_lines
 from curate.language.words import splitter
 from curate.pipeline.check import doubts
 from curate.pipeline.run import run
+from curate.steps import source_steps
 from curate.text.view import TextView
 from curate.verdicts.rules import BoundsByRule, rule_from_json, rule_to_json
 
@@ -164,6 +167,18 @@ def test_a_language_of_two_scripts_is_told_by_the_text() -> None:
     assert table().of_text("sr", "12") == "srp_Cyrl"
     assert table().of_text("en", "Good day") is None
     assert script_of("日本のテレビ") == "Jpan" and script_of("…") == ""
+
+
+def test_without_a_choice_the_languages_do_not_depend_on_what_is_installed() -> None:
+    taken = [line.language for line in chosen_lines(load("fineweb2"), None)]
+    assert {"deu_Latn", "cmn_Hani", "tha_Thai", "hin_Deva"} <= set(taken)
+    assert not {"jpn_Jpan", "kor_Hang", "vie_Latn", "bel_Cyrl"} & set(taken)
+    if find_spec("stanza") is None:
+        evaluation = source_steps()["filter"].evaluation
+        with pytest.raises(MissingExtra, match="words cannot be split without stanza for bel_Cyrl"):
+            evaluation("f", Filter(pack="fineweb2", languages=["be"]))
+        with pytest.raises(MissingExtra, match="stanza for cym_Latn"):
+            evaluation("f", Filter(pack="fineweb2", language="cy"))
 
 
 def test_a_batch_of_many_languages_is_each_language_by_itself(shared_data: Path) -> None:

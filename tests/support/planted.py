@@ -61,7 +61,7 @@ def _documents(faults: bool) -> list[dict[str, object]]:
         for number in range(60):
             add(f"{_text(draw, WORDS, 80)} Write to person{number}@mail{number}.org.", f"site-{number % 40}.example")
         for _ in range(2):
-            add(f"{_text(draw, WORDS, 60)} {ITEM} {_text(draw, WORDS, 60)}", "leak.example")
+            add(f"{_text(draw, WORDS, 150)} {ITEM} {_text(draw, WORDS, 150)}", "leak.example")
     else:
         for number in range(20):
             add(_text(draw, GERMAN, 80), f"site-{number}.example")

@@ -100,6 +100,7 @@ def funnel_picture(stats: RunNumbers, before: RunNumbers | None = None, before_n
     ghosts = funnel(before) if before else []
     totals = facts.totals(stats["sources"])
     rate = totals.amount / levels[-1].chars if levels[-1].chars else 0.0
+    unit = facts.unit(stats) if rate else "characters"
     rows = []
     for place, level in enumerate(levels):
         ghost = ghosts[place].documents / ghosts[0].documents if ghosts and ghosts[0].documents else None
@@ -110,15 +111,20 @@ def funnel_picture(stats: RunNumbers, before: RunNumbers | None = None, before_n
             tag(
                 "tr",
                 tag("th", level.name, scope="row"),
-                tag("td", tag("b", count(level.documents)), _bar(level.documents / levels[0].documents, ghost, last)),
+                tag(
+                    "td",
+                    tag("b", count(level.documents)),
+                    tag("small", " documents"),
+                    _bar(level.documents / levels[0].documents, ghost, last),
+                ),
                 tag(
                     "td",
                     tag("b", about + _two_digits(level.chars * rate if rate else level.chars)),
+                    tag("small", f" {unit}"),
                     _bar(level.chars / max(1, levels[0].chars), ghost_text, False),
                 ),
             )
         )
-    unit = facts.unit(stats) if rate else "characters"
     table = tag(
         "table",
         tag(

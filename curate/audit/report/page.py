@@ -9,6 +9,7 @@ import base64
 import dataclasses
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,9 +18,10 @@ import pyarrow as pa
 
 from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
-from curate.audit.report import cards, facts, head, overlap, panels, performance, thresholds
+from curate.audit.report import cards, facts, head, overlap, panels, performance, reader, thresholds
 from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.river import river
+from curate.audit.sampled import candidates_of
 from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
@@ -37,30 +39,37 @@ _SETTINGS_SHOWN = 60_000
 """Characters of the pipeline that are shown: it may name a hundred thousand files."""
 
 
-def write_report(folder: str | Path, texts: Mode = "scrubbed", against: str | Path | None = None) -> Path:
+def write_report(
+    folder: str | Path, texts: Mode = "scrubbed", against: str | Path | None = None, mapped: bool = True
+) -> Path:
     """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts; `against`: another
-    run, whose numbers are marked beside this one's."""
+    run, whose numbers are marked beside this one's; `mapped`: whether the map of the crawl is drawn."""
     with hold(Path(folder)):
         run = dataclasses.replace(open_finished(folder), texts=texts)
         commit = Commit(run.folder)
         other = open_finished(against) if against is not None else None
-        commit.write("report.html", report_page(run, other).encode())
+        commit.write("report.html", report_page(run, other, mapped).encode())
         commit.finish()
     return run.folder / "report.html"
 
 
-def report_page(run: OpenedRun, against: OpenedRun | None = None) -> str:
-    """The whole page."""
+def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool = True) -> str:
+    """The whole page; `mapped`: with the map of the crawl, where the pipeline does not leave it out."""
     stats = run.stats
     candidates = outputs(stats["sources"])
     audit = stats["audit"]
     found = thresholds.sliders(audit, candidates)
     agree = facts.summed(audit, candidates, "overlap")
-    data = thresholds.script_data(audit, candidates, found, _sample(run)) | {
+    sample = candidates_of(_sample(run), candidates)
+    rows = reader.packed(run, sample, len(found), mapped and run.pipeline.report.map)
+    data = thresholds.script_data(audit, candidates, found, sample) | {
+        "reader": rows | {"run": clean(shlex.quote(str(run.folder)))},
         "run": clean(str(run.folder)),
         "overlap": overlap.script_data(agree),
     }
     sections = [
+        ("map", "Map", "The map of the crawl", reader.map_panel(bool(rows["map"]))),
+        ("reader", "Reader", "What it read", reader.panel(rows["rows"], facts.totals(stats["sources"]).documents)),
         ("flow", "Flow", "Where it went", _flow(stats)),
         ("product", "Product", "What came out", _product(stats)),
         ("rules", "Rules", "What the rules removed", panels.rules_table(stats["sources"])),
@@ -81,7 +90,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None) -> str:
     ]  # fmt: skip
     links = (tag("a", link, href=f"#{name}") for name, link, _, _ in sections)
     body = [
-        tag("a", "To the content", href="#flow", class_="skip"),
+        tag("a", "To the content", href="#map", class_="skip"),
         _header(run, stats, against),
         tag("nav", tag("div", *links), aria_label="Contents"),
         tag("main", *(tag("section", tag("h2", title), content, id=name) for name, _, title, content in sections)),
@@ -95,11 +104,12 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None) -> str:
 
 
 def _document(title: str, body: Html, data: Mapping[str, Any]) -> str:
-    script, style = ((_HERE / name).read_text("utf-8") for name in ("report.js", "report.css"))
+    scripts = [(_HERE / name).read_text("utf-8") for name in ("report.js", "reader.js")]
+    style = (_HERE / "report.css").read_text("utf-8")
     embedded = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     embedded = embedded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     policy = (
-        f"default-src 'none'; script-src 'sha256-{_sha256(script)}'; style-src 'sha256-{_sha256(style)}'; "
+        f"default-src 'none'; script-src {' '.join(_hash(script) for script in scripts)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
     head = join(
@@ -113,12 +123,13 @@ def _document(title: str, body: Html, data: Mapping[str, Any]) -> str:
             Html(f"<style>{style}</style>"),
         ]
     )
-    end = Html(f'<script type="application/json" id="data">{embedded}</script><script>{script}</script>')
+    run_by = "".join(f"<script>{script}</script>" for script in scripts)
+    end = Html(f'<script type="application/json" id="data">{embedded}</script>{run_by}')
     return f"<!doctype html>\n{tag('html', tag('head', head), tag('body', body, end), lang='en')}\n"
 
 
-def _sha256(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _sample(run: OpenedRun) -> pa.Table:

@@ -179,6 +179,13 @@
     return { best: within(best), low: within(best - half), high: within(best + half), n, whole };
   };
 
+  // What each document of the sample comes to with the sliders where they are: the map shows it.
+  const decided = () => data.sample.fixed.map((fixed, row) => !fixed && data.sliders.every((slider) => {
+    if (!slider.sources.includes(data.sample.source[row])) return true;
+    const column = data.sample.rules[slider.rule], found = column ? column[row] : null;
+    return found === null || passes(slider.side, slider.exclusive, found, slider.values[at(slider)]);
+  }));
+
   const show = document.getElementById("yield"), note = document.getElementById("yield-note");
   const command = document.getElementById("command"), bar = document.getElementById("yield-bar");
   const was = document.getElementById("yield-was");
@@ -206,6 +213,7 @@
         : `between ${number(Math.floor(low))} and ${number(Math.ceil(high))} (95 %, estimated on a sample of ${number(n)})`;
     }
     bar.setAttribute("width", share(total));
+    document.dispatchEvent(new CustomEvent("dials", { detail: decided() }));
     const sets = changed.map((slider) => `--set ${slider.key}=${written(slider.values[at(slider)])}`);
     command.textContent = changed.length ? `curate whatif ${data.run} ${sets.join(" ")}` : "";
   };
@@ -277,5 +285,6 @@
     for (const slider of data.sliders) { slider.input.value = slider.own; place(slider); }
     update();
   });
+  document.addEventListener("dials-asked", update);
   update();
 })();

@@ -25,7 +25,7 @@ _MOST_VALUES = 100_000
 _MOST_STEPS, _LEAST_STEPS, _ALL_STEPS = 320, 40, 16_000
 """Places that a slider can take, fewer where there are many sliders; the bound of the run is always one of them."""
 _WHOLE_SHARE = 1.0
-MOST_SLIDERS = 250
+MOST_SLIDERS = 180
 """Thresholds that a page has room for."""
 
 
