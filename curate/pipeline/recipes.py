@@ -9,7 +9,8 @@ from pathlib import Path
 from curate.config.bundled import find_recipe
 from curate.config.reading import read_pipeline
 from curate.errors import ConfigError
-from curate.pipeline.run import Run, run_file
+from curate.pipeline.made import Run
+from curate.pipeline.run import run_file
 from curate.pipeline.until import limited
 
 SOURCE = "web"

@@ -49,7 +49,7 @@ def list_hub(address: str) -> tuple[str, list[tuple[str, str, int, str]]]:
         except (OSError, RuntimeError) as error:
             raise Fault(type(error).__name__) from None
         except Exception as error:
-            if type(error).__module__.partition(".")[0] in ("httpx", "httpcore", "requests"):
+            if type(error).__module__.partition(".")[0] in ("httpx", "httpcore", "httpx2", "httpcore2", "requests"):
                 raise Fault(type(error).__name__) from None
             raise
         return info
