@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import ingest
@@ -23,6 +24,7 @@ from curate.audit.lineage import gone, text_versions
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.shown import shown
 from curate.config.step_params import table_columns
+from curate.records.metadata import told_columns
 from curate.storage import SourceFile, open_binary
 from curate.verdicts.rules import Judged
 from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
@@ -54,7 +56,7 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
 
     `run.texts` says whether personal data in them is shown.
     """
-    row = found.row
+    row = _as_shown(run, found.row)
     length = None if full else _MOST_SHOWN
     blocks: list[Table | Passage] = [
         _pairs("Origin", [("id", found.id.hex()), ("path", found.part.path), *_named(row, _ORIGIN)]),
@@ -102,6 +104,14 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         blocks.append(Passage("Original record", _cut(record, length)))
         data["original"] = record
     return Answer(tuple(blocks), data)
+
+
+def _as_shown(run: OpenedRun, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose columns that may quote the document are shown as texts are."""
+    quoting = [
+        name for name, value in row.items() if isinstance(value, str) and told_columns(pa.schema([(name, pa.string())]))
+    ]
+    return {**row, **dict(zip(quoting, shown(run, [row[name] for name in quoting]), strict=True))}
 
 
 def _pairs(title: str, pairs: list[tuple[str, Any]]) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,7 @@ def add_commands(commands: Any) -> None:
     add_run(query)
     query.add_argument("sql", metavar="SQL", help="DuckDB's SQL; the table is called ledger")
     add_number(query, "--limit", 1000, "most rows to show")
+    _texts_arguments(query)
     query.set_defaults(call=_query)
 
     verify = commands.add_parser("verify", help="whether every file of a run is the one that was written")
@@ -241,10 +243,12 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _query(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import open_finished
     from curate.audit.ledger import query
+    from curate.audit.shown import shown
 
-    return _show(options, query(open_finished(options.run).ledger, options.sql, options.limit))
+    run = _opened(options)
+    showing = None if run.texts == "raw" else partial(shown, run)
+    return _show(options, query(run.ledger, options.sql, options.limit, showing))
 
 
 def _duplicates(options: argparse.Namespace) -> int:
