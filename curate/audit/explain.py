@@ -24,6 +24,7 @@ from curate.audit.lineage import gone, text_versions
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.shown import shown
 from curate.config.step_params import table_columns, text_choice
+from curate.records.metadata import told_columns
 from curate.storage import SourceFile, open_binary
 from curate.verdicts.choice import CHARS, ENGINE, own_column
 from curate.verdicts.rules import Judged
@@ -56,7 +57,7 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
 
     `run.texts` says whether personal data in them is shown.
     """
-    row = found.row
+    row = _as_shown(run, found.row)
     length = None if full else _MOST_SHOWN
     blocks: list[Table | Passage] = [
         _pairs("Origin", [("id", found.id.hex()), ("path", found.part.path), *_named(row, _ORIGIN)]),
@@ -122,6 +123,14 @@ def _of_engines(run: OpenedRun, found: Found) -> list[Table | Passage]:
         fate = "kept text" if engine == found.row[ENGINE] else ""
         rows.append((engine, chars, (failed or "nothing") if chars else "found no text", fate))
     return [Table("Texts by engine", ("engine", "characters", "fails", ""), tuple(rows))]
+
+
+def _as_shown(run: OpenedRun, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose columns that may quote the document are shown as texts are."""
+    quoting = [
+        name for name, value in row.items() if isinstance(value, str) and told_columns(pa.schema([(name, pa.string())]))
+    ]
+    return {**row, **dict(zip(quoting, shown(run, [row[name] for name in quoting]), strict=True))}
 
 
 def _pairs(title: str, pairs: list[tuple[str, Any]]) -> Table:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,7 @@ def add_commands(commands: Any) -> None:
     query.add_argument("sql", metavar="SQL", nargs="?", help="DuckDB's SQL; the greatest table is called ledger")
     query.add_argument("--tables", action="store_true", help="every table and column, and what it is")
     add_number(query, "--limit", 1000, "most rows to show")
+    _texts_arguments(query)
     query.set_defaults(call=_query)
 
     verify = commands.add_parser("verify", help="whether every file of a run is the one that was written")
@@ -265,19 +267,20 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _query(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import open_finished
     from curate.audit.ledger import query
+    from curate.audit.shown import shown
     from curate.audit.tables import describe_tables, tables_of
     from curate.errors import ConfigError
 
-    run = open_finished(options.run)
+    run = _opened(options)
     if options.tables:
         return _show(options, describe_tables(run))
     if options.sql is None:
         raise ConfigError(
             'a question is wanted, as in "select count(*) from ledger"; --tables lists what can be asked about'
         )
-    return _show(options, query(run.ledger, options.sql, options.limit, tables_of(run)))
+    showing = None if run.texts == "raw" else partial(shown, run)
+    return _show(options, query(run.ledger, options.sql, options.limit, tables_of(run), showing))
 
 
 def _duplicates(options: argparse.Namespace) -> int:

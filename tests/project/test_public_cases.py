@@ -12,6 +12,7 @@ import gzip
 import json
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -202,7 +203,8 @@ def exported_sizes(folder: Path, documents: str, to: str) -> list[int]:
         tables = [pq.read_table(path) for path in (folder / "export").glob("*.parquet")]
         return [len(text) for table in tables for text in table.column("text").to_pylist()]
     index = (folder / "export" / "train.idx").read_bytes()  # Megatron's: a header of 34 bytes, then lengths
-    return np.frombuffer(index, "<i4", int.from_bytes(index[18:26], "little"), 34).tolist()
+    lengths: list[int] = np.frombuffer(index, "<i4", int.from_bytes(index[18:26], "little"), 34).tolist()
+    return lengths
 
 
 @pytest.mark.parametrize("case", cases("runs"))
@@ -222,7 +224,7 @@ QUESTION = (
     "If a train leaves the station at noon with {} carriages, how far from home is it when its driver stops to rest?"
 )
 WORDS = ["bright", "green", "tall", "quiet", "small", "empty", "heavy", "narrow", "wooden"]
-WRITTEN_OTHERWISE = {
+WRITTEN_OTHERWISE: dict[str, Callable[[str], str]] = {
     "zero-width joiners": lambda text: text.replace("a", "a\u200d"),
     "zero-width non-joiners": lambda text: text.replace("e", "e\u200c"),
     "word joiners": lambda text: text.replace("i", "i\u2060"),
