@@ -35,6 +35,10 @@ EXTRAS = {
     "safetensors": "train",
     "trafilatura": "trafilatura",
     "lxml_html_clean": "trafilatura",
+    "spacy": "languages",
+    "indicnlp": "languages",
+    "pythainlp": "languages",
+    "jieba": "languages",
 }
 """By module that may be missing, the extra of the distribution that brings it."""
 DISTRIBUTION = "curate-data"
@@ -95,11 +99,30 @@ def nearest(word: str, known: Iterable[str]) -> str:
     '; known: filter, url'
     """
     names = sorted(set(known))
+    alike = [name for name in names if _plain(name) == _plain(word)]
+    if alike:
+        return f"; did you mean {alike[0]!r}?"
     close = difflib.get_close_matches(word, names, 1, _SIMILAR)
     if close:
         return f"; did you mean {close[0]!r}?"
     more = f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else ""
     return f"; known: {', '.join(names[:_MOST_NAMED])}{more}" if names else ""
+
+
+def counted(number: int, word: str) -> str:
+    """A number with its word, one or several.
+
+    >>> counted(1, "part"), counted(2_000, "part"), counted(2, "copy")
+    ('1 part', '2,000 parts', '2 copies')
+    """
+    if number != 1:
+        word = f"{word[:-1]}ies" if word.endswith("y") and word[-2] not in "aeiou" else f"{word}s"
+    return f"{number:,} {word}"
+
+
+def _plain(word: str) -> str:
+    """A word without case and joints: `Gopher_Quality` is `gopher-quality`, `gpt-2` is `gpt2`."""
+    return "".join(character for character in word.casefold() if character.isalnum())
 
 
 def missing_extra(error: ImportError) -> MissingExtra | None:

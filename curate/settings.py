@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic_core import PydanticCustomError
 
 _SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
 _COUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmbgt]?)", re.IGNORECASE)
@@ -64,11 +66,48 @@ class Model(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
+def one_of(known: Callable[[], Iterable[str]], *others: str) -> Callable[[dict[str, Any]], None]:
+    """In the schema for editors: the words that a text, or each text of a list, may be, and patterns of others.
+
+    `Field(json_schema_extra=one_of(lambda: ["gpt2"], "/"))`. The words are looked up when a schema is made.
+    """
+
+    def extra(schema: dict[str, Any]) -> None:
+        words: list[dict[str, Any]] = [{"enum": sorted(known())}, *({"pattern": pattern} for pattern in others)]
+        for part in (schema, *schema.get("anyOf", ())):
+            if "items" in part:
+                part["type"] = ["array", "string"]
+                part["items"] = {"anyOf": words}
+            elif part is schema and "anyOf" not in schema:
+                part["anyOf"] = words
+
+    return extra
+
+
+A_PATH = r"[/.]"
+"""What a path has that no name of a pack or tokenizer has."""
+OWN_CODE = r"^[\w.]+:\w+$"
+"""`module:name`, as people's own code is named."""
+
+
+def mistake(key: str, says: str) -> PydanticCustomError:
+    """What a model raises where one of its keys is wrong, so that the message names the key and its line."""
+    return PydanticCustomError("of_key", "{says}", {"key": key, "says": says})
+
+
 def as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-Strings = Annotated[tuple[str, ...], BeforeValidator(as_list), Field(json_schema_extra={"type": ["array", "string"]})]
+class _OrOneWord:
+    """In the schema for editors: a list, or its only word."""
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: Any, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {**handler(core), "type": ["array", "string"]}
+
+
+Strings = Annotated[tuple[str, ...], BeforeValidator(as_list), _OrOneWord()]
 Count = Annotated[int, BeforeValidator(parse_count), Field(json_schema_extra={"type": ["integer", "string"]})]
 
 

@@ -57,7 +57,8 @@ class Evaluator(Protocol):
     """Totals of the step's own, shown in stats.json; empty for most."""
 
     def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
-        """The step on a batch of documents (`id`, `url`, `text`), whose texts are now those of the view."""
+        """The step on a batch of documents (`id`, `url`, `text`, and what earlier steps found that is in every ledger, such
+        as `language`), whose texts are now those of the view."""
         ...
 
 

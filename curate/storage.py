@@ -8,10 +8,12 @@ from __future__ import annotations
 import fcntl
 import glob as local_glob
 import hashlib
+import itertools
 import os
 import re
 import stat
 import uuid
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -167,6 +169,11 @@ def _expand(pattern: str) -> list[tuple[str, int, str]]:
     return found
 
 
+_ENDING = re.compile(r"(?:\.[A-Za-z][A-Za-z0-9]*)+$")
+_MOST_LOOKED = 1000
+"""Files of a folder that are looked at to propose a pattern."""
+
+
 def _check_folders(pattern: str) -> None:
     """Raise PermissionError for a folder a local pattern reaches and may not list: glob would pass over it silently."""
     pieces = pattern.split("/")
@@ -175,6 +182,23 @@ def _check_folders(pattern: str) -> None:
             allowed = os.access(folder, os.R_OK | os.X_OK, effective_ids=os.access in os.supports_effective_ids)
             if os.path.isdir(folder) and not allowed:
                 raise PermissionError(f"cannot read the folder {folder}")
+
+
+def _files_in(folder: str) -> str:
+    """A pattern of the files in a folder, by the ending that most of them have."""
+    return f"{folder.rstrip('/')}/{_usual([folder])}"
+
+
+def _usual(folders: Sequence[str]) -> str:
+    """A pattern of the files of folders: `*` and the ending that most have; below them `**/`."""
+    for below in ("", "**/"):
+        patterns = [f"{local_glob.escape(folder)}/{below}*" for folder in folders]
+        names = (name for pattern in patterns for name in local_glob.iglob(pattern, recursive=True))
+        files = [Path(name) for name in itertools.islice(names, _MOST_LOOKED) if os.path.isfile(name)]
+        endings = Counter("".join(_ENDING.findall(file.name)) for file in files)
+        if endings:
+            return f"{below}*{max(endings, key=lambda ending: (endings[ending], ending))}"
+    return "*"
 
 
 def list_files(patterns: Sequence[str], root: str | None = None) -> list[SourceFile]:
@@ -189,9 +213,11 @@ def list_files(patterns: Sequence[str], root: str | None = None) -> list[SourceF
             _check_folders(pattern)
         found = _expand(pattern)
         if not found and not is_remote(pattern) and os.path.isdir(pattern):
-            raise FileNotFoundError(f"{pattern} is a folder: name its files, for example {pattern.rstrip('/')}/*.gz")
+            raise FileNotFoundError(f"{pattern} is a folder: name its files, for example {_files_in(pattern)}")
         if not found:
-            raise FileNotFoundError(f"no file matches {pattern}")
+            folders = [] if is_remote(pattern) else [name for name in _names(pattern) if os.path.isdir(name)]
+            hint = f": it matches folders only; name their files, as in {pattern}/{_usual(folders)}" if folders else ""
+            raise FileNotFoundError(f"no file matches {pattern}{hint}")
         for path, size, stamp in found:
             relative = path[len(root) :].lstrip("/") if path.startswith(root) else path
             files[relative] = SourceFile(path, relative, size, stamp)

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from curate.audit.removals import RULE
 from curate.audit.removals import STEP as REMOVED
+from curate.audit.sampled import sample_of
 from curate.chance import draw
 from curate.records.pages import ID
 from curate.text.addresses import hosts
@@ -63,10 +64,10 @@ Unit = Literal["tokens", "chars"]
 """The ledger column that kept documents are counted in."""
 Mask = npt.NDArray[np.bool_]
 
+KEPT = "kept"
+"""The fate of what no step dropped."""
 DOMAINS = 2000
 """Domains kept of a part and of a merger: the most frequent."""
-SAMPLE = 2000
-"""Documents of the sample on which several thresholds are moved together."""
 NEAREST = 3
 """Documents kept on each side of each rule's bound."""
 _HUNDREDTHS = 100
@@ -78,8 +79,8 @@ _OCTAVE = 2  # bins per doubling of lengths in tokens
 def needed_columns(steps: Sequence[VerdictStep]) -> list[str]:
     """The ledger columns that `aggregate` looks at."""
     always = [
-        "id", "source", "url", "chars", "language", "quality_score", "failed", "duplicate_kind", "duplicate_of",
-        "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens",
+        "id", "source", "url", "chars", "language", "language_score", "quality_score", "failed", "duplicate_kind",
+        "duplicate_of", "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens",
     ]  # fmt: skip
     return list(dict.fromkeys([*always, *(name for each in thresholds(steps) for name in each.columns())]))
 
@@ -107,7 +108,9 @@ def aggregate(
         "domains": _domains(columns["url"], kept, failures.total == 0, amounts),
         "overlap": failures.overlap(),
         "rules": {each.full_name: _histograms(each, values[each.full_name], failures) for each in listed},
-        "quality": _quality(columns["quality_score"], kept),
+        "fates": _fates(columns, kept),
+        "only_failure": _only_failures(failures, columns["chars"]),
+        "quality": _quality(columns["quality_score"], kept, failures, _of_quality(steps)),
         "duplicates": _duplicates(columns),
         "pii": _pii(columns["pii"]),
         "contamination": _items(columns["contamination"]),
@@ -118,7 +121,7 @@ def aggregate(
             for each in listed
         },
     }
-    return counts, _sample(columns["source"], draws, values, listed, failures, kept)
+    return counts, sample_of(columns, draws, values, failures.matrix, failures.names, kept, first)
 
 
 def _values(measure: BoundsRule, columns: Mapping[str, pa.Array]) -> npt.NDArray[np.float64]:
@@ -210,15 +213,41 @@ def _sparse(numbers: npt.NDArray[np.int64]) -> dict[str, int]:
     return {str(i): int(sums[i]) for i in np.flatnonzero(sums)}
 
 
-def _quality(scores: pa.Array, kept: Mask) -> Aggregate:
+def _fates(columns: Mapping[str, pa.Array], kept: Mask) -> Aggregate:
+    """Documents and characters, as extracted, by the step that dropped them; those kept are `kept`."""
+    fate = pc.if_else(pa.array(kept), KEPT, pc.fill_null(columns["dropped_at"].cast(pa.string()), ""))
+    chars = np.asarray(pc.fill_null(columns["chars"], 0), np.int64)
+    return _grouped(fate, {"documents": np.ones(len(kept)), "chars": chars})
+
+
+def _only_failures(failures: Failures, chars: pa.Array) -> Aggregate:
+    """Documents and characters that a rule alone drops, by rule."""
+    rows = failures.total == 1
+    weights = np.asarray(pc.fill_null(chars, 0), np.int64)[rows]
+    alone = failures.matrix[:, rows]
+    found = zip(failures.names, alone.sum(axis=1), alone.astype(np.int64) @ weights, strict=True)
+    return {name: {"documents": int(documents), "chars": int(sums)} for name, documents, sums in found if documents}
+
+
+def _of_quality(steps: Sequence[VerdictStep]) -> frozenset[str]:
+    """The steps whose rules look at the quality score."""
+    return frozenset(step.name for step in steps if "quality_score" in step.columns())
+
+
+def _quality(scores: pa.Array, kept: Mask, failures: Failures, steps: frozenset[str]) -> Aggregate:
     """Documents by the logarithm of their score's odds: classifiers' scores crowd at 0 and 1, where hundredths see nothing.
-    Bin b holds odds from 2^(b - MOST_ODDS)."""
+    Bin b holds odds from 2^(b - MOST_ODDS). `reached`: those that no other rule drops, `passed`: of them, those that the
+    rules on the score let pass."""
+    mine = [place for place, name in enumerate(failures.names) if name.split("/")[0] in steps]
+    fails = failures.matrix[mine].sum(axis=0)
     known = np.asarray(pc.is_valid(scores), bool)
     score = np.asarray(pc.fill_null(scores, 0), np.float64)
     with np.errstate(divide="ignore"):
         odds = np.log2(score) - np.log2(1 - score)
     bins = np.floor(np.clip(odds, -MOST_ODDS, MOST_ODDS)).astype(np.int64) + MOST_ODDS
-    return {"all": _sparse(bins[known]), "kept": _sparse(bins[known & kept])}
+    reached = known & (failures.total == fails)
+    masks = {"all": known, "kept": known & kept, "reached": reached, "passed": reached & (fails == 0)}
+    return {name: _sparse(bins[mask]) for name, mask in masks.items()}
 
 
 def _duplicates(columns: Mapping[str, pa.Array]) -> Aggregate:
@@ -273,26 +302,6 @@ def _nearest(measure: BoundsRule, values: Any, failures: Failures, draws: Any, i
     return sides
 
 
-def _sample(
-    sources: pa.Array, draws: Any, values: Mapping[str, Any], listed: Sequence[BoundsRule], failures: Failures, kept: Mask
-) -> pa.Table:  # fmt: skip
-    """The documents with the smallest draws: each rule's value, and whether a rule without a bound drops it."""
-    rows = np.argsort(draws, kind="stable")[:SAMPLE]
-    movable = {each.full_name for each in listed}
-    fixed = np.zeros(len(kept), bool)
-    for name in failures.names:
-        if name not in movable:
-            fixed |= failures.of(name)
-    columns = {
-        "draw": pa.array(draws[rows], pa.uint64()),
-        "source": sources.take(pa.array(rows)).cast(pa.string()),
-        "fixed": pa.array(fixed[rows], pa.bool_()),
-        "kept": pa.array(kept[rows], pa.bool_()),
-        **{each.full_name: pa.array(values[each.full_name][rows], pa.float64()) for each in listed},
-    }
-    return pa.table(columns)
-
-
 def merge(aggregates: Sequence[Aggregate]) -> Aggregate:
     """The sum of several."""
     total: Aggregate = {}
@@ -313,9 +322,3 @@ def _add(total: Aggregate, other: Aggregate) -> None:
             total[key] = value
         else:
             total[key] = total.get(key, 0) + value
-
-
-def merge_samples(samples: Sequence[pa.Table]) -> pa.Table:
-    """The documents with the smallest draws of several samples; a rule that a source lacks is null."""
-    table = pa.concat_tables(samples, promote_options="default")
-    return table.take(pc.sort_indices(table, sort_keys=[("draw", "ascending")])[:SAMPLE]).combine_chunks()

@@ -37,9 +37,8 @@ PLACES: tuple[tuple[str, Empty | None], ...] = (
     (r"documents/[^/]+/[^/]+\.parquet", empty_file),
     (r"tokens/[^/]+\.arrow", empty_file),
     (r"contamination\.json", empty_json),
-    (r"findings\.json", empty_json),
     (r"(shards|mixes/[^/]+)/.*", None),  # with their manifest: a shard gets a new name
-    (r"report\.html|stats\.json|run\.json", None),  # made again of what is left
+    (r"report\.html|stats\.json|findings\.json|run\.json", None),  # made again of what is left
     (r"quality/[^/]+\.arrow", None),  # weights of features that are hashes, codes of texts, and numbers
     (r"removals\.jsonl", None),  # hashes, ids, and why
 )

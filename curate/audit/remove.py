@@ -169,6 +169,7 @@ def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
         "aggregate": counted.stem if counted else None,
     }
     commit.write("stats.json", as_json(stats))
+    commit.write("findings.json", as_json(stats["findings"]))
     commit.write("run.json", as_json(record))
     commit.write("report.html", report_page(opened(run.folder, record, stats, run.published)).encode())
 

@@ -1,13 +1,15 @@
-"""What an audit answers, as blocks of tables and passages, shown on a terminal, as Markdown, or as JSON.
+"""What an audit answers, as blocks of tables and passages, shown on a terminal, as Markdown, JSON, or CSV.
 
 Knows cells and lines; knows no run.
 """
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,8 +17,8 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.text import Text
 
-Format = Literal["table", "markdown", "json"]
-FORMATS = ("table", "markdown", "json")
+Format = Literal["table", "markdown", "json", "csv"]
+FORMATS = ("table", "markdown", "json", "csv")
 Cell = str | int | float | bool | None
 
 _SIGNIFICANT = 4  # digits of a number that is not whole, for people
@@ -54,6 +56,8 @@ def show(answer: Answer, form: Format, console: Console) -> None:
     """Print an answer."""
     if form == "json":
         sys.stdout.write(json.dumps(answer.data, indent=1, ensure_ascii=False, default=str) + "\n")
+    elif form == "csv":
+        sys.stdout.write("\n".join(as_csv(block) for block in answer.blocks if isinstance(block, Table)))
     elif form == "markdown":
         sys.stdout.write("\n\n".join(markdown(block) for block in answer.blocks) + "\n")
     else:
@@ -64,6 +68,20 @@ def show(answer: Answer, form: Format, console: Console) -> None:
                 _print_table(block, console)
             else:
                 _print_passage(block, console)
+
+
+def as_csv(block: Table) -> str:
+    """A table as CSV (RFC 4180), its numbers in full; of several tables each has its own heading line."""
+    return csv_text(block.columns, block.rows)
+
+
+def csv_text(columns: Sequence[str], rows: Iterable[Sequence[Cell]]) -> str:
+    """Rows under a heading line as CSV (RFC 4180)."""
+    text = io.StringIO()
+    written = csv.writer(text, lineterminator="\n")
+    written.writerow(columns)
+    written.writerows(rows)
+    return text.getvalue()
 
 
 def shown(cell: Cell) -> str:

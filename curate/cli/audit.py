@@ -17,6 +17,8 @@ def add_commands(commands: Any) -> None:
     report = commands.add_parser("report", help="the run's report: a page, or its numbers as tables")
     add_run(report)
     report.add_argument("--open", action="store_true", help="show the page in a browser")
+    report.add_argument("--against", metavar="RUN", help="another run, whose numbers are marked beside this one's")
+    report.add_argument("--no-map", action="store_true", help="without the map of the crawl")
     add_format(report, "html", default="html")
     _texts_arguments(report)
     report.set_defaults(call=_report)
@@ -139,7 +141,7 @@ def _report(options: argparse.Namespace) -> int:
 
     if options.format != "html":
         return _show(options, report_numbers(open_finished(options.run)))
-    path = write_report(options.run, options.texts)
+    path = write_report(options.run, options.texts, options.against, not options.no_map)
     RESULTS.print(str(path))
     if options.open:
         webbrowser.open(path.resolve().as_uri())

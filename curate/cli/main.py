@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
 
 from curate.cli import audit as cli_audit
 from curate.cli import build as cli_build
@@ -13,8 +15,14 @@ from curate.cli import mix as cli_mix
 from curate.cli import quality as cli_quality
 from curate.cli import train as cli_train
 from curate.cli.arguments import add_number, add_pipeline, add_run
-from curate.cli.console import MESSAGES, RESULTS, complain, guarded, remark, write
+from curate.cli.console import MESSAGES, RESULTS, guarded, remark, write
+from curate.cli.help import Parser
 from curate.errors import MISSED
+
+if TYPE_CHECKING:
+    from curate.pipeline.run import Run
+
+SHOWN_AS = "how to show it (default: table)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,8 +31,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return guarded(lambda: int(options.call(options)))
 
 
+class _Version(argparse.Action):
+    """Prints the version; looked up only then."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *arguments: object, **options: object) -> NoReturn:
+        import curate
+
+        write(f"curate {curate.__version__}\n")
+        parser.exit()
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="curate", description="Turn raw web crawls into audited pre-training data.")
+    parser = Parser(prog="curate", description="Turn raw web crawls into audited pre-training data.")
+    parser.add_argument("--version", action=_Version, nargs=0, help="which version this is")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     run = commands.add_parser("run", help="run a pipeline; what is done already is skipped")
@@ -38,7 +57,24 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--until", metavar="STEP", help="stop after a step and keep its documents as Parquet")
     run.add_argument("--replace", action="store_true", help="write where other files, or another pipeline's run, are")
     run.add_argument("--engine", choices=("ray", "serial"), default="ray", help="Ray tasks, or all in this process")
+    run.add_argument("--quiet", action="store_true", help="print errors and findings only, no progress and no numbers")
+    run.add_argument("--format", choices=("table", "json", "csv"), default="table", help=SHOWN_AS)
     run.set_defaults(call=_run)
+
+    start = commands.add_parser("init", help="write a first pipeline file, and a small sample to run it on")
+    start.add_argument(
+        "recipe", metavar="RECIPE", nargs="?", help="a bundled recipe to begin with; see `curate recipes list`"
+    )
+    start.add_argument(
+        "--data",
+        action="append",
+        default=[],
+        metavar="FILES",
+        help="files of your own, as a quoted pattern; SOURCE=FILES for another source than the first",
+    )
+    start.add_argument("--dir", default=".", metavar="DIR", help="folder to write into (default: this one)")
+    start.add_argument("--replace", action="store_true", help="write over a pipeline file that is there")
+    start.set_defaults(call=_init)
 
     attempt = commands.add_parser("try", help="run a hundred records and show what every step does; writes nothing")
     add_pipeline(attempt)
@@ -54,6 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     status = commands.add_parser("status", help="how far a run is")
     add_run(status)
     status.add_argument("--watch", action="store_true", help="go on showing it until the run ends")
+    status.add_argument("--format", choices=("table", "json", "csv"), default="table", help=SHOWN_AS)
     status.set_defaults(call=_status)
 
     packs = commands.add_parser("filters", help="the packs of published rules")
@@ -82,6 +119,10 @@ def _parser() -> argparse.ArgumentParser:
     schema = commands.add_parser("schema", help="JSON Schema of pipeline files, for editors")
     schema.set_defaults(call=_schema)
 
+    complete = commands.add_parser("completion", help="a script by which a shell completes commands and options")
+    complete.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
+    complete.set_defaults(call=_completion)
+
     cli_audit.add_commands(commands)
     cli_mix.add_commands(commands)
     cli_build.add_commands(commands)
@@ -91,8 +132,9 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from curate.cli.funnel import print_funnel
-    from curate.config.bundled import find_recipe
+    from curate.audit.findings import findings_of_time
+    from curate.cli.funnel import print_findings
+    from curate.config.bundled import find_recipe, is_recipe
     from curate.pipeline.run import run
 
     result = run(
@@ -106,18 +148,54 @@ def _run(options: argparse.Namespace) -> int:
         replace=options.replace,
         limit=options.limit,
         sample=options.sample,
-        console=MESSAGES,
+        console=None if options.quiet else MESSAGES,
     )
-    print_funnel(RESULTS, result.stats)
-    RESULTS.print(f"\nRun directory: {result.path}")
+    if not options.quiet:
+        _show_run(result, options.format)
     found = [
         each
         for each in result.stats.get("findings", [])
         if not (each["kind"] == "nothing-kept" and options.until == "read")  # nothing was to be kept
     ]
-    for each in found:
-        (complain if each["missed"] else remark)(each["says"])
+    print_findings(result.path, [*found, *findings_of_time(result.path / "timings")])
+    if is_recipe(options.pipeline):
+        told = f"give it yours with `curate init {Path(options.pipeline).stem} --data 'FILES'`"
+        if not any("read.paths" in each for each in options.set):
+            remark(f"the recipe {options.pipeline!r} read the package's small example; {told}")
     return MISSED if any(each["missed"] for each in found) else 0
+
+
+def _show_run(result: Run, form: str) -> None:
+    """The numbers of a run that has ended, and what to do next."""
+    from curate.audit.finished_run import open_finished
+    from curate.cli.ending import next_steps
+    from curate.cli.funnel import funnel_csv, print_funnel
+
+    if form == "json":
+        write(json.dumps(result.stats, indent=1) + "\n")
+    elif form == "csv":
+        write(funnel_csv(result.stats))
+    else:
+        print_funnel(RESULTS, result.stats)
+        RESULTS.print(f"\nRun directory: {result.path}")
+        for line in next_steps(result.path, open_finished(result.path).pipeline, result.stats, RESULTS.width):
+            RESULTS.print(line)
+
+
+def _init(options: argparse.Namespace) -> int:
+    from curate.pipeline.start import start
+
+    made = start(Path(options.dir), options.recipe, options.data, options.replace)
+    RESULTS.print(f"wrote {made.file}" + (" and a small sample beside it" if made.sample else ""))
+    for name, found in made.looked.items():
+        told = ", ".join(f"{key}: {value}" for key, value in found.read_keys().items() if key != "metadata")
+        more = f"; carried along: {', '.join(found.others)}" if found.others else ""
+        RESULTS.print(f"  {name}: {told}{more}")
+    file = shlex.quote(str(made.file))
+    RESULTS.print("\nNext:")
+    RESULTS.print(f"  curate try {file}    a hundred records through every step, nothing written")
+    RESULTS.print(f"  curate run {file}    all of them")
+    return 0
 
 
 def _try(options: argparse.Namespace) -> int:
@@ -155,9 +233,15 @@ def _check(options: argparse.Namespace) -> int:
 
 
 def _status(options: argparse.Namespace) -> int:
-    from curate.engine.progress import describe_progress, watch_progress
+    from curate.audit.rendering import csv_text
+    from curate.engine.progress import describe_progress, read_progress, watch_progress
 
-    if options.watch:
+    if options.format != "table":
+        state = read_progress(Path(options.run))
+        columns = ("name", "done", "tasks", "documents", "seconds")
+        rows = [[stage[column] for column in columns] for stage in state["stages"]]
+        write(json.dumps(state, indent=1) + "\n" if options.format == "json" else csv_text(columns, rows))
+    elif options.watch:
         watch_progress(Path(options.run), RESULTS)
     else:
         RESULTS.print(describe_progress(Path(options.run)))
@@ -206,8 +290,15 @@ def _show_recipe(options: argparse.Namespace) -> int:
     return 0
 
 
-def _schema(options: argparse.Namespace) -> int:
-    from curate.config.models import Pipeline
+def _completion(options: argparse.Namespace) -> int:
+    from curate.cli.completion import completion
 
-    write(json.dumps(Pipeline.model_json_schema(by_alias=True), indent=2) + "\n")
+    write(completion(options.shell, _parser()))
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from curate.config.schema import pipeline_schema
+
+    write(json.dumps(pipeline_schema(), indent=2) + "\n")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from curate.cli.arguments import add_run, shares
 from curate.cli.console import RESULTS, write
 
 if TYPE_CHECKING:
+    from curate.config.models import Mixture
     from curate.mixture.fit import Chosen, Fit
     from curate.mixture.results import Mixes
 
@@ -22,18 +24,15 @@ def add_commands(commands: Any) -> None:
     """Add `mix` to the command line's subparsers."""
     mix = commands.add_parser("mix", help="other mixtures of a finished run, and which would be better")
     actions = mix.add_subparsers(required=True, metavar="ACTION")
+    plan = actions.add_parser("plan", help="what a mixture would hold, group by group, before anything is written")
+    add_run(plan)
+    _add_mixture(plan)
+    _add_format(plan)
+    plan.set_defaults(call=_plan)
     make = actions.add_parser("make", help="another mixture from the run's tokens, in RUN/mixes/NAME")
     add_run(make)
     make.add_argument("--name", required=True, metavar="NAME", help="the mix's name")
-    make.add_argument("--weights", type=shares, default={}, metavar="A=.5,B=.5", help="share of tokens of each group")
-    make.add_argument("--epochs", type=shares, default={}, metavar="A=2,B=1", help="or epochs of a group")
-    make.add_argument(
-        "--max-epochs", type=shares, default={}, metavar="A=4", help="most epochs of a group with a weight"
-    )
-    make.add_argument("--by", default="source", metavar="COLUMN", help="source (default), domain, or a ledger column")
-    make.add_argument("--temperature", type=float, metavar="T", help="weights by size to the power 1/T")
-    make.add_argument("--tokens", default="all", metavar="N", help="tokens of the mix, as 10B (default: all there are)")
-    make.add_argument("--seed", type=int, metavar="N", help="order of the documents (default: the run's)")
+    _add_mixture(make)
     make.add_argument("--materialise", action="store_true", help="write shards instead of an index")
     make.set_defaults(call=_make)
     fit = actions.add_parser("fit", help="fit losses to weights of mixes, and predict other mixes")
@@ -64,25 +63,86 @@ def add_commands(commands: Any) -> None:
     search.set_defaults(call=_search)
 
 
+def _add_mixture(parser: argparse.ArgumentParser) -> None:
+    """The arguments that say what a mixture is."""
+    parser.add_argument("--weights", type=shares, default={}, metavar="A=.5,B=.5", help="share of tokens of each group")
+    parser.add_argument("--epochs", type=shares, default={}, metavar="A=2,B=1", help="or epochs of a group")
+    parser.add_argument(
+        "--max-epochs", type=shares, default={}, metavar="A=4", help="most epochs of a group with a weight"
+    )
+    parser.add_argument(
+        "--by",
+        default="source",
+        metavar="COLUMN",
+        help="source (default), domain, or a ledger column; several with commas are cells",
+    )
+    parser.add_argument("--temperature", type=float, metavar="T", help="weights by size to the power 1/T")
+    parser.add_argument("--unimax", type=float, metavar="N", help="equal shares, and at most N epochs of a group")
+    parser.add_argument(
+        "--upsample",
+        type=float,
+        metavar="M",
+        help="Dolma 3's curve: the last column of --by orders each group, its best bucket comes at most M times",
+    )
+    parser.add_argument(
+        "--discard", type=float, metavar="SHARE", help="with --upsample: most tokens left out (default: .4)"
+    )
+    parser.add_argument(
+        "--tokens", default="all", metavar="N", help="tokens of the mix, as 10B (default: all there are)"
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="order of the documents (default: the run's)")
+
+
 def _add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
 
 
-def _make(options: argparse.Namespace) -> int:
+def _mixture(options: argparse.Namespace) -> Mixture:
+    """The settings that the arguments say."""
     from curate.config.document import Document, validate
     from curate.config.models import Mixture
-    from curate.mixture.make import make_mix
-    from curate.shards import ShardReader
 
     sources: dict[str, dict[str, float]] = {name: {"weight": value} for name, value in options.weights.items()}
     for name, value in options.epochs.items():
         sources.setdefault(name, {})["epochs"] = value
     for name, value in options.max_epochs.items():
         sources.setdefault(name, {})["max_epochs"] = value
-    settings = {"tokens": options.tokens, "by": options.by, "temperature": options.temperature, "sources": sources}
-    wanted = validate(Document(Path("mix make"), settings), Mixture)
-    folder = make_mix(options.run, options.name, wanted, seed=options.seed, materialise=options.materialise)
-    mixture = ShardReader(folder).manifest["mixture"]
+    settings: dict[str, Any] = {
+        "tokens": options.tokens,
+        "by": options.by.split(","),
+        "temperature": options.temperature,
+        "unimax": options.unimax,
+        "sources": sources,
+    }
+    if options.upsample is not None:
+        settings["upsample"] = {"most": options.upsample}
+        settings["upsample"] |= {} if options.discard is None else {"discard": options.discard}
+    return validate(Document(Path("mix"), settings), Mixture)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from curate.mixture.make import plan_mix
+
+    statement = plan_mix(options.run, _mixture(options), seed=options.seed).statement()
+    if options.format == "json":
+        write(json.dumps(statement, indent=1) + "\n")
+        return 0
+    _show(statement)
+    return 0
+
+
+def _make(options: argparse.Namespace) -> int:
+    from curate.mixture.make import make_mix
+    from curate.shards import ShardReader
+
+    folder = make_mix(options.run, options.name, _mixture(options), seed=options.seed, materialise=options.materialise)
+    _show(ShardReader(folder).manifest["mixture"])
+    RESULTS.print(f"Mix: {folder}")
+    return 0
+
+
+def _show(mixture: Mapping[str, Any]) -> None:
+    """A mixture's statement as a table, and what is missing."""
     table = Table("group", "tokens", "share", "epochs", "available")
     for name, group in mixture["groups"].items():
         numbers = (
@@ -95,8 +155,6 @@ def _make(options: argparse.Namespace) -> int:
     RESULTS.print(table)
     if mixture["missing_tokens"]:
         RESULTS.print(f"{mixture['missing_tokens']:,} tokens are missing: every group is at its most epochs.")
-    RESULTS.print(f"Mix: {folder}")
-    return 0
 
 
 def _fit(options: argparse.Namespace) -> int:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from curate.config.document import KeyPath, parse_value
+from curate.config.document import parse_value
+from curate.config.refusals import KeyPath
 from curate.config.steps import raw_name
 from curate.errors import ConfigError, nearest
 from curate.steps import source_steps
@@ -55,11 +56,37 @@ def assign_in_pipeline(tree: dict[str, Any], assignment: str, top: Sequence[str]
         return [_descend(tree, pieces, value, ())]
     targets = [(place, step) for place, step in steps if raw_name(step) == first]
     if not targets:
-        known = [*top, *(raw_name(step) for _, step in steps)]
-        raise ConfigError(f"--set {key}: no key or step {first!r}{nearest(first, known)}")
+        raise ConfigError(f"--set {key}: no key or step {first!r}{_meant(tree, pieces, top, steps)}")
     if len(pieces) == 3 and pieces[2] in _BOUNDS and all(_is_rule(step, pieces[1]) for _, step in targets):
         return [_descend(tree, ["filters", *pieces], value, ())]
+    if len(pieces) == 2 and _is_number(value) and all(_is_rule(step, pieces[1]) for _, step in targets):
+        raise ConfigError(f"--set {key}: a rule has a min or a max: write {key}.min={value} or {key}.max={value}")
     return [_descend(step, [next(iter(step)), *pieces[1:]], value, place) for place, step in targets]
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _meant(
+    tree: Mapping[str, Any], pieces: Sequence[str], top: Sequence[str], steps: Sequence[tuple[KeyPath, Any]]
+) -> str:
+    """The key that was meant by its end, as `limit` or `web.read.limit`, or the nearest word."""
+    found = [path for path in _key_paths(tree) if path[-len(pieces) :] == tuple(pieces)]
+    if found:
+        return f"; did you mean {'.'.join(found[0])!r}?"
+    return nearest(pieces[0], [*top, *(raw_name(step) for _, step in steps)])
+
+
+def _key_paths(tree: Mapping[str, Any]) -> list[tuple[str, ...]]:
+    """The keys outside steps, as `--set` writes them: those of the file's sources first."""
+    from curate.config.reference import pipeline_keys  # when used: it knows the models, which know this room's reader
+
+    sources = tree.get("sources")
+    names = list(sources) if isinstance(sources, dict) else []
+    keys = [tuple(key.split(".")) for key, *_ in pipeline_keys()]
+    of_sources = [("sources", name, *key[2:]) for key in keys if key[:2] == ("sources", "NAME") for name in names]
+    return [*of_sources, *(key for key in keys if "NAME" not in key)]
 
 
 def _is_rule(step: Mapping[str, Any], name: str) -> bool:

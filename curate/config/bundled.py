@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from curate.errors import nearest
+
 _PACKAGE = Path(__file__).resolve().parent.parent
 
 
@@ -18,14 +20,34 @@ def recipes() -> list[Path]:
     return sorted(bundled("pipelines", "_recipes").glob("*.yaml"))
 
 
+def sample_folder() -> Path:
+    """The folder of the sample: a few pages of an invented web, and what recipes read beside them. Installed, it lies where
+    the recipes look for the example of a checkout."""
+    folder = _PACKAGE / "examples"
+    return folder if folder.is_dir() else _PACKAGE.parent / "examples" / "sample"
+
+
+def recipe_named(name: str) -> Path:
+    """The file of a bundled recipe. Raises FileNotFoundError naming the nearest."""
+    known = {path.stem: path for path in recipes()}
+    if name not in known:
+        raise FileNotFoundError(f"no recipe {name!r}{nearest(name, known)}; `curate recipes list` tells of each")
+    return known[name]
+
+
 def find_recipe(name: str) -> Path:
     """The pipeline file at a path, or the bundled recipe of that name. Raises FileNotFoundError naming the recipes."""
     path = Path(name)
-    if path.exists():
+    stem = path.name.removesuffix(".yaml")
+    known = {each.stem: each for each in recipes()}
+    if path.is_file() or (path.exists() and stem not in known):
         return path
-    folder = bundled("pipelines", "_recipes")
-    bundled_path = folder / f"{path.name.removesuffix('.yaml')}.yaml"
-    if len(path.parts) == 1 and bundled_path.exists():
-        return bundled_path
-    known = ", ".join(each.stem for each in recipes())
-    raise FileNotFoundError(f"no pipeline file {name!r}; bundled recipes: {known}")
+    if len(path.parts) == 1 and stem in known:
+        return known[stem]
+    hint = nearest(stem, known).replace("; known:", "; bundled recipes:")
+    raise FileNotFoundError(f"no pipeline file {name!r}{hint}")
+
+
+def is_recipe(name: str) -> bool:
+    """Whether a pipeline's name is that of a bundled recipe, and no file here."""
+    return find_recipe(name) in recipes() and not Path(name).is_file()

@@ -12,19 +12,18 @@ bounded before anything is built.
 from __future__ import annotations
 
 import re
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import BaseModel, ValidationError
-from pydantic_core import ErrorDetails
 from yaml.reader import Reader
 
-from curate.errors import ConfigError, located, nearest
+from curate.config.refusals import KeyPath, refusals
+from curate.errors import ConfigError, located
 
-KeyPath = tuple[str | int, ...]
 Value = TypeVar("Value", bound=BaseModel)
 
 MOST_BYTES = 1 << 20
@@ -45,7 +44,6 @@ _NUMBER_TYPES = {
 }
 _FIRST_CHARACTERS = {"bool": "tTfF", "int": "-+0123456789", "float": "-+0123456789.", "null": ["~", "n", "N", ""]}
 _BREAKS = frozenset("\x85\u2028\u2029\ufeff")
-_QUOTED = re.compile(r"'([^']*)'")
 _ENCODINGS = {b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16", b"\x00\x00\xfe\xff": "UTF-32"}
 
 
@@ -135,6 +133,10 @@ class Document:
         for length in range(len(key_path), 0, -1):
             if key_path[:length] in self.changes:
                 return located(message, f"--set {self.changes[key_path[:length]]}", key=dotted)
+        if key_path not in self.lines:
+            for place, written in self.changes.items():  # a key that the command line made on the way to another
+                if place[: len(key_path)] == key_path:
+                    return located(message, f"--set {written}", key=dotted)
         known = key_path
         while known and known not in self.lines:
             known = known[:-1]
@@ -256,86 +258,5 @@ def validate(document: Document, model: type[Value]) -> Value:
     try:
         return model.model_validate(document.tree)
     except ValidationError as error:
-        raise ConfigError("\n".join(_mistakes(document, model, error.errors()))) from None
-
-
-def _mistakes(document: Document, model: type[BaseModel], details: Sequence[ErrorDetails]) -> list[str]:
-    """A line per place that has mistakes; what alternatives of one value say is put together."""
-    told: dict[KeyPath, list[str]] = {}
-    for detail in details:
-        place, message = _explain(document.tree, model, detail)
-        messages = told.setdefault(place, [])
-        if message not in messages:
-            messages.append(message)
-    return [document._located(place, ", or ".join(messages)) for place, messages in told.items()]
-
-
-def _explain(tree: Any, model: type[BaseModel], detail: ErrorDetails) -> tuple[KeyPath, str]:
-    """(where a mistake is, in the file's own keys; what it is and what would be right)."""
-    kind, given, location = detail["type"], detail.get("input"), detail["loc"]
-    place = _in_file(tree, location, keep_last=kind in ("missing", "extra_forbidden"))
-    known = known_keys(model, location[:-1] if kind == "extra_forbidden" else location)
-    words = re.findall(_QUOTED, str(detail.get("ctx", {}).get("expected", "")))
-    if kind == "extra_forbidden":
-        return place, f"unknown key{nearest(str(location[-1]), known)}"
-    if kind == "union_tag_invalid":
-        name = str(detail["ctx"]["tag"])
-        tags = re.findall(_QUOTED, str(detail["ctx"]["expected_tags"]))
-        return (*place, name), f"unknown step {name!r}{nearest(name, tags)}"
-    if kind == "union_tag_not_found":
-        names = f"; known: {', '.join(known)}" if known else ""
-        return place, f"a step is one key with its settings, as in '- filter: c4'{names}"
-    if kind == "missing":
-        return place, "missing"
-    if kind in ("tuple_type", "list_type"):
-        return place, f"input should be a list, as in [a, b]{_given(given)}"
-    if kind in ("model_type", "model_attributes_type", "dict_type", "mapping_type"):
-        names = f", such as {', '.join(known[:3])}" if known else ""
-        return place, f"input should be keys with values{names}{_given(given)}"
-    text = detail["msg"].removeprefix("Value error, ")
-    hint = nearest(given, words) if kind == "literal_error" and isinstance(given, str) else ""
-    return place, f"{text[0].lower()}{text[1:]}{_given(given)}{hint if 'did you mean' in hint else ''}"
-
-
-def _given(value: Any) -> str:
-    return f" (got {value!r})" if isinstance(value, str | int | float | bool) else ""
-
-
-def _in_file(tree: Any, location: tuple[int | str, ...], keep_last: bool) -> KeyPath:
-    """The pieces of an error's location that are keys of the file: pydantic adds the names of alternatives."""
-    place: list[int | str] = []
-    current = tree
-    for position, piece in enumerate(location):
-        if (isinstance(current, Mapping) and piece in current) or (
-            isinstance(current, Sequence)
-            and not isinstance(current, str)
-            and isinstance(piece, int)
-            and piece < len(current)
-        ):
-            current = current[piece]  # type: ignore[index]
-            place.append(piece)
-        elif keep_last and position == len(location) - 1:
-            place.append(piece)
-    return tuple(place)
-
-
-def known_keys(model: type[BaseModel], location: KeyPath) -> list[str]:
-    """The keys that the model at a location accepts."""
-    current: set[type[BaseModel]] = {model}
-    for piece in location:
-        inner = {
-            found
-            for owner in current
-            for name, info in owner.model_fields.items()
-            if piece in (name, info.alias)
-            for found in _models(info.annotation)
-        }
-        current = inner or current
-    return list(dict.fromkeys(info.alias or name for each in current for name, info in each.model_fields.items()))
-
-
-def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)
+        found = refusals(document.tree, model, error.errors())
+        raise ConfigError("\n".join(document._located(place, message) for place, message in found)) from None

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from curate.config.document import KeyPath
 from curate.config.models import Pipeline
+from curate.config.refusals import KeyPath
 from curate.errors import nearest
 from curate.settings import parse_range
 
 KEPT = "kept"
 COUNTS = ("records", "documents", "tokens")
 """Numbers of a source that are counts; every other name is a share between 0 and 1."""
+FINDINGS = "findings"
+"""What `expect` calls what a run has to say of itself: as a whole, or `findings.NAME`."""
 PRODUCT = (KEPT, "tokens")
 """Numbers that only a source has whose documents are output."""
 
@@ -28,6 +30,8 @@ def mistakes_of_expectations(pipeline: Pipeline) -> Iterator[tuple[KeyPath, str]
     for key, wanted in pipeline.expect.items():
         place: KeyPath = ("expect", key)
         source, point, name = key.partition(".")
+        if source == FINDINGS and source not in pipeline.sources:
+            continue  # their names are not known here: `check_findings` looks at them
         if source not in pipeline.sources:
             yield place, f"no source {source!r}{nearest(source, pipeline.sources)}"
             continue

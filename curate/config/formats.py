@@ -41,7 +41,14 @@ _OURS = (
     Format("jsonl", "curate.ingest.json_lines:read_file"),
     Format("parquet", "curate.ingest.parquet:read_file"),
 )
-_CALLED = {"json": "jsonl", "ndjson": "jsonl", "warc.gz": "warc", "pq": "parquet"}
+_CALLED = {
+    **dict.fromkeys(
+        ("json", "ndjson", "json.gz", "jsonl.gz", "jsonl.zst", "json.zst", "jsonlines", "jsonl.xz"), "jsonl"
+    ),
+    **dict.fromkeys(("warc.gz", "warc.zst", "crawl", "commoncrawl"), "warc"),
+    **dict.fromkeys(("wet.gz", "warc.wet.gz"), "wet"),
+    **dict.fromkeys(("pq", "parq", "arrow", "hf", "huggingface"), "parquet"),
+}
 """What formats are also called: the name here is proposed."""
 
 
@@ -62,7 +69,7 @@ def format_named(name: str) -> Format:
         return formats()[name]
     module, colon, attribute = name.partition(":")
     if not colon:
-        hint = f"; did you mean {_CALLED[name]!r}?" if name in _CALLED else nearest(name, formats())
+        hint = f"; did you mean {_CALLED[name.lower()]!r}?" if name.lower() in _CALLED else nearest(name, formats())
         raise ConfigError(f"no format {name!r}{hint}; one of your own is module:NAME")
     try:
         found = getattr(importlib.import_module(module), attribute)

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from curate.config.document import KeyPath
 from curate.config.expectations import mistakes_of_expectations
 from curate.config.formats import format_named
 from curate.config.models import VERDICTS, Pipeline, Shards, Source
+from curate.config.refusals import KeyPath
 from curate.config.steps import StepModel
 from curate.errors import ConfigError, nearest
 from curate.steps import combining_steps, source_steps

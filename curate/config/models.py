@@ -8,7 +8,8 @@ from pydantic import AfterValidator, Field, field_validator, model_serializer, m
 
 from curate.config.formats import format_named, formats
 from curate.config.steps import AnyCombiningStep, AnySourceStep
-from curate.settings import Count, Model, Name, Range, Share, Strings, parse_count
+from curate.settings import A_PATH, Count, Model, Name, Range, Share, Strings, one_of, parse_count
+from curate.steps import resolve
 
 Setting = TypeVar("Setting", bound=Model)
 
@@ -27,8 +28,10 @@ nearly all."""
 class Limit(Model):
     """How many records of a source are read: the first, or a seeded sample of all."""
 
-    first: Annotated[Count, Field(gt=0)] | None = Field(None, description="so many from the beginning")
-    sample: Annotated[Count, Field(gt=0)] | None = Field(None, description="so many drawn by the seed and their ids")
+    first: Annotated[Count, Field(gt=0)] | None = Field(None, description="so many from the beginning", examples=[1000])
+    sample: Annotated[Count, Field(gt=0)] | None = Field(
+        None, description="so many drawn by the seed and their ids", examples=[1000]
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -42,6 +45,10 @@ class Limit(Model):
         return self
 
 
+def _or_a_number(schema: dict[str, Any]) -> None:
+    schema["anyOf"].append({"type": ["integer", "string"]})
+
+
 class Read(Model):
     """Which files a source reads, and how."""
 
@@ -49,22 +56,29 @@ class Read(Model):
         description="warc, wet, jsonl, parquet, or module:NAME of your own",
         json_schema_extra={"anyOf": [{"enum": [*sorted(formats())]}, {"pattern": ":"}]},
     )
-    paths: Annotated[Strings, Field(min_length=1)] = Field(description="files, by path, pattern or address")
+    paths: Annotated[Strings, Field(min_length=1)] = Field(
+        description="files, by path, pattern or address", examples=[["crawl/*.warc.gz"]]
+    )
     root: str | None = Field(
-        None, description="folder from which files are named; default: the patterns' common folder"
+        None, description="folder from which files are named; default: the patterns' common folder", examples=["crawl"]
     )
     text: str = Field("text", description="tables: the column that holds the text")
-    id: str | None = Field(None, description="tables: the column that holds the record's own id")
+    id: str | None = Field(None, description="tables: the column that holds the record's own id", examples=["doc_id"])
     url: str | None = Field("url", description="tables: the column that holds the address")
-    date: str | None = Field(None, description="tables: the column that holds the date")
+    date: str | None = Field(None, description="tables: the column that holds the date", examples=["timestamp"])
     max_lost_share: Share = Field(
         MOST_LOST, description="most of its records that one kind of damage may cost before the run ends with status 3"
     )
     limit: Limit | None = Field(
-        None, description="most records to read: the first, as 1000, or a seeded sample of all, as {sample: 1000}"
+        None,
+        description="most records to read: the first, as 1000, or a seeded sample of all, as {sample: 1000}",
+        json_schema_extra=_or_a_number,
+        examples=[1000],
     )
     metadata: Literal["all"] | Strings = Field(
-        (), description="tables: columns carried along as meta.NAME, or all that have no other use"
+        (),
+        description="tables: columns carried along as meta.NAME, or all that have no other use",
+        examples=[["license", "stars"]],
     )
 
 
@@ -75,7 +89,9 @@ class Source(Model):
     role: Literal["training", "reference"] = Field(
         "training", description="reference: it trains the classifier only, and is no output"
     )
-    steps: tuple[AnySourceStep, ...] = Field((), description="its steps, in order")
+    steps: tuple[AnySourceStep, ...] = Field(
+        (), description="its steps, in order", examples=[[{"extract": {}}, {"filter": "c4"}]]
+    )
 
     def setting(self, kind: type[Setting]) -> Setting | None:
         """The settings of the step of this kind, if the source has one."""
@@ -86,18 +102,25 @@ class Source(Model):
         return [(step.name, step.setting) for step in self.steps]
 
 
+def _tokenizers() -> list[str]:
+    names: list[str] = list(resolve("curate.tokens.vocabulary:FILES"))  # when used: this room knows no tokenizer
+    return names
+
+
 class Tokens(Model):
     """How text becomes token ids."""
 
     tokenizer: str = Field(
-        "gpt2", description="a name, tokenizer.json, .model, .tiktoken, a folder, hf:OWNER/NAME@REVISION"
+        "gpt2",
+        description="a name, tokenizer.json, .model, .tiktoken, a folder, hf:OWNER/NAME@REVISION",
+        json_schema_extra=one_of(_tokenizers, A_PATH, ":"),
     )
     end_of_text: str | int | None = Field(
-        None, description="a special token's name or an id; default: what it declares"
+        None, description="a special token's name or an id; default: what it declares", examples=["<|endoftext|>"]
     )
     add_bos: bool = Field(False, description="whether documents begin with the tokenizer's begin-of-text")
-    prefix: tuple[int, ...] = Field((), description="ids before each document, after begin-of-text")
-    suffix: tuple[int, ...] = Field((), description="ids after each document, before end-of-text")
+    prefix: tuple[int, ...] = Field((), description="ids before each document, after begin-of-text", examples=[[1]])
+    suffix: tuple[int, ...] = Field((), description="ids after each document, before end-of-text", examples=[[2]])
 
 
 VERDICTS = "verdicts"
@@ -112,13 +135,13 @@ class MixtureShare(Model):
     """One group's part of the mixture."""
 
     weight: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="share of the tokens, beside the other weights"
+        None, description="share of the tokens, beside the other weights", examples=[0.8]
     )
     max_epochs: Annotated[float, Field(gt=0)] | None = Field(
         MOST_EPOCHS, description="most epochs that a weight may come to; null: no bound"
     )
     epochs: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="how often each document occurs, instead of a weight"
+        None, description="how often each document occurs, instead of a weight", examples=[2]
     )
 
     @model_validator(mode="after")
@@ -130,24 +153,71 @@ class MixtureShare(Model):
         return self
 
 
+CELLS = " + "
+"""Stands between the columns of a mixture of cells."""
+
+
+class Upsampling(Model):
+    """Dolma 3's curve: the best buckets of a group come more often, the worst not at all."""
+
+    discard: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.4, description="most of a group's tokens that is left out for its quality"
+    )
+    most: Annotated[float, Field(gt=0)] = Field(7.0, description="most epochs of a group's best bucket")
+
+
 class Mixture(Model):
     """How much of each group the shards hold, in tokens."""
 
     tokens: Count | Literal["all"] = Field("all", description="tokens of the mixture; all: as many as there are")
-    by: str = Field("source", description="source, domain, or a ledger column")
-    sources: dict[str, MixtureShare] = Field({}, description="each group's share; a group not named is left out")
+    by: Annotated[str, Field(json_schema_extra={"type": ["array", "string"], "items": {"type": "string"}})] = Field(
+        "source", description="source, domain, or a ledger column; several: cells such as de/0.7"
+    )
+    sources: dict[str, MixtureShare] = Field(
+        {},
+        description="each group's share; a group not named is left out",
+        examples=[{"web": {"weight": 0.8}, "books": {"weight": 0.2, "max_epochs": 4}}],
+    )
     temperature: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="weights by size to the power 1/temperature, instead of given ones"
+        None, description="weights by size to the power 1/temperature, instead of given ones", examples=[2]
+    )
+    unimax: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="UniMax: an equal share of tokens for each group, and at most so many epochs", examples=[4]
+    )
+    upsample: Upsampling | None = Field(
+        None,
+        description="by quality: the last column of `by` orders each group's documents, `sources` names the groups",
+        examples=[{"discard": 0.4, "most": 7}],
     )
 
     @model_validator(mode="after")
     def _weighted_or_tempered(self) -> Mixture:
+        given = [key for key in ("temperature", "unimax", "upsample") if getattr(self, key) is not None]
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} each say what the weights are; give one")
+        if self.unimax is not None and self.sources:
+            raise ValueError("unimax gives every group an equal share; leave out sources")
+        if self.upsample is not None and any(share.epochs is not None for share in self.sources.values()):
+            raise ValueError("upsample gives each bucket its epochs; give the groups weights")
+        if self.upsample is not None and CELLS not in self.by:
+            raise ValueError("upsample needs two columns or more in `by`, the last one a number that says how good")
         for name, share in self.sources.items():
             if self.temperature is None and share.weight is None and share.epochs is None:
                 raise ValueError(f"{name}: give either a weight or epochs")
             if self.temperature is not None and share.weight is not None:
                 raise ValueError(f"{name}: with a temperature the weights come from the sizes; leave out the weight")
         return self
+
+    @field_validator("by", mode="before")
+    @classmethod
+    def _cells(cls, value: Any) -> Any:
+        several = isinstance(value, list | tuple) and value and all(isinstance(each, str) for each in value)
+        return CELLS.join(value) if several else value
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that part documents into groups."""
+        return tuple(self.by.split(CELLS))
 
     @field_validator("tokens", mode="before")
     @classmethod
@@ -167,38 +237,64 @@ class Shards(Model):
 class Bounds(Model):
     """New bounds of a rule. A bound that is not given stays; null takes it away, so the two are written differently."""
 
-    min: float | None = Field(None, description="least value that passes")
-    max: float | None = Field(None, description="greatest value that passes")
+    min: float | None = Field(None, description="least value that passes", examples=[30])
+    max: float | None = Field(None, description="greatest value that passes", examples=[0.3])
 
     @model_serializer(mode="plain")
     def _given(self) -> dict[str, float | None]:
         return {name: getattr(self, name) for name in type(self).model_fields if name in self.model_fields_set}
 
 
+class Report(Model):
+    """What the run's report shows."""
+
+    map: bool = Field(
+        True, description="whether it draws the map of the crawl, some seconds of CPU at the end of a run"
+    )
+
+
 class Pipeline(Model):
     """A whole pipeline file."""
 
-    name: Name = Field(description="the run's name, and its directory's: runs/NAME")
-    about: str = Field("", description="one line for people")
+    name: Name = Field(description="the run's name, and its directory's: runs/NAME", examples=["webtext"])
+    about: str = Field("", description="one line for people", examples=["A small web to tokens."])
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = Field(
         0, description="what all chance follows from, with a record's id"
     )
     sources: Annotated[dict[Name, Source], Field(min_length=1)] = Field(
-        description="where documents come from, by name"
+        description="where documents come from, by name",
+        examples=[{"web": {"read": {"format": "warc", "paths": ["crawl/*.warc.gz"]}, "steps": [{"extract": {}}]}}],
     )
-    combine: tuple[AnyCombiningStep, ...] = Field((), description="steps over all sources")
+    combine: tuple[AnyCombiningStep, ...] = Field(
+        (), description="steps over all sources", examples=[[{"deduplicate": {"exact": True}}]]
+    )
     filters: dict[str, dict[str, Bounds]] = Field(
-        {}, description="bounds of a step's rules: step name, rule name, min or max"
+        {},
+        description="bounds of a step's rules: step name, rule name, min or max",
+        examples=[{"gopher-quality": {"min_words": {"min": 30}}}],
     )
     tokens: Tokens | None = Field(Tokens(), description="the tokenizer; null: text out, no tokens, no shards")
-    mixture: Mixture | None = Field(None, description="how much of each group; default: every kept document once")
+    mixture: Mixture | None = Field(
+        None,
+        description="how much of each group; default: every kept document once",
+        examples=[{"sources": {"web": {"weight": 0.8}, "books": {"weight": 0.2}}}],
+    )
     shards: Shards = Field(Shards(), description="the product's files")
-    removals: Strings = Field((), description="lists of removals of earlier runs, whose entries no run may use")
-    keep: Strings = Field((), description="steps after which the documents are kept as Parquet")
+    removals: Strings = Field(
+        (),
+        description="lists of removals of earlier runs, whose entries no run may use",
+        examples=[["runs/webtext/removals.jsonl"]],
+    )
+    keep: Strings = Field(
+        (), description="steps after which the documents are kept as Parquet", examples=[["extract", "deduplicate"]]
+    )
     expect: dict[str, Range] = Field(
         {},
-        description="ranges of SOURCE.NUMBER or SOURCE.STEP, as in web.kept: 0.2..0.8; a miss ends a run with status 3",
+        description="ranges of SOURCE.NUMBER or SOURCE.STEP, as in web.kept: 0.2..0.8, or of findings, as in findings: 0; "
+        "a miss ends a run with status 3",
+        examples=[{"web.kept": "0.2..0.8", "findings": "0"}],
     )
+    report: Report = Field(Report(), description="what the report shows")
 
     @property
     def last_step(self) -> str:

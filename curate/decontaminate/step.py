@@ -22,11 +22,14 @@ class Decontaminate(Model):
     overlap: Annotated[float, Field(gt=0, le=1)] | None = Field(
         None,
         description="share of an item's words that must lie in n-grams shared with a document; default: one n-gram",
+        examples=[0.5],
     )
     mode: Literal["cut", "drop"] = Field(
         "cut", description="cut the passage and what stands around it, or drop the document"
     )
-    fields: Strings | None = Field(None, description="fields of an item to match; default: every text field")
+    fields: Strings | None = Field(
+        None, description="fields of an item to match; default: every text field", examples=[["question", "answer"]]
+    )
 
 
 STEP = CombiningStep(

@@ -14,13 +14,17 @@ class MinHash(Model):
     """Fuzzy deduplication by MinHash and banding."""
 
     ngram: Annotated[int, Field(ge=1, le=100)] = Field(5, description="words of a shingle")
-    bands: Annotated[int, Field(ge=1, le=10_000)] | None = Field(None, description="default: 14, as FineWeb")
-    rows: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
-        None, description="rows of a band; default: 8, as FineWeb"
+    bands: Annotated[int, Field(ge=1, le=10_000)] | None = Field(
+        None, description="default: 14, as FineWeb", examples=[14]
     )
-    threshold: Share | None = Field(None, description="choose bands and rows for this similarity, as datasketch does")
+    rows: Annotated[int, Field(ge=1, le=1_000)] | None = Field(
+        None, description="rows of a band; default: 8, as FineWeb", examples=[8]
+    )
+    threshold: Share | None = Field(
+        None, description="choose bands and rows for this similarity, as datasketch does", examples=[0.8]
+    )
     permutations: Annotated[int, Field(ge=2, le=100_000)] | None = Field(
-        None, description="length of a signature; default: 256, or bands times rows where that is more"
+        None, description="length of a signature; default: 256, or bands times rows where that is more", examples=[256]
     )
     verify: Share | None = Field(
         0.7, description="least similarity to the survivor of what is removed; null: do not check"
@@ -53,7 +57,9 @@ class Lines(Model):
 class Keep(Model):
     """Which copy survives."""
 
-    prefer_source: Strings = Field((), description="sources whose copies survive before others, best first")
+    prefer_source: Strings = Field(
+        (), description="sources whose copies survive before others, best first", examples=[["reference", "web"]]
+    )
     then: Literal["longest", "shortest", "newest", "oldest", "id"] = Field(
         "longest", description="which copy survives among those of one source; ties go to the least id"
     )
@@ -65,12 +71,18 @@ class Deduplicate(Model):
     exact: bool = Field(True, description="remove documents whose whole text occurred before")
     url: bool = Field(False, description="remove documents whose address occurred before")
     minhash: MinHash | None = Field(None, description="near-copies, by MinHash signatures; default: not looked for")
-    lines: Lines | None = Field(None, description="lines that recur across documents; default: left in")
+    lines: Lines | None = Field(
+        None,
+        description="lines that recur across documents; default: left in",
+        examples=[{"min_count": 6, "unit": "line"}],
+    )
     keep: Keep = Field(Keep(), description="which copy survives")
     scope: str = Field("all", description="all, source, or a ledger column")
-    index: str | None = Field(None, description="folder of an index of earlier runs, read and added to")
+    index: str | None = Field(
+        None, description="folder of an index of earlier runs, read and added to", examples=["index/crawl"]
+    )
     max_removed_share: Share = Field(0.9, description="stop when a source loses more than this")
-    max_cluster: Count | None = Field(None, description="stop when a cluster is larger than this")
+    max_cluster: Count | None = Field(None, description="stop when a cluster is larger than this", examples=["1M"])
 
 
 def _sources_named(setting: Deduplicate) -> dict[str, tuple[str, ...]]:

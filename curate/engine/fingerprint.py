@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from curate.engine.behaviour import Behaviour, behaviour
 from curate.engine.modules import Module, Owner, distributions, find_module, forget_modules, modules_run_by
+from curate.engine.summaries import Summary, summary
 from curate.errors import ConfigError
 
 _LENGTH = 16  # hexadecimal digits of a name: 64 bits, collisions below 1e-6 at five million names
@@ -119,15 +119,13 @@ def _behaviour_of(module: str) -> tuple[str, tuple[str, ...]]:
     found = find_module(module)
     assert found.path is not None, "a module with source has a path"
     try:
-        does = behaviour(found.path.read_bytes(), str(found.path))
+        does = summary(found.path.read_bytes(), str(found.path))
     except (SyntaxError, ValueError) as error:
         raise UnnameableCode(f"the module {module!r} is not Python: {error}") from None
-    return hashlib.sha256(does.text.encode("utf-8", "surrogatepass")).hexdigest(), tuple(
-        dict.fromkeys(_imported(found, does))
-    )
+    return does.digest, tuple(dict.fromkeys(_imported(found, does)))
 
 
-def _imported(module: Module, does: Behaviour) -> Iterator[str]:
+def _imported(module: Module, does: Summary) -> Iterator[str]:
     """The dotted names that a module imports or runs; those of things in a module too, which are no modules."""
     package = module.name if module.is_package else module.name.rpartition(".")[0]
     for each in does.imports:

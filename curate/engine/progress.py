@@ -14,19 +14,13 @@ from typing import Any
 
 from rich.console import Console
 from rich.live import Live
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    SpinnerColumn,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-)
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.table import Column
 from rich.text import Text
 
 from curate.engine.lock import is_held
 from curate.engine.task import Committed, Timing
+from curate.errors import counted
 from curate.storage import write_atomically
 
 _SECONDS_BETWEEN_LINES = 20.0
@@ -34,9 +28,39 @@ _SECONDS_BETWEEN_SAVES = 0.5
 _SECONDS_BETWEEN_LOOKS = 1.0
 
 
+WORDS = {
+    "extract": "reading",
+    "metadata": "carried columns",
+    "evaluate": "metrics and edits",
+    "quality": "quality classifier",
+    "removed": "removals",
+    "verdicts": "rules",
+    "deduplicate": "copies",
+    "decontaminate": "evaluation items",
+    "scrub": "personal data",
+    "text": "text",
+    "tokens": "tokens",
+    "shards": "mixture and shards",
+    "ledger": "ledger",
+    "publish": "statistics and report",
+}
+"""What the steps of a run are called for people."""
+_INNER = {
+    "stock": "tokens available", "sort": "global order", "keys": "index", "links": "pairs", "components": "clusters",
+    "survivors": "which copies stay", "draws": "drawing the sample", "sample": "drawing examples", "score": "scoring",
+    "exact": "exact copies", "aggregate": "counting", "aggregate-merge": "adding up",
+}  # fmt: skip
+"""What the stages within a step are called for people, where their own name is none of theirs."""
+
+
+def words(name: str) -> str:
+    """A step's or a stage's name for people: plain words, without joints."""
+    return WORDS.get(name) or _INNER.get(name) or name.replace("-", " ")
+
+
 @dataclass
 class StageState:
-    """How far a stage is."""
+    """How far a stage is. `bytes` of input, and how many of them are `read`."""
 
     name: str
     tasks: int
@@ -47,80 +71,165 @@ class StageState:
     dropped: dict[str, int] = field(default_factory=dict)
     started: float = field(default_factory=time.time)
     seconds: float = 0.0
+    bytes: int = 0
+    read: int = 0
+
+
+@dataclass
+class _Step:
+    """One of a run's steps, and its stages so far."""
+
+    name: str
+    number: int
+    stages: list[StageState] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    started: float = field(default_factory=time.monotonic)
+
+    @property
+    def executed(self) -> int:
+        """Tasks that were executed, not taken from before."""
+        return sum(stage.done - stage.reused for stage in self.stages)
 
 
 @dataclass
 class ProgressDisplay:
-    """Shows stages as they go, and saves their state for `curate status`."""
+    """Shows a run's steps as they go, a bar for the whole run on a terminal and a line each, and saves them for `status`.
+
+    Steps that were done before are told in one line, and a run that does nothing in one line altogether.
+    """
 
     console: Console
     save_to: Path
     stages: list[StageState] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)
+    _step: _Step | None = None
+    _of: int = 0
+    _before: list[str] = field(default_factory=list)
+    _executed: int = 0
+    _began: float = field(default_factory=time.monotonic)
+    _peak: int = 0
+    _notes: list[str] = field(default_factory=list)
     _bar: Progress | None = None
     _bar_task: TaskID | None = None
     _last_line: float = 0.0
     _last_save: float = 0.0
 
-    def stage(self, name: str, tasks: int, done: int) -> None:
+    def step(self, name: str, number: int, of: int) -> None:
+        """A step of the run begins, the one before it has ended; its stages follow."""
+        self._close()
+        self._of = of
+        self._step = _Step(name, number)
+
+    def stage(self, name: str, tasks: int, done: int, bytes: int = 0, read: int = 0) -> None:
         """A stage begins; the one before it has ended."""
-        self._finish()
-        while self.notes:
-            self.console.print(self.notes.pop(0), highlight=False)
-        self.stages.append(StageState(name, tasks, done, done))
+        if self._step is None or self._step.number == 0:
+            self._close()
+            self._step = _Step(name, 0)  # outside a run's order, a stage is a step of its own
+        state = StageState(name, tasks, done, done, bytes=bytes, read=read)
+        self._step.notes += self._notes
+        self._notes = []
+        self.stages.append(state)
+        self._step.stages.append(state)
         self._last_line = time.monotonic()
         self._save("running", force=True)
         if self.console.is_terminal and done < tasks:
-            self._bar = Progress(
-                SpinnerColumn(),
-                TextColumn("{task.description:<18}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[rate]}"),
-                TimeRemainingColumn(),
-                console=self.console,
-                transient=True,
-            )
-            self._bar.start()
-            self._bar_task = self._bar.add_task(name, total=tasks, completed=done, rate="")
+            self._show()
 
-    def finished(self, result: Committed[Any], timing: Timing) -> None:
+    def finished(self, result: Committed[Any], timing: Timing, bytes: int = 0) -> None:
         """A task was committed."""
         state = self.stages[-1]
         state.done += 1
+        state.read += bytes
         state.documents += int(result.counts.get("documents", 0))
         state.kept += int(result.counts.get("kept", 0))
         for step, number in result.counts.get("dropped", {}).items():
             state.dropped[step] = state.dropped.get(step, 0) + int(number)
         state.seconds = time.time() - state.started
+        self._peak = max(self._peak, timing.peak or 0)
         self._save("running")
-        if self._bar is not None and self._bar_task is not None:
-            self._bar.update(self._bar_task, completed=state.done, rate=_rate(state))
+        if self._bar is not None:
+            self._show()
         elif time.monotonic() - self._last_line > _SECONDS_BETWEEN_LINES:
             self._last_line = time.monotonic()
-            self.console.print(f"{state.name}: {state.done} of {state.tasks} parts {_rate(state)}", highlight=False)
+            self.console.print(f"{self._where()}: {_amount(state)}{_left(state)}", highlight=False)
 
     def note(self, text: str) -> None:
-        """Show a line before the next stage's."""
-        self.notes.append(text)
+        """Show a line with the next stage's, where that does anything."""
+        self._notes.append(text)
 
     def end(self, outcome: str) -> None:
         """The run has ended: done, failed or stopped."""
-        self._finish(quiet=outcome != "done")
+        if outcome == "done":
+            self._close()
+            self._say_total()
+        else:
+            self._stop_bar()
         self._save(outcome, force=True)
 
-    def _finish(self, quiet: bool = False) -> None:
+    def _say_total(self) -> None:
+        if not self._executed:
+            number = len(self._before)
+            self.console.print(f"Nothing to do: {counted(number, 'step')} done before.", highlight=False)
+            return
+        memory = f", at most {_size(self._peak)} in one process" if self._peak else ""
+        self.console.print(f"Done in {_duration(time.monotonic() - self._began)}{memory}.", highlight=False)
+
+    def _close(self) -> None:
+        """The step has ended: its line, and its notes; what was done before it in one line."""
+        self._stop_bar()
+        step, self._step = self._step, None
+        if step is None or not step.stages:
+            return
+        step.notes += self._notes
+        self._notes = []
+        if not step.executed:
+            self._before.append(step.name)
+            return
+        if self._before and not self._executed:
+            self.console.print(f"done before: {', '.join(map(words, self._before))}", highlight=False, soft_wrap=True)
+        self._executed += step.executed
+        seconds = time.monotonic() - step.started
+        longest = max(step.stages, key=lambda stage: stage.tasks)
+        told = f"{counted(longest.tasks, 'part')} in {_duration(seconds)}"
+        documents = max((stage.documents for stage in step.stages), default=0)
+        told += f", {documents / seconds:,.0f} documents/s" if documents and seconds > 0 else ""
+        if longest.reused:
+            told += f", {longest.reused:,} done before"
+        self.console.print(f"{words(step.name):<26}{told}", highlight=False, soft_wrap=True)
+        for note in step.notes:
+            self.console.print(f"  {note}", highlight=False, soft_wrap=True)
+
+    def _where(self) -> str:
+        """Which stage of which step this is, for people."""
+        state, step = self.stages[-1], self._step
+        inner = words(state.name)
+        if step is None or not step.number:
+            return inner
+        outer = words(step.name)
+        return f"{step.number} of {self._of} {outer}" + ("" if inner == outer or state.name == "read" else f": {inner}")
+
+    def _show(self) -> None:
+        """The bar of the whole run: equal pieces for the steps, within a step by bytes."""
+        state, step = self.stages[-1], self._step
+        if self._bar is None:
+            self._bar = Progress(
+                SpinnerColumn(),
+                BarColumn(bar_width=20),
+                TextColumn("{task.description}", table_column=Column(no_wrap=True, overflow="ellipsis")),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+            self._bar_task = self._bar.add_task("", total=1.0)
+        share = _share(state)
+        whole = (step.number - 1 + share) / self._of if step is not None and step.number else share
+        assert self._bar_task is not None
+        told = f"{self._where()}  {_amount(state)}{_left(state)}"
+        self._bar.update(self._bar_task, completed=whole, description=told)
+
+    def _stop_bar(self) -> None:
         if self._bar is not None:
             self._bar.stop()
             self._bar = self._bar_task = None
-        if self.stages and not quiet:
-            state = self.stages[-1]
-            if state.reused == state.tasks:
-                what = "nothing to do" if state.tasks else "no parts"
-            else:
-                what = f"{state.tasks - state.reused} parts in {state.seconds:.1f} s {_rate(state)}".rstrip()
-                what += f", {state.reused} done before" if state.reused else ""
-            self.console.print(f"{state.name:<18} {what}", highlight=False)
 
     def _save(self, outcome: str, force: bool = False) -> None:
         if force or time.monotonic() - self._last_save > _SECONDS_BETWEEN_SAVES:
@@ -129,12 +238,48 @@ class ProgressDisplay:
             write_atomically(self.save_to, json.dumps(state, indent=1).encode())
 
 
-def _rate(state: StageState) -> str:
-    """Documents per second, and the kept share where the stage decides."""
-    if not state.documents or state.seconds <= 0:
+def _share(state: StageState) -> float:
+    """How much of a stage is done: of its bytes, where they are known, else of its parts."""
+    if state.bytes:
+        return min(1.0, state.read / state.bytes)
+    return state.done / state.tasks if state.tasks else 1.0
+
+
+def _amount(state: StageState) -> str:
+    parts = f"{state.done:,} of {counted(state.tasks, 'part')}"
+    return f"{parts}, {_size(state.read)} of {_size(state.bytes)}" if state.bytes else parts
+
+
+def _left(state: StageState) -> str:
+    """The time that a stage still needs if its bytes go on as they went."""
+    share, before = _share(state), state.reused / state.tasks if state.tasks else 0.0
+    if state.seconds <= 0 or share <= before:
         return ""
-    kept = f", {state.kept / state.documents:.0%} kept" if state.kept else ""
-    return f"{state.documents / state.seconds:,.0f} documents/s{kept}"
+    return f", {_duration(state.seconds * (1 - share) / (share - before))} left" if share < 1 else ""
+
+
+def _size(number: int) -> str:
+    """Bytes as people write them.
+
+    >>> _size(1_234_567), _size(12)
+    ('1.2 MB', '12 bytes')
+    """
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if number >= size:
+            return f"{number / size:,.1f} {unit}"
+    return counted(number, "byte")
+
+
+def _duration(seconds: float) -> str:
+    """A time as people write it.
+
+    >>> _duration(3.21), _duration(200), _duration(7300)
+    ('3.2 s', '3 min 20 s', '2 h 1 min')
+    """
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def read_progress(folder: Path) -> dict[str, Any]:
@@ -153,7 +298,7 @@ def describe_progress(folder: Path) -> str:
     state = read_progress(folder)
     lines = [f"{folder}: {state['outcome']}"]
     for stage in state["stages"]:
-        line = f"  {stage['name']:<22} {stage['done']:>7,} of {stage['tasks']:,} parts"
+        line = f"  {words(stage['name']):<22} {stage['done']:>7,} of {counted(stage['tasks'], 'part')}"
         if stage["documents"]:
             line += f"{stage['documents']:>14,} documents"
         lines.append(line)

@@ -21,12 +21,16 @@ from curate.errors import InvariantError, disk_full
 class Watcher(Protocol):
     """Told what happens, for people to see."""
 
-    def stage(self, name: str, tasks: int, done: int) -> None:
-        """A stage begins: so many tasks, so many of them committed before."""
+    def step(self, name: str, number: int, of: int) -> None:
+        """A step of the run begins, the `number`-th of so many; stages follow."""
         ...
 
-    def finished(self, result: Committed[Any], timing: Timing) -> None:
-        """A task was executed and committed."""
+    def stage(self, name: str, tasks: int, done: int, bytes: int = 0, read: int = 0) -> None:
+        """A stage begins: so many tasks, so many of them committed before; likewise of the bytes of their inputs."""
+        ...
+
+    def finished(self, result: Committed[Any], timing: Timing, bytes: int = 0) -> None:
+        """A task with inputs of so many bytes was executed and committed."""
         ...
 
     def note(self, text: str) -> None:
@@ -58,7 +62,11 @@ class Runner:
         title = f"{stage}-{detail}" if detail else stage
         results = [committed(self.work, task) for task in tasks]
         missing = [index for index, result in enumerate(results) if result is None]
-        self.watcher.stage(title, len(tasks), len(tasks) - len(missing))
+        sizes = [sum(file.bytes for _, file in task.inputs) for task in tasks]
+        whole = sum(sizes)
+        self.watcher.stage(
+            title, len(tasks), len(tasks) - len(missing), whole, whole - sum(sizes[index] for index in missing)
+        )
         if missing:
             compile_kernels([tasks[index] for index in missing])
             run_one = functools.partial(execute_named, str(self.code_folder or ""), self.work)
@@ -71,7 +79,7 @@ class Runner:
                         self.executed[title] += 1
                         log.write(json.dumps(asdict(timing)) + "\n")
                         log.flush()
-                        self.watcher.finished(result, timing)
+                        self.watcher.finished(result, timing, sizes[missing[position]])
                 except OSError as error:
                     raise disk_full(error, self.work.parent) or error from None
         return [result for result in results if result is not None]

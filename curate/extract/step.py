@@ -6,15 +6,19 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
-from curate.extract.engines import DEFAULT, OWN, judgement_digest
-from curate.settings import Model
+from curate.extract.engines import DEFAULT, NAMES, OWN, judgement_digest
+from curate.settings import OWN_CODE, Model, one_of
 from curate.steps import BEFORE_READING, SourceStep
 
 
 class Extract(Model):
     """HTML to text."""
 
-    engine: str = Field(DEFAULT, description="curate, resiliparse, trafilatura, or a function str -> str, module:NAME")
+    engine: str = Field(
+        DEFAULT,
+        description="curate, resiliparse, trafilatura, or a function str -> str, module:NAME",
+        json_schema_extra=one_of(lambda: NAMES, OWN_CODE),
+    )
     format: Literal["text", "markdown"] = Field("text", description="a block a line, or Markdown; engine curate")
 
     metadata: bool = Field(

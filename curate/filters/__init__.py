@@ -13,7 +13,7 @@ _HOMES = {
     "Applied": "packs",
     "Pack": "packs",
     "apply_all": "packs",
-    "load": "packs",
+    "load": "loading",
 }
 
 __all__ = ["Applied", "Pack", "PackError", "apply_all", "available", "load"]

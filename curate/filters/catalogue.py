@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from curate.filters.errors import PackError
+from curate.filters.loading import describe
 from curate.filters.metrics import METRICS
 from curate.filters.pack_files import available, find
-from curate.filters.packs import Pack, describe
+from curate.filters.packs import STOP_WORDS, Pack
 from curate.filters.url import UrlPack, load_url
 
 _WIDTH = 100
@@ -15,6 +16,7 @@ _EDIT_METRICS = {
     "lines_before": "Lines of `str.splitlines()` before the edits.",
     "lines_dropped": "Those the edits dropped.",
     "words_before": "Words of `str.split()` before the edits.",
+    STOP_WORDS: "How many different stop words of the document's language occur, whole and as they stand.",
     "words_dropped": "Those in the lines that the edits dropped.",
 }
 
@@ -65,6 +67,10 @@ def show_pack(name_or_path: str, base: str | Path | None = None) -> str:
     """All that one pack says, and the definition of each metric it uses. Raises PackError where there is none."""
     pack = _open(find(name_or_path, base))
     told = [pack.name, *_paragraph(pack.about), "", "Source", *_paragraph(pack.source)]
+    if isinstance(pack, Pack) and pack.languages:
+        told += ["", "Languages", *_paragraph(f"{len(pack.languages.lines):,}, of {pack.languages.source}")]
+    elif isinstance(pack, Pack) and pack.speaks:
+        told += ["", "Languages", *_paragraph(", ".join(pack.speaks))]
     if isinstance(pack, Pack) and pack.edits:
         told += ["", "Edits, in this order", *_table([(edit.name, edit.about) for edit in pack.edits])]
     told += ["", "Rules", *_table(_rules(pack))]

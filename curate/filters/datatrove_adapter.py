@@ -112,12 +112,28 @@ def _python(values: Sequence[Any] | pa.Array) -> Sequence[Any]:
     return values.to_pylist() if isinstance(values, pa.Array | pa.ChunkedArray) else values
 
 
+_FILTERS = "datatrove.pipeline.filters"
+
+
+def _filters_like(block: str) -> str:
+    """datatrove's own filter of nearly this name, with its module."""
+    there = [name for name in dir(importlib.import_module(_FILTERS)) if name.endswith("Filter")]
+    begin = [name for name in there if name.startswith(block.removesuffix("Filter"))]
+    if block and begin:
+        names = " or ".join(f"'{_FILTERS}.{name}'" for name in begin)
+        return f"; did you mean {names}?"
+    near = nearest(block, [name for name in there if name != "BaseFilter"])
+    return near.replace("mean '", f"mean '{_FILTERS}.") if "mean" in near else f", as in {_FILTERS}.GopherQualityFilter"
+
+
 def datatrove_step(block: str, args: Mapping[str, Any] | None = None) -> DatatroveStep:
     """A datatrove block by its dotted name, made with keyword arguments.
 
     Raises PackError where there is no such block, or where it refuses the arguments.
     """
     module_name, _, class_name = block.rpartition(".")
+    if not module_name:
+        raise PackError(f"datatrove block {block!r}: write its module too{_filters_like(block)}")
     try:
         module = importlib.import_module(module_name)
     except (ImportError, ValueError) as error:

@@ -26,7 +26,9 @@ class Datatrove(Model):
 
     block: str = Field(description="the block's dotted class name")
     args: dict[str, Any] = Field({}, description="its arguments")
-    name: Name | None = Field(None, alias="as", description="the step's name; default: the block's class")
+    name: Name | None = Field(
+        None, alias="as", description="the step's name; default: the block's class", examples=["gopher-short"]
+    )
 
 
 def _title(setting: Datatrove) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 from datatrove.data import Document
 from datatrove.pipeline.filters.base_filter import BaseFilter
 
-from curate.filters.packs import load
+from curate.filters.loading import load
 from curate.text.columns import as_column
 
 _BATCH = 512

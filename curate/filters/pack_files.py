@@ -23,6 +23,21 @@ def available() -> list[tuple[str, Path]]:
     return sorted(found.items())
 
 
+def names() -> list[str]:
+    """The names of packs of rules on text, sorted."""
+    return [name for name, path in available() if not is_of_addresses(path)]
+
+
+def address_names() -> list[str]:
+    """The names of packs of rules on addresses, sorted."""
+    return [name for name, path in available() if is_of_addresses(path)]
+
+
+def is_of_addresses(path: Path) -> bool:
+    """Whether a pack's rules are on addresses. Raises ConfigError where the file is no YAML."""
+    return "urls" in read_document(path).tree
+
+
 def find(name_or_path: str, base: str | Path | None = None) -> Path:
     """The file of a pack given by name, or by a path relative to `base` (else the working directory)."""
     if "/" not in name_or_path and not name_or_path.endswith((".yaml", ".yml")):
@@ -45,7 +60,9 @@ def read_pack(path: Path, keys: Sequence[str]) -> Document:
     except OSError as error:
         raise PackError(f"cannot be read: {error.strerror or error}", file=str(path)) from None
     if "urls" in document.tree and "urls" not in keys:
-        raise PackError(f"{document.where(('urls',))}: a pack of URL rules; it belongs in a url step")
+        raise PackError(
+            f"{path.stem!r} is a pack of rules on addresses: it belongs in a step, '- url: {{packs: [{path.stem}]}}'"
+        )
     for key in document.tree:
         if key not in keys:
             raise PackError(f"{document.where((key,))}: unknown key{nearest(key, keys)}")

@@ -1,39 +1,41 @@
-"""Packs: published filters as data. Loads them, applies their edits, computes their metrics, decides by their rules.
+"""Packs: published filters as data. Applies their edits, computes their metrics, decides by their rules.
 
-A pack is a YAML file of `name`, `about`, `source`, `lists`, `edits`, `metrics` and `rules`. Knows files and columns of
-text; knows nothing of sources, steps or ledgers.
+Knows columns of text; knows nothing of files, sources, steps or ledgers.
 """
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.config.document import Document, KeyPath
-from curate.errors import nearest
-from curate.filters.edits import Edit, WordLists, read_edit
+from curate.filters.edits import Edit
 from curate.filters.errors import PackError
+from curate.filters.language_table import LanguageTable, LanguageValues
 from curate.filters.metrics import METRICS, metric_type
-from curate.filters.pack_files import find, read_pack
-from curate.filters.rules import Rule, override, read_rule
+from curate.filters.rules import Rule
+from curate.language.words import splitter
 from curate.records.metadata import META
 from curate.steps import resolve
 from curate.text.columns import as_column, text_column
+from curate.text.hashing import distinct_listed, word_codes
 from curate.text.line_edits import edit_lines
 from curate.text.line_program import COUNT, LineProgram, line_program
 from curate.text.view import TextView
 
-_KEYS = ("name", "about", "source", "lists", "edits", "metrics", "rules")
 WHITESPACE = "whitespace"
 """The edit kind of characters removed by stripping lines and joining the survivors."""
 EDIT_METRICS = ("lines_before", "lines_dropped", "words_before", "words_dropped")
 """Metrics of a pack's own edits: lines (`str.splitlines`) and words (`str.split`) before them, and those in the lines
 they dropped; int64."""
+
+
+STOP_WORDS = "stop_words_of_language"
+"""Metric of a pack of several languages: how many different stop words of the document's language occur, as they stand;
+int64."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,19 @@ class Pack:
     recorded: tuple[str, ...] = ()
     functions: tuple[tuple[str, str], ...] = ()
     """Metrics from outside the project: (name, `module:function`)."""
+    speaks: tuple[str, ...] = ()
+    """The languages that the pack's edits and rules were made for; empty: any, or what its rules say."""
+    languages: LanguageTable | None = None
+    """Of a pack of several languages: its file of thresholds and stop words."""
+    line: LanguageValues | None = None
+    """The language's line, once the pack is one language's: words are then split as that language's are."""
+
+    def of_language(self, language: str) -> "Pack":
+        """The pack as it is for one language, `iso3_Script` or a code. Raises PackError where it has no such language."""
+        if self.languages is None:
+            raise PackError(f"the pack {self.name} has no languages to choose from")
+        line = self.languages.largest(language)
+        return replace(self, rules=tuple(rule.of_language(line) for rule in self.rules), line=line)
 
     @property
     def foreign(self) -> tuple[str, ...]:
@@ -115,6 +130,11 @@ class Pack:
         """
         view, found, removed = _edit(self, texts if isinstance(texts, TextView) else TextView(texts))
         functions = dict(self.functions)
+        measured = view if self.line is None else splitter(self.line.language).view(view)
+        if STOP_WORDS in self.metric_names:
+            listed = self.line.stop_words if self.line else ()
+            words = measured.scan.words
+            found = found | {STOP_WORDS: distinct_listed(words.codes, words.offsets, word_codes(listed))}
         metrics = {}
         for name in self.metric_names:
             if name in found:
@@ -122,11 +142,13 @@ class Pack:
             elif name in functions:
                 metrics[name] = _measured(functions[name], view)
             else:
-                metrics[name] = pa.array(METRICS[name](view))
+                metrics[name] = pa.array(METRICS[name](measured))
         return Applied(view, metrics, removed)
 
     def verdicts(self, metrics: Mapping[str, pa.Array | NDArray[np.generic]]) -> dict[str, NDArray[np.bool_]]:
         """Per rule, which rows fail it, from the metric columns alone. Raises KeyError where one is missing."""
+        if self.languages is not None and self.line is None:
+            raise PackError(f"the pack {self.name} is of several languages: load it with one, as in language='de'")
         columns = {
             name: np.asarray(metrics[name], np.float64) for rule in self.rules for name in rule.expression.names()
         }
@@ -148,7 +170,8 @@ class Pack:
 def pack_content(pack: Pack) -> str:
     """What names a pack's part in a run: equal names, equal columns. A changed bound leaves it, a changed edit, metric or
     word list does not."""
-    decisive = repr((pack.edits, tuple(pack.metric_names), tuple(pack.functions)))
+    words = [(line.language, line.stop_words) for line in (pack.languages.lines if pack.languages else ())]
+    decisive = repr((pack.edits, tuple(pack.metric_names), tuple(pack.functions), *words))
     return hashlib.sha256(decisive.encode()).hexdigest()[:16]
 
 
@@ -202,97 +225,3 @@ def apply_all(packs: Sequence[Pack], texts: pa.Array) -> list[Applied]:
         results.append(pack.apply(view))
         view = results[-1].view
     return results
-
-
-def _mapping(document: Document, key: str) -> Mapping[str, object]:
-    value = document.tree.get(key) or {}
-    if not isinstance(value, Mapping):
-        raise PackError(f"{document.where((key,))}: expected a mapping, found {value!r}")
-    return value
-
-
-def load(
-    name_or_path: str,
-    *,
-    base: str | Path | None = None,
-    overrides: Mapping[str, Mapping[str, float | None]] | None = None,
-    lists: Mapping[str, str] | None = None,
-) -> Pack:
-    """A pack by name, or by path relative to `base`.
-
-    `overrides` replaces bounds of rules ({'min_words': {'min': 30}}); `lists` gives the files of word lists that the
-    pack names but does not carry, relative to `base` as well. Raises PackError naming file, key path and what would be
-    right.
-    """
-    path = find(name_or_path, base)
-    given = {name: str(Path(base or ".") / Path(file).expanduser()) for name, file in (lists or {}).items()}
-    return _read(path, overrides or {}, given, described=False)
-
-
-def describe(name_or_path: str, *, base: str | Path | None = None) -> Pack:
-    """A pack to be shown, not run: a word list that is not bundled is told by its name."""
-    return _read(find(name_or_path, base), {}, {}, described=True)
-
-
-def _read(
-    path: Path, overrides: Mapping[str, Mapping[str, float | None]], lists: Mapping[str, str], described: bool
-) -> Pack:
-    document = read_pack(path, _KEYS)
-    content = document.tree
-    own = _mapping(document, "lists")
-    for name in lists:
-        if name not in own:
-            raise PackError(f"{document.where(('lists',))}: the pack has no list {name!r}{nearest(name, own)}")
-    carried = {name: str(path.parent / str(file)) for name, file in own.items() if file is not None}
-    words = WordLists({**carried, **lists}, described)
-    raw_edits = content.get("edits") or []
-    if not isinstance(raw_edits, list):
-        raise PackError(f"{document.where(('edits',))}: expected a list, found {raw_edits!r}")
-    edits = tuple(read_edit(fields, words, document.where(("edits", place))) for place, fields in enumerate(raw_edits))
-    names = [edit.name for edit in edits]
-    reserved = (WHITESPACE, *EDIT_METRICS, *METRICS)
-    for at, name in enumerate(names):
-        if name in names[:at] or name in reserved:
-            raise PackError(f"{document.where(('edits', at, 'as'))}: the name {name!r} is taken")
-    rules = tuple(
-        read_rule(name, fields, document.where(("rules", name))) for name, fields in _mapping(document, "rules").items()
-    )
-    recorded = content.get("metrics") or []
-    if not isinstance(recorded, list):
-        raise PackError(f"{document.where(('metrics',))}: expected a list of names, found {recorded!r}")
-    counts = tuple(edit.name for edit in edits if not edit.changes_text)
-    functions = _functions(recorded, (*reserved, *names), document)
-    recorded = [str(each).rpartition(":")[2] for each in recorded]
-    known = (*METRICS, *(name for name, _ in functions), *counts, *(EDIT_METRICS if edits else ()))
-    named: list[tuple[KeyPath, str]] = [(("metrics", place), str(name)) for place, name in enumerate(recorded)]
-    named += [(("rules", rule.name, "metric"), name) for rule in rules for name in rule.expression.names()]
-    for place, name in named:
-        if name not in known and not name.startswith(META):
-            raise PackError(f"{document.where(place)}: no metric {name!r}{nearest(name, known)}")
-    return Pack(
-        name=str(content["name"]),
-        about=str(content.get("about", "")),
-        source=str(content.get("source", "")),
-        edits=edits,
-        rules=override(rules, overrides, str(path)),
-        recorded=tuple(recorded),
-        functions=functions,
-    )
-
-
-def _functions(recorded: Sequence[object], taken: Sequence[str], document: Document) -> tuple[tuple[str, str], ...]:
-    """The metrics that a pack names as `module:function`: each must be there, under a name that is free."""
-    functions: dict[str, str] = {}
-    for place, written in enumerate(map(str, recorded)):
-        if ":" not in written:
-            continue
-        name = written.rpartition(":")[2]
-        if name in taken or name in functions:
-            raise PackError(f"{document.where(('metrics', place))}: the name {name!r} is taken")
-        try:
-            if not callable(resolve(written)):
-                raise ImportError("it is no function")
-        except (ImportError, AttributeError, SyntaxError) as error:
-            raise PackError(f"{document.where(('metrics', place))}: {written!r} cannot be used: {error}") from error
-        functions[name] = written
-    return tuple(functions.items())

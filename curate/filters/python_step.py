@@ -53,8 +53,10 @@ class Python(Model):
     """A function of your own as a step."""
 
     function: str = Field(description="module:function; the pipeline file's folder is searched too")
-    name: Name | None = Field(None, alias="as", description="the step's name; default: the function's")
-    args: dict[str, Any] = Field({}, description="keyword arguments for the function")
+    name: Name | None = Field(
+        None, alias="as", description="the step's name; default: the function's", examples=["readable"]
+    )
+    args: dict[str, Any] = Field({}, description="keyword arguments for the function", examples=[{"least": 3}])
     rules: dict[str, Any] = Field({}, description="rules on its columns, as in a pack: metric, min, max, why")
 
     @model_validator(mode="before")
@@ -161,7 +163,8 @@ class _Evaluator:
     def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
         """See Evaluator.apply."""
         texts = view.texts.cast(pa.large_string())
-        given = batch.set_column(batch.schema.get_field_index(TEXT), DOCUMENTS.field(TEXT), texts)
+        given = batch.select([name for name in batch.schema.names if name in DOCUMENTS.names or name.startswith(META)])
+        given = given.set_column(given.schema.get_field_index(TEXT), DOCUMENTS.field(TEXT), texts)
         raised = np.zeros(len(given), bool)
         try:
             columns, text = _called(self._function, self._args, given, self._types)

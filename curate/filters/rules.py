@@ -1,6 +1,6 @@
 """A rule: a metric, its bounds, and why. Rules compare; they never compute a metric and never touch text."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,18 +8,38 @@ from numpy.typing import NDArray
 
 from curate.errors import nearest
 from curate.filters.errors import PackError
+from curate.filters.language_table import LanguageValues
 from curate.verdicts.expression import Expression, Numbers, parse
-from curate.verdicts.rules import BoundsRule, bounds_text
+from curate.verdicts.rules import BoundsByRule, BoundsRule, bounds_text
 
-_FIELDS = ("metric", "min", "max", "exclusive", "why")
+_FIELDS = ("metric", "min", "max", "exclusive", "why", "languages")
+_OF_LANGUAGE = ("language", "off")
 BOUNDS = ("min", "max")
+
+
+@dataclass(frozen=True)
+class OfLanguage:
+    """A bound that depends on the document's language: the number `key` of its line in the pack's file of languages.
+
+    A language whose number is `off` has no such bound.
+    """
+
+    bound: str
+    key: str
+    off: float | None = None
+
+    def value(self, line: LanguageValues) -> float | None:
+        """The bound in a language. Raises KeyError where its line has no such number."""
+        number = line.numbers[self.key]
+        return None if number == self.off else number
 
 
 @dataclass(frozen=True)
 class Rule:
     """Fails a document whose metric is below `min` or above `max`; an `exclusive` rule fails the bounds themselves too.
 
-    `metric` is the expression as written, `why` the reason and its source.
+    `metric` is the expression as written, `why` the reason and its source. `languages`: the only ones it is right for;
+    empty: any. `varying`: bounds that depend on the language, which `of_language` puts in place.
     """
 
     name: str
@@ -29,6 +49,21 @@ class Rule:
     max: float | None
     why: str
     exclusive: bool = False
+    languages: tuple[str, ...] = ()
+    varying: tuple[OfLanguage, ...] = ()
+
+    def of_language(self, line: LanguageValues) -> "Rule":
+        """The rule with the bounds of one language."""
+        bounds = {each.bound: each.value(line) for each in self.varying}
+        return replace(self, min=bounds.get("min", self.min), max=bounds.get("max", self.max), varying=())
+
+    def of_languages(self, step: str, column: str, lines: Sequence[LanguageValues]) -> BoundsRule | BoundsByRule:
+        """The rule as a step applies it to documents of several languages, which `column` of the ledger names."""
+        if not self.varying:
+            return self.of_step(step)
+        rules = [(line.language, self.of_language(line)) for line in lines]
+        bounds = tuple((language, rule.min, rule.max) for language, rule in rules)
+        return BoundsByRule(step, self.name, self.metric, column, bounds, self.exclusive)
 
     def of_step(self, step: str) -> BoundsRule:
         """The rule as a step of that name applies it: what verdicts, what-if, report and explain work with."""
@@ -40,6 +75,10 @@ class Rule:
 
     def bounds_text(self) -> str:
         """The bounds as a person writes them."""
+        if self.varying:
+            return " and ".join(
+                f"{'>=' if each.bound == 'min' else '<='} the language's {each.key}" for each in self.varying
+            )
         return bounds_text(self.min, self.max, self.exclusive)
 
 
@@ -61,8 +100,14 @@ def read_rule(name: str, fields: object, place: str) -> Rule:
     metric = fields.get("metric")
     if not isinstance(metric, str):
         raise PackError(f"{place}.metric: expected the name of a metric or an expression, found {metric!r}")
-    low, high = (_bound(fields.get(bound), f"{place}.{bound}") for bound in BOUNDS)
-    if low is None and high is None:
+    varying = tuple(
+        _varying(bound, fields[bound], f"{place}.{bound}") for bound in BOUNDS if isinstance(fields.get(bound), Mapping)
+    )
+    low, high = (
+        None if isinstance(fields.get(bound), Mapping) else _bound(fields.get(bound), f"{place}.{bound}")
+        for bound in BOUNDS
+    )
+    if low is None and high is None and not varying:
         raise PackError(f"{place}: a rule needs min or max")
     exclusive = fields.get("exclusive", False)
     if not isinstance(exclusive, bool):
@@ -71,7 +116,20 @@ def read_rule(name: str, fields: object, place: str) -> Rule:
         expression = parse(metric)
     except ValueError as error:
         raise PackError(f"{place}.metric: {error}") from None
-    return Rule(name, metric, expression, low, high, str(fields.get("why", "")), exclusive)
+    spoken = fields.get("languages", [])
+    if not isinstance(spoken, list):
+        raise PackError(f"{place}.languages: expected a list of codes, found {spoken!r}")
+    why = str(fields.get("why", ""))
+    return Rule(name, metric, expression, low, high, why, exclusive, tuple(map(str, spoken)), varying)
+
+
+def _varying(bound: str, fields: Mapping[str, object], place: str) -> OfLanguage:
+    for key in fields:
+        if key not in _OF_LANGUAGE:
+            raise PackError(f"{place}.{key}: unknown key{nearest(str(key), _OF_LANGUAGE)}")
+    if not isinstance(fields.get("language"), str):
+        raise PackError(f"{place}.language: expected the name of a number in the file of languages")
+    return OfLanguage(bound, str(fields["language"]), _bound(fields.get("off"), f"{place}.off"))
 
 
 def override(
@@ -90,5 +148,7 @@ def override(
         given = {
             bound: _bound(value, f"{place}.{rule.name}.{bound}") for bound, value in changes.get(rule.name, {}).items()
         }
-        changed.append(replace(rule, min=given.get("min", rule.min), max=given.get("max", rule.max)))
+        varying = tuple(each for each in rule.varying if each.bound not in given)
+        low, high = given.get("min", rule.min), given.get("max", rule.max)
+        changed.append(replace(rule, min=low, max=high, varying=varying))
     return tuple(changed)

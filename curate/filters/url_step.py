@@ -7,8 +7,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from curate.filters.pack_files import find
-from curate.settings import Model, Strings
+from curate.filters.errors import PackError
+from curate.filters.pack_files import address_names, find, is_of_addresses
+from curate.settings import A_PATH, Model, Strings, one_of
 from curate.steps import ON_ADDRESSES, SourceStep
 from curate.storage import open_binary
 
@@ -16,14 +17,21 @@ from curate.storage import open_binary
 class Url(Model):
     """Rules on addresses, applied before extraction."""
 
-    packs: Annotated[Strings, Field(min_length=1)] = Field(description="packs of rules on addresses, by name or path")
+    packs: Annotated[Strings, Field(min_length=1)] = Field(
+        description="packs of rules on addresses, by name or path", json_schema_extra=one_of(address_names, A_PATH)
+    )
     lists: dict[str, str] = Field(
-        {}, description="files or addresses of the lists that the packs name but do not carry"
+        {},
+        description="files or addresses of the lists that the packs name but do not carry",
+        examples=[{"blocked": "lists/blocked-hosts.txt"}],
     )
 
 
 def url_params(setting: Url) -> dict[str, Any]:
     """What decides which addresses are refused: packs, lists, and what names the content of both."""
+    for pack in setting.packs:
+        if not is_of_addresses(find(pack)):
+            raise PackError(f"{pack!r} is a pack of rules on text: it belongs in a step, '- filter: {pack}'")
     packs = {pack: find(pack).read_bytes() for pack in setting.packs}
     content = {name: hashlib.sha256(data).hexdigest() for name, data in packs.items()}
     for name, path in setting.lists.items():

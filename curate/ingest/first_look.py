@@ -21,12 +21,12 @@ from curate.ingest.values import is_textual
 from curate.ingest.warc import Record, makes_sense, records
 from curate.storage import SourceFile, open_binary
 
-_ROWS: Final = 100
+ROWS: Final = 100
 """Records and lines looked at."""
-_HEAD: Final = 1 << 16
+HEAD: Final = 1 << 16
 _SHOWN: Final = 12
 """Columns named in a sentence."""
-_TEXT_NAMES: Final = (
+TEXT_NAMES: Final = (
     *(
         "text",
         "content",
@@ -90,12 +90,31 @@ def _frames(handle: IO[bytes], name: str, format: str) -> Frames:
     return Frames(handle, name, begins_a_line if format == "jsonl" else makes_sense)
 
 
+def beginning(handle: IO[bytes], name: str) -> tuple[str | None, bytes]:
+    """(the format that an open file begins as, what it begins with, decoded where it is compressed).
+
+    The format is `warc` also for WET, and None where it is none that is read.
+    """
+    head = _head(_frames(handle, name, "jsonl" if ".json" in name.lower() else "warc"))
+    return next((of_format for begins, _, of_format in _OTHERS if begins.match(head)), None), head
+
+
+def names_of(file: SourceFile) -> str:
+    """What a file seems to be that is of no format that is read, to be said after its name."""
+    with open_binary(file.path) as handle:
+        return _named(handle, file.relative, "").replace("is no  file; it", "is of no format that is read: it")
+
+
+def _head(frames: Frames) -> bytes:
+    while len(frames.buffer) < HEAD and frames.fill():
+        pass
+    return bytes(frames.buffer[:HEAD])
+
+
 def _named(handle: IO[bytes], name: str, format: str) -> str:
     """What a file that is not of the format seems to be."""
     frames = _frames(handle, name, format)
-    while len(frames.buffer) < _HEAD and frames.fill():
-        pass
-    head = bytes(frames.buffer[:_HEAD])
+    head = _head(frames)
     if not head:
         return f"cannot be decoded: it is damaged, or no {frames.codec} file"
     for begins, called, of_format in _OTHERS:
@@ -109,7 +128,7 @@ def _named(handle: IO[bytes], name: str, format: str) -> str:
 
 
 def _archive(handle: IO[bytes], file: SourceFile, columns: Columns) -> str | None:
-    found = list(itertools.islice(records(_frames(handle, file.relative, "warc"), Counter()), _ROWS))
+    found = list(itertools.islice(records(_frames(handle, file.relative, "warc"), Counter()), ROWS))
     read = [record for record in found if isinstance(record, Record)]
     if not read:
         return _named(handle, file.relative, "warc")
@@ -122,7 +141,7 @@ def _archive(handle: IO[bytes], file: SourceFile, columns: Columns) -> str | Non
 def _json_lines(handle: IO[bytes], file: SourceFile, columns: Columns) -> str | None:
     rows: list[dict[str, Any]] = []
     bad = 0
-    for line in _first_lines(_frames(handle, file.relative, "jsonl")):
+    for line in first_lines(handle, file.relative):
         fields = parse(line, columns, Counter())
         if fields is None:
             bad += 1
@@ -142,9 +161,10 @@ def _json_lines(handle: IO[bytes], file: SourceFile, columns: Columns) -> str | 
     return None
 
 
-def _first_lines(frames: Frames) -> Iterator[bytes]:
-    held = (line for line in lines(frames) if not isinstance(line, int))
-    for line in itertools.islice(held, _ROWS):
+def first_lines(handle: IO[bytes], name: str) -> Iterator[bytes]:
+    """The first lines of a file of JSON Lines, up to one that cannot be read."""
+    held = (line for line in lines(_frames(handle, name, "jsonl")) if not isinstance(line, int))
+    for line in itertools.islice(held, ROWS):
         if isinstance(line, str):
             return
         if line.strip():
@@ -152,10 +172,7 @@ def _first_lines(frames: Frames) -> Iterator[bytes]:
 
 
 def _is_indented(handle: IO[bytes], name: str) -> bool:
-    frames = _frames(handle, name, "jsonl")
-    while len(frames.buffer) < _HEAD and frames.fill():
-        pass
-    return _JSON_OBJECT.match(frames.buffer) is not None
+    return _JSON_OBJECT.match(_head(_frames(handle, name, "jsonl"))) is not None
 
 
 def _json_type(value: Any) -> str:
@@ -202,5 +219,5 @@ def _nearest(name: str, names: Sequence[str], use: str) -> str | None:
     if near:
         return by_lower[near[0]]
     if use == "text":
-        return next((by_lower[usual] for usual in _TEXT_NAMES if usual in by_lower), None)
+        return next((by_lower[usual] for usual in TEXT_NAMES if usual in by_lower), None)
     return None

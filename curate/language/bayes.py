@@ -1,11 +1,13 @@
 """A naive Bayes language model over byte n-grams, run as compiled kernels over UTF-8 buffers.
 
-The model is py3langid's (Barbaresi; after Lui and Baldwin 2012, "langid.py"): an automaton reads bytes and names at most
+The model is py3langid's (Barbaresi; after Lui and Baldwin 2012, "langid.py"), its weights changed by sentences of 75
+languages, three of which it lacks: an automaton reads bytes and names at most
 one n-gram at each; a document's score in a language is the sum, over the n-grams it holds, of log(1 + count) times the
 n-gram's log-probability. Weights are kept as the whole numbers that half precision makes of them, and summed as such.
 Knows the model and bytes; knows neither confidence nor what to keep.
 """
 
+import hashlib
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,11 +23,12 @@ from curate.text.compiled import Scalar, kernel
 REACH = 6
 """Bytes after which the automaton is in the same state wherever it began: its longest n-gram."""
 
-_MODEL = Path(py3langid.__file__).parent / "data" / "model.npz.xz"
-_COLUMNS = 144  # languages, filled up to whole vectors: a trip count the compiler knows
-_STEPS = 2048.0  # half precision is a multiple of 2^-11 from 1 up; every n-gram's log-probability is beyond 1
-_LOWEST = -16.0  # the least log-probability the whole numbers hold
-_MOST_WEIGHT = 1 << 15
+MODEL = Path(py3langid.__file__).parent / "data" / "model.npz.xz"
+_COLUMNS = 160  # languages, filled up to whole vectors: a trip count the compiler knows
+OWN = Path(__file__).with_name("weights.npz")
+STEPS = 2048.0  # half precision is a multiple of 2^-11 from 1 up; every n-gram's log-probability is beyond 1
+LOWEST = -16.0  # the least log-probability the whole numbers hold
+MOST_WEIGHT = 1 << 15
 _MOST_NGRAMS = 1 << 17  # so many weights fit into a sum of 32 bits
 _GROUPS = 16  # n-grams that occur less often than this are summed by their count as whole numbers
 _SHORT = 64  # a document of fewer bytes is read from one place; longer ones from four at once, to hide memory's latency
@@ -35,7 +38,7 @@ class Model(NamedTuple):
     """The tables kernels read. From row r of the automaton, byte b leads to row `moves[r << 8 | b]` and names the n-gram
     `names[r << 8 | b]`, the one after the last standing for none.
 
-    `weights`: uint16, n-gram x _COLUMNS, (log-probability - _LOWEST) * _STEPS. `prior`: float64 per language.
+    `weights`: uint16, n-gram x _COLUMNS, (log-probability - LOWEST) * STEPS. `prior`: float64 per language.
     `languages`: the code of each column; scripts of one language have columns of their own.
     """
 
@@ -47,22 +50,54 @@ class Model(NamedTuple):
     languages: tuple[str, ...]
 
 
-@lru_cache(maxsize=1)
-def model() -> Model:
-    """The model that py3langid carries. Raises RuntimeError where it is not of the shape this reader knows."""
-    table, prior, languages, nextmove, row, output = load_model(_MODEL)
+@lru_cache(maxsize=2)
+def model(own: bool = True) -> Model:
+    """The model that py3langid carries, with the weights that sentences add to it (see `_add_own`); without `own` as it is.
+
+    Raises RuntimeError where it is not of the shape this reader knows, or not the one that the weights were made for.
+    """
+    table, prior, languages, nextmove, row, output = load_model(MODEL)
     ngrams, columns = table.shape
-    whole = (np.asarray(table, np.float64) - _LOWEST) * _STEPS
-    exact = np.array_equal(whole, np.clip(np.rint(whole), 0, _MOST_WEIGHT - 1))
+    whole = (np.asarray(table, np.float64) - LOWEST) * STEPS
+    exact = np.array_equal(whole, np.clip(np.rint(whole), 0, MOST_WEIGHT - 1))
     if not exact or ngrams >= _MOST_NGRAMS or columns > _COLUMNS or max(row) > np.iinfo(np.uint16).max:
-        raise RuntimeError(f"py3langid's model ({_MODEL}) has another shape than known; install a release curate names")
+        raise RuntimeError(f"py3langid's model ({MODEL}) has another shape than known; install a release curate names")
     weights = np.zeros((ngrams, _COLUMNS), np.uint16)
     weights[:, :columns] = whole
+    if own:
+        languages = _add_own(weights, tuple(languages))
+        prior = np.concatenate([prior, np.full(len(languages) - columns, np.mean(prior))])
     named = np.asarray(output, np.int32)
     named[named < 0] = ngrams
     states = np.asarray(nextmove, np.uint32)
     rows = np.asarray(row, np.uint16)
     return Model(rows[states], named[states], int(rows[0]), weights, np.asarray(prior, np.float64), tuple(languages))
+
+
+def _add_own(weights: NDArray[np.uint16], languages: tuple[str, ...]) -> tuple[str, ...]:
+    """Change the model's weights, and add those of the languages that it lacks; returns the languages of all columns.
+
+    They are learned from Leipzig's sentences by `tests/support/language_weights.py`, and are whole numbers, so that every
+    machine has the same.
+    """
+    with np.load(OWN) as file:
+        told = {name: file[name] for name in file.files}
+    if str(told["model"]) != hashlib.sha256(MODEL.read_bytes()).hexdigest():
+        raise RuntimeError(
+            f"{OWN} was made for another model than {MODEL}; install a release of py3langid curate names"
+        )
+    at = 0
+    for column, (shift, number) in enumerate(zip(told["shifts"].tolist(), told["per_column"].tolist(), strict=True)):
+        if not shift and not number:
+            continue
+        changed = weights[:, column].astype(np.int32) + shift
+        grams = told["grams"][at : at + number]
+        changed[grams] += told["changes"][at : at + number]
+        weights[:, column] = changed
+        at += number
+    first = len(languages)
+    weights[:, first : first + len(told["added"])] = told["added"].T
+    return (*languages, *map(str, told["languages"]))
 
 
 @kernel
@@ -167,12 +202,12 @@ def _score(
             else:
                 factor = np.log1p(np.float64(count))
                 for column in range(len(prior)):
-                    row[column] += factor * (np.float64(weights[ngram, column]) / _STEPS + _LOWEST)
+                    row[column] += factor * (np.float64(weights[ngram, column]) / STEPS + LOWEST)
         for group in range(1, _GROUPS):
             if members[group]:
                 factor = np.log1p(np.float64(group))
                 for column in range(len(prior)):
-                    row[column] += factor * (np.float64(sums[group, column]) / _STEPS + _LOWEST * members[group])
+                    row[column] += factor * (np.float64(sums[group, column]) / STEPS + LOWEST * members[group])
 
 
 def score(data: Bytes, bounds: Offsets) -> tuple[NDArray[np.float64], NDArray[np.int64]]:

@@ -63,8 +63,11 @@ def load(model: str | None = None, sha256: str | None = None) -> Identifier:
 
 
 def model_digest(model: str | None, sha256: str | None = None) -> str | None:
-    """What names a model's content: the SHA-256 of a file; None for the built-in one. Raises as `load`."""
-    if model is None or sha256 is not None:
+    """What names a model's content: the SHA-256 of a file; of the built-in one, that of the weights of its own. Raises as
+    `load`."""
+    if model is None:
+        return digest_file(str(bayes.OWN))
+    if sha256 is not None:
         return sha256
     if not os.path.isfile(model):
         raise FileNotFoundError(f"no language model at {model}")
@@ -87,11 +90,11 @@ def _built_in(data: Bytes, bounds: Offsets) -> Answers:
         scores, found = bayes.score(*normalised(data, bounds[start : end + 1]))
         found[_says_nothing(data, bounds[start : end + 1], found)] = 0
         best = columns[scores.argmax(axis=1)]
-        sure = _confidence(scores, found, columns == best[:, None])
+        sure = confidence(scores, found, columns == best[:, None])
         chinese = (best == zh) | (np.isin(best, varieties) & (sure < _SURE))
         if chinese.any():
             best[chinese] = zh
-            sure[chinese] = _confidence(scores[chinese], found[chinese], np.isin(columns, [zh, *varieties])[None, :])
+            sure[chinese] = confidence(scores[chinese], found[chinese], np.isin(columns, [zh, *varieties])[None, :])
         codes[start:end] = np.where(found, best, len(languages) - 1)
         confidences[start:end] = np.where(found, sure, 0)
     return pa.array(languages).take(pa.array(codes)), confidences
@@ -113,10 +116,11 @@ def _columns() -> tuple[list[str], NDArray[np.int32]]:
     return [*codes, UNDETERMINED], np.array([codes.index(name) for name in names], np.int32)
 
 
-def _confidence(
+def confidence(
     scores: NDArray[np.float64], found: NDArray[np.int64], of_best: NDArray[np.bool_]
 ) -> NDArray[np.float64]:
-    """The probability of each document's best language, all its scripts together."""
+    """The probability of each document's best language, all its columns (`of_best`, documents x columns) together, from
+    log-probabilities and the number of different n-grams that were found."""
     temperature = _TEMPERATURE_SCALE * np.maximum(found, 1) ** _TEMPERATURE_POWER
     odds = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature[:, None])
     probabilities: NDArray[np.float64] = (odds * of_best).sum(axis=1) / odds.sum(axis=1)

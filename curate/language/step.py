@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from curate.language.codes import LANGUAGES
-from curate.settings import Model, Share, Strings, as_list
+from curate.language.codes import LANGUAGES, meant
+from curate.settings import Model, Share, Strings, as_list, mistake, one_of
 from curate.steps import Applied, Changes, Evaluation, SourceStep
 from curate.text.view import TextView
 from curate.verdicts.rules import AllowedRule, AnyRule, BoundsRule
@@ -19,13 +19,27 @@ from curate.verdicts.rules import AllowedRule, AnyRule, BoundsRule
 class Language(Model):
     """Language identification and the languages to keep."""
 
-    keep: Strings | Literal["all"] = Field("all", description="languages (ISO 639-1, else 639-3) that pass")
+    keep: Strings | Literal["all"] = Field(
+        "all",
+        description="languages (ISO 639-1, else 639-3) that pass",
+        json_schema_extra=one_of(lambda: LANGUAGES, "^[a-z]{2,3}(_[A-Z][a-z]{3})?$"),
+    )
     minimum: Share = Field(0.0, description="least confidence in the language, as a probability")
-    model: str | None = Field(None, description="a fastText model's path or address; default: the built-in model")
-    sha256: str | None = Field(None, description="the model file's SHA-256; needed where it is downloaded")
+    model: str | None = Field(
+        None,
+        description="a fastText model's path or address; default: the built-in model",
+        examples=["models/lid.176.bin"],
+    )
+    sha256: str | None = Field(
+        None,
+        description="the model file's SHA-256; needed where it is downloaded",
+        examples=["7e69ec5451bc261cc7844e49e4792a85d7f09c06789ec800fc4a44aec362764e"],
+    )
     paragraphs: bool = Field(False, description="also look at each paragraph, for texts of mixed language")
     most_other: Share | None = Field(
-        None, description="with paragraphs: most of the text that may lie in paragraphs of another language"
+        None,
+        description="with paragraphs: most of the text that may lie in paragraphs of another language",
+        examples=[0.2],
     )
 
     @field_validator("keep", mode="before")
@@ -41,9 +55,7 @@ class Language(Model):
             raise ValueError("a model that is downloaded needs its sha256")
         unknown = [] if self.model or self.keep == "all" else [code for code in self.keep if code not in LANGUAGES]
         if unknown:
-            raise ValueError(
-                f"the built-in model knows no language {unknown[0]!r}; it knows {', '.join(sorted(LANGUAGES))}"
-            )
+            raise mistake("keep", f"the built-in model knows no language {unknown[0]!r}{meant(unknown[0])}")
         return self
 
 

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.text.addresses import hosts
 
+CELL = "/"
+"""Stands between the values of a cell's columns in its name: `de/0.7`."""
 NONE = "none"
 """The group of documents without a value."""
+SOURCE = "source"
+"""Not a column of a part's files: the name of its source."""
 DOMAIN = "domain"
 """Not a column itself: the host of the column `url`."""
 _BUCKETS = 10  # a number between 0 and 1, such as a quality score, falls into one of ten
@@ -27,3 +33,8 @@ def group_names(column: pa.Array) -> pa.Array:
 def domains(urls: pa.Array) -> pa.Array:
     """The host of each address; see curate.text.addresses."""
     return pc.fill_null(hosts(urls), NONE)
+
+
+def cell_names(columns: Sequence[pa.Array]) -> pa.Array:
+    """The names of groups by several columns, from their names by each: `de` and `0.7` make `de/0.7`."""
+    return columns[0] if len(columns) == 1 else pc.binary_join_element_wise(*columns, CELL)

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.config.models import Mixture
+from curate.config.models import CELLS, Mixture
 from curate.engine.commit import Commit, Published
 from curate.engine.fingerprint import fingerprint
 from curate.engine.lock import hold
 from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
-from curate.mixture.groups import DOMAIN, domains, group_names
+from curate.mixture.groups import DOMAIN, SOURCE, cell_names, domains, group_names
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.pages import ID
@@ -34,7 +34,6 @@ from curate.shards.store import gather, write_shard
 
 INDEX = pa.schema([("part", pa.int32()), ("row", pa.int64())])
 """A shard of an index: where each document lies in the token store."""
-SOURCE = "source"
 
 
 @dataclass(frozen=True)
@@ -48,6 +47,26 @@ class _Store:
     groups: pa.Array
     mix: pa.Array
     lengths: npt.NDArray[np.int64]
+
+
+def plan_mix(run: str | Path, mixture: Mixture, *, seed: int | None = None) -> MixturePlan:
+    """What a mix would hold, group by group; writes nothing. Raises as `make_mix`."""
+    run = Path(run)
+    try:
+        published = Commit(run, ()).published
+        settings = json.loads(published.check("run.json").read_bytes())
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{run} holds no finished run with shards: {error.filename} is missing") from None
+    pipeline = settings["pipeline"]
+    seed = pipeline["seed"] if seed is None else seed
+    store = _read_store(published, [part["name"] for part in settings["parts"]], mixture.by)
+    return _planned(store, mixture, seed, pipeline["shards"]["validation"])
+
+
+def _planned(store: _Store, mixture: Mixture, seed: int, validation: float) -> MixturePlan:
+    held_out = in_validation(store.groups, seed, validation)
+    bins = key_bins(keys(store.ids, seed))
+    return plan_mixture(mixture, stock_of(store.mix, bins, store.lengths, ~held_out & (store.lengths > 0)))
 
 
 def make_mix(
@@ -151,13 +170,15 @@ def _read_store(published: Published, parts: list[str], by: str) -> _Store:
 
 def ledger_groups(ledger: Path, by: str) -> pa.Array:
     """The mixture's group of each document in the store: of the ledger's rows those that have tokens, in order."""
-    column = "url" if by == DOMAIN else by
+    columns = {each: "url" if each == DOMAIN else each for each in by.split(CELLS)}
     there = pq.read_schema(ledger).names
-    if column not in there:
-        raise MixtureError(f"mixture.by: the ledger has no column {by!r}; it has domain, {', '.join(there)}")
-    table = pq.read_table(ledger, columns=list({column, "tokens"}))
-    values = table.column(column).filter(pc.is_valid(table.column("tokens"))).combine_chunks()
-    return domains(values) if by == DOMAIN else group_names(values)
+    for each, column in columns.items():
+        if column not in there:
+            raise MixtureError(f"mixture.by: the ledger has no column {each!r}; it has domain, {', '.join(there)}")
+    table = pq.read_table(ledger, columns=list({*columns.values(), "tokens"}))
+    kept = table.filter(pc.is_valid(table.column("tokens")))
+    values = {each: kept.column(column).combine_chunks() for each, column in columns.items()}
+    return cell_names([domains(each) if name == DOMAIN else group_names(each) for name, each in values.items()])
 
 
 def _placed(

@@ -11,7 +11,7 @@ from curate.engine.task import Committed, File, Task
 from curate.exchange import FAN_IN, regroup
 from curate.flow import Flow, Part
 from curate.mixture.available_tokens import total_stock
-from curate.mixture.groups import DOMAIN
+from curate.mixture.groups import DOMAIN, SOURCE
 from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
 from curate.mixture.tasks import CountParams, GroupParams, count_part, group_part
 from curate.records.batches import read_schema
@@ -31,7 +31,6 @@ from curate.shards.shuffle import (
 from curate.tokens import load as load_tokenizer
 
 _GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
-SOURCE = "source"
 
 
 def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
@@ -155,14 +154,17 @@ def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int,
     """By part number, the mixture's group of each row of the store, where groups are not the sources."""
     if pipeline.mixture is None or pipeline.mixture.by == SOURCE:
         return {}
-    by = pipeline.mixture.by
+    by = pipeline.mixture.columns
     numbers = [number for number, part in enumerate(flow.parts) if part.tokens is not None]
     tasks = [
         Task(
             "mixture-groups",
             group_part,
-            GroupParams(by=by),
-            {"verdicts": flow.parts[number].verdicts, "column": _column(flow.parts[number], by)},
+            GroupParams(by=by, source=flow.parts[number].source),
+            {
+                "verdicts": flow.parts[number].verdicts,
+                "columns": [_column(flow.parts[number], each) for each in by],
+            },
             flow.parts[number].name,
         )
         for number in numbers
@@ -178,7 +180,7 @@ def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int,
 
 def _column(part: Part, by: str) -> File:
     """The part's file that holds the column. Raises MixtureError where no step made it."""
-    if by == DOMAIN:
+    if by in (DOMAIN, SOURCE):
         return part.documents
     found = next((file for file in part.columns if by in read_schema(file.path).names), None)
     if found is None:

@@ -14,7 +14,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.mixture.make import SOURCE, ledger_groups
+from curate.mixture.groups import SOURCE
+from curate.mixture.make import ledger_groups
 from curate.records.batches import read_batches
 from curate.records.pages import ID
 from curate.shards.copies import key_bins

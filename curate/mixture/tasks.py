@@ -5,14 +5,16 @@ Knows the token store and ledger columns; knows no weights.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from curate.engine.task import Inputs, Output
 from curate.mixture.available_tokens import summed
-from curate.mixture.groups import DOMAIN, domains, group_names
+from curate.mixture.groups import DOMAIN, SOURCE, cell_names, domains, group_names
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts
 from curate.shards.copies import key_bins
@@ -25,9 +27,10 @@ STOCK = pa.schema([("group", pa.string()), ("bin", pa.int32()), ("tokens", pa.in
 
 
 class GroupParams(TypedDict):
-    """The column that says a document's group."""
+    """The columns that say a document's group, and the source of all of them."""
 
-    by: str
+    by: Sequence[str]
+    source: str
 
 
 class CountParams(TypedDict):
@@ -38,14 +41,22 @@ class CountParams(TypedDict):
 
 
 def group_part(params: GroupParams, inputs: Inputs, output: Output) -> DocumentCounts:
-    """Inputs `verdicts` and `column`, aligned. Writes `groups`, a row per kept document."""
-    verdicts, column = read_batches(inputs.path("verdicts")), read_batches(inputs.path("column"))
-    name = "url" if params["by"] == DOMAIN else params["by"]
+    """Inputs `verdicts` and `columns`, a file for each of `by`, aligned. Writes `groups`, a row per kept document."""
+    files = (read_batches(path) for path in (inputs.path("verdicts"), *inputs.paths("columns")))
     with BatchWriter(output.path("groups"), GROUPS) as writer:
-        for verdict, batch in zip(verdicts, column, strict=True):
-            values = batch.column(name).filter(verdict.column("kept"))
-            writer.write({"group": domains(values) if params["by"] == DOMAIN else group_names(values)})
+        for verdict, *batches in zip(*files, strict=True):
+            kept = verdict.column("kept")
+            names = [
+                _names(each, batch, kept) if each != SOURCE else pa.repeat(params["source"], pc.sum(kept).as_py() or 0)
+                for each, batch in zip(params["by"], batches, strict=True)
+            ]
+            writer.write({"group": cell_names(names)})
     return {"documents": writer.rows}
+
+
+def _names(by: str, batch: pa.RecordBatch, kept: pa.Array) -> pa.Array:
+    values = batch.column("url" if by == DOMAIN else by).filter(kept)
+    return domains(values) if by == DOMAIN else group_names(values)
 
 
 def count_part(params: CountParams, inputs: Inputs, output: Output) -> DocumentCounts:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from curate.errors import nearest
 from curate.pii import candidates as marked
 from curate.pii.accounts import find_cards, find_ibans, find_ssns
 from curate.pii.emails import find_at, find_spelled
@@ -110,7 +111,7 @@ def check_type(name: str) -> str:
     """The name of a built-in type, or of a detector as `module:NAME`. Raises ValueError naming what is known."""
     if ":" not in name and name not in TYPES:
         raise ValueError(
-            f"{name!r} is no type of personal data; known: {', '.join(TYPES)}, or a detector of your own as module:NAME"
+            f"{name!r} is no type of personal data{nearest(name, TYPES)}; a detector of your own is module:NAME"
         )
     return name
 

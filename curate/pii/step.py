@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from curate.settings import Model, Strings, as_list
+from curate.settings import OWN_CODE, Model, Strings, as_list, one_of
 from curate.steps import CombiningStep
 
 
@@ -40,17 +40,28 @@ class Scrub(Model):
     types: Annotated[tuple[PersonalType, ...], BeforeValidator(as_list), Field(min_length=1)] = Field(
         default_factory=_all_types,
         description="types by name, or detectors of your own as module:NAME; default: all types",
+        examples=[["EMAIL", "PHONE"]],
+        json_schema_extra=one_of(_all_types, OWN_CODE),
     )
     regions: Strings | None = Field(
         None,
         description="regions (ISO 3166) whose phone numbers count; default: twelve and those of each text's language",
+        examples=[["DE", "FR"]],
     )
-    options: dict[LooserOption, bool] = Field({}, description="looser validation, by name")
-    placeholders: dict[str, str] = Field({}, description="placeholder by type; default: [TYPE]")
+    options: dict[LooserOption, bool] = Field(
+        {}, description="looser validation, by name", examples=[{"reserved_ip": True}]
+    )
+    placeholders: dict[str, str] = Field(
+        {}, description="placeholder by type; default: [TYPE]", examples=[{"EMAIL": "<mail>"}]
+    )
     key: str | None = Field(
-        None, description="a file that holds a secret: replace by a hash keyed with it instead of a constant"
+        None,
+        description="a file that holds a secret: replace by a hash keyed with it instead of a constant",
+        examples=["secret.key"],
     )
-    drop_above: Annotated[int, Field(ge=0)] | None = Field(None, description="drop a document with more findings")
+    drop_above: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="drop a document with more findings", examples=[20]
+    )
 
     @model_validator(mode="after")
     def _together(self) -> Scrub:

@@ -14,26 +14,30 @@ from collections.abc import Mapping, Sequence
 import pyarrow as pa
 
 from curate import ingest, tokens
-from curate.audit.findings import scores_only
+from curate.audit.findings import finding_rules, scores_only
+from curate.config.expectations import FINDINGS
 from curate.config.models import Pipeline, Source
 from curate.config.reading import KeyPath, PipelineFile
 from curate.config.step_params import evaluation_steps, table_columns, verdict_steps
+from curate.config.steps import StepModel
 from curate.errors import missing_extra, nearest
 from curate.extract import engines
 from curate.extract.extractors import SAID
 from curate.extract.step import Extract
-from curate.mixture.groups import DOMAIN, NONE
-from curate.mixture.plan import SOURCE
+from curate.filters.step import Filter, spoken_languages
+from curate.language.step import Language
+from curate.mixture.groups import DOMAIN, NONE, SOURCE
 from curate.quality.step import Quality
 from curate.records.metadata import META, RAW, common_type, kind_of
 from curate.records.quality import QUALITY
-from curate.steps import Carried, combining_steps
+from curate.steps import Carried, combining_steps, source_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
-from curate.verdicts.rules import AllowedRule
+from curate.verdicts.rules import AllowedRule, BoundsRule
 from curate.verdicts.steps import VerdictStep
 
 _FRACTIONS = frozenset({"language_score", "quality_score", "quality_draw", "jaccard"})
+_MOST_LISTED = 8  # languages named in one sentence
 _TENTHS = tuple(f"{tenth / 10:.1f}" for tenth in range(11))
 """Columns of numbers between 0 and 1, and their groups."""
 _COMBINED = {"deduplicate": (("duplicate_kind", "string"), ("jaccard", "float"), ("cluster_size", "int32"))}
@@ -78,6 +82,35 @@ def check_tokenizer(file: PipelineFile) -> None:
         raise file.error(("tokens", "tokenizer"), str(error)) from None
 
 
+def check_bounds(file: PipelineFile, step: StepModel) -> None:
+    """Raise ConfigError, at the key, for changed bounds of a rule that a step does not have."""
+    changes = file.pipeline.filters.get(step.name, {})
+    if not changes:
+        return
+    try:
+        rules = source_steps()[step.kind].rules(step.name, step.setting, {}, None)
+    except (ValueError, ImportError, OSError):
+        return  # the step itself is refused, at its own line
+    names = {rule.name for rule in rules if isinstance(rule, BoundsRule)}
+    for rule in changes:
+        if rule not in names:
+            raise file.error(("filters", step.name, rule), f"{step.name} has no rule {rule!r}{nearest(rule, names)}")
+
+
+def check_scope(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
+    """Raise ConfigError where copies are to be looked for within groups of a column that no source has."""
+    for index, step in enumerate(file.pipeline.combine):
+        scope = getattr(step.setting, "scope", None)
+        if not isinstance(scope, str) or scope in ("all", SOURCE):
+            continue
+        columns = {name: _mixture_columns(file.pipeline, name, carried.get(name, ())) for name in file.pipeline.sources}
+        unseen = any(source.read.metadata == "all" for source in file.pipeline.sources.values())
+        if not any(scope in each for each in columns.values()) and not (scope.startswith(META) and unseen):
+            known = {"all", SOURCE, *(column for each in columns.values() for column in each)}
+            place: KeyPath = ("combine", index, step.kind, "scope")
+            raise file.error(place, f"no step makes a column {scope!r}{nearest(scope, known)}")
+
+
 def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     """Whether every source that is output has the column that the mixture's groups are made of, and can have the groups that
     it names. `carried`: by source, the columns that its rows carry, as far as they are known.
@@ -85,7 +118,10 @@ def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     Raises ConfigError naming file, line, key and what is right.
     """
     pipeline, mixture = file.pipeline, file.pipeline.mixture
-    if mixture is None or mixture.by in (SOURCE, DOMAIN):
+    if mixture is None or set(mixture.columns) <= {SOURCE, DOMAIN}:
+        return
+    if len(mixture.columns) > 1:
+        _check_cells(file, carried)
         return
     outputs = [name for name, source in pipeline.sources.items() if source.role == "training"]
     possible: set[str] = {NONE}
@@ -102,6 +138,20 @@ def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
         if group not in possible:
             message = f"no document that is kept is of the group {group!r} of {mixture.by}{nearest(group, possible)}"
             raise file.error(("mixture", "sources", group), message)
+
+
+def _check_cells(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
+    """Whether every source that is output has all columns of a mixture of cells. Raises ConfigError as `check_mixture`."""
+    pipeline = file.pipeline
+    wanted = [each for each in (pipeline.mixture.columns if pipeline.mixture else ()) if each not in (SOURCE, DOMAIN)]
+    for name, source in pipeline.sources.items():
+        if source.role != "training":
+            continue
+        columns = _mixture_columns(pipeline, name, carried.get(name, ()))
+        for each in wanted:
+            if each not in columns and not (each.startswith(META) and source.read.metadata == "all"):
+                known = nearest(each, [SOURCE, DOMAIN, *columns])
+                raise file.error(("mixture", "by"), f"no step of {name!r} makes a column {each!r}{known}")
 
 
 def _mixture_columns(pipeline: Pipeline, name: str, carried: Carried) -> dict[str, str]:
@@ -131,10 +181,46 @@ def _possible_groups(pipeline: Pipeline, name: str, by: str, kind: str) -> set[s
     return allowed[0] if allowed else None
 
 
+def check_findings(file: PipelineFile) -> None:
+    """Raise ConfigError for an expectation of a finding that no rule makes, with the nearest name."""
+    for key in file.pipeline.expect:
+        of, point, name = key.partition(".")
+        known = [each for each, rule in finding_rules().items() if rule.scope not in ("expectations", "stages")]
+        if of == FINDINGS and of not in file.pipeline.sources and point and name not in known:
+            raise file.error(("expect", key), f"no finding {name!r}{nearest(name, known)}")
+
+
 def doubts(pipeline: Pipeline) -> list[str]:
     """Sentences on what may be meant otherwise, known before a run."""
     settings = {name: source.setting(Quality) for name, source in pipeline.sources.items()}
-    return [scores_only(name) for name, setting in settings.items() if setting is not None and not setting.decides]
+    scored = [scores_only(name) for name, setting in settings.items() if setting is not None and not setting.decides]
+    return scored + [each for name, source in pipeline.sources.items() for each in unspoken(name, source)]
+
+
+def unspoken(name: str, source: Source) -> list[str]:
+    """Sentences on rules that are made for some languages, at a source that keeps others."""
+    language = source.setting(Language)
+    kept = None if language is None or language.keep == "all" else language.keep
+    told = []
+    for step, setting in source.named_steps():
+        if not isinstance(setting, Filter):
+            continue
+        for about, spoken in spoken_languages(setting):
+            others = [code for code in kept or () if code not in spoken]
+            if kept is not None and not others:
+                continue
+            told.append(
+                f"{name}: {step}{about} is made for {listed(spoken)}, and the source keeps "
+                + (", ".join(others) if kept is not None else "every language")
+                + "; `filter: fineweb2` judges each document by its own language"
+            )
+    return told
+
+
+def listed(codes: Sequence[str]) -> str:
+    """Codes as a sentence has them: the first few, and how many more."""
+    more = len(codes) - _MOST_LISTED
+    return ", ".join(codes[:_MOST_LISTED]) + (f" and {more} more" if more > 0 else "")
 
 
 def check_inputs(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from curate.config.models import Pipeline
+from curate.errors import counted
 from curate.settings import Model
 from curate.storage import SourceFile
 
@@ -16,7 +17,8 @@ def describe(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]]) -> 
         files = inputs[name]
         role = "" if source.role == "training" else f", {source.role} only"
         lines.append(
-            f"  {name}: {len(files):,} {source.read.format} files, {sum(file.size for file in files):,} bytes{role}"
+            f"  {name}: {counted(len(files), f'{source.read.format} file')}, "
+            f"{counted(sum(file.size for file in files), 'byte')}{role}"
         )
         lines += [f"    {step}{_settings(setting)}" for step, setting in source.named_steps()]
     for step in pipeline.combine:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 
 from curate.audit.finished_run import OpenedRun, open_finished
 from curate.audit.rendering import Answer, Cell, Table
-from curate.audit.report.performance import peak_memory, stage_times, task_times
+from curate.audit.timings import peak_memory, stage_times, task_times
 from curate.config.document import write_document
 from curate.config.reading import PipelineFile
 from curate.engine.seal import unsealed

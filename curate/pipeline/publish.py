@@ -90,6 +90,7 @@ def publish_run(
     removed = removed_ids(Path(result.files["ledger"].path) for result in flow.ledger) if flow.removals else no_ids()
     empty_published(commit, removed)
     commit.write("stats.json", as_json(stats))
+    commit.write("findings.json", as_json(stats["findings"]))
     commit.write("run.json", as_json(record))
     commit.write("report.html", report_page(opened(folder, record, stats, commit.published)).encode())
     commit.finish()

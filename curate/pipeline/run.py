@@ -10,10 +10,9 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow.dataset import Dataset, dataset
 from rich.console import Console
 
 from curate.audit.explain import explain
@@ -40,20 +39,27 @@ from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
 from curate.pipeline.check import (
+    check_bounds,
     check_carried,
     check_engines,
+    check_findings,
     check_inputs,
     check_mixture,
+    check_scope,
     check_tokenizer,
     first_carried,
 )
 from curate.pipeline.publish import claim, publish_run
 from curate.pipeline.until import LAST_STEPS, limited, truncated
 from curate.quality.plan import score as score_quality
+from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
 from curate.storage import SourceFile, list_files, output_path
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 
 @dataclass(frozen=True)
@@ -130,6 +136,8 @@ SAMPLED = pa.schema(
 
 
 def _files(paths: Sequence[Path]) -> Dataset:
+    from pyarrow.dataset import dataset  # imports pandas where that is installed: a third of a second for every command
+
     return dataset([str(path) for path in paths], format="parquet")
 
 
@@ -242,7 +250,9 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
     }
     for name, source in file.pipeline.sources.items():
         for index, step in enumerate(source.steps):
+            check_bounds(file, step)
             try:
+                source_steps()[step.kind].reading(step.setting)
                 evaluation_step(step, carried[name])
                 check_carried(source, verdict_step(file.pipeline, step))
                 note_loaded(tuple(source_steps()[step.kind].foreign(step.setting)))
@@ -252,14 +262,20 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
             read_params(name, source)
         except (ValueError, ImportError, OSError) as error:
             raise file.error(("sources", name, "steps"), str(error)) from None
+    check_findings(file)
     check_tokenizer(file)
     check_mixture(file, carried)
-    try:
-        for kind in combining_steps().values():
-            if kind.check is not None:
-                resolve(kind.check)(file.pipeline)
-    except (ValueError, OSError) as error:
-        raise file.error(("combine",), str(error)) from None
+    check_scope(file, carried)
+    for index, step in enumerate(file.pipeline.combine):
+        check = combining_steps()[step.kind].check
+        try:
+            if check is not None:
+                resolve(check)(file.pipeline)
+        except FileNotFoundError as error:
+            told = f"there is no file {error.filename}" if error.filename else str(error)
+            raise file.error(("combine", index, step.kind), told) from None
+        except (ValueError, OSError) as error:
+            raise file.error(("combine", index, step.kind), str(error).removeprefix(f"{step.kind}: ")) from None
 
 
 def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
@@ -286,11 +302,27 @@ def execute(
     """Every stage in order, then the run directory."""
     pipeline = file.pipeline
     flow = Flow(())
-    for name, stage in _order(file, inputs, runner, folder, until):
+    order = _order(file, inputs, runner, folder, until)
+    shown = [name for name, _ in order if _has(pipeline, name, folder)]
+    for name, stage in order:
+        if name in shown:
+            runner.watcher.step(name, shown.index(name) + 1, len(shown) + 1)
         flow = stage(flow)
         if name in pipeline.keep:
             flow = stages.keep_documents(pipeline, flow, name, runner)
+    runner.watcher.step("publish", len(shown) + 1, len(shown) + 1)
     return publish_run(file, inputs, flow, aggregate(flow, runner, unit_of(pipeline)), folder, take_over)
+
+
+def _has(pipeline: Pipeline, name: str, folder: Path) -> bool:
+    """Whether a step of the order has anything to do in this pipeline, for people who watch it."""
+    if name in combining_steps():
+        return pipeline.combines(name)
+    if name == "quality":
+        return any(source.setting(Quality) is not None for source in pipeline.sources.values())
+    if name == "metadata":
+        return any(source.read.metadata for source in pipeline.sources.values())
+    return name != "removed" or bool(pipeline.removals) or (folder / LIST).exists()
 
 
 Stage = Callable[[Flow], Flow]

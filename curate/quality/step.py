@@ -24,17 +24,24 @@ class Quality(Model):
         "gpt3", description="gpt3: hashed words and a logistic regression; fasttext: a fastText model"
     )
     positives: Strings = Field((), description="sources of good documents to learn from")
-    model: str | None = Field(None, description="a trained model's path; then nothing is trained")
+    model: str | None = Field(
+        None, description="a trained model's path; then nothing is trained", examples=["models/quality"]
+    )
     alpha: Annotated[float, Field(gt=0)] | None = Field(
         None,
         description="keep by a random draw, the likelier the higher the score: with probability (2 - score)^-alpha",
+        examples=[9],
     )
-    minimum: Share | None = Field(None, description="keep scores of at least this, instead of the random draw")
+    minimum: Share | None = Field(
+        None, description="keep scores of at least this, instead of the random draw", examples=[0.5]
+    )
     keep_share: Share | None = Field(
         None, description="keep this share of the documents that pass the other rules, those with the highest scores"
     )
     sample: Annotated[Count, Field(gt=0)] = Field(100_000, description="most documents of each class to train on")
-    label: str | None = Field(None, description="a fastText file's label of good documents; default: __label__hq")
+    label: str | None = Field(
+        None, description="a fastText file's label of good documents; default: __label__hq", examples=["__label__hq"]
+    )
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Quality:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Literal, TypedDict
+from typing import Literal, NotRequired, TypedDict
 
-Kind = Literal["nothing-kept", "lost-to-one-error", "expectation", "scores-only", "mostly-sample", "seen-by-its-model"]
+Level = Literal["stop", "look", "note"]
+"""stop: the product is likely not what was wanted; look: somebody should decide; note: worth knowing."""
 
 
 class Finding(TypedDict):
-    """A sentence about `subject`, a source or the key of an expectation, and the number that it rests on.
+    """A sentence about `subject` (a source, a rule of it, an evaluation set), and the number that it rests on.
 
-    `missed`: the run is done, but is not what was asked for, and the command ends with status 3.
+    `kind` is the rule in `findings.yaml` that found it. `missed`: the run is done, but is not what was asked for, and the
+    command ends with status 3. `section` is the part of the report that shows the evidence; `cure` is a command that mends
+    it or shows more, in which RUN stands for the run directory. A run of version 0.2 or before has neither.
     """
 
-    kind: Kind
+    kind: str
     subject: str
     number: float | None
     says: str
     missed: bool
+    level: NotRequired[Level]
+    section: NotRequired[str]
+    cure: NotRequired[str]

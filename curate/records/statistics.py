@@ -114,3 +114,8 @@ def kept_rate(documents: int, kept: int) -> float | None:
     0.44719101123595506
     """
     return kept / documents if documents else None
+
+
+def text_out(stats: RunNumbers) -> bool:
+    """Whether the run makes text and no tokens: then amounts are characters."""
+    return any("kept_chars" in source for source in stats["sources"].values())

@@ -16,7 +16,15 @@ from curate.text.line_model import LineModel, line_model
 from curate.text.lines import Paragraphs, PythonLines, paragraphs, python_lines
 from curate.text.punkt import sentence_tables
 from curate.text.repetition import Duplicates, Repetition, duplicates, repetition
-from curate.text.scan import BLANK, Scan, scan
+from curate.text.scan import (
+    ALPHABETIC_WORDS,
+    BLANK,
+    SYMBOL_FREE_CHARACTERS,
+    SYMBOL_FREE_WORDS,
+    Scan,
+    Words,
+    scan,
+)
 from curate.text.sentences import sentences_by_line
 
 
@@ -47,6 +55,18 @@ class TextView:
         """Per document, one of the scan's totals."""
         totals: NDArray[np.int64] = self.scan.totals[row]
         return totals
+
+    def with_words(self, words: Words, letters: NDArray[np.bool_], plain: NDArray[np.bool_]) -> "TextView":
+        """The same texts, cut into other words, which every metric of words then sees. Per word: whether it holds a letter,
+        and whether it holds a character that is no SYMBOL."""
+        other = TextView(self.texts)
+        other.model = self.model
+        totals = self.scan.totals.copy()
+        totals[ALPHABETIC_WORDS] = _sums(letters, words.offsets)
+        totals[SYMBOL_FREE_WORDS] = _sums(plain, words.offsets)
+        totals[SYMBOL_FREE_CHARACTERS] = _sums(plain * words.lengths, words.offsets)
+        other.scan = self.scan._replace(words=words, totals=totals)
+        return other
 
     @cached_property
     def sentences(self) -> NDArray[np.int64]:
@@ -105,3 +125,10 @@ class TextView:
         if not len(self):
             return np.zeros(0, np.int64)
         return np.add.reduceat(values.astype(np.int64), self.scan.lines.offsets[:-1])
+
+
+def _sums(values: NDArray[np.generic], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Per document, the sum of its items' values."""
+    total = np.concatenate([[0], np.cumsum(values, dtype=np.int64)])
+    sums: NDArray[np.int64] = total[offsets[1:]] - total[offsets[:-1]]
+    return sums

@@ -11,6 +11,7 @@ from typing import Any
 
 import tiktoken
 
+from curate.errors import nearest
 from curate.storage import is_remote, open_binary
 from curate.tokens import encodings
 from curate.tokens.definitions import Definition, from_encoding, from_json, from_model
@@ -45,7 +46,20 @@ def find(name: str) -> Definition:
         return _read(name, file, lambda other: _bytes_of(f"{folder}/{other}" if folder else other))
     if is_remote(name) or os.path.isdir(name):
         return _from_folder(name, lambda other: _bytes_of(f"{name.rstrip('/')}/{other}"))
-    raise ValueError(f"unknown tokenizer {name!r}; known: {FORMS}")
+    raise ValueError(f"unknown tokenizer {name!r}{_hint(name)}; known: {FORMS}")
+
+
+def _hint(name: str) -> str:
+    """The name that was meant, or how one of the Hub is named."""
+    near = nearest(name, FILES)
+    if "mean" in near:
+        return near
+    owner, _, model = name.rpartition("/")
+    return (
+        f"; a tokenizer of the Hub is hf:OWNER/NAME@REVISION, as in hf:{owner.split('/')[-1]}/{model}@main"
+        if owner
+        else ""
+    )
 
 
 def _bytes_of(path: str) -> bytes:

@@ -6,6 +6,7 @@ by their names in the ledger. Knows columns; computes no metric and touches no t
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol
@@ -23,6 +24,7 @@ Columns = Mapping[str, pa.Array]
 Row = Mapping[str, Any]
 Mask = npt.NDArray[np.bool_]
 Values = npt.NDArray[np.float64]
+_SHOWN_DIGITS = 8  # of the hash that tells two tables of bounds apart
 Failures = dict[str, Mask]
 """Per rule, named `step/rule`, which rows fail it."""
 
@@ -171,6 +173,55 @@ class BoundsRule:
 
 
 @dataclass(frozen=True)
+class BoundsByRule:
+    """Fails a row whose value is outside the bounds of its group, the value of the ledger's `column`, such as a language.
+
+    `bounds` are (group, lower, upper), None for a bound that is off. A row of another group, or of none, passes.
+
+    >>> rule = BoundsByRule("p", "long", "words", "p.language", (("de", 3, None), ("ja", 1, None)))
+    >>> rule.fails({"p.words": pa.array([2, 2, 0]), "p.language": pa.array(["de", "ja", None])})
+    {'p/long': array([ True, False, False])}
+    """
+
+    kind: ClassVar[str] = "bounds_by"
+    step: str
+    name: str
+    metric: str
+    column: str
+    bounds: tuple[tuple[str, float | None, float | None], ...]
+    exclusive: bool = False
+
+    def _of(self, low: float | None, high: float | None) -> BoundsRule:
+        return BoundsRule(self.step, self.name, self.metric, low, high, self.exclusive)
+
+    def columns(self) -> tuple[str, ...]:
+        """See Rule.columns."""
+        return (*self._of(None, None).columns(), self.column)
+
+    def fails(self, columns: Columns) -> Failures:
+        """See Rule.fails."""
+        groups = columns[self.column]
+        values = self._of(None, None).values(columns)
+        failed = np.zeros(len(values), np.bool_)
+        known = {group: (low, high) for group, low, high in self.bounds}
+        for group in pc.unique(groups.drop_null()).to_pylist():
+            if group in known:
+                rows = np.asarray(pc.fill_null(pc.equal(groups, group), False), bool)
+                failed[rows] = self._of(*known[group]).outside(values[rows])
+        return {f"{self.step}/{self.name}": failed}
+
+    def judged(self, row: Row, failed: frozenset[str]) -> Judged:
+        """See Rule.judged."""
+        own = next(((low, high) for group, low, high in self.bounds if group == row.get(self.column)), (None, None))
+        return self._of(*own).judged(row, failed)
+
+    def settings(self) -> dict[str, str]:
+        """See Rule.settings."""
+        told = hashlib.sha256(repr((self.bounds, self.exclusive)).encode()).hexdigest()[:_SHOWN_DIGITS]
+        return {self.name: f"by {self.column}, {len(self.bounds)} groups, {told} ({self.metric})"}
+
+
+@dataclass(frozen=True)
 class AllowedRule:
     """Fails a row whose `column` is none of `values`; null is none of them."""
 
@@ -295,9 +346,9 @@ class FlagRule:
         return {self.name: "on"}
 
 
-AnyRule = BoundsRule | AllowedRule | DrawRule | ReasonRule | FlagRule
+AnyRule = BoundsRule | BoundsByRule | AllowedRule | DrawRule | ReasonRule | FlagRule
 _KINDS: dict[str, type[AnyRule]] = {
-    kind.kind: kind for kind in (BoundsRule, AllowedRule, DrawRule, ReasonRule, FlagRule)
+    kind.kind: kind for kind in (BoundsRule, BoundsByRule, AllowedRule, DrawRule, ReasonRule, FlagRule)
 }
 
 
@@ -310,10 +361,13 @@ def rule_to_json(rule: AnyRule) -> dict[str, Any]:
 
 def rule_from_json(step: str, value: Mapping[str, Any]) -> AnyRule:
     """A rule from its JSON. Raises KeyError for a kind that nobody knows."""
-    given: dict[str, Any] = {
-        name: tuple(each) if isinstance(each, list) else each for name, each in value.items() if name != "kind"
-    }
+    given: dict[str, Any] = {name: _tuples(each) for name, each in value.items() if name != "kind"}
     return _KINDS[value["kind"]](step=step, **given)
+
+
+def _tuples(value: Any) -> Any:
+    """JSON's lists, and those within them, as tuples."""
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
 
 
 def bounds_text(low: float | None, high: float | None, exclusive: bool = False) -> str:

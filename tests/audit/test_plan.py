@@ -75,7 +75,7 @@ def test_status_tells_what_each_step_dropped() -> None:
     """Of a run that ended, watching shows the same and ends."""
     folder = audited_run().folder
     text = describe_progress(folder)
-    assert "done" in text.splitlines()[0] and "verdicts" in text and "c4" in text
+    assert "done" in text.splitlines()[0] and "rules" in text and "c4" in text
     console = Console(file=io.StringIO(), width=200)
     watch_progress(folder, console)
     shown = console.file.getvalue()  # type: ignore[attr-defined]

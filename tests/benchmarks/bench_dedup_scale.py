@@ -121,14 +121,17 @@ class Meter:
         self._stop = threading.Event()
         threading.Thread(target=self._watch, daemon=True).start()
 
-    def stage(self, name: str, tasks: int, done: int) -> None:
+    def step(self, name: str, number: int, of: int) -> None:
+        """A step begins."""
+
+    def stage(self, name: str, tasks: int, done: int, bytes: int = 0, read: int = 0) -> None:
         """A stage begins."""
 
     def note(self, text: str) -> None:
         """Print it."""
         print(text)
 
-    def finished(self, result: Committed[Any], timing: Timing) -> None:
+    def finished(self, result: Committed[Any], timing: Timing, bytes: int = 0) -> None:
         """Keep the timing."""
         self.timings.append(timing)
 

@@ -13,7 +13,7 @@ from curate.config.document import MOST_BYTES, MOST_DEPTH, read_document, valida
 from curate.config.reading import read_pipeline
 from curate.errors import ConfigError, nearest
 from curate.filters.errors import PackError
-from curate.filters.packs import load
+from curate.filters.loading import load
 from tests.support.running import ROOT
 
 
@@ -128,7 +128,7 @@ class Outer(BaseModel):
     [
         ("inner:\n  widht: 1", ["a.yaml:1: inner.width: missing", "a.yaml:2: inner.widht: unknown key; did you mean 'width'?"]),
         ("inner:\n  width: -1", ["a.yaml:2: inner.width: input should be greater than 0 (got -1)"]),
-        ("inner: 3", ["a.yaml:1: inner: input should be keys with values, such as width, names (got 3)"]),
+        ("inner: 3", ["a.yaml:1: inner: input should be keys with values, such as width, names (got 3): write {width: 3}"]),
         ("inner:\n  width: 1\n  names: a", ["a.yaml:3: inner.names: input should be a list, as in [a, b] (got 'a')"]),
     ],
 )  # fmt: skip

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from curate import filters
 from curate.filters.catalogue import list_packs, show_pack
+from curate.filters.loading import describe
 from curate.filters.metrics import METRICS, metric_type
-from curate.filters.packs import describe
 from curate.text.view import TextView
 from curate.verdicts.expression import ExpressionError, parse
 
@@ -96,7 +96,7 @@ def test_bounds_are_changed_by_name() -> None:
 def test_an_unknown_pack_names_the_nearest() -> None:
     with pytest.raises(filters.PackError, match="did you mean 'gopher-quality'"):
         filters.load("gopher-qualty")
-    with pytest.raises(filters.PackError, match="belongs in a url step"):
+    with pytest.raises(filters.PackError, match="it belongs in a step"):
         filters.load("url")
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator
 
+from curate.cli.help import EXAMPLES
 from curate.cli.main import _parser
 from curate.config.reference import reference_page
 from tests.support.running import ROOT
@@ -47,7 +48,10 @@ def section(name: str, told: str, parser: argparse.ArgumentParser) -> str:
     """A command: its name, what it is for, and a row for every argument."""
     rows = [f"| {form(action)} | {meaning(action)} |" for action in arguments(parser)]
     table = ["| | |", "| --- | --- |", *rows, ""] if rows else []
-    return "\n".join([f"## {name}", "", f"{told[:1].upper()}{told[1:]}.", "", *table])
+    words = name.split()[1:]
+    used = [each for each in EXAMPLES[words[0]] if len(words) < 2 or f" {words[1]} " in f"{each} "]
+    shown = ["```", *used, "```", ""] if used else []
+    return "\n".join([f"## {name}", "", f"{told[:1].upper()}{told[1:]}.", "", *shown, *table])
 
 
 def arguments(parser: argparse.ArgumentParser) -> list[argparse.Action]:

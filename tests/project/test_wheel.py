@@ -5,6 +5,7 @@ Nothing of the checkout is on the path; of its files there are only those that t
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shlex
@@ -14,11 +15,13 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numba
 import pytest
 
+import curate.text.compiled  # noqa: F401  names numba's folder
 from tests.project.test_readme import README, shell_lines
 from tests.support.running import ROOT
 
@@ -30,14 +33,11 @@ PATIENCE = 1800
 ASKED = (
     "explain runs/webtext 0:0",
     "explain runs/webtext 0:0 --original",
-    "duplicates runs/webtext --largest 3",
     'query runs/webtext "select source, max(date) as newest from ledger group by 1"',
     'query runs/webtext "select * from ledger limit 3" --format json',
     "report runs/webtext",
     "report runs/webtext --format json",
     "whatif runs/webtext --set filters.gopher-quality.min_words.min=30",
-    "sample runs/webtext --failed c4/min_sentences -n 3",
-    "status runs/webtext",
 )
 """Questions beyond the README's, in which a column of every type of the ledger is shown."""
 
@@ -50,6 +50,12 @@ class Stranger:
     programs: Path
     folder: Path
 
+    def in_folder(self, name: str) -> Stranger:
+        """The same in another, empty folder."""
+        folder = self.folder.with_name(name)
+        folder.mkdir()
+        return replace(self, folder=folder)
+
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """A program of the environment, run in the folder to its end."""
         return finished([str(self.programs / program), *arguments], self.folder)
@@ -59,7 +65,7 @@ def finished(command: list[str], folder: Path) -> subprocess.CompletedProcess[st
     """A command run to its end, with nothing of this process's Python on its path."""
     ours = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONWARNINGS")
     environment = {name: value for name, value in os.environ.items() if name not in ours}
-    environment |= {"RAY_TMPDIR": "/tmp", "PYTHONNOUSERSITE": "1"}
+    environment |= {"RAY_TMPDIR": "/tmp", "PYTHONNOUSERSITE": "1", "CURATE_CACHE_DIR": str(folder.parent / "cache")}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE)
 
 
@@ -67,7 +73,7 @@ def finished(command: list[str], folder: Path) -> subprocess.CompletedProcess[st
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The wheel of the checkout. Wants a package index for the build's backend: without one a failure in CI, else a skip."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip([sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)], folder)
+    install(["build", "--quiet", "--wheel", "--out-dir", str(folder), str(ROOT)], folder)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -76,21 +82,41 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def stranger(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Stranger:
     """The wheel installed in an environment of its own, at the versions of the lock file; and the folder to work in."""
     place = tmp_path_factory.mktemp("stranger")
-    assert finished([sys.executable, "-m", "venv", str(place / "venv")], place).returncode == 0
+    install(["venv", "--quiet", "--python", sys.executable, str(place / "venv")], place)
     programs, folder = place / "venv" / "bin", place / "folder"
     lock = ["--constraint", str(ROOT / "requirements.lock")]
-    pip([str(programs / "python"), "-m", "pip", "install", "--quiet", *lock, str(wheel)], place)
-    for name in ("pipelines", "examples"):
-        shutil.copytree(ROOT / name, folder / name)
+    install(["pip", "install", "--quiet", "--python", str(programs / "python"), *lock, str(wheel)], place)
+    kernels_from_here(place / "venv", place / "cache")
+    shutil.copytree(ROOT / "pipelines", folder / "pipelines")
+    shutil.copytree(ROOT / "examples" / "sample", folder / "examples")  # the example's folders, with a little in each
+    shutil.copytree(ROOT / "examples" / "train", folder / "examples" / "train")
     shutil.copytree(folder / "examples" / "web", folder / "crawl")
     return Stranger(wheel, programs, folder)
 
 
-def pip(command: list[str], folder: Path) -> None:
-    """Run pip. A failure, unless there is no index to be reached and this is not CI."""
-    done = finished(command, folder)
+def kernels_from_here(environment: Path, cache: Path) -> None:
+    """Hand on the kernels that this checkout has compiled: they are the same, and take two minutes of one core.
+
+    numba names a folder after the hash of the sources' place; where another version names it otherwise, they are compiled.
+    """
+    (package,) = environment.glob("lib/python*/site-packages/curate")
+    compiled = Path(numba.config.CACHE_DIR)
+    places = {
+        hashlib.sha1(str(path).encode()).hexdigest(): path for path in (ROOT / "curate").rglob("*") if path.is_dir()
+    }
+    for folder in compiled.glob("*_*"):
+        name, _, digest = folder.name.rpartition("_")
+        if digest in places:
+            there = package / places[digest].relative_to(ROOT / "curate")
+            renamed = f"{name}_{hashlib.sha1(str(there).encode()).hexdigest()}"
+            shutil.copytree(folder, cache / compiled.name / renamed)
+
+
+def install(arguments: list[str], folder: Path) -> None:
+    """Run uv. A failure, unless there is no index to be reached and this is not CI."""
+    done = finished([sys.executable, "-m", "uv", *arguments], folder)
     if done.returncode:
-        offline = re.search(r"connection|resolution|No matching distribution|timed out", done.stderr, re.IGNORECASE)
+        offline = re.search(r"connect|resolution|no solution|not found in|timed out", done.stderr, re.IGNORECASE)
         if offline and not os.environ.get("CI"):
             pytest.skip(f"no package index: {done.stderr.strip().splitlines()[-1]}")
         pytest.fail(done.stdout + done.stderr)
@@ -102,11 +128,13 @@ def files(wheel: Path) -> Iterator[str]:
         yield from archive.namelist()
 
 
-def test_the_wheel_says_that_it_is_typed_and_carries_every_pack_and_recipe(wheel: Path) -> None:
+def test_the_wheel_says_that_it_is_typed_and_carries_every_pack_and_recipe_and_the_sample(wheel: Path) -> None:
     inside = set(files(wheel))
     packs = {f"curate/_packs/{path.relative_to(ROOT / 'filters')}" for path in (ROOT / "filters").rglob("*.yaml")}
     recipes = {f"curate/_recipes/{path.name}" for path in (ROOT / "pipelines").glob("*.yaml")}
-    assert packs | recipes | {"curate/py.typed"} <= inside
+    carried = [path for path in (ROOT / "examples" / "sample").rglob("*") if path.is_file()]
+    sample = {f"curate/examples/{path.relative_to(ROOT / 'examples' / 'sample')}" for path in carried}
+    assert packs | recipes | sample | {"curate/py.typed", "curate/pipeline/start.yaml"} <= inside
 
 
 def test_the_wheel_carries_the_package_and_nothing_beside_it(wheel: Path) -> None:
@@ -138,7 +166,7 @@ def test_packs_and_recipes_are_found_by_name(stranger: Stranger) -> None:
 
 
 def test_every_command_of_the_readme_works_without_extras(stranger: Stranger) -> None:
-    example = stranger.run("curate", "run", "pipelines/webtext.yaml")
+    example = stranger.run("curate", "run", "pipelines/webtext.yaml", "--engine", "serial")
     assert example.returncode == 0, example.stderr
     lines = [shlex.split(line)[1:] for line in shell_lines(README)]
     for arguments in [*lines, *map(shlex.split, ASKED)]:
@@ -148,6 +176,27 @@ def test_every_command_of_the_readme_works_without_extras(stranger: Stranger) ->
         assert done.stdout.strip(), told
         assert "Traceback" not in done.stdout + done.stderr, told
     assert "<html" in (stranger.folder / "runs" / "mine" / "report.html").read_text("utf-8")
+
+
+def test_an_empty_folder_becomes_a_corpus_with_what_the_package_carries(stranger: Stranger) -> None:
+    """`init`, `run`, the two commands that it proposes; recipes by name find the sample."""
+    desk = stranger.in_folder("desk")
+    assert desk.run("curate", "init").returncode == 0
+    done = desk.run("curate", "run", "pipeline.yaml", "--engine", "serial")
+    assert done.returncode == 0, done.stdout + done.stderr
+    proposed = [line.split("#")[0] for line in done.stdout.splitlines() if line.startswith("  curate ")]
+    assert len(proposed) == 2
+    for line in proposed:
+        told = desk.run(*shlex.split(line))
+        assert told.returncode == 0 and told.stdout, line
+    begun = desk.run("curate", "init", "fineweb", "--data", "sample/reference/*.jsonl.gz", "--dir", "own")
+    assert begun.returncode == 0 and "jsonl" in begun.stdout
+    for recipe in ("gopher", "pile"):
+        checked = desk.run("curate", "check", recipe)
+        assert checked.returncode == 0, checked.stderr
+    by_name = desk.run("curate", "run", "gopher", "--engine", "serial")
+    assert by_name.returncode == 0, by_name.stderr
+    assert "curate init gopher --data" in by_name.stderr
 
 
 def test_a_command_that_wants_an_extra_says_which(stranger: Stranger) -> None:

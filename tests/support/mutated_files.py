@@ -148,6 +148,9 @@ def _read_pipeline(data: bytes, folder: Path) -> None:
 
 def _read_pack(data: bytes, folder: Path) -> None:
     (folder / "pack.yaml").write_bytes(data)
+    languages = folder / "languages"
+    if not languages.exists():
+        languages.symlink_to(ROOT / "filters" / "languages")
     filters.load(str(folder / "pack.yaml"))
 
 

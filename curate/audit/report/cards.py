@@ -21,7 +21,7 @@ _HIGH = 120
 _GRIP = 14  # how far the threshold reaches below the axis, to its grip
 _MANY = 100
 """Thresholds beyond which pictures have half as many bars: a page has only so much room."""
-_TEXT = 400_000
+_TEXT = 200_000
 """Characters of texts that the page shows, of all rules together."""
 
 

@@ -5,9 +5,9 @@ Knows rates; counts nothing.
 
 from __future__ import annotations
 
+from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.report import facts
 from curate.audit.report.panels import SOURCES_NAMED, long_table, note, whose
-from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.records.statistics import RunNumbers, outputs
 from curate.text.html import Html, bar, count, join, named, percent, tag
 

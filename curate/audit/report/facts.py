@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from curate.audit.aggregates import MOST_ODDS
-from curate.records.statistics import RunNumbers, SourceNumbers, Sources, outputs
+from curate.records.statistics import RunNumbers, SourceNumbers, Sources, outputs, text_out
 from curate.verdicts.steps import ROLE
 
 SHOWN = 40
@@ -230,11 +230,6 @@ def lengths(found: Mapping[str, int], amounts: Mapping[str, int]) -> list[tuple[
             )
         )
     return rows
-
-
-def text_out(stats: RunNumbers) -> bool:
-    """Whether the run makes text and no tokens: then amounts are characters."""
-    return any("kept_chars" in source for source in stats["sources"].values())
 
 
 def unit(stats: RunNumbers) -> str:

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curate.audit.finished_run import OpenedRun
+from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report import facts
 from curate.audit.report.losses import losses
-from curate.audit.report.performance import stage_times
-from curate.audit.report.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
+from curate.audit.timings import stage_times
 from curate.records.statistics import RunNumbers, Sources, kept_rate, outputs
 from curate.text.html import shortened
 
@@ -36,8 +36,11 @@ def report_numbers(run: OpenedRun) -> Answer:
 
 
 def _findings(stats: RunNumbers) -> Iterator[Table]:
-    rows = [("yes" if each["missed"] else "", each["says"]) for each in stats.get("findings", [])]
-    yield from _some("Findings", ("missed", "what"), rows)
+    rows = [
+        ("missed" if each["missed"] else each.get("level", ""), each["kind"], each["says"], each.get("cure", ""))
+        for each in stats.get("findings", [])
+    ]
+    yield from _some("Findings", ("level", "finding", "what", "command"), rows)
 
 
 def _flow(sources: Sources) -> Iterator[Table]:
@@ -56,7 +59,7 @@ def _flow(sources: Sources) -> Iterator[Table]:
 def _product(stats: RunNumbers) -> Iterator[Table]:
     unit = facts.unit(stats)
     columns = ("shards", "documents", "tokens")
-    if not facts.text_out(stats):
+    if facts.unit(stats) == "tokens":
         yield _table(
             "Shards",
             ("split", *columns),

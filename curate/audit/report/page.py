@@ -9,16 +9,19 @@ import base64
 import dataclasses
 import hashlib
 import json
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
+from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
-from curate.audit.report import cards, facts, overlap, panels, performance, thresholds
+from curate.audit.report import cards, facts, head, overlap, panels, performance, reader, thresholds
 from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.river import river
+from curate.audit.sampled import candidates_of
 from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
@@ -36,28 +39,37 @@ _SETTINGS_SHOWN = 60_000
 """Characters of the pipeline that are shown: it may name a hundred thousand files."""
 
 
-def write_report(folder: str | Path, texts: Mode = "scrubbed") -> Path:
-    """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts."""
+def write_report(
+    folder: str | Path, texts: Mode = "scrubbed", against: str | Path | None = None, mapped: bool = True
+) -> Path:
+    """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts; `against`: another
+    run, whose numbers are marked beside this one's; `mapped`: whether the map of the crawl is drawn."""
     with hold(Path(folder)):
         run = dataclasses.replace(open_finished(folder), texts=texts)
         commit = Commit(run.folder)
-        commit.write("report.html", report_page(run).encode())
+        other = open_finished(against) if against is not None else None
+        commit.write("report.html", report_page(run, other, mapped).encode())
         commit.finish()
     return run.folder / "report.html"
 
 
-def report_page(run: OpenedRun) -> str:
-    """The whole page."""
+def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool = True) -> str:
+    """The whole page; `mapped`: with the map of the crawl, where the pipeline does not leave it out."""
     stats = run.stats
     candidates = outputs(stats["sources"])
     audit = stats["audit"]
     found = thresholds.sliders(audit, candidates)
     agree = facts.summed(audit, candidates, "overlap")
-    data = thresholds.script_data(audit, candidates, found, _sample(run)) | {
+    sample = candidates_of(_sample(run), candidates)
+    rows = reader.packed(run, sample, len(found), mapped and run.pipeline.report.map)
+    data = thresholds.script_data(audit, candidates, found, sample) | {
+        "reader": rows | {"run": clean(shlex.quote(str(run.folder)))},
         "run": clean(str(run.folder)),
         "overlap": overlap.script_data(agree),
     }
     sections = [
+        ("map", "Map", "The map of the crawl", reader.map_panel(bool(rows["map"]))),
+        ("reader", "Reader", "What it read", reader.panel(rows["rows"], facts.totals(stats["sources"]).documents)),
         ("flow", "Flow", "Where it went", _flow(stats)),
         ("product", "Product", "What came out", _product(stats)),
         ("rules", "Rules", "What the rules removed", panels.rules_table(stats["sources"])),
@@ -78,8 +90,8 @@ def report_page(run: OpenedRun) -> str:
     ]  # fmt: skip
     links = (tag("a", link, href=f"#{name}") for name, link, _, _ in sections)
     body = [
-        tag("a", "To the content", href="#flow", class_="skip"),
-        _header(run, stats),
+        tag("a", "To the content", href="#map", class_="skip"),
+        _header(run, stats, against),
         tag("nav", tag("div", *links), aria_label="Contents"),
         tag("main", *(tag("section", tag("h2", title), content, id=name) for name, _, title, content in sections)),
         tag(
@@ -92,11 +104,12 @@ def report_page(run: OpenedRun) -> str:
 
 
 def _document(title: str, body: Html, data: Mapping[str, Any]) -> str:
-    script, style = ((_HERE / name).read_text("utf-8") for name in ("report.js", "report.css"))
+    scripts = [(_HERE / name).read_text("utf-8") for name in ("report.js", "reader.js")]
+    style = (_HERE / "report.css").read_text("utf-8")
     embedded = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     embedded = embedded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
     policy = (
-        f"default-src 'none'; script-src 'sha256-{_sha256(script)}'; style-src 'sha256-{_sha256(style)}'; "
+        f"default-src 'none'; script-src {' '.join(_hash(script) for script in scripts)}; style-src {_hash(style)}; "
         "base-uri 'none'; form-action 'none'"
     )
     head = join(
@@ -110,12 +123,13 @@ def _document(title: str, body: Html, data: Mapping[str, Any]) -> str:
             Html(f"<style>{style}</style>"),
         ]
     )
-    end = Html(f'<script type="application/json" id="data">{embedded}</script><script>{script}</script>')
+    run_by = "".join(f"<script>{script}</script>" for script in scripts)
+    end = Html(f'<script type="application/json" id="data">{embedded}</script>{run_by}')
     return f"<!doctype html>\n{tag('html', tag('head', head), tag('body', body, end), lang='en')}\n"
 
 
-def _sha256(text: str) -> str:
-    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _sample(run: OpenedRun) -> pa.Table:
@@ -128,35 +142,31 @@ def _sample(run: OpenedRun) -> pa.Table:
         return pa.ipc.open_file(file).read_all()
 
 
-def _header(run: OpenedRun, stats: RunNumbers) -> Html:
+def _header(run: OpenedRun, stats: RunNumbers, against: OpenedRun | None) -> Html:
     totals = facts.totals(stats["sources"])
     settings = run.pipeline.tokens
     made_of = settings.tokenizer if settings is not None else f"documents after {run.pipeline.last_step}"
-    figures: tuple[tuple[str, str, str], ...] = (
-        (count(totals.records), "records read", f"from {count(totals.files)} files"),
-        (count(totals.documents), "documents", percent(totals.documents, totals.records) + " of the records"),
-        (count(totals.kept), "kept", percent(totals.kept, totals.documents) + " of the documents"),
-        (count(totals.amount), facts.unit(stats), f"{made_of}, each document once"),
-    )
+    found = [*stats.get("findings", []), *findings_of_time(run.folder / "timings")]
+    other = against.stats if against else None
     return tag(
         "header",
         tag("button", "Light or dark", type="button", id="theme"),
         tag("p", "Report of a run", class_="quiet"),
         tag("h1", named(stats["name"])),
         tag("p", run.pipeline.about, class_="about") if run.pipeline.about else None,
-        tag(
-            "dl",
-            *(
-                tag("div", tag("dt", what), tag("dd", tag("b", size), tag("small", note)))
-                for size, what, note in figures
-            ),
-            class_="figures",
-        ),
+        tag("p", head.sentence(stats), class_="sentence"),
+        head.figures(stats, made_of),
         panels.note(
             f"{count(totals.reference_documents)} documents only train a classifier, and are in none of these numbers."
         )
         if totals.reference_documents
         else None,
+        tag(
+            "div",
+            head.funnel_picture(stats, other, str(against.folder) if against else ""),
+            head.findings_panel(found, str(run.folder)),
+            class_="first",
+        ),
         class_="top",
     )
 
@@ -173,7 +183,7 @@ def _flow(stats: RunNumbers) -> Html:
         "more than the step dropped."
     )
     rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
-    return join([panels.findings(stats), note, *(river(name, each) for name, each in listed), rest])
+    return join([note, *(river(name, each) for name, each in listed), rest])
 
 
 def _product(stats: RunNumbers) -> Html:
@@ -203,7 +213,7 @@ def _product(stats: RunNumbers) -> Html:
     missing = mixture["missing_tokens"] if mixture else 0
     return join(
         [
-            None if facts.text_out(stats) else table(("split", *columns), splits, class_="slim"),
+            None if facts.unit(stats) != "tokens" else table(("split", *columns), splits, class_="slim"),
             panels.note(says),
             panels.long_table(heads, rows, _GROUPS, "groups"),
             panels.note(f"{count(missing)} tokens are missing: every group is at its cap.") if missing else None,

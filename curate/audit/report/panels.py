@@ -12,7 +12,7 @@ from curate.audit.report import facts
 from curate.audit.report.losses import Loss, losses
 from curate.audit.report.pictures import Bar, histogram
 from curate.records.statistics import RunNumbers, Sources, outputs
-from curate.text.html import Html, bar, clean, count, join, named, percent, shortened, table, tag
+from curate.text.html import Html, bar, count, join, named, percent, shortened, table, tag
 
 _RULES_SHOWN = 100
 _RULES_OPEN = 25
@@ -25,15 +25,6 @@ SOURCES_NAMED = 6
 def note(*children: str | None) -> Html:
     """A sentence or two that say how to read a section."""
     return tag("p", *children, class_="quiet")
-
-
-def findings(stats: RunNumbers) -> Html | None:
-    """What the run has to say of itself; nothing where that is nothing."""
-    found = stats.get("findings", [])
-    if not found:
-        return None
-    items = (tag("li", tag("b", "missed: ") if each["missed"] else None, clean(each["says"])) for each in found)
-    return tag("ul", *items, class_="findings")
 
 
 def long_table(heads: Sequence[str], rows: Sequence[Sequence[str]], at_once: int, what: str) -> Html:

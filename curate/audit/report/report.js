@@ -13,6 +13,35 @@
     root.dataset.theme = dark ? "light" : "dark";
   });
 
+  // Ids, addresses and commands are copied by a click, Enter or Space.
+  const copy = (element) => {
+    const text = element.dataset.copy || element.textContent;
+    const done = () => {
+      element.classList.add("copied");
+      setTimeout(() => element.classList.remove("copied"), 1200);
+    };
+    const byHand = () => {
+      const field = document.createElement("textarea");
+      field.value = text;
+      document.body.append(field);
+      field.select();
+      document.execCommand("copy");
+      field.remove();
+      done();
+    };
+    if (navigator.clipboard && isSecureContext) navigator.clipboard.writeText(text).then(done, byHand);
+    else byHand();
+  };
+  document.addEventListener("click", (event) => {
+    const element = event.target.closest && event.target.closest(".copy");
+    if (element) copy(element);
+  });
+  document.addEventListener("keydown", (event) => {
+    if (!["Enter", " "].includes(event.key) || !event.target.matches(".copy")) return;
+    event.preventDefault();
+    copy(event.target);
+  });
+
   // Contents: the section that is read is marked, and in view.
   const links = new Map(Array.from(document.querySelectorAll("nav a"), (link) => [link.hash.slice(1), link]));
   const strip = document.querySelector("nav > div");
@@ -150,6 +179,13 @@
     return { best: within(best), low: within(best - half), high: within(best + half), n, whole };
   };
 
+  // What each document of the sample comes to with the sliders where they are: the map shows it.
+  const decided = () => data.sample.fixed.map((fixed, row) => !fixed && data.sliders.every((slider) => {
+    if (!slider.sources.includes(data.sample.source[row])) return true;
+    const column = data.sample.rules[slider.rule], found = column ? column[row] : null;
+    return found === null || passes(slider.side, slider.exclusive, found, slider.values[at(slider)]);
+  }));
+
   const show = document.getElementById("yield"), note = document.getElementById("yield-note");
   const command = document.getElementById("command"), bar = document.getElementById("yield-bar");
   const was = document.getElementById("yield-was");
@@ -177,6 +213,7 @@
         : `between ${number(Math.floor(low))} and ${number(Math.ceil(high))} (95 %, estimated on a sample of ${number(n)})`;
     }
     bar.setAttribute("width", share(total));
+    document.dispatchEvent(new CustomEvent("dials", { detail: decided() }));
     const sets = changed.map((slider) => `--set ${slider.key}=${written(slider.values[at(slider)])}`);
     command.textContent = changed.length ? `curate whatif ${data.run} ${sets.join(" ")}` : "";
   };
@@ -248,5 +285,6 @@
     for (const slider of data.sliders) { slider.input.value = slider.own; place(slider); }
     update();
   });
+  document.addEventListener("dials-asked", update);
   update();
 })();

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.audit.aggregates import edges
+from curate.audit.sampled import VALUE
 
 WIDE = 640
 """Units across a picture."""
@@ -24,7 +25,7 @@ _MOST_VALUES = 100_000
 _MOST_STEPS, _LEAST_STEPS, _ALL_STEPS = 320, 40, 16_000
 """Places that a slider can take, fewer where there are many sliders; the bound of the run is always one of them."""
 _WHOLE_SHARE = 1.0
-MOST_SLIDERS = 250
+MOST_SLIDERS = 180
 """Thresholds that a page has room for."""
 
 
@@ -171,11 +172,11 @@ def script_data(
             }
         )  # fmt: skip
     rules = list(dict.fromkeys(slider.rule for slider in found))
-    known = [rule for rule in rules if rule in sample.column_names]
+    known = [rule for rule in rules if VALUE + rule in sample.column_names]
     of = pc.index_in(sample.column("source"), pa.array(outputs, pa.string()))
     sample = sample.append_column("of", of).filter(pc.is_valid(of))
     sample = sample.slice(0, _MOST_VALUES // max(1, len(known)))
-    columns = {rule: [_sampled(value) for value in sample.column(rule).to_pylist()] for rule in known}
+    columns = {rule: [_sampled(value) for value in sample.column(VALUE + rule).to_pylist()] for rule in known}
     return {
         "documents": sum(audit[source]["documents"] for source in outputs if source in audit),
         "passed": sum(audit[source]["passed"] for source in outputs if source in audit),

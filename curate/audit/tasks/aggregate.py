@@ -12,7 +12,8 @@ from typing import Any, TypedDict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.audit.aggregates import Aggregate, Unit, aggregate, merge, merge_samples, needed_columns
+from curate.audit.aggregates import Aggregate, Unit, aggregate, merge, needed_columns
+from curate.audit.sampled import merge_samples
 from curate.engine.task import Inputs, Output
 from curate.records.counts import DocumentCounts
 from curate.verdicts.steps import steps_from_json
@@ -48,7 +49,7 @@ def aggregate_part(params: AggregateParams, inputs: Inputs, output: Output) -> D
                 for each in nearest:
                     each.append(file.name)
         counts.append(found)
-        samples.append(sample)
+        samples.append(sample.append_column("part", pa.repeat(pa.scalar(file.name), sample.num_rows)))
     return _write({params["source"]: merge(counts)}, samples, output)
 
 

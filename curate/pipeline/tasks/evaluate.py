@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TypedDict
 
@@ -68,6 +68,7 @@ def evaluate_part(params: EvaluateParams, inputs: Inputs, output: Output) -> Eva
                 applied = step.apply(view, batch)
                 view = applied.view
                 values |= applied.columns
+                batch = _with_fixed(batch, applied.columns)
                 edits.append((name, applied.edits))
                 chars.update({f"{name}/{kind}": int(each.sum()) for kind, each in applied.edits.items()})
             columns.write(values | {"edits": edit_column(edits, batch.num_rows)})
@@ -76,6 +77,14 @@ def evaluate_part(params: EvaluateParams, inputs: Inputs, output: Output) -> Eva
                 edited.write({"id": batch.column("id"), "url": batch.column("url"), "text": view.texts})
     statistics = {name: dict(sorted(step.statistics.items())) for name, step in steps.items() if step.statistics}
     return {"documents": documents, "edited_chars": dict(sorted(chars.items())), "statistics": statistics}
+
+
+def _with_fixed(batch: pa.RecordBatch, columns: Mapping[str, pa.Array]) -> pa.RecordBatch:
+    """Documents with the ledger columns of no step's own, such as `language`, for the steps that come after."""
+    for name, values in columns.items():
+        if "." not in name:
+            batch = batch.append_column(name, values)
+    return batch
 
 
 def _beside(documents: pa.RecordBatch, carried: pa.RecordBatch) -> pa.RecordBatch:

@@ -102,6 +102,7 @@ def _readme_of_documents(source: Documents, to: str, run: Mapping[str, Any]) -> 
         f"Dataset fingerprint: `{source.fingerprint}`. `export.json` lists every file with its SHA-256.\n",
         *_sources(run),
         *_personal_data(run),
+        *_findings(run),
         *_LICENCE,
     ]
     return "\n".join(parts) + "\n"
@@ -157,6 +158,7 @@ def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
         *_mixture(manifest.get("mixture")),
         *_lengths(run),
         *_personal_data(run),
+        *_findings(run),
         *_LICENCE,
     ]
     return "\n".join(parts) + "\n"
@@ -191,6 +193,20 @@ def _mixture(mixture: Mapping[str, Any] | None) -> list[str]:
         f"| {name} | {group['target_tokens']:,} | {group['tokens']:,} | {group['share']:.2%} | {group['epochs']:.2f} |"
         for name, group in mixture["groups"].items()
     ]
+
+
+_SHOWN_FINDINGS = 10
+
+
+def _findings(run: Mapping[str, Any]) -> list[str]:
+    """What the run says of itself, the worst first: who uses the data should know it too."""
+    found = run.get("stats", {}).get("findings", [])
+    if not found:
+        return []
+    rows = [f"- {'missed' if each['missed'] else each.get('level', 'note')}: {each['says']}" for each in found]
+    if len(rows) > _SHOWN_FINDINGS:
+        rows[_SHOWN_FINDINGS:] = [f"- and {len(rows) - _SHOWN_FINDINGS} more, in the run's `findings.json`"]
+    return ["\n## Findings\n", "What the run that made this says of itself, the worst first.\n", *rows]
 
 
 def _lengths(run: Mapping[str, Any]) -> list[str]:

@@ -7,8 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from curate.audit.report.facts import text_out
-from curate.records.statistics import RunNumbers, kept_rate, outputs
+from curate.records.statistics import RunNumbers, kept_rate, outputs, text_out
 
 NOT_IDENTIFIED = "not identified"
 NO_ADDRESS = "no address"

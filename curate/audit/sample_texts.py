@@ -1,0 +1,85 @@
+"""Texts of the run's sample, before and after the run changed them, as people may be shown them.
+
+A document that was dropped has an empty text in later files, where batches stay aligned: its last own text counts. Each file
+is opened once, whatever the number of its documents. Knows where texts lie; chooses none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pyarrow as pa
+
+from curate.audit.finished_run import AuditError, OpenedRun
+from curate.audit.lineage import lineage
+from curate.audit.shown import shown
+
+READ = 2500
+"""Characters at the beginning of a text that are looked at."""
+_MARGIN = 300
+"""Characters beyond them that are scrubbed with them: personal data that begins within may end there."""
+
+
+class Texts(NamedTuple):
+    """The beginnings of a document's text as extracted, and as the last step that saw it left it; None where it is gone."""
+
+    before: str | None
+    after: str | None
+
+
+def sample_texts(run: OpenedRun, sample: pa.Table) -> list[Texts]:
+    """The texts of the sample's rows, personal data replaced as `run.texts` says; None where `.work` is gone."""
+    found: list[list[str | None]] = [[None, None] for _ in range(sample.num_rows)]
+    if run.texts != "none":
+        places: dict[str, list[tuple[int, int]]] = {}
+        listed = zip(sample.column("part").to_pylist(), sample.column("document").to_pylist(), strict=True)
+        for row, (part, document) in enumerate(listed):
+            places.setdefault(part, []).append((document, row))
+        kept = sample.column("kept").to_pylist()
+        for part, rows in places.items():
+            for row, before, after in _of_part(run, part, sorted(rows), kept):
+                found[row] = [before, after]
+    cut = [text for pair in found for text in pair if text is not None]
+    scrubbed = iter(shown(run, cut))
+    texts = [[None if text is None else next(scrubbed)[:READ] for text in pair] for pair in found]
+    return [Texts(before, after) for before, after in texts]
+
+
+def _of_part(
+    run: OpenedRun, name: str, rows: Sequence[tuple[int, int]], kept: Sequence[bool]
+) -> Iterator[tuple[int, str, str]]:
+    """(row of the sample, text as extracted, text in the end) of documents of one part."""
+    try:
+        made = [each for each in lineage(run.part(name)) if "documents" in each.files]
+        files = [_texts_at(each.path("documents"), [document for document, _ in rows]) for each in made]
+        # what is after the rules holds no text of those that were dropped, so those end with the last that has all
+        whole = [number for number, each in enumerate(made) if each.stage in ("read", "evaluate")]
+    except (AuditError, OSError, pa.ArrowInvalid):
+        return
+    if not files:
+        return
+    for document, row in rows:
+        last = len(files) - 1 if kept[row] else max(whole, default=0)
+        before, after = files[0][document], files[last][document]
+        yield row, before, after
+
+
+def _texts_at(path: Path, documents: Sequence[int]) -> Mapping[int, str]:
+    """The beginnings of the texts in these ascending rows of an Arrow file of documents."""
+    found: dict[int, str] = {}
+    with pa.memory_map(str(path)) as file:
+        reader = pa.ipc.open_file(file)
+        first, wanted = 0, list(documents)
+        for index in range(reader.num_record_batches):
+            if not wanted:
+                break
+            batch = reader.get_batch(index)
+            while wanted and wanted[0] < first + batch.num_rows:
+                text = batch.column("text")[wanted[0] - first].as_py() or ""
+                found[wanted.pop(0)] = text[: READ + _MARGIN]
+            first += batch.num_rows
+    if len(found) < len(set(documents)):
+        raise AuditError(f"{path} has fewer documents than the ledger")
+    return found
