@@ -115,8 +115,8 @@ def query(
     rows = list(zip(*(column.to_pylist() for column in found.columns), strict=True))
     note = f"the first {limit:,} rows; --limit shows more" if len(rows) > limit else ""
     rows = rows[:limit]
-    shown = Table("", names, tuple(tuple(_cell(value) for value in row) for row in rows), note)
-    return Answer((shown,), [dict(zip(names, map(_json, row), strict=True)) for row in rows])
+    table = Table("", names, tuple(tuple(_cell(value) for value in row) for row in rows), note)
+    return Answer((table,), [dict(zip(names, map(_json, row), strict=True)) for row in rows])
 
 
 def _cell(value: Any) -> Cell:
