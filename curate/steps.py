@@ -32,6 +32,7 @@ _SOURCE_STEPS = (
     "curate.filters.step:STEP",
     "curate.filters.datatrove_step:STEP",
     "curate.filters.python_step:STEP",
+    "curate.filters.metadata_step:STEP",
     "curate.quality.step:STEP",
 )
 _COMBINING_STEPS = ("curate.dedup.step:STEP", "curate.decontaminate.step:STEP", "curate.pii.step:STEP")

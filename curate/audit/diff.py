@@ -107,15 +107,38 @@ def kept_chars(run: OpenedRun) -> int | None:
 
 
 def _differences(first: Any, second: Any, key: str = "") -> Iterator[tuple[Cell, ...]]:
-    """(key path, value, value) wherever two trees differ."""
-    if isinstance(first, Mapping) and isinstance(second, Mapping):
-        for name in dict.fromkeys([*first, *second]):
-            yield from _differences(first.get(name), second.get(name), f"{key}.{name}" if key else str(name))
+    """(key path, value, value) wherever two trees differ, down to single values. Steps are told by their names, so that one
+    more step is one more line; bounds under `filters` are keys of their own."""
+    if isinstance(first, Mapping) or isinstance(second, Mapping):
+        left, right = (each if isinstance(each, Mapping) else {} for each in (first, second))
+        for name in dict.fromkeys([*left, *right]):
+            yield from _differences(left.get(name), right.get(name), f"{key}.{name}" if key else str(name))
+    elif isinstance(first, list) and isinstance(second, list) and _named(first) and _named(second):
+        yield from _differences(_by_name(first), _by_name(second), key)
     elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         for index, (left, right) in enumerate(zip(first, second, strict=True)):
             yield from _differences(left, right, f"{key}[{index}]")
     elif first != second:
         yield key, _short(first), _short(second)
+
+
+def _named(steps: list[Any]) -> bool:
+    """Whether a list is one of steps: mappings of a single key, the step's name."""
+    return all(isinstance(step, Mapping) and len(step) == 1 for step in steps)
+
+
+def _by_name(steps: list[Any]) -> dict[str, Any]:
+    """Steps by name; of filters, by what they are called."""
+    found: dict[str, Any] = {}
+    for step in steps:
+        ((kind, setting),) = step.items()
+        name = kind
+        if isinstance(setting, Mapping) and "pack" in setting:
+            name = str(setting.get("as") or setting["pack"])
+        while name in found:
+            name += "'"
+        found[name] = setting if isinstance(setting, Mapping) else {"is": setting}
+    return found
 
 
 def _short(value: Any) -> Cell:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -95,19 +95,28 @@ def ask(connection: Any, sql: str, values: Any = None, limit: int | None = None)
     return (relation if limit is None else relation.limit(limit)).to_arrow_table()
 
 
-def query(files: Sequence[Path], sql: str, limit: int, shown: Shown | None = None) -> Answer:
-    """The answer to SQL on the view `ledger`, its first `limit` rows; `shown` as for `connect`. Raises AuditError with
-    DuckDB's complaint."""
+def query(
+    files: Sequence[Path],
+    sql: str,
+    limit: int,
+    tables: Mapping[str, pa.Table] | None = None,
+    shown: Shown | None = None,
+) -> Answer:
+    """The answer to SQL on the view `ledger` and on these tables, its first `limit` rows; `shown` as for `connect`. Raises
+    AuditError with DuckDB's complaint."""
+    connection = connect(files, shown=shown)
+    for name, table in (tables or {}).items():
+        connection.register(name, table)
     try:
-        found = ask(connect(files, shown=shown), sql, limit=limit + 1)
+        found = ask(connection, sql, limit=limit + 1)
     except duckdb.Error as error:
         raise AuditError(f"the query failed: {error}") from None
     names = tuple(found.column_names)
     rows = list(zip(*(column.to_pylist() for column in found.columns), strict=True))
     note = f"the first {limit:,} rows; --limit shows more" if len(rows) > limit else ""
     rows = rows[:limit]
-    table = Table("", names, tuple(tuple(_cell(value) for value in row) for row in rows), note)
-    return Answer((table,), [dict(zip(names, map(_json, row), strict=True)) for row in rows])
+    told = Table("", names, tuple(tuple(_cell(value) for value in row) for row in rows), note)
+    return Answer((told,), [dict(zip(names, map(_json, row), strict=True)) for row in rows])
 
 
 def _cell(value: Any) -> Cell:

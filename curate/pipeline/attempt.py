@@ -16,7 +16,8 @@ from curate.audit.finished_run import open_finished
 from curate.audit.shown import shown
 from curate.config.models import Shards
 from curate.config.reading import read_pipeline
-from curate.pipeline.run import Run, run_file
+from curate.pipeline.made import Run
+from curate.pipeline.run import run_file
 from curate.pipeline.until import limited
 from curate.records.statistics import RunNumbers
 

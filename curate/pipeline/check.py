@@ -255,7 +255,11 @@ def first_carried(name: str, source: Source, files: Sequence[SourceFile]) -> Car
 def check_carried(source: Source, step: VerdictStep) -> None:
     """Raise ValueError where a rule looks at a column of the input that `read.metadata` does not carry."""
     listed = source.read.metadata
+    extract = source.setting(Extract)
+    said = SAID.names if extract is not None and extract.metadata else []
     for column in step.columns():
+        if column in said:
+            continue
         if column.startswith(META) and listed != "all" and column.removeprefix(META) not in listed:
             raise ValueError(
                 f"a rule looks at {column}: write `metadata: [{column.removeprefix(META)}]` under the source's `read`"

@@ -14,6 +14,7 @@ from curate.config.models import Pipeline
 from curate.config.step_params import ReadParams, evaluation_steps, read_params, verdict_steps
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Given, Task
+from curate.exchange import FAN_IN, regroup
 from curate.extract.extractors import SAID
 from curate.flow import Flow, Part, is_output
 from curate.pipeline.limits import read_first, sampled
@@ -22,6 +23,7 @@ from curate.pipeline.tasks.evaluate import EvaluateParams, evaluate_part
 from curate.pipeline.tasks.judge import JudgeParams, judge_part
 from curate.pipeline.tasks.ledger import LedgerParams, write_part
 from curate.pipeline.tasks.metadata import MetadataParams, type_metadata
+from curate.pipeline.tasks.places import PlacesParams, number_places
 from curate.pipeline.tasks.read import MOST_COLUMNS, read_part
 from curate.records.counts import ReadCounts
 from curate.records.metadata import META, common_type
@@ -234,8 +236,7 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
 
 def write_ledger(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """The ledger of every part."""
-    shards = [result for split in SPLITS for result in flow.shards.get(split, ())]
-    places = [result.file("places") for result in shards]
+    places = _places(flow, runner)
     tasks = []
     for number, part in enumerate(flow.parts):
         params = LedgerParams(metrics=[list(pair) for pair in flow.metrics], output=is_output(pipeline, part))
@@ -246,8 +247,8 @@ def write_ledger(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             "carried": part.metadata.file("rows") if part.metadata is not None else None,
         }
         if part.tokens is not None and places:
-            params["part"], params["shards"] = number, list(range(len(shards)))
-            inputs["places"] = places
+            params["part"] = number
+            inputs["places"] = places[number]
         tasks.append(Task("ledger", write_part, params, inputs, part.name))
     results = runner.stage(tasks)
     for part, result in zip(flow.parts, results, strict=True):
@@ -256,3 +257,21 @@ def write_ledger(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             check_balance(f"ledger {part.name}", into=result.counts["kept"], tokenized=part.tokens.counts["documents"])
     parts = tuple(part.after(result) for part, result in zip(flow.parts, results, strict=True))
     return replace(flow, parts=parts, ledger=tuple(results))
+
+
+def _places(flow: Flow, runner: Runner) -> list[list[File]]:
+    """By part the files that say in which shards its documents are; nothing where there are no shards."""
+    files = [result.file("places") for split in SPLITS for result in flow.shards.get(split, ())]
+    tasks = [
+        Task(
+            "places",
+            number_places,
+            PlacesParams(first=first),
+            {"places": files[first : first + FAN_IN]},
+            f"from {first}",
+        )
+        for first in range(0, len(files), FAN_IN)
+    ]
+    numbered = [result.file("places") for result in runner.stage(tasks)]
+    parts = range(len(flow.parts))
+    return regroup(runner, "places", numbered, "part", [(part, part + 1) for part in parts]) if numbered else []

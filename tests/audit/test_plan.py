@@ -13,7 +13,8 @@ from curate.audit.finished_run import open_finished
 from curate.config.reading import read_pipeline
 from curate.engine.progress import describe_progress, watch_progress
 from curate.pipeline.forecast import forecast, forecast_answer
-from curate.pipeline.run import find_inputs, run
+from curate.pipeline.inputs import find_inputs
+from curate.pipeline.run import run
 from tests.support.audited import audited_run
 from tests.support.running import EXAMPLE, ROOT, curate, small_pipeline
 
