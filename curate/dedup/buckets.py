@@ -11,7 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.dedup.records import KEYS
-from curate.exchange import read_range
+from curate.engine.exchange import read_range
 from curate.records.batches import BatchWriter
 from curate.text.compiled import kernel
 

@@ -20,9 +20,9 @@ from curate.dedup.tasks.lines import (
     find_recurring,
     remove_recurring,
 )
+from curate.engine.exchange import regroup
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Task
-from curate.exchange import regroup
 from curate.flow import Flow
 from curate.verdicts.steps import VerdictStep, thresholds
 

@@ -34,9 +34,9 @@ from curate.dedup.tasks.link import (
     sort_keys,
 )
 from curate.dedup.tasks.sign import SignParams, sign_part
+from curate.engine.exchange import regroup
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Given, Task
-from curate.exchange import regroup
 from curate.flow import Flow, Part
 from curate.records.counts import DecisionCounts, DocumentCounts
 

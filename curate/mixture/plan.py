@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from curate.config.models import Pipeline
+from curate.engine.exchange import FAN_IN, regroup
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
-from curate.exchange import FAN_IN, regroup
 from curate.flow import Flow, Part
 from curate.mixture.available_tokens import total_stock
 from curate.mixture.groups import DOMAIN, SOURCE

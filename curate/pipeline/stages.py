@@ -19,9 +19,9 @@ from curate.config.step_params import (
     text_choice,
     verdict_steps,
 )
+from curate.engine.exchange import FAN_IN, regroup
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Given, Task
-from curate.exchange import FAN_IN, regroup
 from curate.extract.extractors import SAID
 from curate.flow import Flow, Part, is_output
 from curate.pipeline.limits import read_first, sampled

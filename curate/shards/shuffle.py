@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.chance import Words
+from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
-from curate.exchange import read_range
 from curate.records.batches import BatchWriter, read_batches, read_schema
 from curate.records.counts import TokenCounts
 from curate.records.pages import ID

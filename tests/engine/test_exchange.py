@@ -15,12 +15,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from curate import exchange
+from curate.engine import exchange
+from curate.engine.exchange import pieces_of, read_range, regroup, write_sorted
 from curate.engine.executors import SerialEngine
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
 from curate.engine.task import File, Task
-from curate.exchange import pieces_of, read_range, regroup, write_sorted
 from curate.records.batches import BatchWriter
 from curate.storage import digest_file
 

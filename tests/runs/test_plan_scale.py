@@ -14,7 +14,7 @@ from tests.support.deduplicating import pipeline
 from tests.support.running import product
 
 FEW = {
-    "curate.exchange.FAN_IN": 3,
+    "curate.engine.exchange.FAN_IN": 3,
     "curate.mixture.plan.FAN_IN": 3,
     "curate.pipeline.stages.FAN_IN": 3,
     "curate.mixture.plan._GROUP_BYTES": 1 << 15,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from curate.dedup.records import DECISIONS, PART_BITS, STEP, part_span
 from curate.dedup.survivors import KINDS
+from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
-from curate.exchange import read_range
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DecisionCounts
 from curate.records.pages import ID

@@ -21,8 +21,8 @@ from curate.dedup.normal import mix64
 from curate.dedup.records import PART_BITS, STEP, part_span
 from curate.dedup.scope import Scopes, columns_of_documents, document_scopes
 from curate.dedup.segments import Pieces, find_pieces, pieces_of_spans, span_codes, without_pieces
+from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
-from curate.exchange import read_range
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import LinesCounts
 from curate.records.documents import DOCUMENTS

@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
-from curate.exchange import read_range
 from curate.records.batches import read_batches
 from curate.records.counts import LedgerCounts
 from curate.records.edits import EDITS

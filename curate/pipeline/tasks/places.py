@@ -7,8 +7,8 @@ from typing import TypedDict
 import numpy as np
 import pyarrow as pa
 
+from curate.engine.exchange import write_sorted
 from curate.engine.task import Inputs, Output
-from curate.exchange import write_sorted
 from curate.records.batches import read_batches
 from curate.records.counts import DocumentCounts
 from curate.records.shards import NUMBERED_PLACES
