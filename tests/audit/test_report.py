@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import itertools
 import json
 import re
 import shutil
@@ -391,6 +392,38 @@ def test_several_thresholds_are_estimated_within_their_interval(browser: Any) ->
     assert low <= outcome.sums.total("passes", outcome.outputs) <= high and "95 %" in note
     browser.execute_script("document.getElementById('reset').click()")
     assert browser.execute_script("return document.getElementById('yield-note').textContent") == "as the run decided"
+
+
+def test_two_tighter_thresholds_never_show_more_than_one(browser: Any) -> None:
+    """Nor a looser one less: whichever are moved, and in whatever order; the interval holds the number shown."""
+    browser.get(page(audited_run()))
+
+    def shown() -> tuple[int, list[int]]:
+        told, note = browser.execute_script(
+            "return [document.getElementById('yield').textContent, document.getElementById('yield-note').textContent]"
+        )
+        (number,) = re.findall(r"[\d,]+", told)
+        return int(number.replace(",", "")), [int(n.replace(",", "")) for n in re.findall(r"[\d,]+(?= and| \()", note)]
+
+    def step(slider: str, places: int) -> None:
+        browser.execute_script(
+            "const dial = document.querySelector(`[data-slider='${arguments[0]}']`);"
+            "dial.value = Number(dial.value) + arguments[1]; dial.dispatchEvent(new Event('input'));",
+            slider,
+            places,
+        )
+
+    dials = ("c4-min_sentences.min", "gopher-quality-min_words.min", "language-minimum.min")
+    for places in (1, 12, -1, -12):
+        for order in itertools.permutations(dials):
+            browser.execute_script("document.getElementById('reset').click()")
+            before, _ = shown()
+            for slider in order:
+                step(slider, places)
+                now, interval = shown()
+                assert now <= before if places > 0 else now >= before, (order, slider)
+                assert not interval or interval[0] <= now <= interval[1]
+                before = now
 
 
 def test_a_table_is_sorted_and_a_slider_moved_from_the_keyboard(browser: Any) -> None:
