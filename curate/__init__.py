@@ -11,9 +11,12 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from curate import dedup, extract, filters, language, pii, shards, tokens
-    from curate.pipeline.run import Run, open_run, run
+    from curate.config.models import Pipeline
+    from curate.pipeline.made import Run, open_run
+    from curate.pipeline.run import run
 
 __all__ = [
+    "Pipeline",
     "Run",
     "__version__",
     "dedup",
@@ -27,7 +30,12 @@ __all__ = [
     "tokens",
 ]
 
-_OF_RUNS = ("Run", "open_run", "run")
+_PLACES = {
+    "Pipeline": "curate.config.models",
+    "Run": "curate.pipeline.made",
+    "open_run": "curate.pipeline.made",
+    "run": "curate.pipeline.run",
+}
 
 
 def __getattr__(name: str) -> object:
@@ -37,6 +45,6 @@ def __getattr__(name: str) -> object:
         return version("curate-data")
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name in _OF_RUNS:
-        return getattr(importlib.import_module("curate.pipeline.run"), name)
+    if name in _PLACES:
+        return getattr(importlib.import_module(_PLACES[name]), name)
     return importlib.import_module(f"curate.{name}")

@@ -27,9 +27,7 @@ _MOST_NAMED = 30
 """Words listed where none is near; more would hide the sentence they stand in."""
 
 EXTRAS = {
-    "s3fs": "s3",
-    "gcsfs": "gcs",
-    "aiohttp": "http",
+    "obstore": "cloud",
     "torch": "train",
     "scipy": "train",
     "safetensors": "train",
@@ -78,6 +76,10 @@ class ConfigError(CurateError, ValueError):
 
 class MissingExtra(CurateError, ImportError):
     """A library that comes with an extra is not installed; the message names the command that installs it."""
+
+
+class StorageError(CurateError, OSError):
+    """What lies elsewhere could not be read, after every try; the message says what, how it ended and what goes on."""
 
 
 class DiskFull(CurateError, OSError):

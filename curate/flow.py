@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from curate.config.models import Pipeline
 from curate.engine.task import Committed, File
 from curate.records.counts import (
+    ChosenCounts,
     DecisionCounts,
     DocumentCounts,
     EvaluatedCounts,
@@ -39,6 +40,10 @@ class Part:
     scored: Committed[ScoredCounts] | None = None
     tokens: Committed[TokenCounts] | None = None
     evaluated: Committed[EvaluatedCounts] | None = None
+    also: tuple[Committed[EvaluatedCounts], ...] = ()
+    """What was evaluated of further engines' texts, in the engines' order."""
+    chosen: Committed[ChosenCounts] | None = None
+    """The choice between the texts of several engines."""
     metadata: Committed[DocumentCounts] | None = None
     """The columns carried from the input: `rows`, a row per record, and `metadata`, a row per document."""
     way: tuple[Committed[Any], ...] = ()
@@ -48,6 +53,11 @@ class Part:
     def name(self) -> str:
         """What the part's published files are called."""
         return f"{self.source}-{self.number:05d}"
+
+    @property
+    def extracted(self) -> File:
+        """The documents' texts as they were extracted."""
+        return (self.chosen or self.read).file("documents")
 
     def after(self, *results: Committed[Any], **changes: Any) -> Part:
         """The part once these tasks are done for it."""

@@ -32,6 +32,7 @@ _SOURCE_STEPS = (
     "curate.filters.step:STEP",
     "curate.filters.datatrove_step:STEP",
     "curate.filters.python_step:STEP",
+    "curate.filters.metadata_step:STEP",
     "curate.quality.step:STEP",
 )
 _COMBINING_STEPS = ("curate.dedup.step:STEP", "curate.decontaminate.step:STEP", "curate.pii.step:STEP")
@@ -124,6 +125,8 @@ class SourceStep:
     """What the reading of a part must know of it (JSON), for a step that is carried out there."""
     foreign: Callable[[Any], tuple[str, ...]] = lambda setting: ()
     """`module:name` of others' code that the settings name."""
+    texts: Callable[[Any], tuple[tuple[str, ...], str] | None] = lambda setting: None
+    """The engines that each give a text of a document, and what chooses one; None for a step that gives one or none."""
     sources_named: Callable[[Any], Mapping[str, tuple[str, ...]]] = lambda setting: {}
     """Names of sources in the settings, by dotted key: each must be a source of the pipeline."""
 

@@ -46,10 +46,19 @@ def diff(first: OpenedRun, second: OpenedRun, examples: int) -> Answer:
     stages = _stages(first, second)
     inputs = _inputs(first, second)
     flips = compare(first, second, examples)
+    sides = (("first", first), ("second", second))
     moved = {fates: count for fates, count in flips.fates.items() if fates[0] != fates[1]}
     same = sum(flips.fates.values()) - sum(moved.values())
     moves = sorted(moved.items(), key=lambda item: (-item[1], item[0]))
     rules = sorted({*flips.gained, *flips.lost}, key=lambda rule: (-flips.gained[rule] - flips.lost[rule], rule))
+    amounts = [
+        (unit, *(count if count is not None else "" for count in counts))
+        for unit, counts in (
+            ("tokens", [None if kept_chars(run) is not None else flips.tokens[side] for side, run in sides]),
+            ("characters", [kept_chars(run) for _, run in sides]),
+        )
+        if any(count is not None for count in counts)
+    ]
     blocks: list[Table | Passage] = [
         Table("Settings", ("key", "first", "second"), tuple(settings[:_SHOWN]), "" if settings else "the same"),
         Table("Stages", ("stage", "settings", "code and libraries"), tuple(stages), "" if stages else "the same"),
@@ -59,7 +68,7 @@ def diff(first: OpenedRun, second: OpenedRun, examples: int) -> Answer:
             ("", "first", "second"),
             (
                 ("documents kept", flips.tokens["first kept"], flips.tokens["second kept"]),
-                ("tokens", flips.tokens["first"], flips.tokens["second"]),
+                *amounts,
                 ("records only here", flips.only["first"], flips.only["second"]),
             ),
             f"{same:,} records in both met the same fate",
@@ -80,7 +89,8 @@ def diff(first: OpenedRun, second: OpenedRun, examples: int) -> Answer:
         "settings": [dict(zip(("key", "first", "second"), row, strict=True)) for row in settings],
         "stages": [dict(zip(("stage", "settings", "code"), row, strict=True)) for row in stages],
         "inputs": [dict(zip(("file", "first", "second"), row, strict=True)) for row in inputs],
-        "yield": {key: dict(flips.tokens)[key] for key in sorted(flips.tokens)},
+        "yield": {key: dict(flips.tokens)[key] for key in sorted(flips.tokens)}
+        | {f"{side} characters": kept_chars(run) for side, run in sides if kept_chars(run) is not None},
         "only": dict(flips.only),
         "fates": [{"first": a, "second": b, "records": count} for (a, b), count in moves],
         "rules": [{"rule": rule, "first": flips.lost[rule], "second": flips.gained[rule]} for rule in rules],
@@ -89,16 +99,46 @@ def diff(first: OpenedRun, second: OpenedRun, examples: int) -> Answer:
     return Answer(tuple(blocks), data)
 
 
+def kept_chars(run: OpenedRun) -> int | None:
+    """Characters of the documents that a run without a tokenizer gave; None for one that counts tokens."""
+    if run.pipeline.tokens is not None:
+        return None
+    return sum(source.get("kept_chars", 0) for source in run.stats["sources"].values())
+
+
 def _differences(first: Any, second: Any, key: str = "") -> Iterator[tuple[Cell, ...]]:
-    """(key path, value, value) wherever two trees differ."""
-    if isinstance(first, Mapping) and isinstance(second, Mapping):
-        for name in dict.fromkeys([*first, *second]):
-            yield from _differences(first.get(name), second.get(name), f"{key}.{name}" if key else str(name))
+    """(key path, value, value) wherever two trees differ, down to single values. Steps are told by their names, so that one
+    more step is one more line; bounds under `filters` are keys of their own."""
+    if isinstance(first, Mapping) or isinstance(second, Mapping):
+        left, right = (each if isinstance(each, Mapping) else {} for each in (first, second))
+        for name in dict.fromkeys([*left, *right]):
+            yield from _differences(left.get(name), right.get(name), f"{key}.{name}" if key else str(name))
+    elif isinstance(first, list) and isinstance(second, list) and _named(first) and _named(second):
+        yield from _differences(_by_name(first), _by_name(second), key)
     elif isinstance(first, list) and isinstance(second, list) and len(first) == len(second):
         for index, (left, right) in enumerate(zip(first, second, strict=True)):
             yield from _differences(left, right, f"{key}[{index}]")
     elif first != second:
         yield key, _short(first), _short(second)
+
+
+def _named(steps: list[Any]) -> bool:
+    """Whether a list is one of steps: mappings of a single key, the step's name."""
+    return all(isinstance(step, Mapping) and len(step) == 1 for step in steps)
+
+
+def _by_name(steps: list[Any]) -> dict[str, Any]:
+    """Steps by name; of filters, by what they are called."""
+    found: dict[str, Any] = {}
+    for step in steps:
+        ((kind, setting),) = step.items()
+        name = kind
+        if isinstance(setting, Mapping) and "pack" in setting:
+            name = str(setting.get("as") or setting["pack"])
+        while name in found:
+            name += "'"
+        found[name] = setting if isinstance(setting, Mapping) else {"is": setting}
+    return found
 
 
 def _short(value: Any) -> Cell:

@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from curate.audit.removals import RULE, STEP
 from curate.records.batches import BatchWriter, read_batches, read_schema
 from curate.records.ledger import ROW_GROUP
-from curate.records.metadata import META, RAW
+from curate.records.metadata import told_columns
 from curate.shards.store import write_shard
 from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE_RULE
 
@@ -54,15 +54,10 @@ def has_words(schema: pa.Schema) -> bool:
     """Whether a file's rows are documents with their text or tokens."""
     if "id" not in schema.names or schema.field("id").type != pa.binary(16):
         return False
-    return bool(_carried(schema)) or any(
+    return bool(told_columns(schema)) or any(
         name in schema.names and kind(schema.field(name).type)
         for name, kind in ((_TEXT, _is_text), (_TOKENS, _is_list))
     )
-
-
-def _carried(schema: pa.Schema) -> list[str]:
-    """Columns that came with a document from the input: a title is of its words too."""
-    return [name for name in schema.names if name == RAW or name.startswith(META)]
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -87,12 +82,13 @@ def empty_file(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
 
 
 def empty_aligned(path: Path, documents: Path, target: Path, ids: pa.Array) -> Emptied | None:
-    """The same for an Arrow file of columns without ids, aligned with a file of documents: what a page says of itself."""
+    """The same for an Arrow file of columns without ids, aligned with a file of documents: what a page says of itself, and
+    what steps say of it."""
     with open(path, "rb") as file:
         if file.read(len(_IPC_FILE)) != _IPC_FILE:
             return None
     schema = read_schema(str(path))
-    if "id" in schema.names or not _carried(schema):
+    if "id" in schema.names or not told_columns(schema):
         return None
     masks = [found_in(batch.column("id"), ids) for batch in _batches(documents)]
     gone = np.concatenate([np.zeros(0, bool), *masks])
@@ -100,7 +96,7 @@ def empty_aligned(path: Path, documents: Path, target: Path, ids: pa.Array) -> E
     with BatchWriter(str(target), schema) as writer:
         for batch in _batches(path):
             mask = gone[first : first + batch.num_rows]
-            filled = [np.asarray(pc.is_valid(batch.column(name))) for name in _carried(schema)]
+            filled = [np.asarray(pc.is_valid(batch.column(name))) for name in told_columns(schema)]
             rows += int((mask & np.any(filled, axis=0)).sum())
             emptied = _without_words(batch, mask)
             writer.write({name: emptied.column(name) for name in schema.names})
@@ -110,13 +106,14 @@ def empty_aligned(path: Path, documents: Path, target: Path, ids: pa.Array) -> E
 
 def empty_ledger(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
     """Rows that say `removed`: not kept, no tokens, what they were before still told by their numbers. Where a record that
-    never was a document was dropped stays told too."""
-    listed = pq.read_table(path, columns=["id", "failed"])
+    never was a document was dropped stays told too. A run that honoured the list dropped them, and only told too much."""
+    listed = pq.read_table(path, columns=["id", "failed", *told_columns(pq.read_schema(path))])
     mask = found_in(listed.column("id"), ids)
     known = np.array(
         [RULE in (rules or ()) for rules in listed.column("failed").filter(pa.array(mask)).to_pylist()], bool
     )
-    if not mask.any() or known.all():
+    told = any(column.null_count < len(column) for column in listed.filter(pa.array(mask)).columns[2:])
+    if not mask.any() or (known.all() and not told):
         return None
     table = pq.read_table(path)
     gone = pa.array(mask)
@@ -131,7 +128,7 @@ def empty_ledger(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
         "dropped_at": pc.if_else(pc.and_(gone, pc.invert(early)), STEP, table.column("dropped_at")),
         _TOKENS: zeroed,
     }
-    for name in _carried(table.schema):
+    for name in told_columns(table.schema):
         columns[name] = pc.if_else(gone, pa.scalar(None, table.schema.field(name).type), table.column(name))
     for name in _NULLED:
         kind = table.schema.field(name).type
@@ -153,7 +150,7 @@ def _failing(rules: list[str]) -> list[str]:
 def _empty_parquet(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
     source = pq.ParquetFile(path)
     names = source.schema_arrow.names
-    keys = source.read(["id", *([_TEXT] if _TEXT in names else []), *_carried(source.schema_arrow)])
+    keys = source.read(["id", *([_TEXT] if _TEXT in names else []), *told_columns(source.schema_arrow)])
     filled = np.zeros(keys.num_rows, bool)
     for name in keys.column_names[1:]:
         filled |= (
@@ -167,7 +164,7 @@ def _empty_parquet(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
         for group in range(source.num_row_groups):
             table = source.read_row_group(group)
             gone = pa.array(mask[first : first + table.num_rows])
-            for name in _carried(table.schema):
+            for name in told_columns(table.schema):
                 field = table.schema.field(name)
                 values = pc.if_else(gone, pa.scalar(None, field.type), table.column(name))
                 table = table.set_column(table.schema.get_field_index(name), field, values)
@@ -231,7 +228,7 @@ def _words_of(batch: pa.RecordBatch, ids: pa.Array) -> Mask:
         filled |= np.asarray(pc.fill_null(pc.greater(pc.binary_length(batch.column(_TEXT)), 0), False))
     if _TOKENS in batch.schema.names:
         filled |= np.diff(batch.column(_TOKENS).offsets.to_numpy()) > 0
-    for name in _carried(batch.schema):
+    for name in told_columns(batch.schema):
         filled |= np.asarray(pc.is_valid(batch.column(name)))
     return mask & filled
 
@@ -255,7 +252,7 @@ def _without_words(batch: pa.RecordBatch, mask: Mask) -> pa.RecordBatch:
         offsets = np.concatenate([[0], np.cumsum(np.where(mask, 0, lengths))]).astype(np.int32)
         left = tokens.values[low:high].filter(pa.array(np.repeat(~mask, lengths)))
         columns[_TOKENS] = pa.ListArray.from_arrays(pa.array(offsets), left)
-    for name in _carried(batch.schema):
+    for name in told_columns(batch.schema):
         # made anew: a null of `if_else` may leave its old bytes in the buffer below it
         values = zip(columns[name].to_pylist(), mask.tolist(), strict=True)
         columns[name] = pa.array([None if gone else value for value, gone in values], columns[name].type)

@@ -13,6 +13,7 @@ import zlib
 from collections.abc import Mapping
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate import ingest
@@ -22,8 +23,10 @@ from curate.audit.finished_run import AuditError, OpenedRun, beside
 from curate.audit.lineage import gone, text_versions
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.shown import shown
-from curate.config.step_params import table_columns
+from curate.config.step_params import table_columns, text_choice
+from curate.records.metadata import told_columns
 from curate.storage import SourceFile, open_binary
+from curate.verdicts.choice import CHARS, ENGINE, own_column
 from curate.verdicts.rules import Judged
 from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
 
@@ -54,7 +57,7 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
 
     `run.texts` says whether personal data in them is shown.
     """
-    row = found.row
+    row = _as_shown(run, found.row)
     length = None if full else _MOST_SHOWN
     blocks: list[Table | Passage] = [
         _pairs("Origin", [("id", found.id.hex()), ("path", found.part.path), *_named(row, _ORIGIN)]),
@@ -63,6 +66,7 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
     rules = judged_rules(run.verdict_steps(found.part.source), row)
     if rules:
         blocks.append(_rules(rules))
+    blocks += _of_engines(run, found)
     scores = [(name, value) for name, value in _named(row, _SCORES) if value is not None]
     if scores:
         blocks.append(_pairs("Language and quality", scores))
@@ -102,6 +106,31 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
         blocks.append(Passage("Original record", _cut(record, length)))
         data["original"] = record
     return Answer(tuple(blocks), data)
+
+
+def _of_engines(run: OpenedRun, found: Found) -> list[Table | Passage]:
+    """What the rules say of each engine's text, where several extracted the page."""
+    choice = text_choice(run.pipeline, found.part.source)
+    if choice is None or found.row.get(ENGINE) is None:
+        return []
+    columns = {name: pa.array([value]) for name, value in found.row.items() if value is not None or "@" in name}
+    rows: list[tuple[Cell, ...]] = []
+    for engine in choice.engines:
+        mine = choice.of_engine(engine, columns)
+        (failures,) = choice.failures(run.verdict_steps(found.part.source), [mine])
+        failed = ", ".join(rule for rule, mask in failures.items() if mask[0])
+        chars = found.row[own_column(CHARS, engine)]
+        fate = "kept text" if engine == found.row[ENGINE] else ""
+        rows.append((engine, chars, (failed or "nothing") if chars else "found no text", fate))
+    return [Table("Texts by engine", ("engine", "characters", "fails", ""), tuple(rows))]
+
+
+def _as_shown(run: OpenedRun, row: Mapping[str, Any]) -> dict[str, Any]:
+    """A row whose columns that may quote the document are shown as texts are."""
+    quoting = [
+        name for name, value in row.items() if isinstance(value, str) and told_columns(pa.schema([(name, pa.string())]))
+    ]
+    return {**row, **dict(zip(quoting, shown(run, [row[name] for name in quoting]), strict=True))}
 
 
 def _pairs(title: str, pairs: list[tuple[str, Any]]) -> Table:

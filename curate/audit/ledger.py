@@ -7,29 +7,35 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from curate.audit.finished_run import AuditError
 from curate.audit.rendering import Answer, Cell, Table
+from curate.records.metadata import told_columns
 from curate.storage import private_folder
 from curate.text.addresses import hosts
 
 MEMORY = "2GB"
 """What DuckDB may hold; beyond it, it spills to disk."""
 
-PLAIN = "* replace (lower(hex(id)) as id, lower(hex(duplicate_of)) as duplicate_of)"
-"""A select list in which ids are hexadecimal."""
+_PLAIN = "* replace (lower(hex(id)) as id, lower(hex(duplicate_of)) as duplicate_of{})"
+"""A select list in which ids are hexadecimal, and what else is shown otherwise than it is."""
+
+Shown = Callable[[Sequence[str]], list[str]]
 
 
-def connect(files: Sequence[Path], memory: str = MEMORY) -> Any:
+def connect(files: Sequence[Path], memory: str = MEMORY, shown: Shown | None = None) -> Any:
     """A DuckDB connection in which `ledger` has every row of these files, with `id` and `duplicate_of` in hexadecimal;
     `records` is the same with ids as bytes, and with `part` and `row` (the row's place in its file).
-    `host_of(url)` is the host of an address.
+    `host_of(url)` is the host of an address. `shown` makes of the text of columns that may quote a document what `ledger`
+    shows of it.
 
     It can open these files and no other, and its settings cannot be changed. Where people write the SQL, `ask` lets it read
     only: DuckDB itself would let these files be written.
@@ -48,11 +54,28 @@ def connect(files: Sequence[Path], memory: str = MEMORY) -> Any:
         f"parse_filename(filename, true) as part, file_row_number as row from {source}"
     )
     connection.create_function("host_of", _hosts, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
-    connection.execute(f"create view ledger as select {PLAIN} from records")
+    connection.execute(f"create view ledger as select {_PLAIN.format(_shown(connection, files, shown))} from records")
     connection.execute(f"set allowed_paths = [{quoted}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
     return connection
+
+
+def _shown(connection: Any, files: Sequence[Path], shown: Shown | None) -> str:
+    """What the select list has for columns that may quote documents. They are made only where a question names them."""
+    if shown is None or not files:
+        return ""
+    schema = pq.read_schema(files[0])
+    names = [name for name in told_columns(schema) if pa.types.is_string(schema.field(name).type)]
+
+    def show(column: Any) -> Any:
+        texts = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+        distinct = pc.unique(texts.drop_null())
+        return pa.array(shown(distinct.to_pylist()), pa.string()).take(pc.index_in(texts, value_set=distinct))
+
+    connection.create_function("as_shown", show, ["VARCHAR"], "VARCHAR", type="arrow", null_handling="special")
+    quoted = ['"' + name.replace('"', '""') + '"' for name in names]
+    return "".join(f", as_shown({name}) as {name}" for name in quoted)
 
 
 def _hosts(urls: Any) -> Any:
@@ -72,10 +95,20 @@ def ask(connection: Any, sql: str, values: Any = None, limit: int | None = None)
     return (relation if limit is None else relation.limit(limit)).to_arrow_table()
 
 
-def query(files: Sequence[Path], sql: str, limit: int) -> Answer:
-    """The answer to SQL on the view `ledger`, its first `limit` rows. Raises AuditError with DuckDB's complaint."""
+def query(
+    files: Sequence[Path],
+    sql: str,
+    limit: int,
+    tables: Mapping[str, pa.Table] | None = None,
+    shown: Shown | None = None,
+) -> Answer:
+    """The answer to SQL on the view `ledger` and on these tables, its first `limit` rows; `shown` as for `connect`.
+    Raises AuditError with DuckDB's complaint."""
+    connection = connect(files, shown=shown)
+    for name, table in (tables or {}).items():
+        connection.register(name, table)
     try:
-        found = ask(connect(files), sql, limit=limit + 1)
+        found = ask(connection, sql, limit=limit + 1)
     except duckdb.Error as error:
         raise AuditError(f"the query failed: {error}") from None
     names = tuple(found.column_names)

@@ -16,6 +16,9 @@ import pyarrow as pa
 
 from curate.audit.finished_run import AuditError, OpenedPart, beside
 
+READ, EVALUATE, CHOOSE = "read", "evaluate", "choose"
+"""The stages that make the texts which rules see."""
+
 
 @dataclass(frozen=True)
 class Made:
@@ -66,10 +69,35 @@ def stage_of(part: OpenedPart, stage: str) -> Made | None:
 
 
 def text_versions(part: OpenedPart, document: int) -> Iterator[tuple[str, str]]:
-    """(stage, text) of a document as each stage that may change text left it; `document` counts from 0 in the part."""
-    for made in lineage(part):
-        if "documents" in made.files:
-            yield made.stage, text_at(made.path("documents"), document)
+    """(stage, text) of a document as each stage that may change text left it; `document` counts from 0 in the part.
+
+    Where several engines gave a text, the chosen one alone is a version: as extracted, and after the sources' edits.
+    """
+    made_by = lineage(part)
+    several = any(made.stage == CHOOSE for made in made_by)
+    for made in made_by:
+        if "documents" not in made.files or (several and made.stage in (READ, EVALUATE)):
+            continue
+        yield READ if made.stage == CHOOSE else made.stage, text_at(made.path("documents"), document)
+        if "edited" in made.files:
+            yield EVALUATE, text_at(made.path("edited"), document)
+
+
+def extracted_texts(part: OpenedPart) -> Path | None:
+    """Where the documents' texts lie as they were extracted; None where there are none."""
+    made = stage_of(part, CHOOSE) or stage_of(part, READ)
+    return made.path("documents") if made else None
+
+
+def judged_texts(part: OpenedPart) -> Path | None:
+    """Where the documents' texts lie as the rules saw them, after edits; None where there are none."""
+    chosen = stage_of(part, CHOOSE)
+    if chosen is not None:
+        return chosen.path("edited" if "edited" in chosen.files else "documents")
+    evaluated = stage_of(part, EVALUATE)
+    if evaluated is not None and "documents" in evaluated.files:
+        return evaluated.path("documents")
+    return extracted_texts(part)
 
 
 def text_at(path: Path, document: int) -> str:

@@ -91,7 +91,7 @@ def mark_removed(pipeline: Pipeline, flow: Flow, folder: Path, runner: Runner) -
             "remove",
             mark_part,
             MarkParams(),
-            {"documents": part.read.file("documents"), "records": part.read.file("records"), "lists": files},
+            {"documents": part.extracted, "records": part.read.file("records"), "lists": files},
             part.name,
         )
         for part in flow.parts

@@ -7,7 +7,7 @@ neither the run's size nor its width. Exact up to deduplication. Knows verdicts;
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,10 +19,11 @@ import pyarrow.parquet as pq
 from curate.audit.finished_run import OpenedPart, OpenedRun
 from curate.audit.removals import STEP as REMOVED
 from curate.config.models import Pipeline
-from curate.config.step_params import verdict_steps
+from curate.config.step_params import text_choice, verdict_steps
 from curate.quality.plan import rules_before_scores
 from curate.quality.step import SCORE, Quality
 from curate.quality.threshold import passing_scores, threshold_of_share
+from curate.verdicts.choice import CHARS, ENGINE, TextChoice
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep
 
 Mask = npt.NDArray[np.bool_]
@@ -34,10 +35,14 @@ _TEXT = frozenset({"language", "dropped_at"})
 
 @dataclass(frozen=True)
 class Steps:
-    """A source's verdict steps before and after a change. `changed` names those that differ."""
+    """A source's verdict steps before and after a change, and what chooses between the texts of several engines after it,
+    where that may choose otherwise. `changed` names the steps that differ."""
 
     old: tuple[VerdictStep, ...]
     new: tuple[VerdictStep, ...]
+    choice: TextChoice | None = None
+    chosen_by: tuple[str, str] | None = None
+    """The setting `choose` before and after, where it differs."""
 
     @property
     def changed(self) -> frozenset[str]:
@@ -46,10 +51,22 @@ class Steps:
         new = {step.name: step for step in self.new}
         return frozenset(name for name in (*old, *new) if old.get(name) != new.get(name))
 
+    @property
+    def judged(self) -> tuple[VerdictStep, ...]:
+        """The steps that judge every engine's text again, because another may be chosen."""
+        return self.choice.judging(self.new) if self.choice else ()
+
+    @property
+    def redone(self) -> frozenset[str]:
+        """Names of the steps whose rules are asked again."""
+        return self.changed | {step.name for step in self.judged}
+
     def columns(self) -> list[str]:
-        """The ledger's columns that the changed steps look at."""
-        needed = (name for step in self.new if step.name in self.changed for name in step.columns())
-        return list(dict.fromkeys(needed))
+        """The ledger's columns that the steps look at which are asked again."""
+        alone = self.redone - {step.name for step in self.judged}
+        needed = (name for step in self.new if step.name in alone for name in step.columns())
+        texts = (ENGINE, *self.choice.needed(self.new)) if self.choice else ()
+        return list(dict.fromkeys([*needed, *texts]))
 
 
 def changed_steps(run: OpenedRun, pipeline: Pipeline) -> dict[str, Steps]:
@@ -59,7 +76,13 @@ def changed_steps(run: OpenedRun, pipeline: Pipeline) -> dict[str, Steps]:
         old = run.verdict_steps(name)
         removals = tuple(step for step in old if step.name == REMOVED)
         new = verdict_steps(pipeline, name, _least_score(run, pipeline, name))
-        found[name] = Steps(old, (*removals, *new))
+        steps = Steps(old, (*removals, *new))
+        before, after = text_choice(run.pipeline, name), text_choice(pipeline, name)
+        if before is not None and after is not None:
+            moved = (before.by, after.by) if before.by != after.by else None
+            if moved or steps.changed & {step.name for step in after.judging(steps.new)}:
+                steps = replace(steps, choice=after, chosen_by=moved)
+        found[name] = steps
     return found
 
 
@@ -95,6 +118,8 @@ class Redecided:
     passed: Mask
     passes: Mask
     fails: Mapping[str, Mask]
+    engines: tuple[pa.Array, pa.Array] | None = None
+    """The engines whose texts are chosen, before and after, where another may be."""
 
 
 def redecide_part(part: OpenedPart, path: Path, variants: Sequence[Steps]) -> Iterator[list[Redecided]]:
@@ -119,16 +144,35 @@ def _is_document(table: pa.Table) -> pa.ChunkedArray:
 
 def _decide(part: OpenedPart, first: int, table: pa.Table, steps: Steps) -> Redecided:
     judged_before = {REMOVED, *(step.name for step in steps.old)}  # what was removed since stays removed
-    failed_any, failed_unchanged = _failed_any(table, [judged_before, judged_before - steps.changed])
-    passed, passes = ~failed_any, ~failed_unchanged
+    failed_any, failed_unchanged = _failed_any(table, [judged_before, judged_before - steps.redone])
+    passed = ~failed_any
     columns = {name: _plain(one_array(table, name)) for name in steps.columns()}
     fails: dict[str, Mask] = {}
+    engines = None
+    if steps.choice is not None:
+        fails, after = _choose_again(steps.choice, steps.new, columns)
+        engines = (columns[ENGINE], after)
+    judged = {step.name for step in steps.judged}
     for step in steps.new:
-        if step.name in steps.changed:
-            for rule, mask in step.fails(columns).items():
-                fails[rule] = mask
-                passes &= ~mask
-    return Redecided(part, first, table, passed, passes, fails)
+        if step.name in steps.changed and step.name not in judged:
+            fails |= step.fails(columns)
+    passes = ~failed_unchanged
+    for mask in fails.values():
+        passes &= ~mask
+    return Redecided(part, first, table, passed, passes, fails, engines)
+
+
+def _choose_again(
+    choice: TextChoice, steps: Sequence[VerdictStep], columns: Mapping[str, pa.Array]
+) -> tuple[dict[str, Mask], pa.Array]:
+    """(which documents' chosen texts fail each rule, the engines of those texts), chosen from all engines' columns."""
+    texts = [choice.of_engine(engine, columns) for engine in choice.engines]
+    there = np.stack([np.asarray(pc.fill_null(each[CHARS], 0)) > 0 for each in texts])
+    failures = choice.failures(steps, texts)
+    chosen, _ = choice.choose(texts, there, failures)
+    rows = np.arange(len(chosen))
+    fails = {rule: np.stack([each[rule] for each in failures])[chosen, rows] for rule in failures[0]}
+    return fails, pa.array(choice.engines, pa.string()).take(pa.array(chosen))
 
 
 def one_array(table: pa.Table, name: str) -> pa.Array:

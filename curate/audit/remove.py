@@ -20,7 +20,7 @@ import pyarrow.parquet as pq
 from curate.audit.findings import findings
 from curate.audit.finished_run import AuditError, OpenedRun, opened
 from curate.audit.ledger import connect
-from curate.audit.lineage import lineage
+from curate.audit.lineage import extracted_texts
 from curate.audit.places import Change, current, empty_published, empty_work, purge_work
 from curate.audit.plan import aggregate_ledger
 from curate.audit.recount import recounted
@@ -123,8 +123,7 @@ def _holding(run: OpenedRun, passage: str) -> tuple[list[str], list[str]]:
     ids: list[str] = []
     keys: list[str] = []
     for part in run.parts:
-        made = next(each for each in lineage(part) if each.stage == "read")
-        for batch in read_batches(str(made.path("documents"))):
+        for batch in read_batches(str(extracted_texts(part))):
             found = batch.filter(pc.match_substring(batch.column("text"), passage.strip()))
             ids += [id.hex() for id in found.column("id").to_pylist()]
             keys += [key_of("text", text) for text in found.column("text").to_pylist()]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from curate.audit.finished_run import AuditError, OpenedRun
-from curate.audit.lineage import stage_of, text_at
+from curate.audit.lineage import extracted_texts, text_at
 from curate.pii import Detection, Replacement, scrub
 from curate.pii.plan import detection_of
 from curate.pii.step import Scrub
@@ -42,8 +42,8 @@ def snippet(run: OpenedRun, part: str, document: int, length: int = SNIPPET) -> 
     if run.texts == "none":
         return HIDDEN
     try:
-        made = stage_of(run.part(part), "read")
-        text = text_at(made.path("documents"), document) if made else ""
+        path = extracted_texts(run.part(part))
+        text = text_at(path, document) if path else ""
     except (AuditError, OSError) as error:
         return f"(no text: {error})"
     (text,) = shown(run, [text[: length + _AROUND]])

@@ -84,6 +84,9 @@ class Sums:
     admitted_by: Counter[str] = field(default_factory=Counter)
     removed_by: Counter[str] = field(default_factory=Counter)
     samples: dict[tuple[str, str], list[Flip]] = field(default_factory=dict)
+    engines: Counter[tuple[str, str, str, bool, bool]] = field(default_factory=Counter)
+    """Documents by (source, engine of the text before, after, whether it passed every rule, whether it passes); only where
+    another text may be chosen."""
 
     def sample(self, kind: str) -> list[Flip]:
         """The sample of documents `admitted` or `removed`, over all sources."""
@@ -100,6 +103,7 @@ class Sums:
             self.groups[key] = self.groups.get(key, 0) + row
         self.admitted_by.update(other.admitted_by)
         self.removed_by.update(other.removed_by)
+        self.engines.update(other.engines)
         for name, found in other.samples.items():
             self.samples[name] = sorted([*self.samples.get(name, []), *found])[:most]
 
@@ -108,7 +112,12 @@ class Sums:
         count: tokens, or the characters of texts (`text_chars`) where the run makes none."""
         admitted, removed = ~decided.passed & decided.passes, decided.passed & ~decided.passes
         self._add_groups(decided, admitted, removed, unit)
-        self.admitted_by.update(rules_of(decided.documents, admitted, steps.changed))
+        self.admitted_by.update(rules_of(decided.documents, admitted, steps.redone))
+        if decided.engines is not None:
+            before, after = (column.to_pylist() for column in decided.engines)
+            verdicts = (decided.passed.tolist(), decided.passes.tolist())
+            sources = [decided.part.source] * len(before)
+            self.engines.update(zip(sources, before, after, *verdicts, strict=True))
         self.removed_by.update({rule: int((mask & removed).sum()) for rule, mask in decided.fails.items()})
         for kind, mask in (("admitted", admitted), ("removed", removed)):
             self._sample(kind, decided, mask, seed, most)

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from curate import tokens
 from curate.audit.finished_run import OpenedRun
-from curate.audit.lineage import gone, lineage
+from curate.audit.lineage import gone, judged_texts
 from curate.audit.sums import Flip, Sums
 
 SAMPLE = 1000
@@ -63,11 +63,9 @@ def count_tokens(run: OpenedRun, flips: Sequence[Flip]) -> dict[bytes, int]:
 
 def _texts(run: OpenedRun, part: str, documents: np.ndarray[tuple[int], np.dtype[np.int64]]) -> pa.Array:
     """The texts of documents, by ascending number, as verdicts found them."""
-    stages = ("read", "evaluate")
-    made = [each for each in lineage(run.part(part)) if each.stage in stages and "documents" in each.files]
-    path = made[-1].path("documents")
-    if not path.exists():
-        raise gone(path)
+    path = judged_texts(run.part(part))
+    if path is None or not path.exists():
+        raise gone(path or run.folder / ".work")
     pieces, first = [], 0
     with pa.memory_map(str(path)) as file:
         reader = pa.ipc.open_file(file)

@@ -7,7 +7,7 @@ near-copy of one kept, and a survivor that goes may free its duplicates. Says so
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -20,9 +20,10 @@ from curate.audit.sums import Flip, Sums, add_up
 from curate.audit.token_estimate import SAMPLE, Estimate, count_tokens, estimate_tokens
 from curate.config.document import write_document
 from curate.config.models import Pipeline, Source
-from curate.config.step_params import evaluation_steps, read_params
+from curate.config.step_params import evaluation_steps, read_params, text_choice, verdict_steps
 from curate.config.steps import StepModel
 from curate.dedup.step import Deduplicate
+from curate.quality.step import Quality
 from curate.records.metadata import META
 from curate.steps import Carried, source_steps
 
@@ -83,6 +84,8 @@ class Outcome:
         mine = self._of(groups)
         staying = mine.total("staying_tokens")
         let_in = self._let_in(mine)
+        if self.exact and other_texts(self.sums):  # tokens of a text that was not kept are not known
+            return replace(let_in.plus(staying), counted=False)
         if self.exact:
             return let_in.plus(staying)
         whole = self.sums
@@ -119,12 +122,24 @@ def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
             return [f"read and extract {name}", "evaluate", "verdicts", "and all that follows"]
         if evaluation_steps(source, carried) != evaluation_steps(before, carried):
             return [f"evaluate {name} (its edits, metrics or models change)", "verdicts", "and all that follows"]
+        if _chooses_before_scores(run, pipeline, name):
+            return [f"score {name} (the texts that its scores are of may change)", "verdicts", "and all that follows"]
         if _without_thresholds(source) != _without_thresholds(before):
             return [f"the steps of {name}", "verdicts", "and all that follows"]
     for setting in ("seed", "removals", "combine", "tokens"):
         if getattr(pipeline, setting) != getattr(old, setting):
             return [f"{setting}", "and all that follows"]
     return []
+
+
+def _chooses_before_scores(run: OpenedRun, pipeline: Pipeline, name: str) -> bool:
+    """Whether another text may be chosen of a document whose quality score, which no other text has, decides."""
+    source = pipeline.sources[name]
+    before, after = text_choice(run.pipeline, name), text_choice(pipeline, name)
+    if before is None or after is None or source.setting(Quality) is None:
+        return False
+    old, new = run.verdict_steps(name), verdict_steps(pipeline, name, 0.0)
+    return before != after or before.judging(old) != after.judging(new)
 
 
 def _carried(run: OpenedRun) -> Carried:
@@ -188,6 +203,7 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
             ),
             _explain_bounds(run, outcome),
         ),
+        *_engines(sums),
         _groups(outcome),
         _flips(outcome),
     ]  # fmt: skip
@@ -207,6 +223,11 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
             "complete": outcome.counted is not None,
         },
         "by": [dict(zip(_group_columns(outcome), row, strict=True)) for row in _group_rows(outcome)],
+        "engines": [
+            {"source": source, "engine": engine, "before": before, "after": after}
+            for (source, engine), (before, after) in sorted(passing_texts(sums).items())
+        ],
+        "other_texts": other_texts(sums),
         "admitted_by": dict(sums.admitted_by),
         "removed_by": dict(sums.removed_by),
         "samples": {kind: [{"record": name, "text": text} for name, text in texts] for kind, texts in shown.items()},
@@ -249,6 +270,8 @@ def list_changes(steps: Mapping[str, Steps]) -> list[tuple[Cell, ...]]:
     """(rule, was, becomes) of every rule whose bounds differ, once for all sources that share it."""
     rows: dict[tuple[Cell, ...], None] = {}
     for mine in steps.values():
+        if mine.chosen_by is not None:
+            rows["extract/choose", *mine.chosen_by] = None
         old, new = ({step.name: step.settings() for step in side} for side in (mine.old, mine.new))
         for name in sorted(mine.changed):
             before, after = (side.get(name, {}) for side in (old, new))
@@ -282,6 +305,36 @@ def _groups(outcome: Outcome) -> Table:
     rows = sorted(_group_rows(outcome), key=lambda row: -int(row[2] or 0))
     note = f"the {_SHOWN_GROUPS} largest of {len(rows):,}; --format json has all" if len(rows) > _SHOWN_GROUPS else ""
     return Table("By source and language", _group_columns(outcome), tuple(rows[:_SHOWN_GROUPS]), note)
+
+
+def _engines(sums: Sums) -> list[Table]:
+    """Whose texts pass every rule before and after, where several engines gave some."""
+    rows = [
+        (source, engine, before, after) for (source, engine), (before, after) in sorted(passing_texts(sums).items())
+    ]
+    if not rows:
+        return []
+    moved = other_texts(sums)
+    note = f"{moved:,} documents that pass on both sides have another engine's text; {OTHER_TEXT}" if moved else ""
+    return [Table("Texts that pass every rule, by engine", ("source", "engine", "before", "after"), tuple(rows), note)]
+
+
+OTHER_TEXT = "tokens are those of the texts that the run kept."
+
+
+def passing_texts(sums: Sums) -> dict[tuple[str, str], tuple[int, int]]:
+    """By source and engine, the documents of its texts that pass every rule before and after."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for (source, before, after, passed, passes), count in sums.engines.items():
+        for engine, pair in ((before, (count * passed, 0)), (after, (0, count * passes))):
+            old = found.get((source, engine), (0, 0))
+            found[source, engine] = (old[0] + pair[0], old[1] + pair[1])
+    return found
+
+
+def other_texts(sums: Sums) -> int:
+    """Documents that go on before and after, with another engine's text."""
+    return sum(count for (_, before, after, old, new), count in sums.engines.items() if old and new and before != after)
 
 
 def _flips(outcome: Outcome) -> Table:

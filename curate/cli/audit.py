@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import webbrowser
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,15 @@ def add_commands(commands: Any) -> None:
     )
     diff.set_defaults(call=_diff)
 
+    compare = commands.add_parser("compare", help="runs beside each other, or one crawl through several recipes")
+    compare.add_argument("runs", metavar="RUN", nargs="+", help="run directories; with --recipes: WARC files")
+    compare.add_argument("--recipes", metavar="LIST", help="recipes to run on a sample, as in fineweb,c4,gopher")
+    add_number(compare, "--sample", 1000, "with --recipes: records of the files")
+    compare.add_argument(
+        "--out", metavar="DIR", default="runs/compare", help="with --recipes: where runs go (default: %(default)s)"
+    )
+    compare.set_defaults(call=_compare)
+
     sample = commands.add_parser("sample", help="records drawn for reading")
     add_run(sample)
     sample.add_argument("--failed", metavar="STEP[/RULE]", help="records that failed this")
@@ -60,10 +70,12 @@ def add_commands(commands: Any) -> None:
     _texts_arguments(sample)
     sample.set_defaults(call=_sample)
 
-    query = commands.add_parser("query", help="SQL on the ledger")
+    query = commands.add_parser("query", help="SQL on the ledger and the run's other tables")
     add_run(query)
-    query.add_argument("sql", metavar="SQL", help="DuckDB's SQL; the table is called ledger")
+    query.add_argument("sql", metavar="SQL", nargs="?", help="DuckDB's SQL; the greatest table is called ledger")
+    query.add_argument("--tables", action="store_true", help="every table and column, and what it is")
     add_number(query, "--limit", 1000, "most rows to show")
+    _texts_arguments(query)
     query.set_defaults(call=_query)
 
     verify = commands.add_parser("verify", help="whether every file of a run is the one that was written")
@@ -106,7 +118,7 @@ def add_commands(commands: Any) -> None:
     add_number(near, "--most", 20, "most documents to show")
     near.set_defaults(call=_near)
 
-    for command in (plan, remove, verify, explain, whatif, diff, sample, query, duplicates, near):
+    for command in (plan, remove, verify, explain, whatif, diff, compare, sample, query, duplicates, near):
         add_format(command)
 
 
@@ -184,6 +196,20 @@ def _diff(options: argparse.Namespace) -> int:
     return _show(options, diff(open_finished(options.first), open_finished(options.second), options.examples))
 
 
+def _compare(options: argparse.Namespace) -> int:
+    from curate.audit.compare import compare
+    from curate.audit.finished_run import open_finished
+
+    folders = options.runs
+    if options.recipes:
+        from curate.pipeline.recipes import run_recipes
+
+        names = [name.strip() for name in options.recipes.split(",") if name.strip()]
+        made = run_recipes(names, options.runs, Path(options.out), options.sample)
+        folders = [run.path for run in made]
+    return _show(options, compare([open_finished(folder) for folder in folders]))
+
+
 def _sample(options: argparse.Namespace) -> int:
     from curate.audit.sample import condition, sample
 
@@ -225,7 +251,7 @@ def _plan(options: argparse.Namespace) -> int:
     from curate.config.reading import read_pipeline
     from curate.errors import ConfigError
     from curate.pipeline.forecast import forecast, forecast_answer
-    from curate.pipeline.run import find_inputs
+    from curate.pipeline.inputs import find_inputs
 
     file = read_pipeline(find_recipe(options.pipeline), options.set)
     inputs = find_inputs(file)
@@ -241,10 +267,20 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _query(options: argparse.Namespace) -> int:
-    from curate.audit.finished_run import open_finished
     from curate.audit.ledger import query
+    from curate.audit.shown import shown
+    from curate.audit.tables import describe_tables, tables_of
+    from curate.errors import ConfigError
 
-    return _show(options, query(open_finished(options.run).ledger, options.sql, options.limit))
+    run = _opened(options)
+    if options.tables:
+        return _show(options, describe_tables(run))
+    if options.sql is None:
+        raise ConfigError(
+            'a question is wanted, as in "select count(*) from ledger"; --tables lists what can be asked about'
+        )
+    showing = None if run.texts == "raw" else partial(shown, run)
+    return _show(options, query(run.ledger, options.sql, options.limit, tables_of(run), showing))
 
 
 def _duplicates(options: argparse.Namespace) -> int:

@@ -15,7 +15,7 @@ from curate.errors import WRONG_USE, nearest
 GROUPS: dict[str, tuple[str, ...]] = {
     "Begin": ("init", "recipes", "steps", "filters", "check", "try", "plan", "schema", "completion"),
     "Run and look": ("run", "status", "report", "sample", "query", "explain", "duplicates", "near"),
-    "Decide": ("whatif", "diff", "verify", "remove"),
+    "Decide": ("whatif", "diff", "compare", "verify", "remove"),
     "Build with it": ("export", "mix", "tokenizer", "quality"),
     "Train and compare": ("train", "validate", "model", "scaling"),
 }
@@ -50,8 +50,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "curate whatif runs/first --sweep filters.gopher-quality.min_words.min=10..100",
     ),
     "diff": ("curate diff runs/first runs/second",),
+    "compare": (
+        "curate compare runs/first runs/second",
+        "curate compare crawl.warc.gz --recipes c4,gopher,fineweb --sample 1000",
+    ),
     "sample": ("curate sample runs/first --failed gopher-quality/min_words -n 3",),
-    "query": ("curate query runs/first 'select source, count(*) from ledger where not kept group by 1'",),
+    "query": (
+        "curate query runs/first 'select source, count(*) from ledger where not kept group by 1'",
+        "curate query runs/first --tables",
+    ),
     "verify": ("curate verify runs/first",),
     "remove": ("curate remove runs/first --domains domains.txt --why 'asked by their owner'",),
     "plan": ("curate plan pipeline.yaml --files 90000 --workers 64 --price 0.05",),

@@ -20,7 +20,7 @@ from curate.cli.help import Parser
 from curate.errors import MISSED
 
 if TYPE_CHECKING:
-    from curate.pipeline.run import Run
+    from curate.pipeline.made import Run
 
 SHOWN_AS = "how to show it (default: table)"
 
@@ -217,7 +217,8 @@ def _check(options: argparse.Namespace) -> int:
     from curate.config.step_params import foreign_code
     from curate.pipeline.check import check_inputs, doubts
     from curate.pipeline.describe import describe
-    from curate.pipeline.run import check_steps, find_inputs
+    from curate.pipeline.inputs import find_inputs
+    from curate.pipeline.run import check_steps
 
     file = read_pipeline(find_recipe(options.pipeline), options.set)
     inputs = find_inputs(file)

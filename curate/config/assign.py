@@ -18,6 +18,8 @@ Adapt = Callable[[Any, str], Any]
 """Makes of a value and its key what the tree is to hold, such as an absolute path."""
 
 _BOUNDS = frozenset({"min", "max"})
+_ORIGINS = {"paths": ("crawl", "segments", "subset"), "crawl": ("paths", "root")}
+"""Keys that say where a source's files are: one that is set takes the place of those of the other."""
 
 
 def parse_assignment(assignment: str, example: str) -> tuple[list[str], Any]:
@@ -119,6 +121,9 @@ def _descend(target: Any, pieces: list[str], value: Any, place: KeyPath) -> KeyP
     if not isinstance(target, dict):
         raise ConfigError(f"--set {key}: {'.'.join(pieces[:-1])} holds a value, not keys")
     target[pieces[-1]] = value
+    if value is not None and pieces[-1] in _ORIGINS and (*place, pieces[-1])[2:-1] == ("read",):
+        for other in _ORIGINS[pieces[-1]]:
+            target.pop(other, None)
     return (*place, pieces[-1])
 
 

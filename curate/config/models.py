@@ -1,15 +1,18 @@
-"""The shape of a pipeline file: sources, what combines them, the product. Knows no file system and runs nothing."""
+"""The shape of a pipeline file: sources, what combines them, the product. Runs nothing."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, Field, field_validator, model_serializer, model_validator
 
+from curate.config.document import write_document
 from curate.config.formats import format_named, formats
 from curate.config.steps import AnyCombiningStep, AnySourceStep
 from curate.settings import A_PATH, Count, Model, Name, Range, Share, Strings, one_of, parse_count
 from curate.steps import resolve
+from curate.storage import write_atomically
 
 Setting = TypeVar("Setting", bound=Model)
 
@@ -23,6 +26,10 @@ def _known_format(name: str) -> str:
 MOST_LOST = 0.5
 """Share of a source's records that one kind of damage may cost: a crawl loses a few in a hundred, a wrong format or column
 nearly all."""
+
+
+CRAWL = r"^CC-(MAIN-20\d\d-\d\d|NEWS-20\d\d-\d\d)$"
+"""Names of crawls that are laid out as now; those up to 2012 were not."""
 
 
 class Limit(Model):
@@ -56,8 +63,30 @@ class Read(Model):
         description="warc, wet, jsonl, parquet, or module:NAME of your own",
         json_schema_extra={"anyOf": [{"enum": [*sorted(formats())]}, {"pattern": ":"}]},
     )
-    paths: Annotated[Strings, Field(min_length=1)] = Field(
-        description="files, by path, pattern or address", examples=[["crawl/*.warc.gz"]]
+    paths: Strings = Field(
+        (),
+        description="files, by path, pattern or address; '@LIST' is a list of them",
+        examples=[["crawl/*.warc.gz"], ["@warc.paths.gz"]],
+    )
+    crawl: Annotated[str, Field(pattern=CRAWL)] | None = Field(
+        None,
+        description="a crawl of Common Crawl by name, instead of paths: CC-MAIN-2026-12, or CC-NEWS-2026-03",
+        examples=["CC-MAIN-2026-12"],
+    )
+    subset: Literal["warc", "crawldiagnostics", "robotstxt"] = Field(
+        "warc", description="which files of the crawl: pages, answers other than 200, robots.txt"
+    )
+    segments: Strings = Field((), description="segments of the crawl; default: all", examples=[["1772800000000.1"]])
+    base: str | None = Field(
+        None,
+        description="what stands before the names of lists and crawls; default: https://data.commoncrawl.org/",
+        examples=["https://data.commoncrawl.org/"],
+    )
+    take: Annotated[Count, Field(gt=0)] | None = Field(
+        None, description="so many of the files, drawn by the seed and their names; default: all", examples=[100]
+    )
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] | None = Field(
+        None, description="what `take` draws by; default: the pipeline's seed", examples=[0]
     )
     root: str | None = Field(
         None, description="folder from which files are named; default: the patterns' common folder", examples=["crawl"]
@@ -80,6 +109,20 @@ class Read(Model):
         description="tables: columns carried along as meta.NAME, or all that have no other use",
         examples=[["license", "stars"]],
     )
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> Read:
+        if (self.crawl is None) == (not self.paths):
+            raise ValueError("give paths, or the name of a crawl")
+        if self.crawl is not None and self.format not in ("warc", "wet"):
+            raise ValueError(f"a crawl has files of the formats warc and wet, not {self.format}")
+        if self.crawl is None and (self.segments or self.subset != "warc"):
+            raise ValueError("segments and subset are those of a crawl: name it by crawl")
+        if self.crawl is not None and self.root is not None:
+            raise ValueError("the files of a crawl are named as its lists name them: leave root out")
+        if self.base is not None and self.crawl is None and not any(path.startswith("@") for path in self.paths):
+            raise ValueError("base goes with a crawl or a list of files, as in paths: ['@warc.paths.gz']")
+        return self
 
 
 class Source(Model):
@@ -295,6 +338,21 @@ class Pipeline(Model):
         examples=[{"web.kept": "0.2..0.8", "findings": "0"}],
     )
     report: Report = Field(Report(), description="what the report shows")
+
+    def keys(self) -> dict[str, Any]:
+        """The keys and values as a pipeline file has them, those left out that are at their defaults."""
+        tree: dict[str, Any] = self.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+        if self.tokens is None:
+            tree["tokens"] = None
+        return {"name": self.name, **tree}
+
+    def save(self, path: str | Path) -> Path:
+        """Write the pipeline as a YAML file that `curate run` takes; its relative paths are then those of the file's folder.
+
+        Pipeline(name="x", sources={"web": {"read": {"format": "jsonl", "paths": "x.jsonl"}}}).save("x.yaml")
+        """
+        write_atomically(Path(path), write_document(self.keys()).encode())
+        return Path(path)
 
     @property
     def last_step(self) -> str:

@@ -23,7 +23,9 @@ from curate.storage import is_remote, resolve
 
 __all__ = ["ConfigError", "KeyPath", "PipelineFile", "change_pipeline", "read_pipeline", "read_settings"]
 
-_PATH_KEYS = frozenset({"paths", "root", "against", "index", "model", "lists", "removals", "key"})
+_PATH_KEYS = frozenset({"paths", "root", "base", "against", "index", "model", "lists", "removals", "key"})
+LISTED = "@"
+"""What a path of a list of files begins with."""
 _PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "filter"})
 _PATH_ENDINGS = (".yaml", ".yml", ".json", ".tiktoken", ".model")
 _NAME_BEGINNINGS = ("hf:", "package:")  # tokenizers of the Hub and of installed packages
@@ -63,6 +65,12 @@ def change_pipeline(tree: Mapping[str, Any], path: Path, sets: Sequence[str]) ->
     Raises ConfigError with every mistake found.
     """
     return _pipeline(Document(path, copy.deepcopy(dict(tree))), sets)
+
+
+def made_here(pipeline: Pipeline, sets: Sequence[str] = ()) -> PipelineFile:
+    """A pipeline made in Python as if read from a file of the working directory. Raises ConfigError, as `read_pipeline`."""
+    make_importable(Path.cwd())
+    return change_pipeline(_absolute(pipeline.keys(), Path.cwd()), Path("Pipeline(...)"), sets)
 
 
 def read_settings(path: str | Path, model: type[Value], sets: Sequence[str], what: str, example: str) -> Value:
@@ -131,7 +139,8 @@ def _absolute(value: Any, base: Path, key: str = "") -> Any:
     if isinstance(value, list):
         return [_absolute(item, base, key) for item in value]
     if isinstance(value, str) and (key in _PATH_KEYS or (key in _PATH_OR_NAME_KEYS and _is_path(value))):
-        return resolve(value, base)
+        listed = value.startswith(LISTED) and key == "paths"
+        return f"{LISTED}{resolve(value[1:], base)}" if listed else resolve(value, base)
     return value
 
 

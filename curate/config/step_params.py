@@ -13,6 +13,7 @@ from curate.config.models import Pipeline, Source
 from curate.config.steps import StepModel
 from curate.engine.fingerprint import named_code
 from curate.steps import Carried, StepParams, source_steps
+from curate.verdicts.choice import TextChoice
 from curate.verdicts.steps import VerdictStep
 
 
@@ -32,6 +33,8 @@ class ExtractParams(TypedDict):
     engine: str
     format: str
     metadata: bool
+    also: Sequence[str]
+    """Further engines, whose texts are evaluated beside."""
     judgement: NotRequired[str]
     """What names the own engine's learned file."""
 
@@ -115,6 +118,23 @@ def evaluation_step(step: StepModel, carried: Carried = ()) -> StepParams | None
         "columns": [list(pair) for pair in evaluation.columns],
         "fixed": [list(pair) for pair in evaluation.fixed],
     }
+
+
+def text_choice(pipeline: Pipeline, source: str, carried: Carried = ()) -> TextChoice | None:
+    """What chooses between the texts of a source's engines; None where it has one engine, or none."""
+    settings = pipeline.sources[source]
+    for step in settings.steps:
+        texts = source_steps()[step.kind].texts(step.setting)
+        if texts is not None:
+            engines, by = texts
+            return TextChoice(engines, by, tuple(name for name, _ in evaluated_columns(settings, carried)))
+    return None
+
+
+def evaluated_columns(source: Source, carried: Carried = ()) -> list[tuple[str, str]]:
+    """(name, name of the Arrow type) of every ledger column that is evaluated on a source's texts."""
+    steps = evaluation_steps(source, carried)
+    return [(name, kind) for step in steps for name, kind in (*step["columns"], *step["fixed"])]
 
 
 def verdict_steps(pipeline: Pipeline, source: str, least_score: float | None = None) -> tuple[VerdictStep, ...]:

@@ -1,8 +1,7 @@
-"""Keys and the numbers of their documents, sorted, a batch per bucket of leading bits. Knows Arrow files and numbers."""
+"""Keys and the numbers of their documents, sorted, and read by buckets of leading bits. Knows Arrow files and numbers."""
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +11,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.dedup.records import KEYS
+from curate.engine.exchange import read_range
 from curate.records.batches import BatchWriter
 from curate.text.compiled import kernel
 
@@ -56,6 +56,8 @@ def sort_pairs(keys: Numbers, values: Numbers) -> tuple[Numbers, Numbers]:
     return sorted_keys, sorted_values
 
 
+_ROWS = 1 << 20  # of a batch of keys
+
 BUCKET_KEYS = 1 << 22
 """Keys of a bucket, on average: what one task merges."""
 
@@ -65,22 +67,23 @@ def bucket_bits(keys: int) -> int:
     return max(0, math.ceil(math.log2(max(1, keys) / BUCKET_KEYS)))
 
 
-def write_buckets(path: str, keys: Numbers, numbers: Numbers, bits: int) -> None:
-    """Sort by key and write (KEYS); equal keys stay in their order. The arguments' content is lost."""
-    ordered, owners = sort_pairs(keys, numbers)
-    edges = np.array([bucket << (64 - bits) for bucket in range(1, 1 << bits)], np.uint64)
-    cuts = [0, *np.searchsorted(ordered, edges).tolist(), len(ordered)]
+def bucket_span(bucket: int, bits: int) -> tuple[int, int]:
+    """The keys of a bucket: from the first up to, and without, the second."""
+    return bucket << (64 - bits), (bucket + 1) << (64 - bits)
+
+
+def write_keys(path: str, keys: Numbers, numbers: Numbers) -> None:
+    """Write pairs that ascend by key (KEYS)."""
     with BatchWriter(path, KEYS, compressed=False) as writer:
-        for low, high in itertools.pairwise(cuts):
-            writer.write({"key": pa.array(ordered[low:high]), "number": pa.array(owners[low:high])})
+        for start in range(0, len(keys), _ROWS):
+            some = slice(start, start + _ROWS)
+            writer.write({"key": pa.array(keys[some]), "number": pa.array(numbers[some])})
 
 
-def read_bucket(paths: Sequence[str], bucket: int) -> tuple[Numbers, Numbers]:
+def read_bucket(paths: Sequence[str], bucket: int, bits: int) -> tuple[Numbers, Numbers]:
     """(keys ascending, their numbers) of one bucket of several files; equal keys in the order of the files."""
     keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
-    for path in paths:
-        with pa.memory_map(path) as file:
-            batch = pa.ipc.open_file(file).get_batch(bucket)
-            keys.append(batch.column("key").to_numpy())
-            numbers.append(batch.column("number").to_numpy())
+    for batch in read_range(paths, "key", *bucket_span(bucket, bits)):
+        keys.append(batch.column("key").to_numpy())
+        numbers.append(batch.column("number").to_numpy())
     return sort_pairs(np.concatenate(keys), np.concatenate(numbers))

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
-import fsspec
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from curate.engine.fingerprint import fingerprint
 from curate.engine.task import File
 from curate.errors import CurateError
-from curate.storage import is_remote, open_binary, write_atomically
+from curate.storage import file_system, is_remote, open_binary, write_atomically
 
 NORMALISATION = 1
 """Version of the normalised text and its hashes: documents signed under another cannot be compared."""
@@ -72,7 +71,7 @@ class DedupIndexError(CurateError, ValueError):
 
 def read_entries(folder: str) -> list[Entry]:
     """Every committed entry of an index in their order; none where the folder does not exist yet."""
-    filesystem, path = fsspec.url_to_fs(folder)
+    filesystem, path = file_system(folder)
     prefix = folder.split("://", 1)[0] + "://" if is_remote(folder) else ""
     entries = []
     for found in sorted(filesystem.glob(f"{path.rstrip('/')}/*/entry.json")):
@@ -136,7 +135,7 @@ def write_entry(folder: str, entry: Entry, sources: Sequence[str]) -> None:
     """Copy the entry's files, `sources` in their order, then commit it. An entry that is there already as it is, stays."""
     place = f"{folder}/{entry.identity}"
     content = json.dumps(asdict(entry), indent=1, sort_keys=True).encode() + b"\n"
-    filesystem, path = fsspec.url_to_fs(place)
+    filesystem, path = file_system(place)
     if filesystem.exists(f"{path}/entry.json") and filesystem.cat_file(f"{path}/entry.json") == content:
         return
     filesystem.makedirs(path, exist_ok=True)

@@ -7,19 +7,20 @@ from typing import Any
 
 from curate.config.models import Pipeline
 from curate.config.step_params import verdict_steps
-from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
+from curate.dedup.buckets import BUCKET_KEYS, bucket_bits, bucket_span
+from curate.dedup.records import part_span
 from curate.dedup.scoped import kept_documents
 from curate.dedup.step import Deduplicate, Lines
 from curate.dedup.tasks.lines import (
     SENTENCES,
     CountParams,
-    FindParams,
     RemoveParams,
     SpanParams,
     count_recurring,
     find_recurring,
     remove_recurring,
 )
+from curate.engine.exchange import regroup
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Task
 from curate.flow import Flow
@@ -45,33 +46,32 @@ def remove_lines(pipeline: Pipeline, setting: Deduplicate, lines: Lines, flow: F
         size = _SPAN_SENTENCES if spans else 1
         params = SpanParams(part=number, sentences=spans, size=size, scope=scope)
         described.append((part, params, inputs))
-    find = [
-        Task("lines-found", find_recurring, FindParams(**params, bits=bits), inputs, part.name)
-        for part, params, inputs in described
-    ]
-    keys = {"keys": [result.file("keys") for result in runner.stage(find)]}
+    find = [Task("lines-found", find_recurring, params, inputs, part.name) for part, params, inputs in described]
+    files = [result.file("keys") for result in runner.stage(find)]
+    keys = regroup(runner, "keys", files, "key", [bucket_span(bucket, bits) for bucket in range(1 << bits)])
     count = [
         Task(
             "lines-counted",
             count_recurring,
-            CountParams(bucket=bucket, min_count=lines.min_count),
-            keys,
+            CountParams(bucket=bucket, bits=bits, min_count=lines.min_count),
+            {"keys": given},
             f"bucket {bucket}",
         )
-        for bucket in range(1 << bits)
+        for bucket, given in enumerate(keys)
     ]
     counted = runner.stage(count, _SLACK + _BYTES_OF_A_KEY * BUCKET_KEYS)
-    frequent = [result.file("frequent") for result in counted]
+    files = [result.file("recurring") for result in counted]
+    recurring = regroup(runner, "recurring", files, "number", [part_span(number) for number in range(len(members))])
     kind = "spans" if spans else "lines"
     remove = [
         Task(
             "lines-removed",
             remove_recurring,
             RemoveParams(**params, kind=kind, rules=_sentence_rules(pipeline, part.source)),
-            {**inputs, "frequent": frequent},
+            {**inputs, "recurring": given},
             part.name,
         )
-        for part, params, inputs in described
+        for (part, params, inputs), given in zip(described, recurring, strict=True)
     ]
     parts = list(flow.parts)
     for position, result in zip(members, runner.stage(remove), strict=True):

@@ -10,15 +10,17 @@ from dataclasses import dataclass, replace
 
 from curate.config.models import Pipeline
 from curate.dedup.banding import KeyParams, choose_banding, describe_banding
-from curate.dedup.buckets import BUCKET_KEYS, bucket_bits
+from curate.dedup.buckets import BUCKET_KEYS, bucket_bits, bucket_span
 from curate.dedup.line_plan import remove_lines
 from curate.dedup.prior_runs import Indexed
+from curate.dedup.records import part_span
 from curate.dedup.safety import check_safety, describe_clusters
 from curate.dedup.scoped import kept_documents
 from curate.dedup.step import Deduplicate, MinHash
 from curate.dedup.survivors import BLOCK
 from curate.dedup.tasks.apply import ApplyParams, apply_decisions
 from curate.dedup.tasks.decide import ClusterCounts, DecideParams, decide_components
+from curate.dedup.tasks.gather import GatherParams, gather_linked
 from curate.dedup.tasks.link import (
     BucketParams,
     ComponentCounts,
@@ -32,8 +34,9 @@ from curate.dedup.tasks.link import (
     sort_keys,
 )
 from curate.dedup.tasks.sign import SignParams, sign_part
+from curate.engine.exchange import regroup
 from curate.engine.runner import Runner, check_balance
-from curate.engine.task import Committed, File, Task
+from curate.engine.task import Committed, File, Given, Task
 from curate.flow import Flow, Part
 from curate.records.counts import DecisionCounts, DocumentCounts
 
@@ -155,7 +158,35 @@ def _decide(
     last = max(earlier.tiers, default=0) + 1
     tiers = [*earlier.tiers, *(last + int(not reference) for reference in references)]
     ranks = [preferred.index(name) if name in preferred else len(preferred) for name in names]
+    fixed = [*(True for _ in range(before)), *references]
     batches = components.counts["batches"]
+    groups = _groups(counts)
+    assignments = components.file("assignments")
+    gather = [
+        Task(
+            "linked",
+            gather_linked,
+            GatherParams(
+                parts=group,
+                tiers=[tiers[number] for number in group],
+                ranks=[ranks[number] for number in group],
+                fixed=[fixed[number] for number in group],
+                permutations=cut.permutations,
+            ),
+            {"signatures": [files[number] for number in group], "assignments": assignments},
+            f"group {index + 1} of {len(groups)}",
+        )
+        for index, group in enumerate(groups)
+    ]
+    largest = max((sum(counts[number] for number in group) for group in groups), default=0)
+    gathered = runner.stage(gather, _ESTIMATE_SLACK + 2 * _signed_bytes(cut) * largest)
+    linked = regroup(
+        runner,
+        "linked",
+        [result.file("linked") for result in gathered],
+        "batch",
+        [(batch, batch + 1) for batch in range(batches)],
+    )
     tasks = [
         Task(
             "survivors",
@@ -163,26 +194,24 @@ def _decide(
             DecideParams(
                 **kinds,
                 batch=batch,
-                tiers=tiers,
-                ranks=ranks,
-                fixed=[*(True for _ in range(before)), *references],
+                permutations=cut.permutations,
                 then=setting.keep.then,
                 verify=setting.minhash.verify if setting.minhash else None,
             ),
-            {"components": components.file("components"), "signatures": files},
+            {"linked": linked[batch]},
             f"components {batch + 1} of {batches}",
         )
         for batch in range(batches)
     ]
     documents = min(BLOCK, components.counts["documents"])
-    per_document = 2 * 4 * cut.permutations + 64 * (cut.bands + 2)
+    per_document = 2 * _signed_bytes(cut) + 64 * (cut.bands + 2)
     return runner.stage(tasks, _ESTIMATE_SLACK + documents * per_document)
 
 
 def _forests(
     kinds: KeyParams, files: Sequence[File], counts: Sequence[int], runner: Runner
-) -> list[Committed[ForestCounts]]:
-    """The components that each bucket of keys connects."""
+) -> Sequence[Committed[ForestCounts]]:
+    """The components that the keys of each group of parts connect, and those of each bucket of all."""
     keys_of_one = int(kinds["exact"]) + int(kinds["addresses"]) + kinds["bands"]
     bits = bucket_bits(sum(counts) * keys_of_one)
     groups = _groups(counts)
@@ -190,7 +219,7 @@ def _forests(
         Task(
             "keys",
             sort_keys,
-            SortParams(**kinds, parts=group, bits=bits),
+            SortParams(**kinds, parts=group),
             {"signatures": [files[number] for number in group]},
             f"group {index + 1} of {len(groups)}",
         )
@@ -198,11 +227,19 @@ def _forests(
     ]
     largest = max((sum(counts[number] for number in group) for group in groups), default=0)
     sorted_keys = runner.stage(tasks, _ESTIMATE_SLACK + 3 * _KEY_BYTES * keys_of_one * largest)
-    keys = {"keys": [result.file("keys") for result in sorted_keys]}
+    found = [result.file("keys") for result in sorted_keys]
+    keys = regroup(runner, "keys", found, "key", [bucket_span(bucket, bits) for bucket in range(1 << bits)])
     links = [
-        Task("links", link_bucket, BucketParams(bucket=bucket), keys, f"bucket {bucket}") for bucket in range(1 << bits)
+        Task("links", link_bucket, BucketParams(bucket=bucket, bits=bits), {"keys": given}, f"bucket {bucket}")
+        for bucket, given in enumerate(keys)
     ]
-    return runner.stage(links, _ESTIMATE_SLACK + 6 * _KEY_BYTES * BUCKET_KEYS)
+    joined = runner.stage(links, _ESTIMATE_SLACK + 6 * _KEY_BYTES * BUCKET_KEYS)
+    return [*sorted_keys, *joined]
+
+
+def _signed_bytes(cut: Banding) -> int:
+    """Of a document's row in memory, its shingles left out."""
+    return 4 * cut.permutations + 128
 
 
 def _groups(counts: Sequence[int]) -> list[list[int]]:
@@ -253,10 +290,16 @@ def _apply(
     decisions: Sequence[Committed[ClusterCounts]],
     runner: Runner,
 ) -> list[Committed[DecisionCounts]]:
-    decided = [result.file("decisions") for result in decisions]
+    files = [result.file("decisions") for result in decisions]
+    spans = [part_span(number) for number in range(first, first + len(parts))]
+    decided = regroup(runner, "decisions", files, "number", spans)
     tasks = []
     for number, (part, result) in enumerate(zip(parts, signed, strict=True), first):
-        inputs = {"verdicts": part.verdicts, "signatures": result.file("signatures"), "decisions": decided}
+        inputs: Given = {
+            "verdicts": part.verdicts,
+            "signatures": result.file("signatures"),
+            "decisions": decided[number - first],
+        }
         tasks.append(Task("deduplicate", apply_decisions, ApplyParams(part=number), inputs, part.name))
     results = runner.stage(tasks)
     for part, result in zip(parts, results, strict=True):

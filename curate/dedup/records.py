@@ -6,7 +6,7 @@ order of the run, entries of an index before all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,11 +23,18 @@ STEP = "deduplicate"
 PART_BITS = 32
 NO_DATE = np.iinfo(np.int64).min
 
+
+def part_span(part: int) -> tuple[int, int]:
+    """The numbers of a part's documents: from the first up to, and without, the second."""
+    return part << PART_BITS, (part + 1) << PART_BITS
+
+
 KEYS = pa.schema([("key", pa.uint64()), ("number", pa.uint64())])
-"""A batch per bucket of keys, ascending."""
+"""Ascending by key."""
 FOREST = pa.schema([("number", pa.uint64()), ("root", pa.uint64())])
-COMPONENTS = pa.schema([("number", pa.uint64()), ("root", pa.uint64())])
-"""Documents linked to others, ordered by root; a batch holds whole components."""
+ASSIGNMENTS = pa.schema([("number", pa.uint64()), ("root", pa.uint64()), ("batch", pa.int32())])
+"""Documents linked to others, ascending by number: the root of each one's component, and which batch of components that is
+in."""
 DECISIONS = pa.schema(
     [
         ("number", pa.uint64()),
@@ -63,6 +70,13 @@ def signature_schema(permutations: int) -> pa.Schema:
 def index_schema(permutations: int) -> pa.Schema:
     """A signature file of an index: survivors, and the group that their components had."""
     return pa.schema([*signature_schema(permutations), ("group", ID)])
+
+
+def linked_schema(permutations: int) -> pa.Schema:
+    """A signature file of documents linked to others, ascending by batch and number. `tier`, `rank`, `fixed`: see
+    `GatherParams`."""
+    policy = [("tier", pa.int32()), ("rank", pa.int32()), ("fixed", pa.bool_())]
+    return pa.schema([*ASSIGNMENTS, *(pa.field(name, kind) for name, kind in policy), *index_schema(permutations)])
 
 
 class Rows(NamedTuple):
@@ -124,55 +138,3 @@ def signature_columns(rows: Rows, shingles: Shingles) -> dict[str, pa.Array]:
         "signature": pa.FixedSizeListArray.from_arrays(pa.array(values), max(1, width)),
         "shingles": pa.ListArray.from_arrays(shingles.offsets.astype(np.int32), shingles.hashes),
     }
-
-
-def gather_rows(paths: Sequence[str], numbers: NDArray[np.uint64], *, signed: bool = True) -> Rows:
-    """The rows of documents by ascending numbers; `paths` are signature files, the part's number their position."""
-    pieces: list[Rows] = []
-    for path, positions in _by_part(paths, numbers):
-        with pa.memory_map(path) as file:
-            for batch, chosen in _by_batch(pa.ipc.open_file(file), positions):
-                pieces.append(take_rows(signature_rows(batch, signed=signed), chosen))
-    columns: Iterator[Any] = (np.concatenate(arrays) for arrays in zip(*pieces, strict=True))
-    return Rows(*columns)
-
-
-def gather_groups(paths: Sequence[str], numbers: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """(n, 2) words: the group that an index gives each document, or its id; by ascending numbers."""
-    pieces = []
-    for path, positions in _by_part(paths, numbers):
-        with pa.memory_map(path) as file:
-            for batch, chosen in _by_batch(pa.ipc.open_file(file), positions):
-                pieces.append(binary_words(batch.column("group" if "group" in batch.schema.names else "id"))[chosen])
-    return np.concatenate(pieces)
-
-
-def gather_shingles(paths: Sequence[str], numbers: NDArray[np.uint64]) -> Shingles:
-    """The shingle sets of documents by ascending numbers."""
-    hashes, lengths = [np.empty(0, np.uint32)], []
-    for path, positions in _by_part(paths, numbers):
-        with pa.memory_map(path) as file:
-            for batch, chosen in _by_batch(pa.ipc.open_file(file), positions):
-                taken = batch.column("shingles").take(pa.array(chosen))
-                hashes.append(taken.flatten().to_numpy())
-                lengths.append(np.diff(taken.offsets.to_numpy()))
-    offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
-    return Shingles(np.concatenate(hashes), offsets)
-
-
-def _by_part(paths: Sequence[str], numbers: NDArray[np.uint64]) -> list[tuple[str, NDArray[np.int64]]]:
-    parts = (numbers >> np.uint64(PART_BITS)).astype(np.int64)
-    rows = (numbers & np.uint64((1 << PART_BITS) - 1)).astype(np.int64)
-    present, starts = np.unique(parts, return_index=True)
-    return [(paths[part], piece) for part, piece in zip(present, np.split(rows, starts[1:]), strict=True)]
-
-
-def _by_batch(reader: Any, positions: NDArray[np.int64]) -> list[tuple[pa.RecordBatch, NDArray[np.int64]]]:
-    found, start = [], 0
-    for index in range(reader.num_record_batches):
-        batch = reader.get_batch(index)
-        low, high = np.searchsorted(positions, [start, start + batch.num_rows])
-        if high > low:
-            found.append((batch, positions[low:high] - start))
-        start += batch.num_rows
-    return found

@@ -38,7 +38,7 @@ def read(
     reader = resolve(format_named(format).reader)
     rows = Rows(file, source)
     try:
-        handle = open_binary(file.path)
+        handle = open_binary(file.path, file.size)
     except PermissionError:
         rows.add(0, file.size, reason=UNREADABLE)
         yield rows.close()

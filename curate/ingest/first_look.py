@@ -76,7 +76,7 @@ def check_source(files: Sequence[SourceFile], format: str, columns: Columns) -> 
 
 def first_look(file: SourceFile, format: str, columns: Columns) -> str | None:
     """What is wrong with one file for a source of this format and these columns: a sentence, or None."""
-    with open_binary(file.path) as handle:
+    with open_binary(file.path, file.size) as handle:
         if not handle.read(1):
             return f"{file.path} is empty"
         look = {"jsonl": _json_lines, "parquet": _parquet, "warc": _archive, "wet": _archive}.get(format)

@@ -7,6 +7,7 @@ and remembered. Knows texts and languages; knows no rule.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
 from importlib.util import find_spec
@@ -33,6 +34,7 @@ _LONGEST_RUN = 256
 """Characters of a run that are given to spaCy at once. On longer runs, of marks above all, its rules take time that grows
 with the square of the length; such runs are cut, and only there tokens can differ from datatrove's."""
 
+_log = logging.getLogger(__name__)
 _MOST_NAMED = 5  # languages named in an error
 
 Tokens = list[str]
@@ -185,16 +187,24 @@ class Splitter:
         bounds = texts.model.offsets
         data = texts.model.data[bounds[0] : bounds[-1]]
         column = text_column(data, bounds - bounds[0], pa.large_string())
-        split = [self._described(self._tokenize(text)) for text in column.to_pylist()]
+        split = [self._described(self._tokens_of(text)) for text in column.to_pylist()]
         offsets = np.zeros(len(split) + 1, np.int64)
         np.cumsum([len(tokens) for tokens in split], out=offsets[1:])
         return _columns([token for tokens in split for token in tokens]), offsets
 
+    def _tokens_of(self, text: str) -> Tokens:
+        """The library's tokens; on a text at which it raises, words at white space, so that none ends a run."""
+        try:
+            return self._tokenize(text)
+        except Exception as error:
+            _log.warning("a text of %d characters is split at white space: %s", len(text), error)
+            return text.split()
+
     def _tokens_of_run(self, run: str) -> Tokens:
         if len(run) <= _LONGEST_RUN:
-            return self._tokenize(run)
+            return self._tokens_of(run)
         pieces = [run[start : start + _LONGEST_RUN] for start in range(0, len(run), _LONGEST_RUN)]
-        known = {piece: self._tokenize(piece) for piece in dict.fromkeys(pieces)}
+        known = {piece: self._tokens_of(piece) for piece in dict.fromkeys(pieces)}
         return [token for piece in pieces for token in known[piece]]
 
     def _described(self, tokens: Sequence[str]) -> list[tuple[int, int, bool, bool]]:

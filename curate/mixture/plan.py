@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from curate.config.models import Pipeline
+from curate.engine.exchange import FAN_IN, regroup
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
@@ -16,7 +17,17 @@ from curate.mixture.tasks import CountParams, GroupParams, count_part, group_par
 from curate.records.batches import read_schema
 from curate.records.counts import TokenCounts
 from curate.shards.order import SPLITS, bucket_bits, windows
-from curate.shards.shuffle import MergeParams, SortParams, SplitCounts, bucket_tokens, merge_shard, sort_group
+from curate.shards.shuffle import (
+    MergeParams,
+    NoParams,
+    SortParams,
+    SplitCounts,
+    add_buckets,
+    bucket_span,
+    bucket_tokens,
+    merge_shard,
+    sort_group,
+)
 from curate.tokens import load as load_tokenizer
 
 _GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
@@ -61,21 +72,40 @@ def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         check_balance("shuffle", into=documents, **placed)
     else:
         check_balance("mixture", into=sum(group.documents for group in plan.groups.values()), placed=placed["train"])
-    shards = {split: _cut(pipeline, split, expected[split], placed[split], sorted_groups, runner) for split in SPLITS}
+    index = _index(sorted_groups, runner)
+    shards = {
+        split: _cut(pipeline, split, expected[split], placed[split], sorted_groups, index, runner) for split in SPLITS
+    }
     return replace(flow, shards=shards, mixture=plan)
 
 
+def _index(groups: Sequence[Committed[SplitCounts]], runner: Runner) -> list[str]:
+    """What each bucket holds over all groups: a file, or none where there are no groups."""
+    files = [group.file("index") for group in groups]
+    while len(files) > 1:
+        fans = [files[start : start + FAN_IN] for start in range(0, len(files), FAN_IN)]
+        tasks = [Task("buckets", add_buckets, NoParams(), {"index": fan}, f"{len(fan)} groups") for fan in fans]
+        files = [result.file("index") for result in runner.stage(tasks)]
+    return [file.path for file in files]
+
+
 def _cut(
-    pipeline: Pipeline, split: str, expected: int, placed: int, groups: Sequence[Committed[SplitCounts]], runner: Runner
+    pipeline: Pipeline,
+    split: str,
+    expected: int,
+    placed: int,
+    groups: Sequence[Committed[SplitCounts]],
+    index: Sequence[str],
+    runner: Runner,
 ) -> tuple[Committed[TokenCounts], ...]:
     """The shards of a split, from the sorted groups."""
     per_shard = pipeline.shards.tokens_per_shard
     assert pipeline.tokens is not None  # shards hold tokens
     dtype = str(load_tokenizer(pipeline.tokens.tokenizer, pipeline.tokens.end_of_text).arrow_type)
-    inputs = {name: [group.file(name) for group in groups] for name in ("sorted", "index")}
-    filled = bucket_tokens(
-        [group.files["index"].path for group in groups], split, 1 << bucket_bits(expected, per_shard)
-    )
+    bits = bucket_bits(expected, per_shard)
+    cut = windows(bucket_tokens(index, split, 1 << bits), per_shard)
+    spans = [(bucket_span(each.buckets[0], bits)[0], bucket_span(each.buckets[-1], bits)[1]) for each in cut]
+    given = regroup(runner, "sorted", [group.file(split, "sorted") for group in groups], "key", spans)
     tasks = [
         Task(
             "shards",
@@ -86,12 +116,13 @@ def _cut(
                 last=window.last,
                 start=window.start,
                 buckets=list(window.buckets),
+                bits=bits,
                 dtype=dtype,
             ),
-            inputs,
+            {"sorted": given[number]},
             f"{split} {number}",
         )
-        for number, window in enumerate(windows(filled, per_shard))
+        for number, window in enumerate(cut)
     ]
     results = runner.stage(tasks, detail=split)
     check_balance(f"shards {split}", into=placed, written=sum(result.counts["documents"] for result in results))

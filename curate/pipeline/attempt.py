@@ -12,9 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.audit.finished_run import open_finished
+from curate.audit.shown import shown
 from curate.config.models import Shards
 from curate.config.reading import read_pipeline
-from curate.pipeline.run import Run, run_file
+from curate.pipeline.made import Run
+from curate.pipeline.run import run_file
 from curate.pipeline.until import limited
 from curate.records.statistics import RunNumbers
 
@@ -22,6 +25,8 @@ RECORDS = 100
 """Records of each source unless asked otherwise."""
 _SHOWN = 160
 """Characters shown of a text."""
+_READ = 4000
+"""Characters of a text that personal data is replaced in before it is cut: what begins in what is shown may end there."""
 
 
 @dataclass(frozen=True)
@@ -64,9 +69,11 @@ def attempt(
 
 def _examples(made: Run, number: int) -> list[Example]:
     found = []
+    opened = open_finished(made.path)
     rules = [rule for source in made.stats["sources"].values() for step in source["funnel"] for rule in step["rules"]]
     for rule in dict.fromkeys(rules):
         for row in made.sample(failed=rule, n=number).to_pylist():
-            text = " ".join((row["text"] or "").split())
+            (text,) = shown(opened, [(row["text"] or "")[:_READ]])
+            text = " ".join(text.split())
             found.append(Example(rule, row["url"] or row["id"], text[:_SHOWN] + ("..." if len(text) > _SHOWN else "")))
     return found

@@ -18,7 +18,7 @@ from curate.audit.findings import finding_rules, scores_only
 from curate.config.expectations import FINDINGS
 from curate.config.models import Pipeline, Source
 from curate.config.reading import KeyPath, PipelineFile
-from curate.config.step_params import evaluation_steps, table_columns, verdict_steps
+from curate.config.step_params import evaluated_columns, evaluation_steps, table_columns, verdict_steps
 from curate.config.steps import StepModel
 from curate.errors import missing_extra, nearest
 from curate.extract import engines
@@ -33,6 +33,7 @@ from curate.records.quality import QUALITY
 from curate.steps import Carried, combining_steps, source_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
+from curate.verdicts.choice import FIRST
 from curate.verdicts.rules import AllowedRule, BoundsRule
 from curate.verdicts.steps import VerdictStep
 
@@ -50,12 +51,29 @@ def check_engines(file: PipelineFile) -> None:
         for index, (_, setting) in enumerate(source.named_steps()):
             if not isinstance(setting, Extract):
                 continue
-            place: KeyPath = ("sources", source_name, "steps", index, "extract", "engine")
-            try:
-                if setting.engine != engines.OWN:
-                    engines.load(setting.engine)
-            except (ImportError, AttributeError, ValueError) as error:
-                raise file.error(place, _engine_mistake(setting.engine, error)) from None
+            step: KeyPath = ("sources", source_name, "steps", index, "extract")
+            for number, engine in enumerate(setting.engines):
+                try:
+                    if engine != engines.OWN:
+                        engines.load(engine)
+                except (ImportError, AttributeError, ValueError) as error:
+                    place = (*step, "also", number - 1) if number else (*step, "engine")
+                    raise file.error(place, _engine_mistake(engine, error)) from None
+            _check_choice(file, source, setting, (*step, "choose"))
+
+
+def _check_choice(file: PipelineFile, source: Source, setting: Extract, place: KeyPath) -> None:
+    """Whether texts can be chosen by what the file names."""
+    if setting.choose in (FIRST, *setting.engines):
+        return
+    numeric = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean)
+    kinds = {name: pa.type_for_alias(kind) for name, kind in evaluated_columns(source)}
+    numbers = [name for name, kind in kinds.items() if any(is_number(kind) for is_number in numeric)]
+    if setting.choose not in numbers:
+        known = nearest(setting.choose, [FIRST, *setting.engines, *numbers])
+        raise file.error(
+            place, f"{setting.choose!r} is neither first, nor an engine, nor a number that a step computes{known}"
+        )
 
 
 def _engine_mistake(name: str, error: Exception) -> str:
@@ -255,7 +273,11 @@ def first_carried(name: str, source: Source, files: Sequence[SourceFile]) -> Car
 def check_carried(source: Source, step: VerdictStep) -> None:
     """Raise ValueError where a rule looks at a column of the input that `read.metadata` does not carry."""
     listed = source.read.metadata
+    extract = source.setting(Extract)
+    said = SAID.names if extract is not None and extract.metadata else []
     for column in step.columns():
+        if column in said:
+            continue
         if column.startswith(META) and listed != "all" and column.removeprefix(META) not in listed:
             raise ValueError(
                 f"a rule looks at {column}: write `metadata: [{column.removeprefix(META)}]` under the source's `read`"

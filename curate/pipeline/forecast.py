@@ -16,13 +16,16 @@ from pathlib import Path
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.audit.aggregates import Unit
 from curate.audit.finished_run import OpenedRun, open_finished
+from curate.audit.plan import unit_of
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.timings import peak_memory, stage_times, task_times
 from curate.config.document import write_document
 from curate.config.reading import PipelineFile
 from curate.engine.seal import unsealed
 from curate.quality.step import Quality
+from curate.records.statistics import SourceNumbers, text_out
 from curate.storage import SourceFile, is_remote, open_binary
 
 _SAMPLE_BYTES = 8 << 20
@@ -53,14 +56,16 @@ class StageCost:
 @dataclass(frozen=True)
 class Forecast:
     """What a run is expected to be. `spread`: the relative half width of the 95 % interval of tokens, shown beside documents
-    too, from how much the sampled files differ; None where one file was sampled."""
+    too, from how much the sampled files differ; None where one file was sampled. A pipeline without a tokenizer gives
+    characters, and `tokens` is None; else `chars` is."""
 
     parts: int
     input_bytes: int
     network_bytes: int
     records: float
     kept: float
-    tokens: float
+    tokens: float | None
+    chars: float | None
     spread: float | None
     peak_memory: int
     stages: tuple[StageCost, ...]
@@ -95,17 +100,20 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
         stages = _stages(run, growth, overall)
         peak = peak_memory(stage_times(run.folder / "timings"))
         spread = _spread(run, sizes, growth)
-    scaled = {"records": 0.0, "kept": 0.0, "tokens": 0.0}
+    scaled = {"records": 0.0, "kept": 0.0, "amount": 0.0}
     for name, source in run.stats["sources"].items():
-        for key, number in (("records", source["records"]), ("kept", source["kept"]), ("tokens", source["tokens"])):
+        amounts = {"records": source["records"], "kept": source["kept"], "amount": _made(source)}
+        for key, number in amounts.items():
             scaled[key] += number * growth[name]
+    in_tokens = file.pipeline.tokens is not None
     return Forecast(
         sum(files.get(name, len(found)) for name, found in inputs.items()),
         round(sum(totals.values())),
         round(sum(totals[name] for name, found in inputs.items() if found and is_remote(found[0].path))),
         scaled["records"],
         scaled["kept"],
-        scaled["tokens"],
+        scaled["amount"] if in_tokens else None,
+        None if in_tokens else scaled["amount"],
         spread,
         peak,
         stages,
@@ -194,12 +202,14 @@ def _growth(
 
 
 def _spread(run: OpenedRun, sizes: Mapping[str, Sequence[int]], growth: Mapping[str, float]) -> float | None:
-    """Relative half width of the 95 % interval of tokens, from tokens per byte of the sampled files (Student's t)."""
+    """Relative half width of the 95 % interval of tokens, or of characters where there are none, from those per byte of the
+    sampled files (Student's t)."""
+    unit = unit_of(run.pipeline)
     total = variance = 0.0
     for name, bytes_read in sizes.items():
         parts = [part for part in run.parts if part.source == name]
-        tokens = [_tokens(run.folder / "ledger" / f"{part.name}.parquet") for part in parts]
-        rates = [count / max(size, 1) for count, size in zip(tokens, bytes_read, strict=True)]
+        counts = [_counted(run.folder / "ledger" / f"{part.name}.parquet", unit) for part in parts]
+        rates = [count / max(size, 1) for count, size in zip(counts, bytes_read, strict=True)]
         whole = growth[name] * sum(bytes_read)
         total += whole * statistics.fmean(rates)
         if len(rates) > 1:
@@ -208,14 +218,23 @@ def _spread(run: OpenedRun, sizes: Mapping[str, Sequence[int]], growth: Mapping[
     return math.sqrt(variance) / total if variance and total else None
 
 
-def _tokens(ledger: Path) -> int:
-    counted: int = pc.sum(pq.read_table(ledger, columns=["tokens"]).column("tokens")).as_py() or 0
+def _counted(ledger: Path, unit: Unit) -> int:
+    """Tokens or characters of kept documents."""
+    rows = pq.read_table(ledger, columns=["kept", unit])
+    counted: int = pc.sum(rows.filter(rows.column("kept")).column(unit)).as_py() or 0
     return counted
+
+
+def _made(source: SourceNumbers) -> int:
+    """What a source gave: characters where a run has no tokenizer, else tokens."""
+    return source.get("kept_chars", source["tokens"])
 
 
 def forecast_answer(expected: Forecast, workers: int, price: float, actual: OpenedRun | None = None) -> Answer:
     """The forecast as tables; with a finished run, beside what it really took. `price`: of an hour of one core."""
     found = _actual(actual) if actual else {}
+    amounts = {"tokens": expected.tokens, "characters": expected.chars}
+    ((unit, amount),) = ((name, number) for name, number in amounts.items() if number is not None)
 
     def line(name: str, shown: str, number: float, form: Callable[[float], str] = _number) -> tuple[Cell, ...]:
         beside = (
@@ -229,7 +248,7 @@ def forecast_answer(expected: Forecast, workers: int, price: float, actual: Open
         line("input bytes", _size(expected.input_bytes), expected.input_bytes, _size),
         line("records", f"{expected.records:,.0f}", expected.records),
         line("documents kept", f"{expected.kept:,.0f}{spread}", expected.kept),
-        line("tokens", f"{expected.tokens:,.0f}{spread}", expected.tokens),
+        line(unit, f"{amount:,.0f}{spread}", amount),
         line("worker hours", f"{expected.worker_hours:,.3g}", expected.worker_hours),
         line(
             "hours on all workers",
@@ -253,7 +272,8 @@ def forecast_answer(expected: Forecast, workers: int, price: float, actual: Open
     )
     data = {
         "parts": expected.parts, "input_bytes": expected.input_bytes, "network_bytes": expected.network_bytes,
-        "records": expected.records, "kept": expected.kept, "tokens": expected.tokens, "spread": expected.spread,
+        "records": expected.records, "kept": expected.kept, "tokens": expected.tokens, "chars": expected.chars,
+        "spread": expected.spread,
         "worker_hours": expected.worker_hours, "peak_memory": expected.peak_memory, "disk": expected.disk,
         "money": expected.worker_hours * price, "actual": found,
         "stages": [{"stage": each.stage, "seconds": each.seconds, "disk": each.disk} for each in expected.stages],
@@ -271,7 +291,7 @@ def _actual(run: OpenedRun) -> dict[str, float]:
         "input bytes": sum(source["bytes"] for source in sources),
         "records": sum(source["records"] for source in sources),
         "documents kept": sum(source["kept"] for source in sources),
-        "tokens": sum(source["tokens"] for source in sources),
+        "characters" if text_out(run.stats) else "tokens": sum(map(_made, sources)),
         "worker hours": sum(each["seconds"] for each in times) / _HOUR,
         "peak memory per worker": peak_memory(times),
         "disk": sum(path.stat().st_size for path in work),

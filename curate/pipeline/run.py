@@ -8,32 +8,24 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import pyarrow as pa
 from rich.console import Console
 
-from curate.audit.explain import explain
-from curate.audit.find import find
-from curate.audit.finished_run import AuditError, open_finished
 from curate.audit.places import forget_emptied
 from curate.audit.plan import aggregate, mark_removed, unit_of
 from curate.audit.removals import LIST, read_lists
-from curate.audit.sample import condition, sample
-from curate.audit.whatif import what_if
 from curate.config.models import Pipeline
-from curate.config.reading import PipelineFile, read_pipeline
+from curate.config.reading import PipelineFile, made_here, read_pipeline
 from curate.config.step_params import evaluation_step, foreign_code, read_params, verdict_step
 from curate.engine.commit import sweep
 from curate.engine.executors import Engine, start_engine
-from curate.engine.fingerprint import canonical
 from curate.engine.foreign import load_again_what_changed, note_loaded
 from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
-from curate.errors import missing_extra
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
@@ -49,104 +41,19 @@ from curate.pipeline.check import (
     check_tokenizer,
     first_carried,
 )
+from curate.pipeline.inputs import find_inputs
+from curate.pipeline.made import Run, assignments
 from curate.pipeline.publish import claim, publish_run
 from curate.pipeline.until import LAST_STEPS, limited, truncated
 from curate.quality.plan import score as score_quality
 from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers
-from curate.shards.reader import ShardReader
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
-from curate.storage import SourceFile, list_files, output_path
-
-if TYPE_CHECKING:
-    from pyarrow.dataset import Dataset
-
-
-@dataclass(frozen=True)
-class Run:
-    """A run directory and what is in it."""
-
-    path: Path
-    stats: RunNumbers
-    executed: Mapping[str, int]
-    """Tasks executed by this call, by stage; what was committed before is not among them."""
-
-    def ledger(self) -> Dataset:
-        """The ledger: a row per record, kept or dropped, in the order of parts. Nothing is read until it is asked for:
-        `.to_table(columns=[...], filter=...)`, `.to_batches()`. Raises DamagedError for a file that is not as published."""
-        return _files(open_finished(self.path).ledger)
-
-    def documents(self, step: str | None = None) -> Dataset:
-        """The documents with their text that the pipeline's `keep` had written after a step; the step may be left out
-        where there is only one, and where the run makes text (`tokens: null`) and its product is meant. Raises
-        AuditError where none were kept after it, DamagedError as `ledger`."""
-        opened = open_finished(self.path)
-        kept = sorted(folder.name for folder in (self.path / "documents").glob("*") if folder.is_dir())
-        if step is None and len(kept) == 1:
-            (step,) = kept
-        elif step is None and opened.pipeline.tokens is None:
-            step = opened.pipeline.last_step
-        if step not in kept:
-            there = f"there are those after {', '.join(kept)}" if kept else "`keep: [STEP]` in its pipeline keeps them"
-            asked = f"after {step!r}" if step else "without naming a step"
-            raise AuditError(f"{self.path} has no documents {asked}: {there}")
-        names = [f"documents/{step}/{part.name}.parquet" for part in opened.parts]
-        return _files([opened.file(name) for name in names if name in opened.published.files])
-
-    def sample(
-        self, failed: str | None = None, kept: bool | None = None, where: str | None = None, n: int = 10, seed: int = 0
-    ) -> pa.Table:
-        """`n` records drawn for reading: id (hexadecimal), url, source, failed (list<string>), text; the draw is a
-        function of the seed and the records' ids. `failed`: a step or STEP/RULE that they failed; `where`: SQL on the
-        ledger's columns. Raises AuditError for a rule that nothing failed and for SQL that DuckDB refuses."""
-        opened = open_finished(self.path)
-        answer = sample(opened, condition(opened, failed, kept, where), n, seed)
-        assert isinstance(answer.data, Mapping)
-        return pa.Table.from_pylist(answer.data["records"], SAMPLED)
-
-    def whatif(self, set: Mapping[str, Any] | Sequence[str], samples: int = 0) -> Mapping[str, Any]:
-        """What other thresholds would have done, from the ledger alone: what `curate whatif --format json` prints, with
-        so many records of each kind. `set` as in `run`. Raises AuditError where a change needs a run, ConfigError."""
-        answer = what_if(open_finished(self.path), _assignments(set), samples)
-        assert isinstance(answer.data, Mapping)
-        return answer.data
-
-    def explain(self, record: str) -> list[Mapping[str, Any]]:
-        """Everything known of a record, by address, id, record id, `shard:row` or `shard@token`; several where one
-        address has several. Raises AuditError where there is none."""
-        opened = open_finished(self.path)
-        answers = [explain(opened, found).data for found in find(opened, record)]
-        return [answer for answer in answers if isinstance(answer, Mapping)]
-
-    def shards(self) -> ShardReader:
-        """The product. `curate.shards.Loader(run.path, ...)` reads it in sequences, as a training does."""
-        return ShardReader(self.path)
-
-
-SAMPLED = pa.schema(
-    [
-        ("id", pa.string()),
-        ("url", pa.string()),
-        ("source", pa.string()),
-        ("failed", pa.list_(pa.string())),
-        ("text", pa.large_string()),
-    ]
-)
-"""What `Run.sample` returns."""
-
-
-def _files(paths: Sequence[Path]) -> Dataset:
-    from pyarrow.dataset import dataset  # imports pandas where that is installed: a third of a second for every command
-
-    return dataset([str(path) for path in paths], format="parquet")
-
-
-def _assignments(set: Mapping[str, Any] | Sequence[str]) -> list[str]:
-    return [f"{key}={canonical(value)}" for key, value in set.items()] if isinstance(set, Mapping) else list(set)
+from curate.storage import SourceFile, output_path
 
 
 def run(
-    path: str | Path,
+    path: str | Path | Pipeline,
     set: Mapping[str, Any] | Sequence[str] = (),
     out: str | Path | None = None,
     *,
@@ -159,7 +66,9 @@ def run(
     sample: int | None = None,
     console: Console | None = None,
 ) -> Run:
-    """Run a pipeline file. `set` maps key paths to values (or lists KEY=VALUE); `out` defaults to runs/NAME.
+    """Run a pipeline file, or a Pipeline, whose paths are taken from the working directory.
+
+    `set` maps key paths to values (or lists KEY=VALUE); `out` defaults to runs/NAME.
 
     `limit` reads the first records of each source only, `sample` so many of each by a seeded draw; `out` is then
     runs/NAME-limited.
@@ -167,7 +76,9 @@ def run(
     those in the way of its own. Raises ConfigError, LockedError, OutputError where the output must not be written,
     OSError where it cannot be, and InvariantError where records were lost.
     """
-    file = limited(read_pipeline(path, _assignments(set)), limit, sample)
+    changes = assignments(set)
+    file = made_here(path, changes) if isinstance(path, Pipeline) else read_pipeline(path, changes)
+    file = limited(file, limit, sample)
     own = foreign_code(file.pipeline)
     if own and console is not None:
         console.print(f"Running your own code: {', '.join(own)}", highlight=False, markup=False, soft_wrap=True)
@@ -278,19 +189,6 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
             raise file.error(("combine", index, step.kind), str(error).removeprefix(f"{step.kind}: ")) from None
 
 
-def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
-    """The files of every source. Raises ConfigError naming the key whose pattern matches nothing."""
-    inputs = {}
-    for name, source in file.pipeline.sources.items():
-        try:
-            inputs[name] = list_files(source.read.paths, source.read.root)
-        except ImportError as error:
-            raise file.error(("sources", name, "read", "paths"), str(missing_extra(error) or error)) from None
-        except OSError as error:
-            raise file.error(("sources", name, "read", "paths"), str(error)) from None
-    return inputs
-
-
 def execute(
     file: PipelineFile,
     inputs: Mapping[str, Sequence[SourceFile]],
@@ -348,6 +246,7 @@ def _order(
         ("extract", lambda flow: stages.read(pipeline, inputs, runner)),
         ("metadata", lambda flow: stages.carry(pipeline, flow, runner)),
         ("evaluate", lambda flow: stages.evaluate(pipeline, flow, runner)),
+        ("choose", lambda flow: stages.choose(pipeline, flow, runner)),
         ("quality", lambda flow: score_quality(pipeline, flow, runner)),
         ("removed", lambda flow: mark_removed(pipeline, flow, folder, runner)),
         ("verdicts", lambda flow: stages.judge(pipeline, flow, runner)),
@@ -368,10 +267,3 @@ def _shuffled(file: PipelineFile, flow: Flow, runner: Runner) -> Flow:
         return shuffle(file.pipeline, flow, runner)
     except MixtureError as error:
         raise file.error(("mixture",), str(error)) from None
-
-
-def open_run(path: str | Path) -> Run:
-    """A run directory made before. Raises FileNotFoundError where there is none, or none that was finished, DamagedError
-    where a file is not the one that was published."""
-    opened = open_finished(path)
-    return Run(opened.folder, opened.stats, {})

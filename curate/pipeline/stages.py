@@ -11,19 +11,29 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from curate.config.models import Pipeline
-from curate.config.step_params import ReadParams, evaluation_steps, read_params, verdict_steps
+from curate.config.step_params import (
+    ReadParams,
+    evaluated_columns,
+    evaluation_steps,
+    read_params,
+    text_choice,
+    verdict_steps,
+)
+from curate.engine.exchange import FAN_IN, regroup
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Given, Task
 from curate.extract.extractors import SAID
 from curate.flow import Flow, Part, is_output
 from curate.pipeline.limits import read_first, sampled
+from curate.pipeline.tasks.choose import ChooseParams, choose_part
 from curate.pipeline.tasks.documents import DocumentsParams, write_documents
 from curate.pipeline.tasks.evaluate import EvaluateParams, evaluate_part
 from curate.pipeline.tasks.judge import JudgeParams, judge_part
 from curate.pipeline.tasks.ledger import LedgerParams, write_part
 from curate.pipeline.tasks.metadata import MetadataParams, type_metadata
-from curate.pipeline.tasks.read import MOST_COLUMNS, read_part
-from curate.records.counts import ReadCounts
+from curate.pipeline.tasks.places import PlacesParams, number_places
+from curate.pipeline.tasks.read import MOST_COLUMNS, further_texts, read_part
+from curate.records.counts import ChosenCounts, EvaluatedCounts, ReadCounts
 from curate.records.metadata import META, common_type
 from curate.shards.order import SPLITS
 from curate.steps import Carried, source_steps
@@ -31,6 +41,7 @@ from curate.storage import SourceFile
 from curate.tokens import load as load_tokenizer
 from curate.tokens.tasks import TokenizeParams, tokenize_part
 from curate.tokens.tokenizer import surroundings
+from curate.verdicts.choice import CHARS, ENGINE, own_column
 from curate.verdicts.rules import FlagRule
 from curate.verdicts.steps import VerdictStep
 
@@ -152,22 +163,74 @@ def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         for name, source in pipeline.sources.items()
         if any(source_steps()[step.kind].evaluation_with is not None for step in source.steps)
     }
-    tasks = []
+    tasks: list[Task[EvaluateParams, EvaluatedCounts]] = []
     for part in flow.parts:
         seen = part.metadata is not None and part.source in looking
         carried = part.metadata.file("metadata") if seen and part.metadata else None
-        inputs: Given = {"documents": part.documents, "metadata": carried}
         params = EvaluateParams(steps=steps[part.source])
-        tasks.append(Task("evaluate", evaluate_part, params, inputs, part.name, part.source))
+        for documents in (part.documents, *_further_texts(part)):
+            inputs: Given = {"documents": documents, "metadata": carried}
+            tasks.append(Task("evaluate", evaluate_part, params, inputs, part.name, part.source))
+    results = iter(runner.stage(tasks))
     parts = []
-    for part, result in zip(flow.parts, runner.stage(tasks), strict=True):
+    for part in flow.parts:
+        result, *further = (next(results) for _ in (part.documents, *_further_texts(part)))
         documents = result.file("documents") if "documents" in result.files else part.documents
+        if further:  # which columns go on is not chosen yet
+            parts.append(part.after(result, *further, evaluated=result, also=tuple(further)))
+            continue
         parts.append(
             part.after(result, documents=documents, columns=(*part.columns, result.file("columns")), evaluated=result)
         )
     metrics = dict(flow.metrics) | {
         name: kind for params in steps.values() for step in params for name, kind in step["columns"]
     }
+    return replace(flow, parts=tuple(parts), metrics=tuple(metrics.items()))
+
+
+def _further_texts(part: Part) -> list[File]:
+    """The texts that engines beside the first found of a part."""
+    names = (further_texts(number) for number in range(len(part.read.files)))
+    return [part.read.file(name) for name in names if name in part.read.files]
+
+
+def choose(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
+    """One of the texts of every document, where several engines found some."""
+    choices = {name: text_choice(pipeline, name, flow.carried.get(name, ())) for name in pipeline.sources}
+    positions = [position for position, part in enumerate(flow.parts) if choices[part.source] is not None]
+    tasks: list[Task[ChooseParams, ChosenCounts]] = []
+    metrics = dict(flow.metrics)
+    for part in map(flow.parts.__getitem__, positions):
+        choice, evaluated = choices[part.source], (part.evaluated, *part.also)
+        assert choice is not None
+        steps = choice.judging(verdict_steps(pipeline, part.source, 0.0))
+        given = [(each, text) for each, text in zip(evaluated, (part.documents, *_further_texts(part)), strict=True)]
+        edits = any(each is not None and "documents" in each.files for each in evaluated)
+        inputs: Given = {
+            "extracted": [text for _, text in given],
+            "columns": [each.file("columns") for each, _ in given if each is not None],
+            "edited": [each.file("documents") for each, _ in given if each is not None] if edits else None,
+            "shared": part.columns,
+        }
+        params = ChooseParams(choice=choice.to_json(), steps=[step.to_json() for step in steps])
+        tasks.append(Task("choose", choose_part, params, inputs, part.name, part.source))
+        kinds = evaluated_columns(pipeline.sources[part.source], flow.carried.get(part.source, ()))
+        metrics[ENGINE] = "string"
+        for engine in choice.engines:
+            metrics[own_column(CHARS, engine)] = "int64"
+            metrics |= {own_column(name, engine): kind for name, kind in kinds}
+    parts = list(flow.parts)
+    for position, result in zip(positions, runner.stage(tasks), strict=True):
+        part = parts[position]
+        counts = result.counts
+        check_balance(
+            f"choose {part.name}",
+            into=part.read.counts["documents"],
+            **{engine: numbers["chosen"] for engine, numbers in counts["engines"].items()},
+        )
+        documents = result.file("edited" if "edited" in result.files else "documents")
+        columns = (*part.columns, result.file("columns"))
+        parts[position] = part.after(result, documents=documents, columns=columns, chosen=result)
     return replace(flow, parts=tuple(parts), metrics=tuple(metrics.items()))
 
 
@@ -234,8 +297,7 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
 
 def write_ledger(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """The ledger of every part."""
-    shards = [result for split in SPLITS for result in flow.shards.get(split, ())]
-    places = [result.file("places") for result in shards]
+    places = _places(flow, runner)
     tasks = []
     for number, part in enumerate(flow.parts):
         params = LedgerParams(metrics=[list(pair) for pair in flow.metrics], output=is_output(pipeline, part))
@@ -246,8 +308,8 @@ def write_ledger(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             "carried": part.metadata.file("rows") if part.metadata is not None else None,
         }
         if part.tokens is not None and places:
-            params["part"], params["shards"] = number, list(range(len(shards)))
-            inputs["places"] = places
+            params["part"] = number
+            inputs["places"] = places[number]
         tasks.append(Task("ledger", write_part, params, inputs, part.name))
     results = runner.stage(tasks)
     for part, result in zip(flow.parts, results, strict=True):
@@ -256,3 +318,21 @@ def write_ledger(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             check_balance(f"ledger {part.name}", into=result.counts["kept"], tokenized=part.tokens.counts["documents"])
     parts = tuple(part.after(result) for part, result in zip(flow.parts, results, strict=True))
     return replace(flow, parts=parts, ledger=tuple(results))
+
+
+def _places(flow: Flow, runner: Runner) -> list[list[File]]:
+    """By part the files that say in which shards its documents are; nothing where there are no shards."""
+    files = [result.file("places") for split in SPLITS for result in flow.shards.get(split, ())]
+    tasks = [
+        Task(
+            "places",
+            number_places,
+            PlacesParams(first=first),
+            {"places": files[first : first + FAN_IN]},
+            f"from {first}",
+        )
+        for first in range(0, len(files), FAN_IN)
+    ]
+    numbered = [result.file("places") for result in runner.stage(tasks)]
+    parts = range(len(flow.parts))
+    return regroup(runner, "places", numbered, "part", [(part, part + 1) for part in parts]) if numbered else []

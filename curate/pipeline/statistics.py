@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +15,7 @@ from curate.audit.findings import findings
 from curate.config.models import Pipeline
 from curate.engine.task import Committed
 from curate.flow import Flow, Part, is_output
-from curate.records.counts import DocumentCounts
+from curate.records.counts import DocumentCounts, EngineNumbers
 from curate.records.metadata import JSON, META, TEXT, CarriedNumbers
 from curate.records.statistics import (
     ContaminationNumbers,
@@ -45,9 +45,9 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
             "records": sum(part.read.counts["records"] for part in parts),
             "other_records": _total(part.read.counts["others"] for part in parts),
             "documents": sum(part.read.counts["documents"] for part in parts),
-            "chars": sum(part.read.counts["chars"] for part in parts),
+            "chars": sum((part.chosen or part.read).counts["chars"] for part in parts),
             "funnel": funnel(pipeline, parts),
-            "edited_chars": _total(part.evaluated.counts["edited_chars"] for part in parts if part.evaluated),
+            "edited_chars": _total(_edited_chars(part) for part in parts),
             "steps": _step_statistics(parts),
             "quality": _quality_statistics(flow, name, parts),
             "kept": sum(
@@ -55,6 +55,9 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
             ),
             "tokens": sum(part.tokens.counts["tokens"] for part in parts if part.tokens is not None),
         }
+        chosen = [part.chosen.counts["engines"] for part in parts if part.chosen is not None]
+        if chosen:
+            sources[name]["engines"] = {engine: _engine(engine, chosen) for engine in chosen[0]}
         carried = _carried(flow, name, parts)
         if carried:
             sources[name]["metadata"] = carried
@@ -80,6 +83,23 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
     }
     numbers["findings"] = findings(pipeline, numbers)
     return numbers
+
+
+def _edited_chars(part: Part) -> Mapping[str, int]:
+    """Characters that edits removed from the texts that went on."""
+    counted = part.chosen or part.evaluated
+    return counted.counts["edited_chars"] if counted is not None else {}
+
+
+def _engine(engine: str, chosen: Sequence[Mapping[str, EngineNumbers]]) -> EngineNumbers:
+    """The numbers of an engine's texts over all parts."""
+    mine = [numbers[engine] for numbers in chosen]
+    return {
+        "texts": sum(each["texts"] for each in mine),
+        "passing": sum(each["passing"] for each in mine),
+        "only": sum(each["only"] for each in mine),
+        "chosen": sum(each["chosen"] for each in mine),
+    }
 
 
 def _carried(flow: Flow, source: str, parts: list[Part]) -> dict[str, CarriedNumbers]:
@@ -193,8 +213,8 @@ def _total(counters: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
 
 def _step_statistics(parts: list[Part]) -> dict[str, dict[str, float]]:
     """What steps counted of their own, by step: datatrove's blocks their statistics, others' functions their errors."""
-    steps = {name for part in parts if part.evaluated for name in part.evaluated.counts["statistics"]}
-    return {
-        name: _total(part.evaluated.counts["statistics"].get(name, {}) for part in parts if part.evaluated)
-        for name in sorted(steps)
-    }
+    counted = [
+        result.counts for part in parts for result in (part.evaluated, *part.also) if result is not None
+    ]  # of every engine's texts: each was looked at
+    steps = {name for counts in counted for name in counts["statistics"]}
+    return {name: _total(counts["statistics"].get(name, {}) for counts in counted) for name in sorted(steps)}

@@ -51,6 +51,26 @@ class EvaluatedCounts(TypedDict):
     """What steps counted of their own, by step."""
 
 
+class EngineNumbers(TypedDict):
+    """Of the texts that one of several engines found: all, those that pass every rule, those of them where no other
+    engine's text passes, and those that were chosen."""
+
+    texts: int
+    passing: int
+    only: int
+    chosen: int
+
+
+class ChosenCounts(DocumentCounts):
+    """A part after one of several texts was chosen for each document."""
+
+    chars: int
+    """Of the chosen texts, as extracted."""
+    edited_chars: dict[str, int]
+    """Characters removed from them, by `step/kind`."""
+    engines: dict[str, EngineNumbers]
+
+
 class DecisionCounts(TypedDict):
     """A part after a stage that drops documents: `documents` = `kept` + the sum of `dropped`."""
 

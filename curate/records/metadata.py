@@ -61,3 +61,19 @@ def common_type(kinds: Mapping[str, int]) -> str:
 def carried_schema(columns: list[list[str]]) -> pa.Schema:
     """Fields of [name, Arrow type's name]."""
     return pa.schema([(name, pa.type_for_alias(kind)) for name, kind in columns])
+
+
+def told_columns(schema: pa.Schema) -> list[str]:
+    """Columns that may tell of a document in its own words: what came with it from the input, and what steps, the user's
+    own among them, made of it that is no number.
+
+    >>> told_columns(pa.schema([("url", pa.string()), ("meta.stars", pa.int64()), ("mine.opening", pa.string())]))
+    ['meta.stars', 'mine.opening']
+    """
+    return [
+        field.name
+        for field in schema
+        if field.name == RAW
+        or field.name.startswith(META)
+        or ("." in field.name and not pa.types.is_primitive(field.type))
+    ]

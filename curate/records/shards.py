@@ -12,3 +12,6 @@ def shard(tokens: pa.DataType) -> pa.Schema:
 
 PLACES = pa.schema([("part", pa.int32()), ("row", pa.int64()), ("shard_row", pa.int64())])
 """Where a shard's rows came from: the token store's part and the row in it, sorted by both."""
+
+NUMBERED_PLACES = pa.schema([*PLACES, ("shard", pa.int32())])
+"""The same of several shards, and in which of all shards each row is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NotRequired, TypedDict
 
+from curate.records.counts import EngineNumbers
 from curate.records.findings import Finding
 from curate.records.metadata import CarriedNumbers
 
@@ -53,6 +54,8 @@ class SourceNumbers(TypedDict):
     tokens: int
     metadata: NotRequired[dict[str, CarriedNumbers]]
     """Columns carried from the input."""
+    engines: NotRequired[dict[str, EngineNumbers]]
+    """By engine its texts, where several engines extract."""
     kept_chars: NotRequired[int]
     """Of the documents kept, where the run makes text and no tokens."""
 

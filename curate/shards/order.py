@@ -17,7 +17,7 @@ from curate.chance import Words, draw, id_words, unit
 
 SPLITS = ("train", "validation")
 _BUCKETS_PER_SHARD = 4  # a bucket is read whole by each shard it touches: a quarter keeps waste under a half
-_KEY_BITS = 64
+KEY_BITS = 64
 
 
 def keys(ids: pa.Array, seed: int) -> Words:
@@ -40,7 +40,7 @@ def buckets(order: Words, bits: int) -> npt.NDArray[np.int64]:
     """The bucket of each key."""
     if bits == 0:
         return np.zeros(len(order), dtype=np.int64)
-    return (order >> np.uint64(_KEY_BITS - bits)).astype(np.int64)
+    return (order >> np.uint64(KEY_BITS - bits)).astype(np.int64)
 
 
 def sort_order(order: Words, ids: pa.Array) -> npt.NDArray[np.intp]:

@@ -6,8 +6,7 @@ knows no text. Memory is bounded by a group of parts and by a shard, however oft
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
 import numpy as np
@@ -16,17 +15,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.chance import Words
-from curate.engine.task import File, Inputs, Output
+from curate.engine.exchange import read_range
+from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches, read_schema
 from curate.records.counts import TokenCounts
 from curate.records.pages import ID
 from curate.records.shards import PLACES
 from curate.shards.copies import copies
-from curate.shards.order import SPLITS, bucket_bits, buckets, in_validation, keys, sort_order
+from curate.shards.order import KEY_BITS, SPLITS, bucket_bits, buckets, in_validation, keys, sort_order
 from curate.shards.store import write_shard
 
 INDEX = pa.schema([("split", pa.int8()), ("bucket", pa.int64()), ("documents", pa.int64()), ("tokens", pa.int64())])
-"""What a sorted group holds: batch i of `sorted` is row i, one split's bucket."""
+"""How many documents and tokens of each bucket are there, of those that hold any."""
+
+
+_ROWS = 1 << 14
+"""Of a batch of sorted documents."""
 
 
 def _sorted_schema(tokens: pa.DataType) -> pa.Schema:
@@ -62,6 +66,16 @@ class SplitCounts(TypedDict):
     validation: int
 
 
+class NoParams(TypedDict):
+    """Nothing."""
+
+
+class RowCounts(TypedDict):
+    """Rows written."""
+
+    rows: int
+
+
 class MergeParams(TypedDict):
     """A shard: the documents of a split whose first token lies in [first, last); `start` is that of its first bucket."""
 
@@ -70,13 +84,15 @@ class MergeParams(TypedDict):
     last: int
     start: int
     buckets: list[int]
+    bits: int
+    """How many leading bits of a key name a bucket."""
     dtype: str
 
 
 def sort_group(params: SortParams, inputs: Inputs, output: Output) -> SplitCounts:
     """Inputs: for each of the `parts` its token store (`tokens`), and `groups` where the mixture is not by source.
 
-    Writes `sorted`, a batch per bucket, and its `index`.
+    Writes a file per split, named after it, sorted by key and id, and the `index` (INDEX) of both.
     """
     table = _store_rows(params["parts"], inputs)
     token_type = table.schema.field("tokens").type.value_type
@@ -88,8 +104,8 @@ def sort_group(params: SortParams, inputs: Inputs, output: Output) -> SplitCount
     written: dict[str, list[int]] = {name: [] for name in INDEX.names}
     documents = dict.fromkeys(SPLITS, 0)
     schema = _sorted_schema(token_type)
-    with BatchWriter(output.path("sorted"), schema, compressed=False) as writer:
-        for number, split in enumerate(SPLITS):
+    for number, split in enumerate(SPLITS):
+        with BatchWriter(output.path(split), schema, compressed=False) as writer:
             rows = np.flatnonzero(validation == (split == "validation"))
             places = order[rows]
             if split == "train" and params["mixture"] is not None:
@@ -97,16 +113,18 @@ def sort_group(params: SortParams, inputs: Inputs, output: Output) -> SplitCount
             sequence = sort_order(places, ids.take(pa.array(rows)))
             rows, places = rows[sequence], places[sequence]
             in_bucket = buckets(places, bucket_bits(params["tokens"][split], tokens_per_shard))
-            cuts = [0, *(np.flatnonzero(np.diff(in_bucket)) + 1).tolist(), len(rows)] if len(rows) else []
-            for low, high in itertools.pairwise(cuts):
-                taken = table.take(pa.array(rows[low:high])).combine_chunks()
+            for low in range(0, len(rows), _ROWS):
+                taken = table.take(pa.array(rows[low : low + _ROWS])).combine_chunks()
                 columns = {
                     name: taken.column(name).combine_chunks() for name in ("id", "source", "part", "row", "tokens")
                 }
-                writer.write({"key": pa.array(places[low:high]), **columns})
-                tokens = lengths[rows[low:high]].sum()
-                for name, value in zip(INDEX.names, (number, in_bucket[low], high - low, tokens), strict=True):
-                    written[name].append(int(value))
+                writer.write({"key": pa.array(places[low : low + _ROWS]), **columns})
+            present, starts = np.unique(in_bucket, return_index=True)
+            tokens = np.add.reduceat(lengths[rows], starts) if len(rows) else starts
+            held = np.diff(np.append(starts, len(rows)))
+            of_split = (np.full(len(present), number), present, held, tokens)
+            for name, values in zip(INDEX.names, of_split, strict=True):
+                written[name] += values.tolist()
             documents[split] = len(rows)
     with BatchWriter(output.path("index"), INDEX) as index:
         index.write({name: pa.array(values, INDEX.field(name).type) for name, values in written.items()})
@@ -153,15 +171,16 @@ def _table(path: str) -> pa.Table:
 
 
 def merge_shard(params: MergeParams, inputs: Inputs, output: Output) -> TokenCounts:
-    """Inputs are `sorted` and `index` of every group. Writes `shard` and the `places` of its rows.
+    """Inputs: the `sorted` files of the split, regrouped. Writes `shard` and the `places` of its rows.
 
     Takes the documents of one split whose first token lies in [first, last); writes nothing where there are none.
     """
-    groups = list(zip(inputs.all("sorted"), inputs.all("index"), strict=True))
+    paths = inputs.paths("sorted")
     schema = _sorted_schema(pa.from_numpy_dtype(params["dtype"]))
     start, pieces = params["start"], []
     for bucket in params["buckets"]:
-        table = pa.Table.from_batches(list(_bucket(groups, params["split"], bucket)), schema).combine_chunks()
+        table = pa.Table.from_batches(list(read_range(paths, "key", *bucket_span(bucket, params["bits"]))), schema)
+        table = table.combine_chunks()
         if table.num_rows == 0:
             continue
         table = table.take(pa.array(sort_order(table.column("key").to_numpy(), table.column("id").combine_chunks())))
@@ -187,13 +206,20 @@ def merge_shard(params: MergeParams, inputs: Inputs, output: Output) -> TokenCou
     return {"documents": table.num_rows, "tokens": tokens}
 
 
-def _bucket(groups: Sequence[tuple[File, File]], split: str, bucket: int) -> Iterator[pa.RecordBatch]:
-    for data, index in groups:
-        (listed,) = read_batches(index.path)
-        splits, numbers = listed.column("split").to_numpy(), listed.column("bucket").to_numpy()
-        for position in np.flatnonzero((splits == SPLITS.index(split)) & (numbers == bucket)):
-            with pa.memory_map(data.path) as file:
-                yield pa.ipc.open_file(file).get_batch(int(position))
+def bucket_span(bucket: int, bits: int) -> tuple[int, int]:
+    """The keys of a bucket: from the first up to, and without, the second."""
+    return bucket << (KEY_BITS - bits), (bucket + 1) << (KEY_BITS - bits)
+
+
+def add_buckets(params: NoParams, inputs: Inputs, output: Output) -> RowCounts:
+    """Inputs: several `index`. Writes the `index` of all that they are of."""
+    table = pa.concat_tables([_table(path) for path in inputs.paths("index")])
+    summed = table.group_by(["split", "bucket"]).aggregate([("documents", "sum"), ("tokens", "sum")])
+    summed = summed.sort_by([("split", "ascending"), ("bucket", "ascending")]).combine_chunks()
+    names = {"documents": "documents_sum", "tokens": "tokens_sum"}
+    with BatchWriter(output.path("index"), INDEX) as writer:
+        writer.write({name: summed.column(names.get(name, name)).combine_chunks() for name in INDEX.names})
+    return {"rows": summed.num_rows}
 
 
 def bucket_tokens(indexes: Sequence[str], split: str, buckets: int) -> list[int]:

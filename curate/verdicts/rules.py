@@ -251,6 +251,51 @@ class AllowedRule:
 
 
 @dataclass(frozen=True)
+class ListedRule:
+    """Fails a row whose `column`, as text in lower case without outer white space, is none of `values`; with `refuse`, one
+    that is. A row without a value fails where `missing` says so.
+
+    >>> rule = ListedRule("m", "licence", "meta.licence", ("mit",), refuse=False, missing=True)
+    >>> rule.fails({"meta.licence": pa.array(["MIT ", "gpl-3.0", None])})
+    {'m/licence': array([False,  True,  True])}
+    """
+
+    kind: ClassVar[str] = "listed"
+    step: str
+    name: str
+    column: str
+    values: tuple[str, ...]
+    refuse: bool
+    missing: bool
+
+    def columns(self) -> tuple[str, ...]:
+        """See Rule.columns."""
+        return (self.column,)
+
+    def fails(self, columns: Columns) -> Failures:
+        """See Rule.fails."""
+        texts = pc.utf8_lower(pc.utf8_trim_whitespace(columns[self.column].cast(pa.string())))
+        listed = np.asarray(pc.is_in(texts, value_set=pa.array(self.values, pa.string())), bool)
+        absent = np.asarray(pc.is_null(texts), bool)
+        return {f"{self.step}/{self.name}": np.where(absent, self.missing, listed == self.refuse)}
+
+    def judged(self, row: Row, failed: frozenset[str]) -> Judged:
+        """See Rule.judged."""
+        full, value = f"{self.step}/{self.name}", row[self.column]
+        return Judged(full, self.column, None if value is None else str(value), self._text(), full in failed)
+
+    def settings(self) -> dict[str, str]:
+        """See Rule.settings."""
+        return {
+            self.name: self._text()
+            + ("" if self.refuse else f"; without a value {'fails' if self.missing else 'passes'}")
+        }
+
+    def _text(self) -> str:
+        return ("none of " if self.refuse else "one of ") + ", ".join(self.values)
+
+
+@dataclass(frozen=True)
 class DrawRule:
     """Keeps a row with probability (2 - score)^-alpha, by a draw that lies in a column of its own (Brown et al. 2020)."""
 
@@ -346,9 +391,9 @@ class FlagRule:
         return {self.name: "on"}
 
 
-AnyRule = BoundsRule | BoundsByRule | AllowedRule | DrawRule | ReasonRule | FlagRule
+AnyRule = BoundsRule | BoundsByRule | AllowedRule | ListedRule | DrawRule | ReasonRule | FlagRule
 _KINDS: dict[str, type[AnyRule]] = {
-    kind.kind: kind for kind in (BoundsRule, BoundsByRule, AllowedRule, DrawRule, ReasonRule, FlagRule)
+    kind.kind: kind for kind in (BoundsRule, BoundsByRule, AllowedRule, ListedRule, DrawRule, ReasonRule, FlagRule)
 }
 
 

@@ -19,10 +19,14 @@ PIPELINE = """
 name: shown
 sources:
   web:
-    read: {{format: jsonl, paths: [{folder}/web.jsonl]}}
-    steps: [{{filter: c4}}]
+    read: {{format: jsonl, paths: [{folder}/web.jsonl], metadata: [author]}}
+    steps: [{{python: {{function: "quoting:quotes"}}}}, {{filter: c4}}]
 {combine}
 tokens: {{tokenizer: gpt2}}
+"""
+QUOTING = """
+def quotes(batch):
+    return {"whole": batch.column("text")}
 """
 
 
@@ -33,8 +37,13 @@ def write_run(folder: Path, combine: str) -> Path:
     for number in range(6):
         lines = _prose("a", number).split(". ")[: 1 + 2 * number]  # c4 wants five sentences
         rows.append(
-            {"text": f"Write to {contact} to be heard. " + ". ".join(lines) + ".", "url": f"https://a.example/{number}"}
+            {
+                "text": f"Write to {contact} to be heard. " + ". ".join(lines) + ".",
+                "url": f"https://a.example/{number}",
+                "author": f"to be heard: {contact}",
+            }
         )
+    (folder / "quoting.py").write_text(QUOTING)
     (folder / "web.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     (folder / "shown.yaml").write_text(PIPELINE.format(folder=folder, combine=combine))
     return run(folder / "shown.yaml", out=folder / "run", engine="serial").path
@@ -54,6 +63,8 @@ QUESTIONS = [
     ("whatif", "--set", "filters.c4.min_sentences.min=7"),
     ("explain", "https://a.example/0"), ("explain", "https://a.example/5", "--format", "json", "--full"),
     ("explain", "https://a.example/5", "--original"),
+    ("query", "select * from ledger"), ("query", "select \"quotes.whole\" from ledger", "--format", "json"),
+    ("query", "select upper(\"meta.author\"), count(*) from ledger group by all"),
 ]  # fmt: skip
 
 
@@ -75,3 +86,8 @@ def test_the_report_holds_none_until_it_is_asked_for(made: Path) -> None:
     assert "to be heard" not in page.read_text()
     curate("report", made)
     assert leaks(page.read_text()) == set()
+
+
+def test_what_a_trial_shows_holds_none_either(made: Path) -> None:
+    told = curate("try", made.parent / "shown.yaml").stdout
+    assert leaks(told) == set() and "[EMAIL]" in told

@@ -41,8 +41,8 @@ name: taken
 seed: 3
 sources:
   web:
-    read: {{format: jsonl, paths: [{folder}/web.jsonl]}}
-    steps: [{{language: {{keep: all, minimum: 0.0}}}}, {{filter: c4}}, {{filter: gopher-quality}}, {{quality: {{classifier: gpt3, positives: [good], alpha: 0.01}}}}]
+    read: {{format: jsonl, paths: [{folder}/web.jsonl], metadata: [title]}}
+    steps: [{{python: {{function: "quoting:quotes"}}}}, {{language: {{keep: all, minimum: 0.0}}}}, {{filter: c4}}, {{filter: gopher-quality}}, {{quality: {{classifier: gpt3, positives: [good], alpha: 0.01}}}}]
   good:
     read: {{format: jsonl, paths: [{folder}/good.jsonl]}}
 combine:
@@ -53,6 +53,13 @@ mixture: {{sources: {{web: {{epochs: 2}}, good: {{epochs: 1}}}}}}
 shards: {{tokens_per_shard: 8k, validation: 0.1}}
 keep: [verdicts, deduplicate, scrub]
 """  # noqa: E501
+QUOTING = """
+import pyarrow.compute as pc
+
+def quotes(batch):
+    text = batch.column("text")
+    return {"whole": text, "words": pc.count_substring_regex(text, r"\\S+")}
+"""
 URL = "https://web.example/7"
 COPY = "https://copy.example/1"
 """Dropped as a copy of it."""
@@ -73,7 +80,9 @@ def write_inputs(folder: Path) -> None:
     rows = [{"text": prose("harbour", n), "url": f"https://web.example/{n}"} for n in range(60)]
     lines = [PASSAGE, *rows[7]["text"].split("\n"), ONCE]  # decontamination cuts some way around the passage
     rows[7]["text"] = "\n".join(lines)
+    rows[7]["title"] = ONCE
     rows.append({"text": "\n".join([*lines[:5], *lines[6:]]), "url": COPY})
+    (folder / "quoting.py").write_text(QUOTING)
     good = [{"text": prose("museum", n), "url": f"https://good.example/{n}"} for n in range(40)]
     for name, lines in (("web", rows), ("good", good), ("eval", [{"text": PASSAGE}])):
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
@@ -147,7 +156,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_no_byte_below_the_run_directory_holds_a_removed_passage(taken: OpenedRun) -> None:
     """Before, its words are in many places; after, in none, nor when the report is written again."""
     before = {name.split("/")[0] for name in holding(taken.folder, ONCE.strip())}
-    assert before >= {"tokens", "shards", "mixes", "documents", ".work"}
+    assert before >= {"ledger", "tokens", "shards", "mixes", "documents", ".work"}
     assert holding(taken.folder, PASSAGE.strip()) & {"contamination.json"}
     answer = take(taken)
     for words in (ONCE, PASSAGE):

@@ -28,7 +28,8 @@ from curate.config.reading import read_pipeline
 from curate.engine.executors import Engine, start_engine
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
-from curate.pipeline.run import execute, find_inputs
+from curate.pipeline.inputs import find_inputs
+from curate.pipeline.run import execute
 
 PIPELINE = """
 name: bench

@@ -44,7 +44,7 @@ def raising(error: BaseException) -> int:
             "error no space is left on the disk that holds runs/web/part: make some room and give the same command again; "
             "it goes on from what is done\n",
         ),
-        (ImportError("Install s3fs to access S3"), 1, "error s3fs is not installed: pip install 'curate-data[s3]'\n"),
+        (ImportError("No module named 'obstore'"), 1, "error obstore is not installed: pip install 'curate-data[cloud]'\n"),
         (ModuleNotFoundError("No module named 'torch'", name="torch"), 1, "error torch is not installed: pip install 'curate-data[train]'\n"),
     ],
 )  # fmt: skip

@@ -21,7 +21,8 @@ from curate.cli.help import EXAMPLES, GROUPS, leaves
 from curate.cli.main import _parser, main
 from curate.engine.progress import WORDS, words
 from curate.errors import counted
-from curate.pipeline.run import open_run, run
+from curate.pipeline.made import open_run
+from curate.pipeline.run import run
 from tests.support.small_runs import copy_of_small_run, small_pipeline_file
 
 COMMANDS = {path[0] for path in leaves(_parser()) if path}

@@ -23,7 +23,8 @@ from curate.decontaminate.cutting import in_characters, merged, pieces_without
 from curate.decontaminate.grams import FEWEST_WORDS, find_grams, grams_of, table_of
 from curate.decontaminate.items import Item, read_items, set_name
 from curate.decontaminate.words import folding, words_of
-from curate.pipeline.run import Run, run
+from curate.pipeline.made import Run
+from curate.pipeline.run import run
 from curate.text.columns import as_column, text_buffers
 from curate.text.hashing import word_code
 

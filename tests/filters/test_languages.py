@@ -11,6 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
@@ -23,7 +24,7 @@ from curate.filters.language_table import LanguageTable, read_languages, script_
 from curate.filters.loading import load
 from curate.filters.packs import pack_content
 from curate.filters.step import Filter, chosen_lines
-from curate.language.words import splitter
+from curate.language.words import Splitter, splitter
 from curate.pipeline.check import doubts
 from curate.pipeline.run import run
 from curate.steps import source_steps
@@ -234,6 +235,31 @@ def test_words_do_not_depend_on_what_was_split_before(shared_data: Path) -> None
     splitter.cache_clear()
     for found, fresh in zip(used.view(texts).scan.words, splitter("fra_Latn").view(texts).scan.words, strict=True):
         assert (found == fresh).all()
+
+
+@pytest.mark.parametrize("by_runs", [True, False])
+def test_a_text_at_which_a_library_raises_is_split_at_white_space(by_runs: bool) -> None:
+    def raises(text: str) -> list[str]:
+        if "bad" in text:
+            raise RuntimeError("no words")
+        return list(text.replace(" ", ""))
+
+    found = Splitter(raises, by_runs).view(TextView(pa.array(["ab c", "", "a bad one"]))).scan.words
+    assert np.diff(found.offsets).tolist() == [3, 0, 5 if by_runs else 3]
+
+
+def test_a_long_run_without_white_space_is_cut_and_not_a_matter_of_minutes() -> None:
+    pytest.importorskip("spacy")
+    asked: list[int] = []
+
+    def split(text: str) -> list[str]:
+        asked.append(len(text))
+        return [text]
+
+    found = Splitter(split, True).view(TextView(pa.array(["x" * 100_000, "[" * 1_000 + " y"]))).scan.words
+    assert max(asked) <= 256 and sum(asked) < 2_000
+    assert np.diff(found.offsets).tolist() == [391, 5]
+    assert found.lengths.sum() == 101_001
 
 
 def test_bounds_by_language_travel_as_json_and_are_told() -> None:

@@ -71,7 +71,7 @@ def test_a_library_that_is_missing_is_said_to_be(tmp_path: Path) -> None:
     remote = SourceFile("no-such-scheme://bucket/x.warc", "x.warc", 9, "")
     with pytest.raises(ValueError, match="Protocol not known: no-such-scheme"):
         list(read_apart(remote, "web", "warc", Columns(), Counter()))
-    error = isolation._raised("ImportError", ["Install s3fs to access S3"], "")
+    error = isolation._raised("ImportError", ["No module named 'obstore'"], "")
     assert errors.missing_extra(error) is not None  # type: ignore[arg-type]
     assert isinstance(isolation._raised("DiskFull", ["no space is left"], ""), errors.DiskFull)
     assert "the traceback" in str(isolation._raised("KeyError", ["x"], "the traceback"))

@@ -11,11 +11,12 @@ import pytest
 
 import curate
 from curate.audit.finished_run import AuditError
-from curate.pipeline.run import SAMPLED
+from curate.config.reading import read_pipeline
+from curate.pipeline.made import SAMPLED, funnel_html
 from tests.support.small_runs import copy_of_small_run
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLIC = {"Run", "open_run", "run"} | {"dedup", "extract", "filters", "language", "pii", "shards", "tokens"}
+PUBLIC = {"Pipeline", "Run", "open_run", "run"} | {"dedup", "extract", "filters", "language", "pii", "shards", "tokens"}
 
 
 def test_the_public_names_are_those_of_the_contract_in_order() -> None:
@@ -75,3 +76,23 @@ def test_a_run_s_ledger_and_sample_are_arrow_of_the_types_told(tmp_path: Path) -
     assert drawn.schema == SAMPLED and drawn.num_rows == 3
     assert drawn.equals(finished.sample(n=3, seed=1))
     assert set(drawn["id"].to_pylist()) <= {value.hex() for value in ledger.to_table(columns=["id"])["id"].to_pylist()}
+
+
+def test_a_run_is_told_in_a_line_and_in_a_notebook_as_a_table_with_its_names_escaped(tmp_path: Path) -> None:
+    finished = curate.open_run(copy_of_small_run(tmp_path))
+    assert len(repr(finished)) < 200 and "kept a: " in repr(finished)
+    assert finished._repr_html_().count("<table>") == 2
+    stats = {
+        "sources": {"<b>": {"records": 1, "kept": 1, "funnel": [{"step": "<i>", "kept": 1, "dropped": 0, "rules": {}}]}}
+    }
+    assert "<b>" not in funnel_html(stats) and "<i>" not in funnel_html(stats)  # type: ignore[arg-type]
+
+
+def test_a_pipeline_made_in_python_is_the_same_as_the_file_that_it_is_saved_as(tmp_path: Path) -> None:
+    read = {"format": "jsonl", "paths": [str(tmp_path / "x.jsonl")]}
+    steps = [{"language": {"keep": ["en"]}}, {"filter": {"pack": "c4", "as": "again"}}]
+    combine = [{"deduplicate": {"minhash": {"ngram": 3}}}]
+    bounds = {"again": {"min_sentences": {"min": None}}}
+    tree = {"name": "x", "sources": {"a": {"read": read, "steps": steps}}, "combine": combine, "filters": bounds}
+    made = curate.Pipeline.model_validate({**tree, "tokens": None})
+    assert read_pipeline(made.save(tmp_path / "x.yaml")).pipeline == made

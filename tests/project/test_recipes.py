@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from curate.config.reading import read_pipeline
-from curate.pipeline.run import check_steps, find_inputs, run
+from curate.pipeline.inputs import find_inputs
+from curate.pipeline.run import check_steps, run
 
 PIPELINES = Path(__file__).resolve().parents[2] / "pipelines"
 TODAY = ["fineweb2", "fineweb-edu", "dclm-baseline", "dolma3-web", "nemotron-cc", "common-crawl-multilingual", "code-stack",

@@ -190,11 +190,11 @@ def test_a_source_that_is_mostly_sample_is_told_of(tmp_path: Path, capsys: pytes
     says = "note web: its quality classifier learned from 210 of its own 210 documents, 100%"
     assert main(command) == 0
     assert says in capsys.readouterr().err
-    (finding,) = curate.open_run(out).stats["findings"]
-    assert (finding["kind"], finding["subject"], finding["missed"]) == ("mostly-sample", "web", False)
+    (finding,) = (each for each in curate.open_run(out).stats["findings"] if each["kind"] == "mostly-sample")
+    assert (finding["subject"], finding["missed"], finding["level"]) == ("web", False, "note")
     assert finding["says"] in html.unescape((Path(out) / "report.html").read_text())
     assert main([*command, "--set", "quality.sample=100"]) == 0
-    assert "note" not in capsys.readouterr().err
+    assert "its quality classifier learned from" not in capsys.readouterr().err
 
 
 def test_a_saved_model_that_was_trained_on_the_source_is_told_of(tmp_path: Path) -> None:
@@ -206,7 +206,7 @@ def test_a_saved_model_that_was_trained_on_the_source_is_told_of(tmp_path: Path)
     made = run(pipeline(tmp_path, {"model": model, "minimum": 0.5}), tmp_path / "saved")
     numbers = made.stats["sources"]["web"]["quality"]
     assert numbers["seen"] == read_card(model)["trained_on"]["negative"] > 105
-    assert [each["kind"] for each in made.stats["findings"]] == ["seen-by-its-model"]
+    assert "seen-by-its-model" in [each["kind"] for each in made.stats["findings"]]
 
 
 def test_a_model_of_one_run_serves_another(tmp_path: Path) -> None:

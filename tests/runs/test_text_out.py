@@ -179,3 +179,17 @@ def test_what_is_counted_in_tokens_is_refused_without_any(tmp_path: Path, more: 
 def test_until_tokens_is_refused_where_none_are_made(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="makes text, and no tokens"):
         curate.run(write_inputs(tmp_path), out=tmp_path / "run", engine="serial", until="tokens")
+
+
+def test_plans_and_differences_speak_of_characters_where_there_are_no_tokens(folder: Path) -> None:
+    """As the report does; none says that a run gives no tokens where it makes none."""
+    stats = json.loads((folder / "run" / "stats.json").read_text())
+    made = sum(source.get("kept_chars", 0) for source in stats["sources"].values())
+    planned = json.loads(command("plan", folder / "plain.yaml", "--format", "json").stdout)
+    assert planned["tokens"] is None and planned["chars"] == pytest.approx(made, rel=0.01)
+    against = command("plan", folder / "plain.yaml", "--against", folder / "run").stdout
+    assert f"{made:,}" in against and "tokens" not in against
+    told = json.loads(command("diff", folder / "run", folder / "run", "--format", "json").stdout)
+    assert told["yield"]["first characters"] == told["yield"]["second characters"] == made
+    shown = command("diff", folder / "run", folder / "run").stdout
+    assert f"{made:,}" in shown and "tokens" not in shown

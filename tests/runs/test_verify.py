@@ -14,7 +14,8 @@ from curate.audit.finished_run import AuditError, open_finished
 from curate.audit.ledger import query
 from curate.audit.verify import verify
 from curate.engine.commit import DamagedError
-from curate.pipeline.run import open_run, run
+from curate.pipeline.made import open_run
+from curate.pipeline.run import run
 from curate.shards import Loader, ShardError, ShardReader
 from curate.shards.export import export
 from tests.support.running import curate

@@ -59,7 +59,7 @@ def shuffled(
         "tokens": expected,
         "mixture": mixture,
     }
-    made: dict[str, list[File]] = {"sorted": [], "index": []}
+    made: dict[str, list[File]] = {name: [] for name in (*SPLITS, "index")}
     for number, group in enumerate(groups):
         out = folder / f"group-{number}"
         out.mkdir()
@@ -78,8 +78,8 @@ def shuffled(
             out = folder / f"{split}-{number}"
             out.mkdir()
             params = {"split": split, "first": window.first, "last": window.last, "start": window.start}
-            params |= {"buckets": list(window.buckets), "dtype": "uint16"}
-            counts = merge_shard(params, Inputs.of(made), Output(out))
+            params |= {"buckets": list(window.buckets), "bits": bits, "dtype": "uint16"}
+            counts = merge_shard(params, Inputs.of({"sorted": made[split]}), Output(out))
             if counts["documents"]:
                 batch = pa.ipc.open_stream(str(out / "shard")).read_next_batch()
                 assert (counts["documents"], counts["tokens"]) == (batch.num_rows, len(batch.column("tokens").values))

@@ -123,13 +123,13 @@ def scored_run(tells: bool) -> OpenedRun:
     books = [_text(draw, second if tells else GERMAN, 100) for _ in range(200)]
     for name, texts in (("web", web), ("books", books)):
         rows = ({"text": text, "url": f"https://{name}-{n % 50}.example/{n}"} for n, text in enumerate(texts))
-        (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        (folder / f"{name}-pages.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     quality = {"classifier": "gpt3", "positives": ["books"], "alpha": 1 if tells else 0.5}
     tree = {
         "name": "scored",
         "sources": {
-            "web": {"read": {"format": "jsonl", "paths": ["web.jsonl"]}, "steps": [{"quality": quality}]},
-            "books": {"read": {"format": "jsonl", "paths": ["books.jsonl"]}, "role": "reference", "steps": []},
+            "web": {"read": {"format": "jsonl", "paths": ["web-pages.jsonl"]}, "steps": [{"quality": quality}]},
+            "books": {"read": {"format": "jsonl", "paths": ["books-pages.jsonl"]}, "role": "reference", "steps": []},
         },
         "tokens": {"tokenizer": "gpt2"},
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from curate.audit.finished_run import AuditError, OpenedRun
-from curate.audit.lineage import stage_of, text_at, text_versions
+from curate.audit.lineage import judged_texts, text_at
 from curate.audit.report.spans import Spans, spans
 from curate.audit.shown import HIDDEN, shown
 from curate.text.html import Html, join, short, tag
@@ -65,13 +65,10 @@ def _text(run: OpenedRun, metric: str, bound_side: str, document: int, part: str
 
 def _judged_text(run: OpenedRun, name: str, document: int) -> str:
     """The text as the rules saw it: after edits, before anything else. Raises AuditError."""
-    part = run.part(name)
-    made = stage_of(part, "evaluate")
-    if made is not None and "documents" in made.files:
-        return text_at(made.path("documents"), document)
-    for _, text in text_versions(part, document):
-        return text
-    raise AuditError(f"{name} has no texts")
+    path = judged_texts(run.part(name))
+    if path is None:
+        raise AuditError(f"{name} has no texts")
+    return text_at(path, document)
 
 
 def marked(text: str, marks: Spans, window: int = _WINDOW) -> Html:

@@ -142,6 +142,19 @@ def _score(value: float) -> str:
     return f"{value:.{1 - math.floor(math.log10(end))}f}" if end else f"{value:.0f}"
 
 
+ENGINES = ("engine", "source", "texts", "pass every rule", "no other engine's passes", "chosen")
+"""What is listed of each engine, where several extract."""
+
+
+def engines(sources: Sources) -> list[tuple[str, str, int, int, int, int]]:
+    """ENGINES of every source with several, in the order in which they are preferred."""
+    return [
+        (engine, name, each["texts"], each["passing"], each["only"], each["chosen"])
+        for name, source in sources.items()
+        for engine, each in source.get("engines", {}).items()
+    ]
+
+
 Contaminated = tuple[str, int | None, int | None, int | None, int | None, int]
 CONTAMINATED = ("evaluation set", "items", "too short to find", "found", "documents", "matches")
 """What is listed of each evaluation set; a match is an item in a document."""

@@ -23,7 +23,8 @@ def report_numbers(run: OpenedRun) -> Answer:
     stats, times = run.stats, stage_times(run.folder / "timings")
     candidates, audit = outputs(stats["sources"]), run.stats["audit"]
     blocks = [
-        *_findings(stats), *_flow(stats["sources"]), *_product(stats), *_rules(stats["sources"]),
+        *_findings(stats), *_flow(stats["sources"]), *_product(stats), *_engines(stats["sources"]),
+        *_rules(stats["sources"]),
         *_overlap(facts.summed(audit, candidates, "overlap")), *_thresholds(audit, candidates), *_languages(stats),
         *_domains(stats),
         *_quality(facts.summed(audit, candidates, "quality"), stats["sources"]),
@@ -179,6 +180,10 @@ def _lengths(found: Mapping[str, int], amounts: Mapping[str, int], stats: RunNum
     unit = facts.unit(stats)
     columns = (unit, "kept documents", f"{unit} in them")
     yield from _some(f"{unit.capitalize()} per document", columns, facts.lengths(found, amounts))
+
+
+def _engines(sources: Sources) -> Iterator[Table]:
+    yield from _some("Texts by engine", facts.ENGINES, facts.engines(sources))
 
 
 def _damage(sources: Sources) -> Iterator[Table]:

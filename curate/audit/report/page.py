@@ -67,11 +67,13 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         "run": clean(str(run.folder)),
         "overlap": overlap.script_data(agree),
     }
+    engines = panels.engines(stats["sources"])
     sections = [
         ("map", "Map", "The map of the crawl", reader.map_panel(bool(rows["map"]))),
         ("reader", "Reader", "What it read", reader.panel(rows["rows"], facts.totals(stats["sources"]).documents)),
         ("flow", "Flow", "Where it went", _flow(stats)),
         ("product", "Product", "What came out", _product(stats)),
+        *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
         ("rules", "Rules", "What the rules removed", panels.rules_table(stats["sources"])),
         ("overlap", "Overlap", "Which rules agree", overlap.panel(agree)),
         ("thresholds", "Thresholds", "Thresholds", _thresholds(run, found)),

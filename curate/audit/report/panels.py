@@ -188,6 +188,15 @@ def contamination(stats: RunNumbers) -> Html:
     )
 
 
+def engines(sources: Sources) -> Html | None:
+    """Whose texts were kept, where several engines extract; nothing where one does."""
+    rows = [(named(engine), named(name), *map(count, numbers)) for engine, name, *numbers in facts.engines(sources)]
+    if not rows:
+        return None
+    says = "Every engine's text of a page was evaluated; one of those that pass every rule was chosen, where any does."
+    return join([note(says), table(facts.ENGINES, rows, class_="slim")])
+
+
 _KINDS = {
     "damaged": "Damaged: could not be read",
     "quarantined": "Quarantined: the page broke a limit or its extractor",

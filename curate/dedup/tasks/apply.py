@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.dedup.records import DECISIONS, PART_BITS, STEP
+from curate.dedup.records import DECISIONS, PART_BITS, STEP, part_span
 from curate.dedup.survivors import KINDS
+from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DecisionCounts
@@ -35,7 +36,7 @@ class ApplyParams(TypedDict):
 
 
 def apply_decisions(params: ApplyParams, inputs: Inputs, output: Output) -> DecisionCounts:
-    """Inputs: `verdicts`, the part's `signatures`, every range's `decisions`.
+    """Inputs: `verdicts`, the part's `signatures`, `decisions` regrouped by part.
 
     Writes `verdicts`, `columns` (OUTCOME) and `groups` (GROUPS), aligned.
     """
@@ -77,13 +78,10 @@ def _ids(path: str) -> pa.Array:
 def _outcome_of_kept(ids: pa.Array, decisions: Sequence[str], part: int) -> pa.Table:
     """Per signed document the columns of OUTCOME and its group: a document that is in no decision is a cluster of one."""
     pieces = [pa.Table.from_batches([], DECISIONS)]
-    bounds = np.array([part << PART_BITS, (part + 1) << PART_BITS], np.uint64)
-    for path in decisions:
-        for batch in read_batches(path):
-            low, high = np.searchsorted(batch.column("number").to_numpy(), bounds)
-            pieces.append(pa.Table.from_batches([batch.slice(low, high - low)]))
+    for batch in read_range(decisions, "number", *part_span(part)):
+        pieces.append(pa.Table.from_batches([batch]))
     table = pa.concat_tables(pieces).combine_chunks()
-    rows = (table["number"].to_numpy() - bounds[0]).astype(np.int64)
+    rows = (table["number"].to_numpy() - np.uint64(part << PART_BITS)).astype(np.int64)
     place: NDArray[np.int64] = np.full(len(ids), -1, np.int64)
     place[rows] = np.arange(len(rows))
     found = table.take(pa.array(place, mask=place < 0))

@@ -5,40 +5,34 @@ Signatures are in memory for one block of documents at a time, whatever the size
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from typing import TypedDict
+from collections.abc import Iterator, Sequence
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.dedup.banding import KeyParams, document_keys
-from curate.dedup.records import (
-    DECISIONS,
-    PART_BITS,
-    binary_column,
-    gather_groups,
-    gather_rows,
-    gather_shingles,
-    take_rows,
-)
+from curate.dedup.records import DECISIONS, Rows, binary_column, binary_words, signature_rows, take_rows
 from curate.dedup.shingles import Shingles
 from curate.dedup.survivors import BLOCK, KINDS, Criteria, Decisions, Documents, Kept, Then, policy_order, undecided
+from curate.engine.exchange import Piece, pieces_of
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter
 
 Positions = NDArray[np.int64]
 
+_ALWAYS = ("number", "root", "id", "group", "tier", "rank", "fixed", "chars", "date")
+"""Columns of all documents of a batch, in memory throughout."""
+
 
 class DecideParams(KeyParams):
-    """What of copies is kept. `tiers`, `ranks` and `fixed` are by part: earlier tiers are preferred, then lower ranks; fixed
-    documents are always kept."""
+    """A batch of components, and what of copies is kept."""
 
     batch: int
-    """Of the components."""
-    tiers: list[int]
-    ranks: list[int]
-    fixed: list[bool]
+    permutations: int
     then: Then
     verify: float | None
 
@@ -52,13 +46,12 @@ class ClusterCounts(TypedDict):
 
 
 def decide_components(params: DecideParams, inputs: Inputs, output: Output) -> ClusterCounts:
-    """Inputs: `components`; `signatures` of every part. Writes `decisions` (DECISIONS). Counts clusters by size."""
-    with pa.memory_map(inputs.path("components")) as file:
-        batch = pa.ipc.open_file(file).get_batch(params["batch"])
-    numbers, roots = batch.column("number").to_numpy(), batch.column("root").to_numpy()
-    by_number = np.argsort(numbers)
-    numbers, roots = numbers[by_number], roots[by_number]
-    linked = _Linked(params, inputs.paths("signatures"), numbers)
+    """Inputs: `linked` documents, regrouped by batch. Writes `decisions` (DECISIONS). Counts clusters by size."""
+    batch = params["batch"]
+    linked = _Linked(
+        params, [piece for path in inputs.paths("linked") for piece in pieces_of(path, "batch", batch, batch + 1)]
+    )
+    numbers = linked.numbers
     decisions = linked.decide()
     removed = decisions.survivors >= 0
     clusters = 1 + np.bincount(decisions.survivors[removed], minlength=len(numbers))
@@ -71,7 +64,7 @@ def decide_components(params: DecideParams, inputs: Inputs, output: Output) -> C
                 "duplicate_kind": pa.array([None, *KINDS.values()], pa.string()).take(pa.array(decisions.kinds)),
                 "jaccard": pa.array(decisions.jaccards, mask=np.isnan(decisions.jaccards)),
                 "cluster_size": pa.array(sizes.astype(np.int32)),
-                "group": binary_column(linked.groups(roots)),
+                "group": binary_column(linked.groups()),
             }
         )
     histogram = Counter(clusters[~removed].tolist())
@@ -85,27 +78,31 @@ def decide_components(params: DecideParams, inputs: Inputs, output: Output) -> C
 class _Linked:
     """Whole components of documents, by ascending numbers."""
 
-    def __init__(self, params: DecideParams, signatures: list[str], numbers: NDArray[np.uint64]) -> None:
-        self._params, self._numbers, self._signatures = params, numbers, signatures
-        self._part = (numbers >> np.uint64(PART_BITS)).astype(np.int64)
-        rows = gather_rows(self._signatures, numbers, signed=False)
-        self.ids = rows.ids
-        tiers, ranks = np.array(params["tiers"], np.int32), np.array(params["ranks"], np.int32)
-        self._order = policy_order(
-            rows.ids, tiers[self._part], ranks[self._part], rows.chars, rows.dates, params["then"]
-        )
+    def __init__(self, params: DecideParams, pieces: Sequence[Piece]) -> None:
+        self._params, self._pieces = params, pieces
+        self._starts = np.cumsum([0, *(piece.rows for piece in pieces)])
+        columns: dict[str, list[pa.Array]] = {name: [] for name in _ALWAYS}
+        for batch in (piece.read() for piece in pieces):
+            for name, values in columns.items():
+                values.append(batch.column(name).take(pa.array(np.arange(len(batch)))))
+        whole = {name: pa.concat_arrays(values) for name, values in columns.items()}
+        self.numbers, self._roots = whole["number"].to_numpy(), whole["root"].to_numpy()
+        self.ids, self._groups = binary_words(whole["id"]), binary_words(whole["group"])
+        self._fixed = np.asarray(whole["fixed"])
+        tiers, ranks, chars, dates = (whole[name].to_numpy() for name in ("tier", "rank", "chars", "date"))
+        self._order = policy_order(self.ids, tiers, ranks, chars, dates, params["then"])
 
-    def groups(self, roots: NDArray[np.uint64]) -> NDArray[np.uint64]:
-        """The group of each component, given its root."""
-        distinct, positions = np.unique(roots, return_inverse=True)
-        return gather_groups(self._signatures, distinct)[positions]
+    def groups(self) -> NDArray[np.uint64]:
+        """The group of each document's component: that of its root, which is in it."""
+        groups: NDArray[np.uint64] = self._groups[np.searchsorted(self.numbers, self._roots)]
+        return groups
 
     def decide(self) -> Decisions:
         """Block after block in policy order: the kept documents of a block are final, and decide on all that follow."""
         params = self._params
         least = -1.0 if params["verify"] is None else params["verify"]
         criteria = Criteria(params["exact"], params["addresses"], least)
-        decisions = undecided(len(self._numbers))
+        decisions = undecided(len(self.numbers))
         waiting = self._order
         while len(waiting):
             block, rest = waiting[:BLOCK], waiting[BLOCK:]
@@ -121,19 +118,36 @@ class _Linked:
         """What the walk looks at of some documents, in the order of the positions."""
         ascending = np.sort(positions)
         back = np.searchsorted(ascending, positions)
-        numbers = self._numbers[ascending]
-        rows = take_rows(gather_rows(self._signatures, numbers), back)
+        rows, sets = self._take(ascending)
+        rows = take_rows(rows, back)
         return Documents(
             rows.ids,
             rows.texts,
             rows.addresses,
             rows.scopes,
-            np.array(self._params["fixed"], np.bool_)[self._part[positions]],
+            self._fixed[positions],
             document_keys(rows, self._params),
             rows.sizes,
             rows.signatures,
-            _reordered(gather_shingles(self._signatures, numbers), back),
+            _reordered(sets, back),
         )
+
+    def _take(self, ascending: Positions) -> tuple[Rows, Shingles]:
+        """Rows of signature files, and their shingles, at ascending positions."""
+        found: list[Rows] = []
+        hashes, lengths = [np.empty(0, np.uint32)], []
+        cuts = np.searchsorted(ascending, self._starts)
+        for piece, start, (low, high) in zip(self._pieces, self._starts[:-1], itertools.pairwise(cuts), strict=True):
+            if low == high:
+                continue
+            taken = piece.read().take(pa.array(ascending[low:high] - start))
+            found.append(signature_rows(taken))
+            sets = taken.column("shingles")
+            hashes.append(sets.flatten().to_numpy())
+            lengths.append(np.diff(sets.offsets.to_numpy()))
+        columns: Iterator[Any] = (np.concatenate(arrays) for arrays in zip(*found, strict=True))
+        offsets = np.concatenate([np.zeros(1, np.int64), *lengths]).cumsum()
+        return Rows(*columns), Shingles(np.concatenate(hashes), offsets)
 
 
 def _reordered(sets: Shingles, positions: Positions) -> Shingles:

@@ -16,11 +16,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.dedup.buckets import read_bucket, write_buckets
+from curate.dedup.buckets import read_bucket, sort_pairs, write_keys
 from curate.dedup.normal import mix64
-from curate.dedup.records import KEYS, PART_BITS, STEP
+from curate.dedup.records import PART_BITS, STEP, part_span
 from curate.dedup.scope import Scopes, columns_of_documents, document_scopes
 from curate.dedup.segments import Pieces, find_pieces, pieces_of_spans, span_codes, without_pieces
+from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import LinesCounts
@@ -50,16 +51,11 @@ class SpanParams(TypedDict):
     scope: Mapping[str, str]
 
 
-class FindParams(SpanParams):
-    """And the leading bits of keys that name a bucket."""
-
-    bits: int
-
-
 class CountParams(TypedDict):
-    """A bucket, and in how many documents a key recurs."""
+    """A bucket, how many leading bits name it, and in how many documents a key recurs."""
 
     bucket: int
+    bits: int
     min_count: int
 
 
@@ -76,13 +72,14 @@ class KeyCounts(TypedDict):
     keys: int
 
 
-class FrequentCounts(TypedDict):
-    """Keys that recur."""
+class RecurringCounts(TypedDict):
+    """Keys that recur, and how often they are to be removed."""
 
     frequent: int
+    removed: int
 
 
-def find_recurring(params: FindParams, inputs: Inputs, output: Output) -> KeyCounts:
+def find_recurring(params: SpanParams, inputs: Inputs, output: Output) -> KeyCounts:
     """Inputs `documents`, `verdicts`, and where the scope is a column `records` or `scope`.
 
     Writes `keys` (KEYS): each line's or span's key once a kept document, with the document's number.
@@ -96,27 +93,29 @@ def find_recurring(params: FindParams, inputs: Inputs, output: Output) -> KeyCou
         numbers.append(pairs[:, 0] + np.uint64(first))
         first += found.documents
     found_keys = np.concatenate(keys)
-    write_buckets(output.path("keys"), found_keys, np.concatenate(numbers), params["bits"])
+    write_keys(output.path("keys"), *sort_pairs(found_keys, np.concatenate(numbers)))
     return {"keys": len(found_keys)}
 
 
-def count_recurring(params: CountParams, inputs: Inputs, output: Output) -> FrequentCounts:
-    """Inputs: `keys` of every part. Writes `frequent` (KEYS): keys of `bucket` in at least `min_count` documents, with the
-    first of these."""
-    keys, numbers = read_bucket(inputs.paths("keys"), params["bucket"])
+def count_recurring(params: CountParams, inputs: Inputs, output: Output) -> RecurringCounts:
+    """Inputs: `keys` of every part, regrouped. Writes `recurring` (KEYS, but ascending by number): keys of the bucket in at
+    least `min_count` documents, beside each of these but the first."""
+    keys, numbers = read_bucket(inputs.paths("keys"), params["bucket"], params["bits"])
     starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(keys)), bool), keys[1:] != keys[:-1]]))
-    frequent = starts[np.diff(np.append(starts, len(keys))) >= params["min_count"]]
-    with BatchWriter(output.path("frequent"), KEYS, compressed=False) as writer:
-        writer.write({"key": pa.array(keys[frequent]), "number": pa.array(numbers[frequent])})
-    return {"frequent": len(frequent)}
+    counts = np.diff(np.append(starts, len(keys)))
+    gone = np.repeat(counts >= params["min_count"], counts)
+    gone[starts] = False
+    owners, removed = sort_pairs(numbers[gone], keys[gone])
+    write_keys(output.path("recurring"), removed, owners)
+    return {"frequent": int((counts >= params["min_count"]).sum()), "removed": len(removed)}
 
 
 def remove_recurring(params: RemoveParams, inputs: Inputs, output: Output) -> LinesCounts:
-    """Inputs as `find_recurring`, and `frequent` of every bucket in order.
+    """Inputs as `find_recurring`, and `recurring` regrouped by part.
 
     Writes `documents`, `verdicts`, and `columns` with the `edits`, all aligned.
     """
-    frequent = _Frequent(inputs.paths("frequent"))
+    recurring = _Recurring(inputs.paths("recurring"), params["part"])
     rules = [*thresholds(steps_from_json(params["rules"]))]
     failed: Counter[str] = Counter()
     alone: Counter[str] = Counter()
@@ -127,7 +126,7 @@ def remove_recurring(params: RemoveParams, inputs: Inputs, output: Output) -> Li
         verdicts = stack.enter_context(BatchWriter(output.path("verdicts"), VERDICTS))
         columns = stack.enter_context(BatchWriter(output.path("columns"), pa.schema([("edits", EDITS)])))
         for found in _batches(params, inputs):
-            changed, removed = found.without(frequent, params["size"], first)
+            changed, removed = found.without(recurring, params["size"], first)
             failures = _failures(changed, removed, rules)
             text = found.put_back(changed)
             lost = np.zeros(len(found.kept), np.int64)
@@ -180,10 +179,9 @@ class _Found:
         self.keys = span_codes(self.pieces, params["size"]).copy()
         _scope_keys(self.keys, self.pieces.offsets, scopes)
 
-    def without(self, frequent: _Frequent, size: int, first: int) -> tuple[pa.Array, NDArray[np.int64]]:
+    def without(self, recurring: _Recurring, size: int, first: int) -> tuple[pa.Array, NDArray[np.int64]]:
         """(new texts, characters removed) of the kept documents, the first of which has the number `first`."""
-        owners = np.repeat(np.arange(first, first + self.documents, dtype=np.uint64), np.diff(self.pieces.offsets))
-        gone = pieces_of_spans(frequent.elsewhere(self.keys, owners), size)
+        gone = pieces_of_spans(recurring.among(self.keys, self.pieces.offsets, first), size)
         if not gone.any():
             return self._texts, np.zeros(self.documents, np.int64)
         data, offsets = without_pieces(self._data, self._bounds, self.pieces, gone)
@@ -220,23 +218,35 @@ def _scope_keys(keys: Any, offsets: Any, scopes: Any) -> None:
                 keys[index] = mix64(keys[index] ^ salt)
 
 
-class _Frequent:
-    """Keys that recur, by bucket, mapped into memory."""
+@kernel
+def _among(keys: Any, offsets: Any, recurring: Any, bounds: Any, out: Any) -> None:
+    """Whether each document's keys are among those that recur in it: recurring[bounds[i]:bounds[i + 1]], ascending."""
+    for document in range(len(offsets) - 1):
+        for index in range(offsets[document], offsets[document + 1]):
+            low = bounds[document]
+            high = bounds[document + 1]
+            while low < high:
+                middle = (low + high) // 2
+                if recurring[middle] < keys[index]:
+                    low = middle + 1
+                else:
+                    high = middle
+            out[index] = keys[index] != 0 and low < bounds[document + 1] and recurring[low] == keys[index]
 
-    def __init__(self, paths: Sequence[str]) -> None:
-        batches = [next(iter(read_batches(path))) for path in paths]
-        self._keys = [batch.column("key").to_numpy() for batch in batches]
-        self._firsts = [batch.column("number").to_numpy() for batch in batches]
-        self._shift = np.uint64(64 - (len(paths) - 1).bit_length())
 
-    def elsewhere(self, keys: NDArray[np.uint64], owners: NDArray[np.uint64]) -> NDArray[np.bool_]:
-        """Whether each key recurs and its owner is not the first to have it."""
+class _Recurring:
+    """The keys that are to be removed from each document of a part."""
+
+    def __init__(self, paths: Sequence[str], part: int) -> None:
+        keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
+        for batch in read_range(paths, "number", *part_span(part)):
+            keys.append(batch.column("key").to_numpy())
+            numbers.append(batch.column("number").to_numpy())
+        self._numbers, self._keys = sort_pairs(*reversed(sort_pairs(np.concatenate(keys), np.concatenate(numbers))))
+
+    def among(self, keys: NDArray[np.uint64], offsets: NDArray[np.int64], first: int) -> NDArray[np.bool_]:
+        """Which keys of documents, the first of which has the number `first`, are to be removed."""
+        owners = np.arange(first, first + len(offsets), dtype=np.uint64)
         gone = np.zeros(len(keys), np.bool_)
-        buckets = (keys >> self._shift).astype(np.int64) if len(self._keys) > 1 else np.zeros(len(keys), np.int64)
-        for bucket, (known, firsts) in enumerate(zip(self._keys, self._firsts, strict=True)):
-            if not len(known):
-                continue
-            mine = np.flatnonzero((buckets == bucket) & (keys != 0))
-            at = np.minimum(np.searchsorted(known, keys[mine]), len(known) - 1)
-            gone[mine] = (known[at] == keys[mine]) & (firsts[at] != owners[mine])
+        _among(keys, offsets, self._keys, np.searchsorted(self._numbers, owners), gone)
         return gone

@@ -12,24 +12,26 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.dedup.banding import KeyParams, document_keys
-from curate.dedup.buckets import Numbers, read_bucket, sort_pairs, write_buckets
+from curate.dedup.buckets import Numbers, read_bucket, sort_pairs, write_keys
 from curate.dedup.components import Forest, forest_of_keys, merge_forests
-from curate.dedup.records import COMPONENTS, FOREST, PART_BITS, signature_rows
+from curate.dedup.records import ASSIGNMENTS, FOREST, PART_BITS, signature_rows
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches
 
+_ROWS = 1 << 20  # of a batch of assignments
+
 
 class SortParams(KeyParams):
-    """The numbers of the parts, and the leading bits of keys that name a bucket."""
+    """The numbers of the parts."""
 
     parts: list[int]
-    bits: int
 
 
 class BucketParams(TypedDict):
-    """A bucket of keys."""
+    """A bucket of keys: its number, and how many leading bits name it."""
 
     bucket: int
+    bits: int
 
 
 class CutParams(TypedDict):
@@ -42,16 +44,16 @@ class NoParams(TypedDict):
     """Nothing."""
 
 
-class KeyCounts(TypedDict):
-    """Keys written."""
-
-    keys: int
-
-
 class ForestCounts(TypedDict):
     """Documents that are linked to another."""
 
     linked: int
+
+
+class KeyCounts(ForestCounts):
+    """And the distinct keys that were written."""
+
+    keys: int
 
 
 class ComponentCounts(TypedDict):
@@ -64,7 +66,8 @@ class ComponentCounts(TypedDict):
 
 
 def sort_keys(params: SortParams, inputs: Inputs, output: Output) -> KeyCounts:
-    """Inputs `signatures`, of `parts`. Writes `keys` (KEYS): 2^`bits` buckets by leading bits."""
+    """Inputs `signatures`, of `parts`. Writes `keys` (KEYS), each key once with the least number that has it, and the
+    `forest` (FOREST) of the documents that share a key here: however many have a key, few pairs of it go on."""
     keys, numbers = [np.empty(0, np.uint64)], [np.empty(0, np.uint64)]
     for part, path in zip(params["parts"], inputs.paths("signatures"), strict=True):
         first = part << PART_BITS
@@ -74,14 +77,15 @@ def sort_keys(params: SortParams, inputs: Inputs, output: Output) -> KeyCounts:
             keys.append(found[present])
             numbers.append(np.repeat(np.arange(first, first + len(found), dtype=np.uint64), present.sum(axis=1)))
             first += len(found)
-    found_keys = np.concatenate(keys)
-    write_buckets(output.path("keys"), found_keys, np.concatenate(numbers), params["bits"])
-    return {"keys": len(found_keys)}
+    ordered, owners = sort_pairs(np.concatenate(keys), np.concatenate(numbers))
+    firsts = np.flatnonzero(np.concatenate([np.ones(min(1, len(ordered)), bool), ordered[1:] != ordered[:-1]]))
+    write_keys(output.path("keys"), ordered[firsts], owners[firsts])
+    return {**_write_forest(forest_of_keys(ordered, owners), output), "keys": len(firsts)}
 
 
 def link_bucket(params: BucketParams, inputs: Inputs, output: Output) -> ForestCounts:
-    """Inputs: `keys` of every group. Writes `forest` (FOREST) of the documents that share a key of bucket `bucket`."""
-    forest = forest_of_keys(*read_bucket(inputs.paths("keys"), params["bucket"]))
+    """Inputs: `keys` of every group, regrouped. Writes `forest` (FOREST) of the documents that share a key of the bucket."""
+    forest = forest_of_keys(*read_bucket(inputs.paths("keys"), params["bucket"], params["bits"]))
     return _write_forest(forest, output)
 
 
@@ -91,20 +95,24 @@ def join_forests(params: NoParams, inputs: Inputs, output: Output) -> ForestCoun
 
 
 def cut_components(params: CutParams, inputs: Inputs, output: Output) -> ComponentCounts:
-    """Input: the `forest` of all links. Writes `components` (COMPONENTS), batches of about params `documents`."""
+    """Input: the `forest` of all links. Writes `assignments` (ASSIGNMENTS), batches of about params `documents`."""
     forest = _read_forest(inputs.path("forest"))
-    roots, numbers = sort_pairs(forest.roots.copy(), forest.numbers.copy())
+    roots, places = sort_pairs(forest.roots.copy(), np.arange(len(forest.roots), dtype=np.uint64))
     starts = np.flatnonzero(np.concatenate([np.ones(min(1, len(roots)), bool), roots[1:] != roots[:-1]]))
     sizes = np.diff(np.append(starts, len(roots)))
-    batches = 0
-    with BatchWriter(output.path("components"), COMPONENTS, compressed=False) as writer:
-        for low, high in component_ranges(starts, len(roots), params["documents"]):
-            writer.write({"number": pa.array(numbers[low:high]), "root": pa.array(roots[low:high])})
-            batches += 1
+    ranges = component_ranges(starts, len(roots), params["documents"])
+    batches = np.empty(len(roots), np.int32)
+    for batch, (low, high) in enumerate(ranges):
+        batches[places[low:high]] = batch
+    with BatchWriter(output.path("assignments"), ASSIGNMENTS, compressed=False) as writer:
+        for start in range(0, len(roots), _ROWS):
+            some = slice(start, start + _ROWS)
+            values = (forest.numbers[some], forest.roots[some], batches[some])
+            writer.write(dict(zip(ASSIGNMENTS.names, map(pa.array, values), strict=True)))
     return {
-        "documents": len(numbers),
+        "documents": len(roots),
         "components": len(starts),
-        "batches": batches,
+        "batches": len(ranges),
         "largest": int(sizes.max()) if len(sizes) else 0,
     }
 

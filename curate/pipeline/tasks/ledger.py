@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
 from curate.records.batches import read_batches
 from curate.records.counts import LedgerCounts
@@ -26,17 +27,17 @@ from curate.verdicts.steps import ROLE, ROLE_RULE
 
 class LedgerParams(TypedDict):
     """What a part's ledger holds: [name, Arrow type] of metric columns; whether its documents are output, and else they
-    are dropped for the role of their source; the part's number and the shards' numbers, where there are any."""
+    are dropped for the role of their source; the part's number, where there are shards."""
 
     metrics: list[list[str]]
     output: bool
     part: NotRequired[int]
-    shards: NotRequired[list[int]]
 
 
 def write_part(params: LedgerParams, inputs: Inputs, output: Output) -> LedgerCounts:
-    """Inputs: `records`; `verdicts`, the last decision on each document; `columns`, aligned files of ledger columns;
-    `places`, one per shard, in the order of params `shards`; `carried`, columns of every record from the input.
+    """Inputs: `records`; `verdicts`, the last decision on each document; `columns`, aligned files of ledger columns, with
+    `chars` among them where one of several texts was chosen; `places` (NUMBERED_PLACES), regrouped by part; `carried`,
+    columns of every record from the input.
 
     Writes `ledger` (Parquet, the ledger's schema).
     """
@@ -106,7 +107,7 @@ def _join(
     where = pa.array(np.cumsum(mask) - 1, mask=~mask)
     arrays = []
     for column in schema:
-        if column.name in ORIGIN.names or column.name == "chars":
+        if column.name in ORIGIN.names or (column.name == "chars" and "chars" not in wide):
             arrays.append(records.column(column.name))
         elif carried is not None and column.name.startswith(META) and column.name in carried.schema.names:
             arrays.append(carried.column(column.name))
@@ -127,13 +128,11 @@ class _Places:
     def __init__(self, params: LedgerParams, paths: Sequence[str]) -> None:
         self._next = 0
         shards, rows, in_shard = [], [], []
-        for shard, path in zip(params.get("shards", ()), paths, strict=True):
-            for batch in read_batches(path):
-                part = batch.column("part").to_numpy()
-                low, high = np.searchsorted(part, [params["part"], params["part"] + 1])
-                rows.append(batch.column("row").to_numpy()[low:high])
-                in_shard.append(batch.column("shard_row").to_numpy()[low:high])
-                shards.append(np.full(high - low, shard, dtype=np.int32))
+        number = params.get("part", 0)
+        for batch in read_range(paths, "part", number, number + 1):
+            rows.append(batch.column("row").to_numpy())
+            in_shard.append(batch.column("shard_row").to_numpy())
+            shards.append(batch.column("shard").to_numpy())
         row = np.concatenate([np.empty(0, np.int64), *rows])
         shard_row = np.concatenate([np.empty(0, np.int64), *in_shard])
         shard_number = np.concatenate([np.empty(0, np.int32), *shards])

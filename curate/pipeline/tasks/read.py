@@ -10,6 +10,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +40,14 @@ MOST_COLUMNS = 256
 def compile_kernels(params: ReadParams) -> None:
     """Compile what the engine needs, once per machine: by a page that is just long enough to be judged."""
     extract = params.get("extract")
-    if extract is not None and extract["engine"] == OWN:
+    if extract is not None and OWN in (extract["engine"], *extract["also"]):
         extract_page(SAMPLE, None, Limits(), extract["format"])
 
 
 def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
     """Input `file`. Writes `records` (RECORDS, every row) and `documents` (DOCUMENTS, those that go on), batch by
-    batch; where pages are asked what they say of themselves, `columns` (SAID), aligned with the documents.
+    batch; where pages are asked what they say of themselves, `columns` (SAID), aligned with the documents; where there are
+    further engines, `documents-1` and so on with their texts, aligned, empty where an engine found none.
     """
     file = inputs.file("file")
     source_file = SourceFile(file.path, file.name, file.bytes, file.digest)
@@ -60,12 +62,18 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
         schema = RECORDS.append(pa.field(RAW, pa.large_string())) if carries else RECORDS
         records = stack.enter_context(BatchWriter(output.path("records"), schema))
         documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
+        also = params.get("extract", {}).get("also", ())
+        further = [
+            stack.enter_context(BatchWriter(output.path(further_texts(number)), DOCUMENTS))
+            for number in range(len(also))
+        ]
         said_of = None
         if params.get("extract", {}).get("metadata"):
             said_of = stack.enter_context(BatchWriter(output.path("columns"), SAID))
         for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, others):
             pages = _chosen(pages, params, counts["records"])
-            failed, dropped_at, texts, said = _judge(pages, params, output.begun_before)
+            read = _judge(pages, params, output.begun_before, others)
+            failed, dropped_at, texts = read.failed, read.dropped_at, read.texts
             going = pc.is_valid(texts)
             chars = pc.utf8_length(texts).cast(pa.int64())
             records.write(
@@ -75,16 +83,14 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
             )
             carried.add(pages.column(RAW))
             kept = pages.select(["id", "url"]).filter(going)
-            documents.write({"id": kept.column("id"), "url": kept.column("url"), "text": texts.filter(going)})
+            for writer, found in zip([documents, *further], [texts, *read.also], strict=True):
+                writer.write({"id": kept.column("id"), "url": kept.column("url"), "text": found.filter(going)})
             if said_of is not None:
-                said_of.write({name: said[name].filter(going) for name in SAID.names})
+                said_of.write({name: read.said[name].filter(going) for name in SAID.names})
             counts["records"] += pages.num_rows
             counts["documents"] += kept.num_rows
             counts["chars"] += pc.sum(chars).as_py() or 0
             failures.update(name for names in failed for name in names)
-            others.update(
-                f"clock.{reason}" for names in failed for name in names if (reason := _by_the_clock(name)) is not None
-            )
             dropped.update(name for name in dropped_at.to_pylist() if name is not None)
             if counts["records"] == params.get("first"):
                 break
@@ -130,18 +136,27 @@ class _Carried:
                     self.kinds.setdefault(name, Counter())[kind] += 1
 
 
-def _by_the_clock(failure: str) -> str | None:
-    """The reason of a failure that the machine's speed decided, which another machine may decide otherwise."""
-    step, _, reason = failure.partition("/")
-    return reason if step == "extract" and reason in BY_THE_CLOCK else None
+class _Read(NamedTuple):
+    """Per row: the rules failed so far, the step that dropped it (null: none), its text (null: dropped; empty: only a
+    further engine found one), the texts of further engines, what the page says of itself, if that is asked for."""
+
+    failed: list[list[str]]
+    dropped_at: pa.Array
+    texts: pa.Array
+    also: list[pa.Array]
+    said: Mapping[str, pa.Array]
 
 
-def _judge(
-    pages: pa.RecordBatch, params: ReadParams, guarded: bool
-) -> tuple[list[list[str]], pa.Array, pa.Array, Mapping[str, pa.Array]]:
-    """Per row: the rules failed so far, the step that dropped it (null: none), its text (null: dropped), and what the
-    page says of itself, if that is asked for."""
+def further_texts(number: int) -> str:
+    """The name of the file with the texts of further engine `number`, from 0."""
+    return f"documents-{number + 1}"
+
+
+def _judge(pages: pa.RecordBatch, params: ReadParams, guarded: bool, others: Counter[str]) -> _Read:
+    """What becomes of a batch. Counts in `others` the reasons that the machine's speed decided, which another machine may
+    decide otherwise."""
     said: dict[str, pa.Array] = {}
+    also: list[pa.Array] = []
     failed: list[list[str]] = [
         [] if reason is None else [f"read/{reason}"] for reason in pages.column("reason").to_pylist()
     ]
@@ -159,26 +174,41 @@ def _judge(
     if extract is not None:
         markup = pc.and_(going, pc.is_valid(pages.column("body")))
         positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
-        version = params["code"].get(extract["engine"], "")
-        engine = extractor(
-            extract["engine"],
-            version=version,
-            format=extract["format"],
-            guarded=guarded,
-            metadata=extract["metadata"],
-        )
-        extracted = engine.extract(pages.select(["body", "content_type"]).filter(markup))
-        for position, reason in zip(positions.tolist(), extracted.column("reason").to_pylist(), strict=True):
-            if reason is not None:
+        bodies = pages.select(["body", "content_type"]).filter(markup)
+        extracted = [
+            extractor(
+                name,
+                version=params["code"].get(name, ""),
+                format=extract["format"],
+                guarded=guarded,
+                metadata=extract["metadata"] and name == extract["engine"],
+            ).extract(bodies)
+            for name in (extract["engine"], *extract["also"])
+        ]
+        reasons = [each.column("reason").to_pylist() for each in extracted]
+        others.update(f"clock.{reason}" for each in reasons for reason in each if reason in BY_THE_CLOCK)
+        found = np.zeros(len(positions), np.bool_)
+        for each in extracted:
+            found |= np.asarray(pc.is_valid(each.column("text")))
+        for position, reason, has_text in zip(positions.tolist(), reasons[0], found.tolist(), strict=True):
+            if not has_text:
                 failed[position].append(f"extract/{reason}")
                 dropped_at[position] = "extract"
         where = np.full(pages.num_rows, -1, dtype=np.int64)
         where[positions] = np.arange(len(positions))
         rows = pa.array(where, mask=where < 0)
-        texts = pc.coalesce(texts, extracted.column("text").take(rows))
+        if extract["also"]:
+            empty_or_dropped = pc.if_else(
+                pa.array(found), pa.scalar("", pa.large_string()), pa.scalar(None, pa.large_string())
+            )
+            columns = [pc.coalesce(each.column("text"), empty_or_dropped).take(rows) for each in extracted]
+        else:
+            columns = [extracted[0].column("text").take(rows)]
+        also = [pc.coalesce(texts, column) for column in columns[1:]]
+        texts = pc.coalesce(texts, columns[0])
         if extract["metadata"]:
-            said = {name: extracted.column(name).take(rows) for name in SAID.names}
-    return failed, pa.array(dropped_at, pa.string()), texts, said
+            said = {name: extracted[0].column(name).take(rows) for name in SAID.names}
+    return _Read(failed, pa.array(dropped_at, pa.string()), texts, also, said)
 
 
 def _refused(url: UrlParams, urls: pa.Array) -> Iterator[tuple[str, npt.NDArray[np.bool_]]]:

@@ -1,0 +1,76 @@
+"""The input files of a pipeline's sources: by path, pattern, list or the name of a crawl. Opens lists, no input."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pyarrow as pa
+
+from curate.chance import draw
+from curate.config.models import Read
+from curate.config.reading import LISTED, PipelineFile
+from curate.errors import ConfigError, missing_extra
+from curate.ingest.crawls import BASE, crawl_keys
+from curate.ingest.identity import ID_BYTES
+from curate.storage import SourceFile, is_remote, list_files, list_named, read_list
+
+PURPOSE = "take"
+"""Of the draws that choose files."""
+
+
+def find_inputs(file: PipelineFile) -> dict[str, list[SourceFile]]:
+    """The files of every source. Raises ConfigError naming the key whose pattern matches nothing."""
+    inputs = {}
+    for name, source in file.pipeline.sources.items():
+        key = "crawl" if source.read.crawl else "paths"
+        try:
+            inputs[name] = source_files(source.read, file.pipeline.seed)
+        except ImportError as error:
+            raise file.error(("sources", name, "read", key), str(missing_extra(error) or error)) from None
+        except (OSError, ConfigError) as error:
+            raise file.error(("sources", name, "read", key), str(error)) from None
+    return inputs
+
+
+def source_files(read: Read, seed: int) -> list[SourceFile]:
+    """The files of a source, sorted by name. Those of lists and crawls are known by the names that stand in the list, so
+    that a record has the same id wherever the base is.
+
+    Raises FileNotFoundError, PermissionError, StorageError, and ConfigError for a crawl or list that is none.
+    """
+    seed = seed if read.seed is None else read.seed
+    if read.crawl is not None:
+        keys = crawl_keys(read.crawl, read.format, read.subset, read.segments, read.base)
+        return list_named(chosen(keys, read.take, seed), read.base or BASE)
+    lists = [path.removeprefix(LISTED) for path in read.paths if path.startswith(LISTED)]
+    if not lists:
+        files = list_files(read.paths, read.root)
+        kept = set(chosen([each.relative for each in files], read.take, seed))
+        return [each for each in files if each.relative in kept]
+    if len(lists) < len(read.paths):
+        raise ConfigError("lists of files ('@LIST') and paths do not mix: make a source of each")
+    names = [name for path in lists for name in read_list(path)]
+    if not names:
+        raise ConfigError(f"{lists[0]} lists no file")
+    base = read.base or ("" if all(is_remote(name) or name.startswith("/") for name in names) else BASE)
+    return list_named(chosen(names, read.take, seed), base)
+
+
+def chosen(names: Sequence[str], take: int | None, seed: int) -> list[str]:
+    """So many of the names, those with the smallest draws, sorted; all where there are no more. Each is drawn for itself:
+    another order, or more names, changes no draw.
+
+    >>> set(chosen(["a", "b", "c", "d"], 2, 7)) < set(chosen(["d", "c", "b", "a"], 3, 7))
+    True
+    """
+    ordered = sorted(set(names))
+    if take is None or len(ordered) <= take:
+        return ordered
+    digests = b"".join(
+        hashlib.blake2b(name.encode("utf-8", "surrogateescape"), digest_size=ID_BYTES).digest() for name in ordered
+    )
+    ids = pa.Array.from_buffers(pa.binary(ID_BYTES), len(ordered), [None, pa.py_buffer(digests)])
+    first = np.argsort(draw(ids, seed, PURPOSE), kind="stable")[:take]
+    return [ordered[position] for position in sorted(first.tolist())]
