@@ -183,6 +183,7 @@ def test_without_a_choice_the_languages_do_not_depend_on_what_is_installed() -> 
             evaluation("f", Filter(pack="fineweb2", language="cy"))
 
 
+@pytest.mark.slow
 def test_a_batch_of_many_languages_is_each_language_by_itself(shared_data: Path) -> None:
     pytest.importorskip("spacy")
     codes = ["de", "ru", "fr", "en", "hi", "sr", None]
