@@ -12,8 +12,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 SLOW = ("runs/", "trainer/", "dedup/test_recall", "dedup/test_resume", "project/test_readme", "project/test_recipes",
         "project/test_wheel", "audit/", "quality/test_runs", "pii/test_example", "mixture/", "extract/test_extract",
-        "filters/test_conformance")  # fmt: skip
-"""Modules of tests that run whole pipelines or train models."""
+        "filters/test_conformance", "config/test_fuzz")  # fmt: skip
+"""Modules of tests that run whole pipelines, train models, or damage files many hundred times."""
 
 WANTED_IN_CI = ("real test data", "no cases", "chromium", "selenium", "no package index")
 """Words in the reason of a skip that CI may not have: it provides data, a browser and a package index."""

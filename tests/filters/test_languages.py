@@ -106,6 +106,7 @@ def reason(blocks: list[Any], text: str) -> str | None:
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_every_decision_is_datatrove_s_in_more_than_sixty_languages(shared_data: Path) -> None:
     pytest.importorskip("spacy")
     judged, kept, skipped = 0, 0, []
@@ -182,6 +183,7 @@ def test_without_a_choice_the_languages_do_not_depend_on_what_is_installed() -> 
             evaluation("f", Filter(pack="fineweb2", language="cy"))
 
 
+@pytest.mark.slow
 def test_a_batch_of_many_languages_is_each_language_by_itself(shared_data: Path) -> None:
     pytest.importorskip("spacy")
     codes = ["de", "ru", "fr", "en", "hi", "sr", None]
@@ -205,6 +207,7 @@ def test_a_batch_of_many_languages_is_each_language_by_itself(shared_data: Path)
             assert together[row] == pack.apply(pa.array([text])).metrics[metric][0].as_py(), (metric, rows[row])
 
 
+@pytest.mark.slow
 def test_a_run_judges_each_document_by_its_language(tmp_path: Path, shared_data: Path) -> None:
     pytest.importorskip("spacy")
     with open(tmp_path / "x.jsonl", "w", encoding="utf-8") as file:

@@ -1,5 +1,6 @@
 """Packs: read with helpful errors, changed by name, applied together, shown as text."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from curate.filters.loading import describe
 from curate.filters.metrics import METRICS, metric_type
 from curate.text.view import TextView
 from curate.verdicts.expression import ExpressionError, parse
+from tests.support.running import ROOT
 
 PROSE = "The cat sat on the mat with the dog. " * 3
 TEXT_PACKS = [name for name, _ in filters.available() if name not in ("url", "webtext-urls", "c4-badwords")]
@@ -116,6 +118,14 @@ def test_every_pack_has_a_source_and_finite_metrics_for_any_page(name: str) -> N
     assert {metric: column.type for metric, column in applied.metrics.items()} == pack.metric_types()
     assert all(np.isfinite(np.asarray(column, float)).all() for column in applied.metrics.values())
     assert len(applied.texts) == 4
+
+
+def test_every_pack_has_its_row_in_the_docs() -> None:
+    table = (ROOT / "docs" / "filters.md").read_text().split("\n## The packs\n")[1].split("\n## ")[0]
+    told = {
+        name for row in re.findall(r"^\| (`[^|]+) \|", table, re.MULTILINE) for name in re.findall(r"`([^`]+)`", row)
+    }
+    assert told == {name for name, _ in filters.available()}, "the table `The packs` of docs/filters.md"
 
 
 def test_every_metric_defines_itself() -> None:

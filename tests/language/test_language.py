@@ -304,6 +304,7 @@ def ledger(run: curate.Run) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_a_run_keeps_the_languages_asked_for(tmp_path: Path) -> None:
     texts = [ENGLISH, GERMAN, "", f"{ENGLISH}\n{GERMAN}"]
     path = pipeline(tmp_path, texts, {"keep": ["en"], "minimum": 0.65, "paragraphs": True, "most_other": 0.4})
@@ -324,6 +325,7 @@ def test_a_run_keeps_the_languages_asked_for(tmp_path: Path) -> None:
     assert stricter.executed["verdicts"] == 1
 
 
+@pytest.mark.slow
 def test_every_language_can_be_kept_with_its_column(tmp_path: Path) -> None:
     run = curate.run(
         pipeline(tmp_path, [ENGLISH, GERMAN], {"keep": "all"}), out=tmp_path / "run", engine="serial", until="language"

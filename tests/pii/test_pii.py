@@ -117,6 +117,7 @@ class Liar(Tickets):
 DETECTOR, LIAR, NOTHING = Tickets(), Liar(), object()
 
 
+@pytest.mark.slow
 def test_a_detector_of_a_users_own_is_named_and_its_findings_are_scrubbed_and_counted(tmp_path: Path) -> None:
     detection = pii.Detection(types=("EMAIL", f"{__name__}:DETECTOR"))
     text = "é T-123456 by clara@example.com, 8.8.8.8"
@@ -247,6 +248,7 @@ def test_a_run_scrubs_counts_by_type_and_drops_above_a_count(tmp_path: Path) -> 
     assert (row["in"], row["dropped"], row["kept"]) == (3, 1, 2)
 
 
+@pytest.mark.slow
 def test_values_are_in_no_file_of_a_run_but_the_texts_before_scrubbing(tmp_path: Path) -> None:
     file = write_pipeline(tmp_path, ["Write to clara.fenwick@example.com today."], "{}")
     run(file, out=tmp_path / "run", engine="serial")

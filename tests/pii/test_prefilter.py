@@ -103,6 +103,7 @@ def test_every_form_of_key_is_found_wherever_it_stands(key: str, before: str, af
     assert any(span.start <= len(before) and len(before) + len(key) <= span.end for span in spans), spans
 
 
+@pytest.mark.slow
 def test_the_same_holds_on_real_pages(shared_data: Path) -> None:
     for text in extracted_pages(shared_data, most=300):
         assert by_stretches(text) == over_whole(text.encode())

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
+import functools
 import re
 from pathlib import Path
-
-import pytest
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "curate"
@@ -22,21 +22,35 @@ def room_of(path: Path) -> str:
     return parts[0].removesuffix(".py")
 
 
-def names_imported(path: Path) -> set[str]:
-    """The dotted names that a module imports, wherever it does."""
+class Facts(NamedTuple):
+    """What the tests ask of a module: the dotted names that it imports, wherever it does; (module, name) of what it takes
+    `from` one; whether it says what it is for."""
+
+    names: frozenset[str]
+    taken: frozenset[tuple[str, str]]
+    told: bool
+
+
+@functools.cache
+def facts(path: Path) -> Facts:
+    """Of a module, read and parsed once for all tests."""
+    text = path.read_text()
+    tree = ast.parse(text)
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    taken: set[tuple[str, str]] = set()
+    for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+            taken |= {(node.module, alias.name) for alias in node.names}
         elif isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
-    return names
+    names |= {module for module, _ in taken} | {f"{module}.{name}" for module, name in taken}
+    return Facts(frozenset(names), frozenset(taken), not text.strip() or bool(ast.get_docstring(tree)))
 
 
 def rooms_imported(path: Path) -> set[str]:
     """The project's rooms that a module imports, its own left out."""
     found = set()
-    for name in names_imported(path):
+    for name in facts(path).names:
         pieces = name.split(".")[1:]
         if name.startswith("curate.") and not (pieces[0] == "trainer" and len(pieces) < 2):
             found.add(f"trainer/{pieces[1]}" if pieces[0] == "trainer" else pieces[0])
@@ -53,20 +67,25 @@ def allowed() -> dict[str, set[str]]:
 ALLOWED = allowed()
 
 
-@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_module_imports_only_rooms_below_its_own(path: Path) -> None:
-    name = path.relative_to(PACKAGE).as_posix()
-    if path.name == "__init__.py" and path.parent in (PACKAGE, PACKAGE / "trainer"):
-        return
-    assert rooms_imported(path) <= ALLOWED[room_of(path)], name
+def test_a_module_imports_only_rooms_below_its_own() -> None:
+    wrong = {}
+    for path in MODULES:
+        if path.name == "__init__.py" and path.parent in (PACKAGE, PACKAGE / "trainer"):
+            continue
+        if above := rooms_imported(path) - ALLOWED.get(room_of(path), set()):
+            wrong[path.relative_to(PACKAGE).as_posix()] = sorted(above)
+    assert not wrong, "imports that the row of its room in docs/architecture.md, `Who may import whom`, does not list"
 
 
 def test_the_table_lists_every_room_and_nothing_that_is_not_used() -> None:
     rooms = {room_of(path) for path in MODULES} - {"__init__", "trainer"}
-    assert set(ALLOWED) == rooms
-    for room in rooms:
+    assert rooms - set(ALLOWED) == set(), "a room without a row in docs/architecture.md, `Who may import whom`"
+    assert set(ALLOWED) - rooms == set(), "a row in docs/architecture.md of a room that is not there"
+    for room in sorted(rooms):
         used: set[str] = set().union(*(rooms_imported(path) for path in MODULES if room_of(path) == room))
-        assert used == ALLOWED[room], room
+        assert used == ALLOWED[room], (
+            f"the row of `{room}` in docs/architecture.md lists what it imports, and nothing else"
+        )
 
 
 def test_no_room_is_above_itself_and_there_are_few_floors() -> None:
@@ -92,13 +111,12 @@ def test_only_the_trainer_knows_torch() -> None:
 
 def tops(path: Path) -> set[str]:
     """The top-level names that a module imports."""
-    return {name.split(".")[0] for name in names_imported(path)}
+    return {name.split(".")[0] for name in facts(path).names}
 
 
 def test_every_module_says_what_it_is_for() -> None:
     for path in MODULES:
-        text = path.read_text()
-        assert not text.strip() or ast.get_docstring(ast.parse(text)), f"{path} has no docstring"
+        assert facts(path).told, f"{path} has no docstring"
 
 
 def test_no_file_has_a_name_that_says_nothing() -> None:
@@ -108,7 +126,7 @@ def test_no_file_has_a_name_that_says_nothing() -> None:
 def test_the_project_imports_the_modules_of_filters_not_the_names_they_are_known_by() -> None:
     """A name resolved when used is no import that a task's fingerprint could follow."""
     for path in MODULES:
-        for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and path != PACKAGE / "__init__.py":
-                assert node.module != "curate.filters", path
-                assert not (node.module == "curate" and "filters" in {alias.name for alias in node.names}), path
+        if path != PACKAGE / "__init__.py":
+            taken = facts(path).taken
+            assert not [name for module, name in taken if module == "curate.filters"], path
+            assert ("curate", "filters") not in taken, path

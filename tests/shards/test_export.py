@@ -15,11 +15,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from curate import tokens
-from curate.config.formats import exporters
+from curate.config.formats import document_exporters, exporters
 from curate.records.batches import BatchWriter
 from curate.shards import Loader, ShardReader
 from curate.shards.export import ExportError, export
+from curate.shards.export.card import DOCUMENT_READERS, READERS
 from curate.shards.reader import MANIFEST
+from tests.support.running import ROOT
 from tests.support.synthetic_shards import END_OF_TEXT, write_shards
 
 TEXTS = [
@@ -153,6 +155,12 @@ def test_every_file_is_listed_with_its_hash_and_described(folder: Path, tmp_path
     croissant = json.loads((out / "croissant.json").read_text())
     assert {item["name"] for item in croissant["distribution"]} == there - {"README.md", "croissant.json"}
     assert croissant["conformsTo"] == "http://mlcommons.org/croissant/1.0"
+
+
+@pytest.mark.parametrize("to", [*exporters(), *document_exporters()])
+def test_how_an_export_is_read_is_told_in_its_card_and_in_the_docs(to: str) -> None:
+    assert to in {**READERS, **DOCUMENT_READERS}, f"curate/shards/export/card.py says not what {to} is read with"
+    assert f"\n| `{to}`" in (ROOT / "docs" / "shards.md").read_text(), f"docs/shards.md has no row of {to}"
 
 
 def test_an_export_that_was_stopped_goes_on_where_it_was(folder: Path, tmp_path: Path) -> None:

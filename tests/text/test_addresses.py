@@ -44,6 +44,7 @@ def test_a_null_has_no_host_and_large_strings_are_strings() -> None:
 
 @settings(deadline=None, derandomize=True)
 @given(st.lists(st.text("aA.:/@?#[]-wé\\ \n", max_size=24).map("http://".__add__) | st.text(max_size=8), max_size=8))
+@pytest.mark.slow
 def test_reports_mixtures_removal_and_sql_name_the_same_host(urls: list[str]) -> None:
     column = pa.array(urls, pa.string())
     names = hosts(column).to_pylist()

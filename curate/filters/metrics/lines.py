@@ -51,11 +51,16 @@ def newlines_per_word(view: TextView) -> Ratios:
     return ratio(newlines(view), words(view))
 
 
-METRICS = (
+COUNTS = (
     lines_with_text,
     newlines,
+)
+"""The metrics that count: int64."""
+
+RATIOS = (
     fraction_lines_end_terminal,
     fraction_lines_short,
     fraction_characters_duplicate_lines_fineweb,
     newlines_per_word,
 )
+"""The metrics that are a share or a mean: float64."""

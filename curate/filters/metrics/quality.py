@@ -98,20 +98,25 @@ def stop_words_case_sensitive(view: TextView) -> Counts:
     return distinct_listed(found.codes, found.offsets, word_codes(STOP_WORDS))
 
 
-METRICS = (
+COUNTS = (
     characters,
     words,
     lines,
     sentences,
+    stop_words,
+    words_datatrove,
+    stop_words_case_sensitive,
+)
+"""The metrics that count: int64."""
+
+RATIOS = (
     mean_word_length,
     hashes_per_word,
     ellipses_per_word,
     fraction_words_alphabetic,
     fraction_lines_start_bullet,
     fraction_lines_end_ellipsis,
-    stop_words,
-    words_datatrove,
     mean_word_length_datatrove,
     fraction_lines_start_dash,
-    stop_words_case_sensitive,
 )
+"""The metrics that are a share or a mean: float64."""

@@ -101,10 +101,11 @@ def _grams(size: int, column: int, name: str, about: str) -> Metric:
     return metric
 
 
-METRICS: tuple[Metric, ...] = (
-    rps_doc_word_count,
+COUNTS = (rps_doc_word_count, rps_doc_num_sentences)
+"""The metrics that count: int64."""
+
+RATIOS: tuple[Metric, ...] = (
     rps_doc_mean_word_length,
-    rps_doc_num_sentences,
     rps_doc_symbol_to_word_ratio,
     rps_doc_frac_no_alph_words,
     rps_doc_frac_all_caps_words,
@@ -136,3 +137,4 @@ METRICS: tuple[Metric, ...] = (
         for size in DUPLICATE_SIZES
     ),
 )
+"""The metrics that are a share, a mean or an entropy: float64."""

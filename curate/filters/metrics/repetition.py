@@ -143,7 +143,7 @@ def _duplicate(size: int) -> tuple[Metric, Metric, Metric]:
     )
 
 
-METRICS: tuple[Metric, ...] = (
+RATIOS: tuple[Metric, ...] = (
     fraction_duplicate_lines,
     fraction_characters_duplicate_lines,
     fraction_duplicate_paragraphs,
@@ -155,3 +155,4 @@ METRICS: tuple[Metric, ...] = (
     *(metric for size in TOP_SIZES for metric in _top(size)),
     *(metric for size in DUPLICATE_SIZES for metric in _duplicate(size)),
 )
+"""The metrics that are a share: float64."""

@@ -46,7 +46,7 @@ _ENCODINGS = {
 }
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"))
 _LARGER = "n>10M"
-_READERS = {
+READERS = {
     "nanogpt": "`np.memmap('train.bin', dtype=np.uint16, mode='r')`",
     "megatron": "`IndexedDataset('train')` of megatron.core.datasets.indexed_dataset",
     "mds": "`streaming.StreamingDataset(local='train', batch_size=1)`; tokens are bytes of little-endian ids",
@@ -58,7 +58,7 @@ _READERS = {
 
 _CONTEXTS = (1 << 10, 1 << 12, 1 << 14, 1 << 16)
 """Tokens that documents are held against: contexts that models are trained with."""
-_DOCUMENT_READERS = {
+DOCUMENT_READERS = {
     "parquet": "`datasets.load_dataset('parquet', data_files='*.parquet')`",
     "jsonl.zst": "`datasets.load_dataset('json', data_files='*.jsonl.zst')`",
 }
@@ -98,7 +98,7 @@ def _readme_of_documents(source: Documents, to: str, run: Mapping[str, Any]) -> 
         str(run["pipeline"].get("about", "")),
         f"\n{size}, as they are after {source.step}, in the format `{to}`: a row has `id`, `source`, `url`, `text`, and "
         "the columns that were carried from the input.\n",
-        f"Read it with {_DOCUMENT_READERS.get(to, f'what reads `{to}`')}.\n",
+        f"Read it with {DOCUMENT_READERS.get(to, f'what reads `{to}`')}.\n",
         f"Dataset fingerprint: `{source.fingerprint}`. `export.json` lists every file with its SHA-256.\n",
         *_sources(run),
         *_personal_data(run),
@@ -145,7 +145,7 @@ def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
         f"\n{documents:,} documents, {tokens:,} tokens (end-of-text included) of the tokenizer "
         f"`{source.tokenizer.name}` (vocabulary {source.tokenizer.vocabulary_size:,}, SHA-256 "
         f"`{source.tokenizer.vocabulary_hash}`), in the format `{to}`.\n",
-        f"Read it with {_READERS.get(to, f'what reads `{to}`')}.\n",
+        f"Read it with {READERS.get(to, f'what reads `{to}`')}.\n",
         f"Dataset fingerprint: `{source.reader.fingerprint}`. `export.json` lists every file with its SHA-256.\n",
         "## Splits\n",
         "| split | documents | tokens |\n| --- | ---: | ---: |",
