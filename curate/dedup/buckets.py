@@ -11,8 +11,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from curate.dedup.records import KEYS
-from curate.engine.exchange import read_range
 from curate.records.batches import BatchWriter
+from curate.records.sorted_files import read_range
 from curate.text.compiled import kernel
 
 _DIGIT_BITS = 11  # 2,048 counters stay in the first-level cache; six passes cover 64 bits

@@ -17,7 +17,7 @@ from curate.filters.errors import PackError
 from curate.filters.language_table import LanguageTable, LanguageValues
 from curate.filters.metrics import METRICS, metric_type
 from curate.filters.rules import Rule
-from curate.language.words import splitter
+from curate.filters.words import splitter
 from curate.records.metadata import META
 from curate.steps import resolve
 from curate.text.columns import as_column, text_column

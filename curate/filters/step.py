@@ -18,10 +18,10 @@ from curate.filters.language_table import LanguageValues
 from curate.filters.loading import load
 from curate.filters.pack_files import names
 from curate.filters.packs import Pack, pack_content
-from curate.language.codes import LANGUAGES
-from curate.language.words import BROUGHT, check_words, modules
+from curate.filters.words import BROUGHT, check_words, modules
 from curate.settings import A_PATH, Model, Name, Strings, one_of
 from curate.steps import Applied, Changes, Evaluation, Evaluator, SourceStep
+from curate.text.language_codes import LANGUAGES
 from curate.text.view import TextView
 from curate.verdicts.rules import AnyRule, FlagRule
 

@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, field_validator, model_validator
 
-from curate.language.codes import LANGUAGES, meant
 from curate.settings import Model, Share, Strings, as_list, mistake, one_of
 from curate.steps import Applied, Changes, Evaluation, SourceStep
+from curate.text.language_codes import LANGUAGES, meant
 from curate.text.view import TextView
 from curate.verdicts.rules import AllowedRule, AnyRule, BoundsRule
 

@@ -15,12 +15,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.chance import Words
-from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches, read_schema
 from curate.records.counts import TokenCounts
 from curate.records.pages import ID
 from curate.records.shards import PLACES
+from curate.records.sorted_files import read_range
 from curate.shards.copies import copies
 from curate.shards.order import KEY_BITS, SPLITS, bucket_bits, buckets, in_validation, keys, sort_order
 from curate.shards.store import write_shard

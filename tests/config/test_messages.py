@@ -9,7 +9,7 @@ import pytest
 from curate.cli.main import main
 from curate.config.bundled import sample_folder
 from curate.errors import nearest
-from curate.language.codes import LANGUAGES, meant
+from curate.text.language_codes import LANGUAGES, meant
 
 FILE = """name: x
 sources:

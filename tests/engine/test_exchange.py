@@ -16,12 +16,13 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from curate.engine import exchange
-from curate.engine.exchange import pieces_of, read_range, regroup, write_sorted
+from curate.engine.exchange import regroup
 from curate.engine.executors import SerialEngine
 from curate.engine.progress import ProgressDisplay
 from curate.engine.runner import Runner
 from curate.engine.task import File, Task
 from curate.records.batches import BatchWriter
+from curate.records.sorted_files import pieces_of, read_range, write_sorted
 from curate.storage import digest_file
 
 LAST = (1 << 64) - 1

@@ -92,7 +92,12 @@ def test_a_new_column_of_the_ledger_renames_only_the_ledger(source: Path) -> Non
 @pytest.mark.parametrize(
     ("name", "old", "new", "expected"),
     [
-        ("records/shards.py", '("shard_row", pa.int64())', '("shard_row", pa.int32())', {"shards.shuffle"}),
+        (
+            "records/shards.py",
+            '("shard_row", pa.int64())',
+            '("shard_row", pa.int32())',
+            {"pipeline.tasks.places", "shards.shuffle"},
+        ),
         ("records/tokens.py", '[("tokens", pa.int64())]', '[("tokens", pa.int32())]', {"tokens.tasks"}),
         (
             "records/quality.py",

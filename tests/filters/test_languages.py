@@ -24,7 +24,7 @@ from curate.filters.language_table import LanguageTable, read_languages, script_
 from curate.filters.loading import load
 from curate.filters.packs import pack_content
 from curate.filters.step import Filter, chosen_lines
-from curate.language.words import Splitter, splitter
+from curate.filters.words import Splitter, splitter
 from curate.pipeline.check import doubts
 from curate.pipeline.run import run
 from curate.steps import source_steps

@@ -30,10 +30,10 @@ import curate
 from curate import language
 from curate.config.reading import ConfigError
 from curate.language import bayes
-from curate.language.codes import LANGUAGES
 from curate.language.fasttext_model import local_model
 from curate.language.normal_form import normalised
 from curate.text.columns import as_column, text_buffers
+from curate.text.language_codes import LANGUAGES
 from tests.support import language_weights
 
 ENGLISH = "The committee will meet on Thursday to discuss the budget for the coming year and to hear from residents."

@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 
 from curate.dedup.records import DECISIONS, PART_BITS, STEP, part_span
 from curate.dedup.survivors import KINDS
-from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DecisionCounts
 from curate.records.pages import ID
+from curate.records.sorted_files import read_range
 from curate.records.verdicts import VERDICTS
 from curate.verdicts.decide import add_failures
 

@@ -18,9 +18,9 @@ from curate.dedup.banding import KeyParams, document_keys
 from curate.dedup.records import DECISIONS, Rows, binary_column, binary_words, signature_rows, take_rows
 from curate.dedup.shingles import Shingles
 from curate.dedup.survivors import BLOCK, KINDS, Criteria, Decisions, Documents, Kept, Then, policy_order, undecided
-from curate.engine.exchange import Piece, pieces_of
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter
+from curate.records.sorted_files import Piece, pieces_of
 
 Positions = NDArray[np.int64]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from curate.dedup.records import PART_BITS, linked_schema
-from curate.engine.exchange import read_range, write_sorted
 from curate.engine.task import Inputs, Output
 from curate.records.batches import read_batches
+from curate.records.sorted_files import read_range, write_sorted
 
 
 class GatherParams(TypedDict):

@@ -21,12 +21,12 @@ from curate.dedup.normal import mix64
 from curate.dedup.records import PART_BITS, STEP, part_span
 from curate.dedup.scope import Scopes, columns_of_documents, document_scopes
 from curate.dedup.segments import Pieces, find_pieces, pieces_of_spans, span_codes, without_pieces
-from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import LinesCounts
 from curate.records.documents import DOCUMENTS
 from curate.records.edits import EDITS, edit_column
+from curate.records.sorted_files import read_range
 from curate.records.verdicts import VERDICTS
 from curate.text.columns import text_buffers, text_column
 from curate.text.compiled import kernel

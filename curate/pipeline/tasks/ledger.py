@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.engine.exchange import read_range
 from curate.engine.task import Inputs, Output
 from curate.records.batches import read_batches
 from curate.records.counts import LedgerCounts
@@ -21,6 +20,7 @@ from curate.records.edits import EDITS
 from curate.records.ledger import ROW_GROUP, ledger_schema
 from curate.records.metadata import META
 from curate.records.pages import ORIGIN
+from curate.records.sorted_files import read_range
 from curate.verdicts.decide import drop_documents
 from curate.verdicts.steps import ROLE, ROLE_RULE
 

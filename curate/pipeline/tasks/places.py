@@ -7,11 +7,11 @@ from typing import TypedDict
 import numpy as np
 import pyarrow as pa
 
-from curate.engine.exchange import write_sorted
 from curate.engine.task import Inputs, Output
 from curate.records.batches import read_batches
 from curate.records.counts import DocumentCounts
 from curate.records.shards import NUMBERED_PLACES
+from curate.records.sorted_files import write_sorted
 
 
 class PlacesParams(TypedDict):
