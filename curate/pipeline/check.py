@@ -29,6 +29,7 @@ from curate.language.step import Language
 from curate.mixture.groups import DOMAIN, NONE, SOURCE
 from curate.quality.step import Quality
 from curate.records.metadata import META, RAW, common_type, kind_of
+from curate.records.pages import ORIGIN
 from curate.records.quality import QUALITY
 from curate.steps import Carried, combining_steps, source_steps
 from curate.storage import SourceFile
@@ -119,12 +120,12 @@ def check_scope(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     """Raise ConfigError where copies are to be looked for within groups of a column that no source has."""
     for index, step in enumerate(file.pipeline.combine):
         scope = getattr(step.setting, "scope", None)
-        if not isinstance(scope, str) or scope in ("all", SOURCE):
+        if not isinstance(scope, str) or scope in ("all", *ORIGIN.names):
             continue
         columns = {name: _mixture_columns(file.pipeline, name, carried.get(name, ())) for name in file.pipeline.sources}
         unseen = any(source.read.metadata == "all" for source in file.pipeline.sources.values())
         if not any(scope in each for each in columns.values()) and not (scope.startswith(META) and unseen):
-            known = {"all", SOURCE, *(column for each in columns.values() for column in each)}
+            known = {"all", *ORIGIN.names, *(column for each in columns.values() for column in each)}
             place: KeyPath = ("combine", index, step.kind, "scope")
             raise file.error(place, f"no step makes a column {scope!r}{nearest(scope, known)}")
 

@@ -193,7 +193,7 @@ def test_scope_divides_what_is_compared(tmp_path: Path) -> None:
     for scope, survivors in {"all": 1, "source": 2, "file": 2, "date": 3}.items():
         found = deduplicate(tmp_path / scope, sources, setting | {"scope": scope})
         assert sum(row["kept"] for row in found.values()) == survivors, scope
-    with pytest.raises(ConfigError, match="scope: the source 'left' has no column 'snapshot'"):
+    with pytest.raises(ConfigError, match="scope: no step makes a column 'snapshot'"):
         deduplicate(tmp_path / "unknown", sources, setting | {"scope": "snapshot"})
 
 
