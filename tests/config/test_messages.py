@@ -86,7 +86,7 @@ def test_a_value_set_wrongly_is_told_where_it_was_set(
         ("paths: [REF", "files: [REF", 10, "unknown key; did you mean 'paths'?"),
         (".gz]}\ncombine", ".gz], content: body}\ncombine", 10, "unknown key; did you mean 'text'?"),
         ("{exact: true}", "{exact: true, fuzzy: {ngram: 5}}", 12, "did you mean 'minhash'?"),
-        (", paths: [REF/*.jsonl.gz]", "", 10, "missing, as in `paths: [crawl/*.warc.gz]`"),
+        (", paths: [REF/*.jsonl.gz]", "", 10, "give paths, or the name of a crawl"),
         ("/*.warc.gz", "", 4, "is a folder: name its files, for example "),
         ("- filter: gopher-quality", "- filter: [c4, gopher-quality]", 8, "one pack a step: write '- filter: NAME' for each"),
         ("- filter: gopher-quality", "- filter:", 8, "missing, as in `pack: gopher-quality`"),
