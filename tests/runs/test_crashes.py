@@ -1,4 +1,4 @@
-"""Killed at any file operation, publishing, removing, making a mix and exporting leave the old state or the new."""
+"""Killed at any file operation, publishing, removing, mixing, exporting and training leave the old state or the new."""
 
 from __future__ import annotations
 
@@ -14,5 +14,5 @@ def test_a_kill_at_any_file_operation_leaves_old_or_new_and_the_same_call_ends_i
         [sys.executable, "-m", "tests.support.crashes", "--most", "10"], cwd=ROOT, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    for operation in ("publish", "mix make", "remove", "export"):
+    for operation in ("publish", "mix make", "remove", "export", "train"):
         assert f"{operation}: " in done.stdout

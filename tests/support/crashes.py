@@ -1,4 +1,4 @@
-"""Kills a process at a file operation of publishing, removing, making a mix or exporting, at each in turn, and looks.
+"""Kills a process at a file operation of publishing, removing, mixing, exporting or training, at each in turn, and looks.
 
 After every kill the readers must see the state before or the state after, whole; and the same call, repeated, must leave the
 bytes that an undisturbed one leaves. As a program, `python -m tests.support.crashes` tries every operation; `--most` bounds
@@ -30,6 +30,9 @@ from curate.pipeline.run import run
 from curate.shards import ShardReader
 from curate.shards.export import export
 from curate.shards.export.made import RECORD
+from curate.trainer.train.checkpoint import found, open_checkpoint
+from curate.trainer.train.train import train
+from tests.support.trainer_example import LENGTH, settings
 
 NOW = "2026-01-01T00:00:00+00:00"
 PIPELINE = """
@@ -52,7 +55,7 @@ VICTIM = "The lighthouse keeper of Orrinsay counted seventeen herons on the morn
 """Of one document of source `a`, and of an evaluation item."""
 
 _CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir", "os.link", "os.utime", "os.truncate", "shutil.rmtree"}
-_UNLIKE = ("timings", ".lock", "report.html", ".published.json")
+_UNLIKE = ("timings", ".lock", "report.html", ".published.json", "metrics.jsonl", "checkpoint.json")
 """What holds times, or the checksum of what does."""
 
 
@@ -117,6 +120,15 @@ def seen_of_export(folder: Path) -> dict[str, str]:
     return files
 
 
+def seen_of_training(folder: Path) -> tuple[int, str]:
+    """(step, hash of the weights) of the newest checkpoint; every one that is there can be gone on from."""
+    for path in found(folder):
+        assert {file.name for file in path.iterdir()} == {"checkpoint.json", "model.pt", "training.pt"}, path
+    newest = open_checkpoint(folder)
+    weights = hashlib.sha256(b"".join(tensor.numpy().tobytes() for tensor in newest.weights().values()))
+    return newest.about["step"], weights.hexdigest()
+
+
 def crashes(folder: Path) -> Iterator[Crash]:
     """Every operation, each on a folder of its own with what it begins with."""
     write_inputs(folder)
@@ -154,6 +166,16 @@ def crashes(folder: Path) -> Iterator[Crash]:
     yield Crash(
         "export", exported, lambda: export(base, "parquet", exported, workers=1), lambda: seen_of_export(exported)
     )
+
+    def learn(out: Path, steps: int) -> None:
+        model = {"vocabulary": 50_257, "layers": 1, "width": 8, "heads": 1, "context": LENGTH}
+        every = {"log": 1, "evaluate": 99, "checkpoint": 1}
+        constant = {"kind": "constant", "warmup": 0.0}
+        train(settings(base, out, steps, model=model, every=every, schedule=constant, keep=1), lambda _: None)
+
+    trained = folder / "trained"
+    assert forked(lambda: learn(trained, 2), trained)[0] == 0
+    yield Crash("train", trained, lambda: learn(trained, 3), lambda: seen_of_training(trained))
 
 
 def content(folder: Path) -> dict[str, str]:
@@ -250,7 +272,7 @@ def main() -> None:
     """Kill, and say how often everything held."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--most", type=int, help="kills of each operation (default: one at every file operation)")
-    parser.add_argument("--only", help="publish, mix make, remove or export")
+    parser.add_argument("--only", help="publish, mix make, remove, export or train")
     options = parser.parse_args()
     memory = Path("/dev/shm")  # a kill leaves what the system knows, synced or not: no disk is needed
     with tempfile.TemporaryDirectory(dir=memory if memory.is_dir() else None) as name:

@@ -72,8 +72,13 @@ def save(
     states = get_optimizer_state_dict(model, optimizers, options=options)
     if main:
         _write(folder / f"{_PREFIX}{about['step']:08d}", about, {"model.pt": weights, "training.pt": states})
-        for old in found(folder)[:-keep]:
-            shutil.rmtree(old)
+        prune(folder, keep)
+
+
+def prune(folder: Path, keep: int) -> None:
+    """Remove all checkpoints but the newest `keep`."""
+    for old in found(folder)[:-keep]:
+        _discard(old)
 
 
 def save_model(folder: Path, about: dict[str, Any], weights: dict[str, Tensor]) -> Path:
@@ -97,11 +102,18 @@ def _write(path: Path, about: dict[str, Any], states: dict[str, Any]) -> None:
                 os.fsync(file.fileno())
         sync_folder(temporary)
         if path.exists():
-            shutil.rmtree(path)
+            _discard(path)
         os.replace(temporary, path)
         sync_folder(path.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _discard(path: Path) -> None:
+    """Take a checkpoint away: out of sight first, so that a kill leaves no half of one."""
+    hidden = path.with_name(f".{path.name}.{uuid.uuid4().hex}.tmp")
+    os.replace(path, hidden)
+    shutil.rmtree(hidden)
 
 
 def found(folder: Path) -> list[Path]:

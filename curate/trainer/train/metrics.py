@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from curate.engine.commit import sweep
 from curate.errors import ConfigError
 from curate.storage import write_atomically
 from curate.trainer.train.settings import Training
@@ -41,6 +42,7 @@ class Metrics:
     def __init__(self, folder: Path, settings: Training, step: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._path = folder / "metrics.jsonl"
+        sweep(folder)  # what a killed attempt left half written
         trim_metrics(folder, step)
         self._board: Any = None
         self._wandb: Any = None

@@ -126,6 +126,8 @@ def _train(
         _check_same(newest, settings, stream)
         checkpoints.restore(newest, model, optimizers)
         say(f"going on from step {step} ({newest.path})")
+        if here.main:
+            checkpoints.prune(folder, settings.keep)  # an attempt may have ended before it did
     metrics = Metrics(folder, settings, step) if here.main else None
     steps = total_steps(settings)
     flops_per_token = training_flops_per_token(settings.model, length)
