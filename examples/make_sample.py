@@ -21,6 +21,7 @@ HERE = Path(__file__).resolve().parent
 SHARE = 34
 """Of each kind of page one of so many is taken, and at least one."""
 REFERENCE_DOCUMENTS = 32
+CODE_FILES = 8
 SOURCE_DOCUMENTS = 2
 """Documents of each of the files that stand for the sources of recipes."""
 FILES = ("web-00000.warc.gz", "web-00001.warc.gz", "web-00002.warc.gz")
@@ -69,8 +70,9 @@ def _wanted() -> set[str]:
 
 
 def sample_documents() -> None:
-    """The first documents of the reference and of each source, the evaluation set whole."""
+    """The first documents of the reference, of the code and of each source, the evaluation set whole."""
     _first("reference/encyclopaedia.jsonl.gz", REFERENCE_DOCUMENTS)
+    _first("code/files.jsonl.gz", CODE_FILES)
     for number in range(22):
         _first(f"sources/part-{number:02d}.jsonl.gz", SOURCE_DOCUMENTS)
     (HERE / "sample" / "eval" / "invented.jsonl.gz").write_bytes((HERE / "eval" / "invented.jsonl.gz").read_bytes())
@@ -87,7 +89,7 @@ def _first(name: str, documents: int) -> None:
 
 
 if __name__ == "__main__":
-    for folder in ("web", "reference", "eval", "sources"):
+    for folder in ("web", "reference", "eval", "sources", "code"):
         (HERE / "sample" / folder).mkdir(parents=True, exist_ok=True)
     sample_web()
     sample_documents()
