@@ -115,7 +115,11 @@ def test_the_first_file_that_holds_anything_speaks_for_a_source(tmp_path: Path) 
 
 def test_a_folder_is_said_to_be_one(tmp_path: Path) -> None:
     (tmp_path / "crawl").mkdir()
-    with pytest.raises(FileNotFoundError, match=r"crawl is a folder: name its files, for example .*crawl/\*.gz"):
+    with pytest.raises(FileNotFoundError, match=r"crawl is a folder: name its files, for example .*crawl/\*$"):
+        list_files([str(tmp_path / "crawl")])
+    for number in range(3):
+        (tmp_path / "crawl" / f"{number}.warc.gz").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match=r"name its files, for example .*crawl/\*\.warc\.gz$"):
         list_files([str(tmp_path / "crawl")])
 
 
