@@ -93,13 +93,16 @@ def luhn(digits: str) -> bool:
 
 def find_ibans(document: bytes, start: int, end: int, looking: Looking) -> Iterator[Match]:
     """Account numbers of a country's length whose remainder is right, in one piece or in groups."""
-    for match in _IBAN.finditer(document, start, end):
+    at = start
+    while match := _IBAN.search(document, at, end):
+        at = match.start() + 1  # the next may begin within what looked like groups of this one
         length = _IBAN_LENGTHS.get(match.group()[:2].decode().upper(), 0)
         last = _end_of(document, match.start(), match.end(), length)
         if not last or document[last : last + 1].isalnum():
             continue
         if iban_checks(re.sub(rb"[ \-]", b"", document[match.start() : last]).decode()):
             yield Match(match.start(), last, "IBAN")
+            at = last
 
 
 def _end_of(document: bytes, start: int, end: int, length: int) -> int:

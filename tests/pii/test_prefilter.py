@@ -86,6 +86,8 @@ DOCUMENTS = st.lists(
 @example("hvs.CAESIJlULMLQZqAbcdefghijklmnop")
 @example("aa:bb:cc:dd:ee:ff")
 @example("phone 2125550142x135")
+@example("GB29NWBK60161331926819  GB29NWBK60161331926819 GB29NWBK60161331926819, ")
+@example("AB12 GB29NWBK60161331926819-GB29NWBK60161331926819")
 def test_what_detectors_find_in_whole_documents_is_what_is_found(text: str) -> None:
     document = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace")
     assert by_stretches(document) == over_whole(document.encode())
