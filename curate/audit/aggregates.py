@@ -21,7 +21,7 @@ from curate.audit.sampled import sample_of
 from curate.chance import draw
 from curate.records.pages import ID
 from curate.text.addresses import hosts
-from curate.verdicts.rules import BoundsRule
+from curate.verdicts.bounds import BoundsRule
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep, thresholds
 
 Edges = npt.NDArray[np.float64]

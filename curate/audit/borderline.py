@@ -15,7 +15,8 @@ from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.rendering import Answer, Passage, Table
 from curate.audit.shown import snippet
 from curate.quality.step import SCORE
-from curate.verdicts.rules import BoundsRule, DrawRule
+from curate.verdicts.bounds import BoundsRule
+from curate.verdicts.rules import DrawRule
 
 _COLUMNS = ["id", "url", "quality_score", "kept"]
 

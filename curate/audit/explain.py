@@ -27,7 +27,7 @@ from curate.config.step_params import table_columns, text_choice
 from curate.records.metadata import told_columns
 from curate.storage import SourceFile, open_binary
 from curate.verdicts.choice import CHARS, ENGINE, own_column
-from curate.verdicts.rules import Judged
+from curate.verdicts.judging import Judged
 from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
 
 _MOST_SHOWN = 20_000

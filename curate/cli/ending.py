@@ -10,7 +10,7 @@ from typing import Any
 
 from curate.config.models import Pipeline
 from curate.config.step_params import verdict_steps
-from curate.verdicts.rules import BoundsRule
+from curate.verdicts.bounds import BoundsRule
 
 
 def next_steps(folder: Path, pipeline: Pipeline, stats: Mapping[str, Any], columns: int = 80) -> list[str]:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from curate.errors import nearest
 from curate.filters.errors import PackError
 from curate.filters.language_table import LanguageValues
+from curate.verdicts.bounds import BoundsByRule, BoundsRule, bounds_text
 from curate.verdicts.expression import Expression, Numbers, parse
-from curate.verdicts.rules import BoundsByRule, BoundsRule, bounds_text
 
 _FIELDS = ("metric", "min", "max", "exclusive", "why", "languages")
 _OF_LANGUAGE = ("language", "off")

@@ -13,7 +13,8 @@ from curate.settings import Model, Share, Strings, as_list, mistake, one_of
 from curate.steps import Applied, Changes, Evaluation, SourceStep
 from curate.text.language_codes import LANGUAGES, meant
 from curate.text.view import TextView
-from curate.verdicts.rules import AllowedRule, AnyRule, BoundsRule
+from curate.verdicts.bounds import BoundsRule
+from curate.verdicts.rules import AllowedRule, AnyRule
 
 
 class Language(Model):

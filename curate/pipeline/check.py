@@ -34,8 +34,9 @@ from curate.records.quality import QUALITY
 from curate.steps import Carried, combining_steps, source_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
+from curate.verdicts.bounds import BoundsRule
 from curate.verdicts.choice import FIRST
-from curate.verdicts.rules import AllowedRule, BoundsRule
+from curate.verdicts.rules import AllowedRule
 from curate.verdicts.steps import VerdictStep
 
 _FRACTIONS = frozenset({"language_score", "quality_score", "quality_draw", "jaccard"})

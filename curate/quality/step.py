@@ -12,7 +12,8 @@ from pydantic import Field, model_validator
 
 from curate.settings import Count, Model, Share, Strings
 from curate.steps import ON_SCORES, Changes, Evaluation, SourceStep
-from curate.verdicts.rules import AnyRule, BoundsRule, DrawRule
+from curate.verdicts.bounds import BoundsRule
+from curate.verdicts.rules import AnyRule, DrawRule
 
 SCORE = "quality_score"
 

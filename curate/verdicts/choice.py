@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.records.metadata import META
-from curate.verdicts.rules import Columns, Failures
+from curate.verdicts.judging import Columns, Failures
 from curate.verdicts.steps import VerdictStep
 
 FIRST = "first"

@@ -10,7 +10,8 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.records.verdicts import FAILED
-from curate.verdicts.rules import Failures, step_names
+from curate.verdicts.judging import Failures
+from curate.verdicts.rules import step_names
 
 
 def verdict_columns(failed_by_rule: Failures, rows: int) -> dict[str, pa.Array]:

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from curate.verdicts.rules import AnyRule, BoundsRule, Columns, Failures, Judged, Row, rule_from_json, rule_to_json
+from curate.verdicts.bounds import BoundsRule
+from curate.verdicts.judging import Columns, Failures, Judged, Row
+from curate.verdicts.rules import AnyRule, rule_from_json, rule_to_json
 
 BEFORE_DOCUMENTS = ("read", "url", "extract")
 """Steps at which a record is dropped before it is a document: it has no text, and no metric was computed for it."""

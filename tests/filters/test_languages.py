@@ -29,7 +29,8 @@ from curate.pipeline.check import doubts
 from curate.pipeline.run import run
 from curate.steps import source_steps
 from curate.text.view import TextView
-from curate.verdicts.rules import BoundsByRule, rule_from_json, rule_to_json
+from curate.verdicts.bounds import BoundsByRule
+from curate.verdicts.rules import rule_from_json, rule_to_json
 
 FILE = Path(__file__).resolve().parents[2] / "filters" / "languages" / "fineweb2.jsonl"
 PUBLISHED = {line["language"]: line for line in map(json.loads, FILE.read_text(encoding="utf-8").splitlines()[1:])}

@@ -253,7 +253,7 @@ from curate.records.batches import BatchWriter, read_batches
 from curate.settings import Model
 from curate.engine.task import Task
 from curate.steps import Applied, CombiningStep, Evaluation, SourceStep
-from curate.verdicts.rules import BoundsRule
+from curate.verdicts.bounds import BoundsRule
 
 
 class Vowels(Model):

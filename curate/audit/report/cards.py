@@ -14,7 +14,7 @@ from curate.audit.report.pictures import height
 from curate.audit.report.reasons import whys
 from curate.audit.report.thresholds import WIDE, Scale, Slider, dense, scale
 from curate.text.html import Html, count, join, named, short, svg, tag
-from curate.verdicts.rules import bounds_text
+from curate.verdicts.bounds import bounds_text
 
 _BARS = 64
 _HIGH = 120

@@ -31,8 +31,8 @@ from curate.records.verdicts import VERDICTS
 from curate.text.columns import text_buffers, text_column
 from curate.text.compiled import kernel
 from curate.text.view import TextView
+from curate.verdicts.bounds import BoundsRule
 from curate.verdicts.decide import add_failures
-from curate.verdicts.rules import BoundsRule
 from curate.verdicts.steps import steps_from_json, thresholds
 
 EMPTIED = "emptied"

@@ -14,7 +14,7 @@ from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DecisionCounts
 from curate.records.verdicts import VERDICTS
 from curate.verdicts.decide import count_failures, verdict_columns
-from curate.verdicts.rules import Failures
+from curate.verdicts.judging import Failures
 from curate.verdicts.steps import steps_from_json
 
 
