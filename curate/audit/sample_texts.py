@@ -13,10 +13,10 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from curate.audit.finished_run import AuditError, OpenedRun
-from curate.audit.lineage import lineage
+from curate.audit.lineage import CHOOSE, EVALUATE, READ, extracted_texts, judged_texts, lineage
 from curate.audit.shown import shown
 
-READ = 2500
+BEGINNING = 2500
 """Characters at the beginning of a text that are looked at."""
 _MARGIN = 300
 """Characters beyond them that are scrubbed with them: personal data that begins within may end there."""
@@ -43,7 +43,7 @@ def sample_texts(run: OpenedRun, sample: pa.Table) -> list[Texts]:
                 found[row] = [before, after]
     cut = [text for pair in found for text in pair if text is not None]
     scrubbed = iter(shown(run, cut))
-    texts = [[None if text is None else next(scrubbed)[:READ] for text in pair] for pair in found]
+    texts = [[None if text is None else next(scrubbed)[:BEGINNING] for text in pair] for pair in found]
     return [Texts(before, after) for before, after in texts]
 
 
@@ -51,19 +51,20 @@ def _of_part(
     run: OpenedRun, name: str, rows: Sequence[tuple[int, int]], kept: Sequence[bool]
 ) -> Iterator[tuple[int, str, str]]:
     """(row of the sample, text as extracted, text in the end) of documents of one part."""
+    documents = [document for document, _ in rows]
     try:
-        made = [each for each in lineage(run.part(name)) if "documents" in each.files]
-        files = [_texts_at(each.path("documents"), [document for document, _ in rows]) for each in made]
-        # what is after the rules holds no text of those that were dropped, so those end with the last that has all
-        whole = [number for number, each in enumerate(made) if each.stage in ("read", "evaluate")]
+        part = run.part(name)
+        before, judged = extracted_texts(part), judged_texts(part)
+        if before is None or judged is None:
+            return
+        last = [each for each in lineage(part) if "documents" in each.files][-1]
+        # what is after the rules holds no text of those that were dropped, so those end with what the rules saw
+        end = judged if last.stage in (READ, EVALUATE, CHOOSE) else last.path("documents")
+        texts = {path: _texts_at(path, documents) for path in {before, judged, end}}
     except (AuditError, OSError, pa.ArrowInvalid):
         return
-    if not files:
-        return
     for document, row in rows:
-        last = len(files) - 1 if kept[row] else max(whole, default=0)
-        before, after = files[0][document], files[last][document]
-        yield row, before, after
+        yield row, texts[before][document], texts[end if kept[row] else judged][document]
 
 
 def _texts_at(path: Path, documents: Sequence[int]) -> Mapping[int, str]:
@@ -78,7 +79,7 @@ def _texts_at(path: Path, documents: Sequence[int]) -> Mapping[int, str]:
             batch = reader.get_batch(index)
             while wanted and wanted[0] < first + batch.num_rows:
                 text = batch.column("text")[wanted[0] - first].as_py() or ""
-                found[wanted.pop(0)] = text[: READ + _MARGIN]
+                found[wanted.pop(0)] = text[: BEGINNING + _MARGIN]
             first += batch.num_rows
     if len(found) < len(set(documents)):
         raise AuditError(f"{path} has fewer documents than the ledger")

@@ -15,6 +15,7 @@ from curate.errors import ConfigError
 from curate.pipeline.run import Run
 from tests.audit.test_takedown import texts_below
 from tests.support.archives import record, response
+from tests.support.reports import unpacked
 from tests.support.running import curate as command
 from tests.support.running import product
 
@@ -103,6 +104,10 @@ def test_the_chosen_text_is_what_is_tokenized_explained_and_shown(tmp_path: Path
     (explained,) = made.explain("http://long.example/")
     assert WORDS.strip() in str(explained) and "otherengines:short" in str(explained)
     assert rows(made)["http://long.example/"]["tokens"] > 50
+    reader = unpacked((made.path / "report.html").read_text())
+    shown = dict(zip(reader["url"], reader["text"], strict=True))
+    assert WORDS.strip() in shown["http://long.example/"][0]
+    assert shown["http://none.example/"] == ["Tea."]
 
 
 def test_every_record_is_kept_or_dropped_and_numbers_say_how_many_texts_each_engine_gave(tmp_path: Path) -> None:
