@@ -31,11 +31,16 @@ _PLAIN = "* replace (lower(hex(id)) as id, lower(hex(duplicate_of)) as duplicate
 Shown = Callable[[Sequence[str]], list[str]]
 
 
-def connect(files: Sequence[Path], memory: str = MEMORY, shown: Shown | None = None) -> Any:
+def connect(
+    files: Sequence[Path],
+    memory: str = MEMORY,
+    shown: Shown | None = None,
+    tables: Mapping[str, pa.Table] | None = None,
+) -> Any:
     """A DuckDB connection in which `ledger` has every row of these files, with `id` and `duplicate_of` in hexadecimal;
     `records` is the same with ids as bytes, and with `part` and `row` (the row's place in its file).
     `host_of(url)` is the host of an address. `shown` makes of the text of columns that may quote a document what `ledger`
-    shows of it.
+    shows of it. `tables` can be asked beside it.
 
     It can open these files and no other, and its settings cannot be changed. Where people write the SQL, `ask` lets it read
     only: DuckDB itself would let these files be written.
@@ -58,6 +63,8 @@ def connect(files: Sequence[Path], memory: str = MEMORY, shown: Shown | None = N
     connection.execute(f"set allowed_paths = [{quoted}]")
     connection.execute("set enable_external_access = false")
     connection.execute("set lock_configuration = true")
+    for name, table in (tables or {}).items():
+        connection.register(name, table)
     return connection
 
 
@@ -95,6 +102,21 @@ def ask(connection: Any, sql: str, values: Any = None, limit: int | None = None)
     return (relation if limit is None else relation.limit(limit)).to_arrow_table()
 
 
+def answered(
+    files: Sequence[Path],
+    sql: str,
+    tables: Mapping[str, pa.Table] | None = None,
+    shown: Shown | None = None,
+    limit: int | None = None,
+) -> pa.Table:
+    """What a person's SQL answers, its first `limit` rows; the rest as for `connect`. Raises AuditError with DuckDB's
+    complaint."""
+    try:
+        return ask(connect(files, shown=shown, tables=tables), sql, limit=limit)
+    except duckdb.Error as error:
+        raise AuditError(f"the query failed: {error}") from None
+
+
 def query(
     files: Sequence[Path],
     sql: str,
@@ -104,13 +126,7 @@ def query(
 ) -> Answer:
     """The answer to SQL on the view `ledger` and on these tables, its first `limit` rows; `shown` as for `connect`.
     Raises AuditError with DuckDB's complaint."""
-    connection = connect(files, shown=shown)
-    for name, table in (tables or {}).items():
-        connection.register(name, table)
-    try:
-        found = ask(connection, sql, limit=limit + 1)
-    except duckdb.Error as error:
-        raise AuditError(f"the query failed: {error}") from None
+    found = answered(files, sql, tables, shown, limit + 1)
     names = tuple(found.column_names)
     rows = list(zip(*(column.to_pylist() for column in found.columns), strict=True))
     note = f"the first {limit:,} rows; --limit shows more" if len(rows) > limit else ""

@@ -13,14 +13,15 @@ import pyarrow.parquet as pq
 from curate.audit.finished_run import OpenedRun
 from curate.audit.rendering import Answer, Table
 from curate.audit.timings import stage_times
+from curate.verdicts.choice import ENGINE
 
 LEDGER = "ledger"
 _LEDGER: Mapping[str, str] = {
     "id": "the record, 32 hexadecimal digits: a hash of source, file and offset",
     "source": "the source's name in the pipeline",
     "file": "the input file, named from the source's root",
-    "offset": "where the record begins in the file, in bytes; of tables, null",
-    "length": "how many bytes it takes there",
+    "offset": "where the record begins in the file, in bytes; of tables, the row",
+    "length": "how many bytes it takes there; of tables, 1",
     "record_id": "the record's own id: WARC-Record-ID, or the column that `read.id` names",
     "url": "its address",
     "date": "when it was fetched or written, UTC",
@@ -142,6 +143,11 @@ def meaning(column: str) -> str:
     """What a column of the ledger is; of metrics and carried columns, by how they are called."""
     if column in _LEDGER:
         return _LEDGER[column]
+    if column == ENGINE:
+        return "the engine whose text was chosen, where several extracted the page"
+    if "@" in column:
+        name, _, engine = column.partition("@")
+        return f"{name} of the text that {engine} extracted"
     if column.startswith("meta."):
         return f"the column {column.removeprefix('meta.')} of the input, or what a page says of itself, as given"
     if column.startswith("quality."):

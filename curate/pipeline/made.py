@@ -19,8 +19,9 @@ from curate.audit.duplicates import duplicates
 from curate.audit.explain import explain
 from curate.audit.find import find
 from curate.audit.finished_run import AuditError, open_finished
-from curate.audit.ledger import ask, connect
+from curate.audit.ledger import answered
 from curate.audit.sample import condition, sample
+from curate.audit.tables import tables_of
 from curate.audit.whatif import what_if
 from curate.engine.fingerprint import canonical
 from curate.records.statistics import RunNumbers
@@ -84,12 +85,14 @@ class Run:
         return [answer for answer in answers if isinstance(answer, Mapping)]
 
     def query(self, sql: str) -> pa.Table:
-        """An SQL question (DuckDB's) to the ledger: the table `ledger` has a row per record, ids in hexadecimal.
+        """An SQL question (DuckDB's): the table `ledger` has a row per record, ids in hexadecimal, everything as it is
+        written there; beside it are the tables that `curate query --tables` lists.
 
         `made.query("select source, count(*) as n from ledger where not kept group by 1").to_pandas()`; pandas and polars
         (`polars.from_arrow`) take the answer as it is. Raises AuditError for SQL that DuckDB refuses.
         """
-        return ask(connect(open_finished(self.path).ledger), sql)
+        opened = open_finished(self.path)
+        return answered(opened.ledger, sql, tables_of(opened))
 
     def funnel(self) -> pa.Table:
         """What each step of each source kept and dropped: source, step, kept, dropped, share of the records."""
@@ -188,7 +191,6 @@ def funnel_html(stats: RunNumbers) -> str:
 
 
 def _files(paths: Sequence[Path]) -> Dataset:
-
     return dataset([str(path) for path in paths], format="parquet")
 
 

@@ -9,8 +9,10 @@ import json
 import pyarrow.parquet as pq
 import pytest
 
+from curate.audit.finished_run import AuditError
 from curate.audit.tables import describe_tables, meaning, tables_of
 from curate.cli.main import main
+from curate.pipeline.made import open_run
 from tests.support.planted import planted_run
 
 
@@ -23,6 +25,10 @@ def test_every_column_of_every_table_is_described(capsys: pytest.CaptureFixture[
         assert {(name, column) for column in table.column_names} <= known
     assert all(row["type"] and row["meaning"] for row in listed)  # type: ignore[index]
     assert meaning("own.words") == "the metric words of the step own, whatever became of the document"
+    assert meaning("own.words@trafilatura") == "own.words of the text that trafilatura extracted"
+    assert open_run(opened.folder).query("select count(*) as n from rules").to_pylist()[0]["n"] > 0
+    with pytest.raises(AuditError, match="the query failed"):
+        open_run(opened.folder).query("select no_such_column from ledger")
     assert main(["query", str(opened.folder), "--tables"]) == 0
     assert "every rule that it fails, as step/rule" in capsys.readouterr().out
 
