@@ -13,6 +13,7 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
+from curate.audit.diff import kept_chars
 from curate.audit.findings import verdict
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
@@ -33,12 +34,16 @@ def compare(runs: Sequence[OpenedRun]) -> Answer:
     names = _names(runs)
     counted = _counted(runs)
     pairs, only, shared = _agreement(names, counted)
-    yields = [(name, *_yield(run), only[name][0], only[name][1]) for name, run in zip(names, runs, strict=True)]
+    yields = [
+        (name, *_yield(run), only[name][0], only[name][1] if kept_chars(run) is None else None)
+        for name, run in zip(names, runs, strict=True)
+    ]
+    there = [place for place, _ in enumerate(_HEADS) if any(row[place] is not None for row in yields)]
     blocks = [
         Table(
             "Yield",
-            ("run", "documents", "kept", "kept %", "tokens", "findings", "only it keeps", "tokens only here"),
-            tuple(yields),
+            tuple(_HEADS[place] for place in there),
+            tuple(tuple(row[place] for place in there) for row in yields),
             f"{shared:,} records were read by all of these runs.{_unlike(runs)}",
         ),
         Table(
@@ -56,7 +61,13 @@ def compare(runs: Sequence[OpenedRun]) -> Answer:
     return Answer(tuple(blocks), data)
 
 
-_KEYS = ("run", "documents", "kept", "percent", "tokens", "findings", "only_kept_here", "tokens_only_here")
+_HEADS = (
+    "run", "documents", "kept", "kept %", "tokens", "characters", "findings", "only it keeps", "tokens only here",
+)  # fmt: skip
+"""A column that no run has is left out: one without a tokenizer counts characters."""
+_KEYS = (
+    "run", "documents", "kept", "percent", "tokens", "chars", "findings", "only_kept_here", "tokens_only_here",
+)  # fmt: skip
 
 
 def _names(runs: Sequence[OpenedRun]) -> list[str]:
@@ -76,7 +87,9 @@ def _yield(run: OpenedRun) -> tuple[Cell, ...]:
     worst = [each["kind"] for each in found if each["missed"] or each.get("level") == "stop"]
     said = verdict(found) + (f": {', '.join(dict.fromkeys(worst))}" if worst else "")
     rate = _percent(kept, documents)
-    return documents, kept, rate, sum(each["tokens"] for each in mine), said
+    chars = kept_chars(run)
+    tokens = sum(each["tokens"] for each in mine) if chars is None else None
+    return documents, kept, rate, tokens, chars, said
 
 
 def _unlike(runs: Sequence[OpenedRun]) -> str:

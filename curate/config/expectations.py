@@ -40,6 +40,8 @@ def mistakes_of_expectations(pipeline: Pipeline) -> Iterator[tuple[KeyPath, str]
             yield place, f"no number {name!r} of {source!r}{nearest(name, known)}"
         elif name in PRODUCT and pipeline.sources[source].role == "reference":
             yield place, f"{source!r} has the role 'reference' and is no output"
+        elif name == "tokens" and pipeline.tokens is None:
+            yield place, "`tokens: null` makes no tokens: expect `documents` or `kept`"
         elif name not in COUNTS and _beyond_one(wanted):
             yield place, f"{key} is a share between 0 and 1, and {wanted} asks for more than 1"
 

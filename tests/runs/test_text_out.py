@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +169,7 @@ def test_documents_kept_beside_shards_are_exported_with_their_columns(tmp_path: 
     [
         ("mixture: {sources: {notes: {weight: 1}}}", "a mixture is counted in tokens"),
         ("shards: {tokens_per_shard: 1k}", "shards hold tokens"),
+        ("expect: {notes.tokens: 1..}", "makes no tokens: expect `documents` or `kept`"),
     ],
 )
 def test_what_is_counted_in_tokens_is_refused_without_any(tmp_path: Path, more: str, said: str) -> None:
@@ -193,3 +195,6 @@ def test_plans_and_differences_speak_of_characters_where_there_are_no_tokens(fol
     assert told["yield"]["first characters"] == told["yield"]["second characters"] == made
     shown = command("diff", folder / "run", folder / "run").stdout
     assert f"{made:,}" in shown and "tokens" not in shown
+    shutil.copytree(folder / "run", folder / "again")
+    beside = command("compare", folder / "run", folder / "again").stdout
+    assert f"{made:,}" in beside and "tokens" not in beside
