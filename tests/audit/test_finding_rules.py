@@ -19,6 +19,7 @@ from curate.audit.source_facts import score_facts
 from curate.cli.main import main
 from curate.errors import ConfigError
 from curate.pipeline.run import run
+from curate.settings import parse_range
 from tests.support.planted import planted_run, scored_run
 
 IN_THE_RUN = {
@@ -231,3 +232,10 @@ def test_a_straggler_is_found_in_the_timings(tmp_path: Path) -> None:
     write(80.0)
     (finding,) = findings_of_time(tmp_path)
     assert finding["says"] == "read: its slowest task took 80 s, 10 times the median of 6: the run waits for part-3"
+
+
+def test_a_rule_is_said_to_drop_nothing_by_itself_only_where_it_drops_nothing() -> None:
+    """The sentence says nothing and all, so the range may hold no other number."""
+    assert parse_range(finding_rules()["shadowed-rule"].when["alone_share"]) == (0, 0)
+    assert parse_range(finding_rules()["language-lost"].when["kept"]) == (0, 0)
+    assert parse_range(finding_rules()["nothing-kept"].when["kept"]) == (0, 0)

@@ -7,9 +7,8 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from threading import Thread
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -21,7 +20,7 @@ from curate.errors import ConfigError, StorageError
 from curate.pipeline.inputs import find_inputs
 from curate.storage import digest_file, list_files, open_binary
 from tests.support.crawl_copy import CRAWL, NEWS, crawl_copy
-from tests.support.faulty_server import Behaviour, serve
+from tests.support.faulty_server import Behaviour, answering, serve
 from tests.support.running import EXAMPLE, curate, product
 
 PIPELINE = """
@@ -189,15 +188,8 @@ def hub(folder: Path) -> Iterator[str]:
             self.end_headers()
             self.wfile.write(body)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with answering(Handler) as address:
+        yield address
 
 
 def test_a_data_set_of_the_hub_is_read_at_the_commit_that_was_listed(

@@ -145,7 +145,14 @@ class _Server(ThreadingHTTPServer):
 @contextmanager
 def serve(root: Path, behaviour: Behaviour | None = None) -> Iterator[str]:
     """The address of a server of the folder's files, for the length of the block."""
-    server = _Server(("127.0.0.1", 0), _handler(root, behaviour or Behaviour()))
+    with answering(_handler(root, behaviour or Behaviour())) as address:
+        yield address
+
+
+@contextmanager
+def answering(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of a server that answers by a handler, for the length of the block."""
+    server = _Server(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
