@@ -6,6 +6,7 @@ columns are looked up in the first file. Knows files and their columns; runs not
 
 from __future__ import annotations
 
+import filecmp
 import functools
 import json
 import os
@@ -79,6 +80,8 @@ def start(folder: Path, recipe: str | None = None, data: Sequence[str] = (), rep
     text = text.replace(_EXAMPLES, f"{SAMPLE}/")
     sample = any(f"{SAMPLE}/" in line.partition("#")[0] for line in text.splitlines())
     head = [ATTACH, *([_STILL_SAMPLE] if sample and data else [])]
+    if sample and not replace:
+        _check_free(folder / SAMPLE)
     folder.mkdir(parents=True, exist_ok=True)
     if sample:
         shutil.copytree(sample_folder(), folder / SAMPLE, dirs_exist_ok=True)
@@ -86,6 +89,15 @@ def start(folder: Path, recipe: str | None = None, data: Sequence[str] = (), rep
     write_atomically(file, ("\n".join([*head, text.rstrip()]) + "\n").encode())
     read_pipeline(file)  # what is written can be read
     return Started(file, looked, sample)
+
+
+def _check_free(folder: Path) -> None:
+    """Raise StartError where a file of the sample would be written over another."""
+    of = sample_folder()
+    for own in sorted(path for path in of.rglob("*") if path.is_file()):
+        there = folder / own.relative_to(of)
+        if there.exists() and not (there.is_file() and filecmp.cmp(own, there, shallow=False)):
+            raise StartError(f"{there} is there already: --replace writes the sample's over it, --dir DIR elsewhere")
 
 
 @functools.cache

@@ -67,6 +67,17 @@ def test_what_was_written_is_not_written_over_unasked(tmp_path: Path) -> None:
     assert (tmp_path / "pipeline.yaml").read_text() != "mine"
 
 
+def test_a_file_of_ones_own_where_the_sample_goes_is_not_written_over(tmp_path: Path) -> None:
+    mine = tmp_path / "sample" / "web" / "web-00000.warc.gz"
+    mine.parent.mkdir(parents=True)
+    mine.write_bytes(b"mine")
+    with pytest.raises(StartError, match=r"web-00000\.warc\.gz is there already"):
+        start(tmp_path)
+    assert mine.read_bytes() == b"mine" and not (tmp_path / "pipeline.yaml").exists()
+    start(tmp_path, replace=True)
+    assert mine.read_bytes() != b"mine"
+
+
 @pytest.mark.parametrize("recipe", [path.stem for path in recipes()])
 def test_every_recipe_begins_a_pipeline_over_the_sample(recipe: str, tmp_path: Path) -> None:
     file = read_pipeline(start(tmp_path / "new", recipe).file)
