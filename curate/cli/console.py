@@ -57,9 +57,9 @@ def complain(message: str) -> None:
         MESSAGES.print(Text.assemble(("error ", "bold red"), line))
 
 
-def remark(message: str) -> None:
-    """Print what is no error but should be known."""
-    MESSAGES.print(Text.assemble(("note ", "bold yellow"), message))
+def remark(message: str, level: str = "note") -> None:
+    """Print what is no error but should be known, and how bad it is in a word."""
+    MESSAGES.print(Text.assemble((f"{level} ", "bold yellow"), message))
 
 
 def guarded(command: Callable[[], int]) -> int:

@@ -91,7 +91,10 @@ def print_findings(folder: Path, found: Sequence[Finding]) -> None:
     """The worst findings, each with the command that mends it or shows more; of those missed, all, as errors."""
     shown = found[: max(_MOST_FINDINGS, sum(each["missed"] for each in found))]
     for each in shown:
-        (complain if each["missed"] else remark)(each["says"])
+        if each["missed"]:
+            complain(each["says"])
+        else:
+            remark(each["says"], each.get("level", "note"))
         if call := command(each, folder):
             MESSAGES.print(Text(f"     {call}", style="dim"), soft_wrap=True)
     if left := len(found) - len(shown):

@@ -16,6 +16,7 @@ import pytest
 from curate.audit.finding_facts import SCOPES
 from curate.audit.findings import command, finding_rules, findings, findings_of_time, verdict
 from curate.audit.source_facts import score_facts
+from curate.cli.funnel import print_findings
 from curate.cli.main import main
 from curate.errors import ConfigError
 from curate.pipeline.run import run
@@ -239,3 +240,11 @@ def test_a_rule_is_said_to_drop_nothing_by_itself_only_where_it_drops_nothing() 
     assert parse_range(finding_rules()["shadowed-rule"].when["alone_share"]) == (0, 0)
     assert parse_range(finding_rules()["language-lost"].when["kept"]) == (0, 0)
     assert parse_range(finding_rules()["nothing-kept"].when["kept"]) == (0, 0)
+
+
+def test_the_terminal_says_of_each_finding_how_bad_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    opened = planted_run(True)
+    found = [each for each in opened.stats["findings"] if not each["missed"]]
+    print_findings(opened.folder, found[:7])
+    told = [line.split(" ", 1)[0] for line in capsys.readouterr().err.splitlines() if not line.startswith(" ")]
+    assert told == [each["level"] for each in found[:7]] and "look" in told
