@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
@@ -55,6 +56,8 @@ class Gigatoken:
 
     def __init__(self, make: Callable[[], Backend]) -> None:
         self._make = make
+        self._one_at_a_time = threading.Lock()
+        """Threads that share a tokenizer take turns: what one makes it grow by, another's text must not be blamed for."""
         self._begin()
 
     def _begin(self) -> None:
@@ -81,14 +84,15 @@ class Gigatoken:
             contents.NumpyArray(text, parameters={"__array__": "byte"}),
             parameters={"__array__": "bytestring"},
         )
-        before = _resident_bytes()
-        made = self._backend.encode_batch(awkward.Array(column), parallel=False).layout
-        ids, bounds = np.asarray(made.content.data), np.asarray(made.offsets)
-        grown = _resident_bytes() - before - ids.nbytes if before else len(text) * (KEPT_BYTES // UNMEASURED_BYTES)
-        self._kept += max(0, grown)
-        if self._kept > KEPT_BYTES:
-            del self._backend  # before another is made, so that there are never two
-            self._begin()
+        with self._one_at_a_time:
+            before = _resident_bytes()
+            made = self._backend.encode_batch(awkward.Array(column), parallel=False).layout
+            ids, bounds = np.asarray(made.content.data), np.asarray(made.offsets)
+            grown = _resident_bytes() - before - ids.nbytes if before else len(text) * (KEPT_BYTES // UNMEASURED_BYTES)
+            self._kept += max(0, grown)
+            if self._kept > KEPT_BYTES:
+                del self._backend  # before another is made, so that there are never two
+                self._begin()
         return ids[bounds[0] : bounds[-1]], np.diff(bounds)
 
 

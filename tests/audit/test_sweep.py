@@ -64,7 +64,7 @@ def test_a_source_that_is_no_output_is_no_candidate_in_any_number(tmp_path: Path
     print_funnel(console, opened.stats)
     said = console.export_text()
     rate = kept_rate(2, summed.kept)
-    assert rate is not None and f"kept {summed.kept} documents ({rate:.1%} of 2)" in said
+    assert rate is not None and f"kept {summed.kept} document ({rate:.1%} of 2)" in said
     page = (opened.folder / "report.html").read_text()
     assert f"{100 * rate:.1f} % of the documents" in page and "only train a classifier" in page
 

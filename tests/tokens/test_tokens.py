@@ -203,7 +203,11 @@ def test_a_forked_process_encodes() -> None:
         assert pool.map(_encode_there, [texts, texts]) == [expected, expected]
 
 
-def test_threads_encode_with_one_tokenizer() -> None:
+@pytest.mark.parametrize("kept", [None, 0])
+def test_threads_encode_with_one_tokenizer(kept: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is made anew while others wait for it."""
+    if kept is not None:
+        monkeypatch.setattr("curate.tokens.engines.KEPT_BYTES", kept - 1)
     texts = [f"{number} threads, one tokenizer" for number in range(3_000)]
     expected = _encode_there(texts)
     with ThreadPoolExecutor(4) as pool:
