@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -27,7 +28,10 @@ SHOWN_AS = "how to show it (default: table)"
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    if given[:1] == ["help"]:  # `curate help COMMAND`, as git and docker have it
+        given = [*given[1:], "--help"]
+    options = _parser().parse_args(given)
     return guarded(lambda: int(options.call(options)))
 
 

@@ -247,7 +247,7 @@ def test_nothing_of_the_command_line_points_outside_the_project() -> None:
 
 
 def test_what_every_process_of_a_training_starts_has_the_same_boundary(tmp_path: Path) -> None:
-    train = [sys.executable, "-m", "curate.cli", "train", tmp_path / "t.yaml"]
+    train = [sys.executable, "-m", "curate", "train", tmp_path / "t.yaml"]
     (tmp_path / "t.yaml").write_text("seed: 1\nseed: 2\n")
     done = subprocess.run(train, capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 2

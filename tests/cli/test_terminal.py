@@ -9,6 +9,7 @@ import re
 import shlex
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,17 @@ def test_a_wrong_word_is_told_with_the_nearest(
         main(arguments)
     assert ended.value.code == 2
     assert said in capsys.readouterr().err
+
+
+def test_help_is_a_command_too_and_the_package_runs_as_one(capsys: pytest.CaptureFixture[str]) -> None:
+    told = []
+    for asked in (["whatif", "--help"], ["help", "whatif"]):
+        with pytest.raises(SystemExit) as ended:
+            main(asked)
+        assert ended.value.code == 0
+        told.append(capsys.readouterr().out)
+    module = subprocess.run([sys.executable, "-m", "curate", "help", "whatif"], capture_output=True, text=True)
+    assert told[0] == told[1] and module.returncode == 0 and module.stdout.startswith("usage: curate whatif")
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

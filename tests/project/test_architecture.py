@@ -17,6 +17,8 @@ NAMELESS = {"utils", "util", "helpers", "helper", "common", "misc", "manager", "
 def room_of(path: Path) -> str:
     """The room that a module lies in: a folder or a file of the package, the trainer's folders each one."""
     parts = path.relative_to(PACKAGE).parts
+    if parts == ("__main__.py",):  # `python -m curate`
+        return "cli"
     if parts[0] == "trainer" and len(parts) > 2:
         return f"trainer/{parts[1]}"
     return parts[0].removesuffix(".py")

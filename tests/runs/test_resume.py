@@ -102,7 +102,7 @@ def test_changed_source_runs_what_uses_it_and_nothing_else(
         [
             sys.executable,
             "-m",
-            "curate.cli",
+            "curate",
             "run",
             str(small_pipeline(tmp_path)),
             "--out",

@@ -38,7 +38,7 @@ def small_pipeline(folder: Path, paths: Sequence[str] | None = None) -> Path:
 
 def command(*arguments: object) -> list[str]:
     """The `curate` command line."""
-    return [sys.executable, "-m", "curate.cli", *map(str, arguments)]
+    return [sys.executable, "-m", "curate", *map(str, arguments)]
 
 
 def curate(
