@@ -206,7 +206,11 @@ def classifiers(sources: Sources) -> list[tuple[str, str, float | int]]:
 
 
 _KINDS = ("positive", "negative")
-_BASELINES = {"length": "length alone", "register": "register alone", "both": "length and register"}
+_BASELINES = {
+    "length": "length alone",
+    "register": "style alone: counts of capitals, digits and punctuation",
+    "both": "length and style",
+}
 
 
 def clusters(found: Mapping[str, int]) -> list[tuple[str, int]]:
