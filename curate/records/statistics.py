@@ -68,6 +68,14 @@ class SplitNumbers(TypedDict):
     tokens: int
 
 
+class TokenizerNumbers(TypedDict):
+    """A tokenizer beside the first: tokens by source, end-of-text not counted, and its shards by split."""
+
+    tokenizer: str
+    tokens: dict[str, int]
+    shards: dict[str, SplitNumbers]
+
+
 class EvaluationSetNumbers(TypedDict):
     """Items of a set, those too short to look for, those found, and the documents that hold them."""
 
@@ -91,6 +99,8 @@ class RunNumbers(TypedDict):
     name: str
     sources: dict[str, SourceNumbers]
     shards: dict[str, SplitNumbers]
+    tokenizers: NotRequired[dict[str, TokenizerNumbers]]
+    """By name, those beside the one that counts, where there are any."""
     mixture: Mapping[str, Any] | None
     """What was asked for and what was achieved; see `curate.mixture.solve`."""
     contamination: ContaminationNumbers | None
