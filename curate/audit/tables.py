@@ -139,12 +139,12 @@ def describe_tables(run: OpenedRun) -> Answer:
     return Answer(blocks, data)
 
 
+_OF_TOKENIZER = ("tokens", "shard", "shard_row")
+
+
 def type_told(field: pa.Field) -> str:
     """A column's type as questions see it: ids are asked for in hexadecimal."""
     return "string" if field.name in ("id", "duplicate_of") else str(field.type)
-
-
-_OF_TOKENIZER = ("tokens", "shard", "shard_row")
 
 
 def meaning(column: str) -> str:
@@ -156,7 +156,7 @@ def meaning(column: str) -> str:
     if "@" in column:
         name, _, engine = column.partition("@")
         if name in _OF_TOKENIZER:
-            return f"{_LEDGER[name]}; by the tokenizer {engine}"
+            return f"{LEDGER_COLUMNS[name]}; by the tokenizer {engine}"
         return f"{name} of the text that {engine} extracted"
     if column.startswith("meta."):
         return f"the column {column.removeprefix('meta.')} of the input, or what a page says of itself, as given"
