@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -177,11 +178,15 @@ def test_the_validation_set_holds_no_copies_and_nothing_of_any_mix(shards: Path,
 
 
 def test_a_hopeless_mix_is_stopped_and_the_rest_go_on(shards: Path, tmp_path: Path) -> None:
-    """One mix whose documents are noise, three seeds, a look after two."""
+    """One mix whose documents are noise, three seeds, a look after two; a task is measured beside the texts."""
+    rows = [{"sentence_good": text, "sentence_bad": text[::-1], "UID": "zebra"} for text in OUTSIDE]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "blimp.jsonl.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
     file = config(tmp_path, shards, seeds="3", stopping="{looks: [2]}")
     noise = shutil.copytree(tmp_path / "copy", tmp_path / "noise")
     scrambled(noise)
-    settings = read_validation(file, ["proxy.optimizer.learning_rate=0.02", "proxy.budget.tokens=2048"])
+    tasks = ["evaluation.tasks=[blimp]", "evaluation.folder=."]
+    settings = read_validation(file, ["proxy.optimizer.learning_rate=0.02", "proxy.budget.tokens=2048", *tasks])
     settings = settings.model_copy(update={"mixes": {**settings.mixes, "noise": str(noise)}})
     said: list[str] = []
     verdict = validate(settings, said.append)
@@ -189,6 +194,10 @@ def test_a_hopeless_mix_is_stopped_and_the_rest_go_on(shards: Path, tmp_path: Pa
     assert "noise was stopped after 2 seeds" in (tmp_path / "out" / "verdict.md").read_text()
     assert [(pair.first, pair.second) for pair in verdict.pairs] == [("one", "two")]
     assert [len(curve.tokens) for curve in verdict.curves] == [3, 3, 3]
+    assert [(row.comparison.name, row.comparison.unit) for row in verdict.pairs[0].rows[1:]] == [
+        ("blimp", "accuracy"),
+        ("blimp", "gold bits/byte"),
+    ]
     assert not (tmp_path / "out" / "proxies" / "noise" / "seed-2" / "result.json").exists()
     assert said[0] == "6 proxies, 0 done already"
     with pytest.raises(ConfigError, match=r"stopping\.looks: 3 is no look before the end"):

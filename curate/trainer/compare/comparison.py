@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from curate.trainer.compare.ranking import Ranking, rank
+from curate.trainer.compare.signal import Signal, signal
 from curate.trainer.compare.statistics import (
     Comparison,
     Floats,
@@ -28,6 +29,7 @@ from curate.trainer.compare.statistics import (
     smallest_detectable,
     tokens_needed,
 )
+from curate.trainer.evaluate.task_scores import GOLD
 
 Results = Mapping[str, Sequence[Mapping[str, Any]]]
 PRIMARY = "all domains"
@@ -48,7 +50,7 @@ class Row:
         if not self.comparison.shown or self.adjusted_p > 1 - self.confidence:
             return None
         lower = self.comparison.difference < 0
-        return "second" if lower == (self.comparison.unit == LOWER_IS_BETTER) else "first"
+        return "second" if lower == (self.comparison.unit in (LOWER_IS_BETTER, GOLD)) else "first"
 
 
 @dataclass(frozen=True)
@@ -109,6 +111,8 @@ class Verdict:
     """Mixes trained to the end by the primary measure on these texts; None with one seed, or one mix."""
     stopped: tuple[Stopped, ...] = ()
     """Mixes that were shown not to be the best, and trained no further."""
+    signals: tuple[Signal, ...] = ()
+    """Per measure, what its values can tell apart; none with one seed, or one mix."""
 
     def to_json(self) -> str:
         """All of it; numbers that are not known are null."""
@@ -145,7 +149,17 @@ def judge(
     ranking = None
     if seeds > 1 and len(results) > 1:
         ranking = rank(list(results), primary_by_seed(results), baseline, matters, confidence, mixes)
-    return Verdict(name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking, ended)
+    signals = _signals(results) if ranking is not None else ()
+    return Verdict(name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking, ended, signals)
+
+
+def _signals(results: Results) -> tuple[Signal, ...]:
+    """Of the mean over domains, and of each measure."""
+    values = [signal(PRIMARY, LOWER_IS_BETTER, primary_by_seed(results))]
+    for same in zip(*(measured(runs) for runs in results.values()), strict=True):
+        by_mix = np.array([each.values.sum(axis=1) / each.weights.sum() for each in same])
+        values.append(signal(same[0].name, same[0].unit, by_mix))
+    return tuple(values)
 
 
 def _stopped(mix: str, results: Results) -> Stopped:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from curate.text.html import Html, join, svg, tag
 from curate.trainer.compare.comparison import Curve, Pair, Row, Verdict
-from curate.trainer.compare.comparison_markdown import better, number, reading
+from curate.trainer.compare.comparison_markdown import SIGNAL_HEADS, better, number, reading, signal_cells
 
 _STYLE = """
 :root{color-scheme:light dark;--ink:#1c1c1a;--quiet:#63625c;--line:#deddd6;--paper:#fbfaf6;--card:#fff}
@@ -43,6 +43,9 @@ def to_html(verdict: Verdict) -> str:
     parts += [tag("p", each.sentence) for each in verdict.stopped]
     about = "Mean over domains of bits per byte: lower is better. Bars are one deviation between seeds."
     parts += [tag("h2", "Learning curves"), tag("p", about), _plot(verdict.curves)]
+    if verdict.signals:
+        rows = [tag("tr", *(tag("td", cell) for cell in signal_cells(each))) for each in verdict.signals]
+        parts += [tag("h2", "What each measure can tell apart"), _table(SIGNAL_HEADS, rows)]
     for pair in verdict.pairs:
         parts += [tag("h2", f"{pair.second} less {pair.first}"), _comparisons(pair, verdict)]
     if verdict.contamination:

@@ -6,6 +6,7 @@ import math
 
 from curate.trainer.compare.comparison import Pair, Row, Verdict
 from curate.trainer.compare.ranking import Ranking
+from curate.trainer.compare.signal import Signal
 
 
 def to_markdown(verdict: Verdict) -> str:
@@ -15,6 +16,9 @@ def to_markdown(verdict: Verdict) -> str:
     lines += [f"- {each.sentence}" for each in verdict.stopped]
     if verdict.ranking is not None:
         lines += ["", "## Ranking on these texts", "", *_ranking(verdict.ranking)]
+    if verdict.signals:
+        lines += ["", "## What each measure can tell apart", "", _cells(*SIGNAL_HEADS), _rule(len(SIGNAL_HEADS))]
+        lines += [_cells(*signal_cells(each)) for each in verdict.signals]
     for pair in verdict.pairs:
         lines += ["", f"## {pair.second} less {pair.first}", "", *_table(pair, verdict)]
     if verdict.contamination:
@@ -37,8 +41,20 @@ def reading(verdict: Verdict) -> list[str]:
         f"Intervals are {verdict.confidence:.0%}, from {verdict.seeds} seeds and all items, paired by both.",
         "The verdict is on the mean over domains alone. Of several rows some exclude zero by chance: p, and what is called "
         "better, is corrected for their number (Holm).",
-        "Bits per byte: less is better. Accuracy: more is better. `?`: no difference shown.",
+        "Spread is the deviation of mixes' means, noise that of a proxy, its mix's and its seed's level taken off. Measures "
+        "whose ratio is near 1 or below say little at this size of model.",
+        "Bits per byte, of texts and of right answers: less is better. Accuracy, probability, margin: more is better. "
+        "`?`: no difference shown.",
     ]
+
+
+SIGNAL_HEADS = ("measure", "spread of mixes", "noise of a proxy", "spread / noise")
+
+
+def signal_cells(signal: Signal) -> tuple[str, ...]:
+    """A row under SIGNAL_HEADS."""
+    ratio = number(signal.ratio, ".1f") if math.isfinite(signal.ratio) else "–"
+    return f"{signal.name} ({signal.unit})", f"{signal.spread:.5f}", f"{signal.noise:.5f}", ratio
 
 
 def better(pair: Pair, row: Row) -> str:

@@ -67,7 +67,8 @@ def _contamination(settings: Validation) -> dict[str, dict[str, float]]:
     evaluation = settings.evaluation
     shares: dict[str, dict[str, float]] = {}
     for name in evaluation.tasks:
-        items = [item.text for item in read_items(find_task(name), evaluation.folder, evaluation.limit)]
+        read = read_items(find_task(name), evaluation.folder, evaluation.limit, evaluation.style)
+        items = [item.text for item in read]
         shares[name] = {
             mix: find_in_training(load_recorded(ShardReader(path).tokenizer), items, path).share_of_texts
             for mix, path in settings.mixes.items()
