@@ -98,6 +98,8 @@ class Flow:
     removals: bool = False
     """Whether documents on lists of removals were marked."""
     shards: Mapping[str, tuple[Committed[TokenCounts], ...]] = field(default_factory=dict)
+    phases: tuple[int, ...] = ()
+    """The number of the mixture's phase of each training shard; empty where it has none."""
     mixture: Statement | None = None
     ledger: tuple[Committed[LedgerCounts], ...] = ()
     documents: Mapping[str, Mapping[str, Committed[WrittenCounts]]] = field(default_factory=dict)

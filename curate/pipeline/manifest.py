@@ -8,7 +8,8 @@ from curate.config.models import Pipeline
 from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import sealed
 from curate.flow import Flow
-from curate.shards.entry import SHARDS_FORMAT
+from curate.shards.entry import SHARDS_FORMAT, phase_entries
+from curate.shards.order import TRAIN
 from curate.tokens import load
 from curate.tokens.tokenizer import surroundings
 
@@ -36,10 +37,13 @@ def shard_manifest(pipeline: Pipeline, flow: Flow) -> bytes:
             "tokens": result.counts["tokens"],
             "bytes": result.files["shard"].bytes,
             "sha256": result.files["shard"].digest,
+            **({"phase": flow.phases[number]} if flow.phases and split == TRAIN else {}),
         }
         for split, results in flow.shards.items()
         for number, result in enumerate(results)
     ]
+    mixture = mixture_statement(pipeline, flow)
+    phases = phase_entries(mixture)
     return sealed(
         {
             "format": SHARDS_FORMAT,
@@ -55,8 +59,9 @@ def shard_manifest(pipeline: Pipeline, flow: Flow) -> bytes:
             },
             "documents": sum(shard["rows"] for shard in shards),
             "tokens": sum(shard["tokens"] for shard in shards),
-            "mixture": mixture_statement(pipeline, flow),
+            "mixture": mixture,
+            **({"phases": phases} if phases else {}),
             "shards": shards,
-            "fingerprint": fingerprint(tokenizer.vocabulary_hash, shards),
+            "fingerprint": fingerprint(tokenizer.vocabulary_hash, shards, *([phases] if phases else [])),
         }
     )
