@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from curate.audit.aggregates import MOST_ODDS
-from curate.records.statistics import RunNumbers, SourceNumbers, Sources, outputs, text_out
+from curate.records.statistics import RunNumbers, SourceNumbers, Sources, SplitNumbers, outputs, text_out
 from curate.verdicts.steps import ROLE
 
 SHOWN = 40
@@ -267,6 +267,15 @@ def token_rate(name: str, stats: RunNumbers) -> float:
         return sum(amount(stats["sources"][each]) for each in names) / chars if chars else 0.0
 
     return of((name,)) or of(outputs(stats["sources"]))
+
+
+def splits(stats: RunNumbers) -> list[tuple[str, SplitNumbers]]:
+    """(name, numbers) of each split; of tokenizers beside the first as NAME/SPLIT."""
+    further = stats.get("tokenizers", {}).items()
+    return [
+        *stats["shards"].items(),
+        *((f"{name}/{split}", numbers) for name, each in further for split, numbers in each["shards"].items()),
+    ]
 
 
 class Share(NamedTuple):

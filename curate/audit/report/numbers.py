@@ -76,7 +76,7 @@ def _product(stats: RunNumbers) -> Iterator[Table]:
         yield _table(
             "Shards",
             ("split", *columns),
-            [(name, each["shards"], each["documents"], each["tokens"]) for name, each in stats["shards"].items()],
+            [(name, each["shards"], each["documents"], each["tokens"]) for name, each in facts.splits(stats)],
         )
     mixture = stats.get("mixture") or {}
     missing = mixture.get("missing_tokens", 0)

@@ -225,7 +225,7 @@ def _product(stats: RunNumbers) -> Html:
     columns = ("shards", "documents", "tokens")
     splits = [
         (split, count(each["shards"]), count(each["documents"]), count(each["tokens"]))
-        for split, each in stats["shards"].items()
+        for split, each in facts.splits(stats)
     ]
     mixture, unit = stats.get("mixture"), facts.unit(stats)
     rows = [
