@@ -20,6 +20,13 @@ from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE
 
 Facts = dict[str, int | float | str]
 
+
+class Words(str):
+    """Words of a command, quoted already."""
+
+    __slots__ = ()
+
+
 _READING = ("read", "extract")
 _ORDINARY = frozenset({reasons.REVISIT, reasons.DNS, reasons.STATUS, reasons.NOT_HTML})
 """What every crawl holds beside pages: no damage, however much it is."""

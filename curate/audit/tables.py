@@ -144,6 +144,9 @@ def type_told(field: pa.Field) -> str:
     return "string" if field.name in ("id", "duplicate_of") else str(field.type)
 
 
+_OF_TOKENIZER = ("tokens", "shard", "shard_row")
+
+
 def meaning(column: str) -> str:
     """What a column of the ledger is; of metrics and carried columns, by how they are called."""
     if column in LEDGER_COLUMNS:
@@ -152,6 +155,8 @@ def meaning(column: str) -> str:
         return "the engine whose text was chosen, where several extracted the page"
     if "@" in column:
         name, _, engine = column.partition("@")
+        if name in _OF_TOKENIZER:
+            return f"{_LEDGER[name]}; by the tokenizer {engine}"
         return f"{name} of the text that {engine} extracted"
     if column.startswith("meta."):
         return f"the column {column.removeprefix('meta.')} of the input, or what a page says of itself, as given"

@@ -89,6 +89,17 @@ class SplitNumbers(TypedDict):
     """Tokens in them, end-of-text counted."""
 
 
+class TokenizerNumbers(TypedDict):
+    """A tokenizer beside the first: tokens by source, end-of-text not counted, and its shards by split."""
+
+    tokenizer: str
+    """As the pipeline names it."""
+    tokens: dict[str, int]
+    """By source, end-of-text not counted."""
+    shards: dict[str, SplitNumbers]
+    """By split."""
+
+
 class EvaluationSetNumbers(TypedDict):
     """Items of a set, those too short to look for, those found, and the documents that hold them."""
 
@@ -122,6 +133,8 @@ class RunNumbers(TypedDict):
     """By source."""
     shards: dict[str, SplitNumbers]
     """By split; empty where the run makes text."""
+    tokenizers: NotRequired[dict[str, TokenizerNumbers]]
+    """By name, those beside the one that counts, where there are any."""
     mixture: Mapping[str, Any] | None
     """What was asked for and what was achieved; see `curate.mixture.solve`."""
     contamination: ContaminationNumbers | None
