@@ -156,7 +156,7 @@ def meaning(column: str) -> str:
     if "@" in column:
         name, _, engine = column.partition("@")
         if name in _OF_TOKENIZER:
-            return f"{_LEDGER[name]}; by the tokenizer {engine}"
+            return f"{LEDGER_COLUMNS[name]}; by the tokenizer {engine}"
         return f"{name} of the text that {engine} extracted"
     if column.startswith("meta."):
         return f"the column {column.removeprefix('meta.')} of the input, or what a page says of itself, as given"

@@ -55,8 +55,10 @@ def group_part(params: GroupParams, inputs: Inputs, output: Output) -> DocumentC
 
 
 def _names(by: str, batch: pa.RecordBatch, kept: pa.Array) -> pa.Array:
-    values = batch.column("url" if by == DOMAIN else by).filter(kept)
-    return domains(values) if by == DOMAIN else group_names(values)
+    """The groups of a batch's kept documents. A batch without the column is of a source whose rows do not carry it."""
+    name = "url" if by == DOMAIN else by
+    column = batch.column(name) if name in batch.schema.names else pa.nulls(len(batch), pa.string())
+    return domains(column.filter(kept)) if by == DOMAIN else group_names(column.filter(kept))
 
 
 def count_part(params: CountParams, inputs: Inputs, output: Output) -> DocumentCounts:
