@@ -33,7 +33,7 @@ def installed(module: str) -> bool:
         warnings.simplefilter("ignore")
         try:
             importlib.import_module(module)
-        except ImportError:
+        except (ImportError, RuntimeError):  # not there, or built for another version of what it needs
             return False
     return True
 
