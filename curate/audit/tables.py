@@ -139,12 +139,12 @@ def describe_tables(run: OpenedRun) -> Answer:
     return Answer(blocks, data)
 
 
+_OF_TOKENIZER = ("tokens", "shard", "shard_row")
+
+
 def type_told(field: pa.Field) -> str:
     """A column's type as questions see it: ids are asked for in hexadecimal."""
     return "string" if field.name in ("id", "duplicate_of") else str(field.type)
-
-
-_OF_TOKENIZER = ("tokens", "shard", "shard_row")
 
 
 def meaning(column: str) -> str:

@@ -12,7 +12,7 @@ from curate.dedup.tasks.index import IndexParams, Nothing, fetch_file, index_par
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.errors import ConfigError
-from curate.flow import Flow, Part
+from curate.flow import Flow, Part, files_of
 from curate.records.counts import DecisionCounts, DocumentCounts
 from curate.storage import is_remote
 
@@ -35,7 +35,7 @@ class Indexed:
         if setting.index is None:
             return Indexed(None)
         made = Made(setting.minhash.ngram if setting.minhash else 1, permutations)
-        inputs = [(part.source, part.file.relative, part.file.stamp) for part in flow.parts]
+        inputs = [(source, file.relative, file.stamp) for source, file in files_of(flow.parts)]
         identity = entry_identity(pipeline.name, inputs)
         try:
             entries, number = earlier_entries(setting.index, identity, made)

@@ -16,17 +16,19 @@ import pyarrow as pa
 from curate import ingest, tokens
 from curate.audit.findings import finding_rules, scores_only
 from curate.config.expectations import FINDINGS
+from curate.config.mixture import Mixture
 from curate.config.models import Pipeline, Source
 from curate.config.reading import KeyPath, PipelineFile
 from curate.config.step_params import evaluated_columns, evaluation_steps, table_columns, verdict_steps
 from curate.config.steps import StepModel
-from curate.errors import missing_extra, nearest
+from curate.errors import CurateError, missing_extra, nearest
 from curate.extract import engines
 from curate.extract.extractors import SAID
 from curate.extract.step import Extract
 from curate.filters.step import Filter, spoken_languages
 from curate.language.step import Language
-from curate.mixture.groups import DOMAIN, NONE, SOURCE
+from curate.mixture.groups import NONE, NOT_IN_LEDGER
+from curate.mixture.weights import weights_of
 from curate.quality.step import Quality
 from curate.records.metadata import META, RAW, common_type, kind_of
 from curate.records.pages import ORIGIN
@@ -140,7 +142,10 @@ def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     Raises ConfigError naming file, line, key and what is right.
     """
     pipeline, mixture = file.pipeline, file.pipeline.mixture
-    if mixture is None or set(mixture.columns) <= {SOURCE, DOMAIN}:
+    if mixture is None:
+        return
+    _check_weights(file, mixture)
+    if set(mixture.columns) <= {*NOT_IN_LEDGER}:
         return
     _check_columns(file, carried)
     if len(mixture.columns) > 1:
@@ -151,25 +156,36 @@ def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
         if mixture.by not in columns and unseen:
             return  # a column of later rows may be it
         if mixture.by in columns:
-            possible |= _possible_groups(pipeline, name, mixture.by, columns[mixture.by]) or set(mixture.sources)
-    for group in mixture.sources:
+            named = {group for _, group in mixture.named_groups()}
+            possible |= _possible_groups(pipeline, name, mixture.by, columns[mixture.by]) or named
+    for place, group in mixture.named_groups():
         if group not in possible:
             message = f"no document that is kept is of the group {group!r} of {mixture.by}{nearest(group, possible)}"
-            raise file.error(("mixture", "sources", group), message)
+            raise file.error(("mixture", *place), message)
+
+
+def _check_weights(file: PipelineFile, mixture: Mixture) -> None:
+    """Read every file of weights. Raises ConfigError at its key where it cannot be used."""
+    for place, each in mixture.weighings():
+        if isinstance(each.weights, str):
+            try:
+                weights_of(each, mixture.columns)
+            except (CurateError, OSError) as error:
+                raise file.error(("mixture", *place, "weights"), str(error)) from None
 
 
 def _check_columns(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     """Whether there are the columns that a mixture's groups are made of. What rows carry along may be missing from some
     sources: their documents have no value in it. Raises ConfigError as `check_mixture`."""
     pipeline = file.pipeline
-    wanted = [each for each in (pipeline.mixture.columns if pipeline.mixture else ()) if each not in (SOURCE, DOMAIN)]
+    wanted = [each for each in (pipeline.mixture.columns if pipeline.mixture else ()) if each not in NOT_IN_LEDGER]
     of_outputs = _columns_of_outputs(file, carried)
     unseen = any(pipeline.sources[name].read.metadata == "all" for name in of_outputs)
     for each in wanted:
         somewhere = unseen or any(each in columns for columns in of_outputs.values())
         for name, columns in of_outputs.items():
             if each not in columns and not (each.startswith(META) and somewhere):
-                known = nearest(each, [SOURCE, DOMAIN, *columns])
+                known = nearest(each, [*NOT_IN_LEDGER, *columns])
                 raise file.error(("mixture", "by"), f"no step of {name!r} makes a column {each!r}{known}")
 
 

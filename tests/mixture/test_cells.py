@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.cli.mix import add_commands
-from curate.config.models import Mixture
+from curate.config.mixture import Mixture
 from curate.config.reading import ConfigError, read_pipeline
 from curate.mixture.groups import cell_names
 from curate.mixture.make import make_mix, plan_mix
