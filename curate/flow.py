@@ -111,6 +111,8 @@ class Flow:
     """By split."""
     further_shards: Mapping[str, Mapping[str, tuple[Committed[TokenCounts], ...]]] = field(default_factory=dict)
     """By name of a tokenizer beside the first, and split."""
+    phases: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The phase of each training shard by its number, by name of a tokenizer, `""` for the first; empty without."""
     mixture: Statement | None = None
     ledger: tuple[Committed[LedgerCounts], ...] = ()
     documents: Mapping[str, Mapping[str, Committed[WrittenCounts]]] = field(default_factory=dict)

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from curate.config.document import write_document
-from curate.config.models import CELLS, Mixture
+from curate.config.mixture import CELLS, Mixture
 from curate.config.reading import read_settings
 from curate.errors import ConfigError
 from curate.mixture.draws import Joined, draw, join
