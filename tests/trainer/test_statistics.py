@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -184,6 +185,18 @@ def test_the_report_holds_the_verdict_in_every_form() -> None:
         for words in (found.pairs[0].sentence, "quiz", "25.0%", "a note", "no difference shown"):
             assert words in text
     assert page.count("<polyline") == 2
+    for words in (
+        "Ranking on these texts",
+        "rank between",
+        "Domains",
+        "probability that clean is the best",
+        "8 proxies",
+    ):
+        assert words in page
+        assert words in markdown or words == "Ranking"
+    cells = re.findall(r"<td style=\"background:color-mix\(in srgb,var\(--good\) (\d+)%,transparent\)\">([\d.]+)", page)
+    assert [int(depth) for depth, _ in cells] == [70, 0], "the better mix is coloured, the worse is not"
+    assert float(cells[0][1]) < float(cells[1][1])
     assert "http" not in page
     known = json.loads(found.to_json())
     assert known["contamination"]["quiz"]["noisy"] is None

@@ -20,8 +20,9 @@ from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import load  # noqa: E402
 from curate.trainer.compare.proxies import ProxyError  # noqa: E402
 from curate.trainer.compare.validate import read_validation, validate  # noqa: E402
+from curate.trainer.compare.validation_plan import Device, plan_validation  # noqa: E402
 from curate.trainer.evaluate.validation_set import choose_texts  # noqa: E402
-from curate.trainer.model.architecture import training_flops_per_token  # noqa: E402
+from curate.trainer.model.architecture import matrix_parameters, training_flops_per_token  # noqa: E402
 from tests.support.trainer_example import LENGTH, MERGES, make_shards  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -212,6 +213,14 @@ def test_each_seed_reads_its_own_part_of_a_mix(shards: Path, tmp_path: Path) -> 
     total = sum(entry.tokens for entry in ShardReader(shards).split("train"))
     assert [job["training"]["data"]["start"] for job in jobs] == [0, total // 2]
     assert jobs[0]["training"]["data"]["seed"] == jobs[1]["training"]["data"]["seed"]
+
+
+def test_the_example_of_an_hour_costs_an_hour() -> None:
+    """Of an H100 at 30 % of its peak; at 20 tokens a parameter."""
+    settings = read_validation(ROOT / "examples" / "validate-h100-hour.yaml")
+    plan = plan_validation(settings, Device(989e12, 0.3))
+    assert 0.8 < plan.chosen.hours <= 1
+    assert (plan.tokens or 0) / matrix_parameters(settings.proxy.model) == pytest.approx(20, rel=0.05)
 
 
 def test_the_example_s_file_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:

@@ -97,6 +97,15 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What was trained for an answer. No time: that depends on the machine."""
+
+    proxies: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What `validate` found."""
 
@@ -111,6 +120,9 @@ class Verdict:
     """Mixes trained to the end by the primary measure on these texts; None with one seed, or one mix."""
     stopped: tuple[Stopped, ...] = ()
     """Mixes that were shown not to be the best, and trained no further."""
+    domains: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """Bits per byte of each domain by mix, means over its seeds."""
+    cost: Cost = Cost()
     signals: tuple[Signal, ...] = ()
     """Per measure, what its values can tell apart; none with one seed, or one mix."""
 
@@ -128,12 +140,17 @@ def judge(
     baseline: str | None = None,
     matters: float | None = None,
     stopped: Sequence[str] = (),
+    flops_per_token: float = 0.0,
 ) -> Verdict:
     """Compare every pair of mixes, and rank them all. `results`: per mix one result per seed, as a proxy writes it.
 
     Mixes that were `stopped` have fewer seeds: they are shown, and compared no more, but count in intervals' correction.
     """
     mixes = len(results)
+    proxies = [run for runs in results.values() for run in runs]
+    tokens = sum(run["curve"][-1]["tokens"] for run in proxies)
+    cost = Cost(len(proxies), tokens, tokens * flops_per_token)
+    domains = _domains(results)
     ended = tuple(_stopped(mix, results) for mix in stopped)
     curves = tuple(_curve(mix, runs) for mix, runs in results.items())
     results = {mix: runs for mix, runs in results.items() if mix not in stopped}
@@ -150,7 +167,20 @@ def judge(
     if seeds > 1 and len(results) > 1:
         ranking = rank(list(results), primary_by_seed(results), baseline, matters, confidence, mixes)
     signals = _signals(results) if ranking is not None else ()
-    return Verdict(name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking, ended, signals)
+    return Verdict(
+        name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking, ended, domains, cost, signals
+    )
+
+
+def _domains(results: Results) -> dict[str, dict[str, float]]:
+    """Bits per byte of each domain by mix."""
+    found: dict[str, dict[str, float]] = {}
+    for mix, runs in results.items():
+        for each in measured(runs):
+            if each.unit == LOWER_IS_BETTER:
+                means = each.values.sum(axis=1) / each.weights.sum()
+                found.setdefault(each.name, {})[mix] = float(means.mean())
+    return found
 
 
 def _signals(results: Results) -> tuple[Signal, ...]:

@@ -17,6 +17,7 @@ from curate.trainer.compare.settings import Validation
 from curate.trainer.evaluate.evaluate import find_in_training
 from curate.trainer.evaluate.tasks import find_task, read_items
 from curate.trainer.evaluate.validation_set import Domain, choose_texts
+from curate.trainer.model.architecture import training_flops_per_token
 from curate.trainer.train.train import total_steps
 
 VERDICT = "verdict.json"
@@ -55,6 +56,7 @@ def validate(settings: Validation, say: Callable[[str], None] = print) -> Verdic
         settings.baseline,
         settings.matters,
         stopped,
+        training_flops_per_token(settings.proxy.model, settings.proxy.data.sequence_length),
     )
     write_atomically(out / VERDICT, verdict.to_json().encode())
     write_atomically(out / "verdict.md", to_markdown(verdict).encode())
