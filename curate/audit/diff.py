@@ -198,7 +198,7 @@ def compare(first: OpenedRun, second: OpenedRun, examples: int) -> Flips:
 
 
 def _ledger(run: OpenedRun, part: OpenedPart) -> pa.Table:
-    path = run.folder / "ledger" / f"{part.name}.parquet"
+    path = run.file(f"ledger/{part.name}.parquet")
     return pq.read_table(path, columns=_COLUMNS, read_dictionary=["failed.list.element", "dropped_at"])
 
 

@@ -21,6 +21,7 @@ from curate.config.models import CELLS, Mixture
 from curate.engine.commit import Commit, Published
 from curate.engine.fingerprint import fingerprint
 from curate.engine.lock import hold
+from curate.engine.mirror import local_run, mirrored
 from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
 from curate.mixture.groups import DOMAIN, SOURCE, cell_names, domains, group_names
@@ -51,7 +52,7 @@ class _Store:
 
 def plan_mix(run: str | Path, mixture: Mixture, *, seed: int | None = None) -> MixturePlan:
     """What a mix would hold, group by group; writes nothing. Raises as `make_mix`."""
-    run = Path(run)
+    run = Path(mirrored(run))
     try:
         published = Commit(run, ()).published
         settings = json.loads(published.check("run.json").read_bytes())
@@ -81,7 +82,7 @@ def make_mix(
         raise MixtureError(
             f"{name!r} is no name for a mix: it becomes a folder of the run's mixes/; use letters, digits, '-', '_', '.'"
         )
-    run = Path(run)
+    run = local_run(run, "a mix cannot be made of a run")
     if not run.is_dir():
         raise FileNotFoundError(f"{run} holds no finished run with shards: there is no such directory")
     with hold(run):

@@ -15,6 +15,7 @@ from math import sqrt
 
 from curate.config.models import Pipeline
 from curate.config.step_params import verdict_steps
+from curate.engine.mirror import here
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.errors import ConfigError
@@ -62,7 +63,7 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         scored.append(part)
     least = _least_scores(pipeline, scoring, scored, runner)
     classified = {
-        name: Classified(model, read_card(model.path), least.get(name), scoring[name].model is None)
+        name: Classified(model, read_card(str(here(model.path))), least.get(name), scoring[name].model is None)
         for name, model in models.items()
     }
     return replace(flow, parts=tuple(scored), quality=classified)
