@@ -51,7 +51,10 @@ def print_funnel(console: Console, stats: Mapping[str, Any]) -> None:
             share = "" if rate is None else f" ({rate:.1%} of {source['documents']:,})"
             _say(console, f"  kept {counted(source['kept'], 'document')}{share}, {amount(source)}")
         console.print()
-    for split, shard in stats.get("shards", {}).items():
+    further = {name: each["shards"] for name, each in stats.get("tokenizers", {}).items()}
+    splits = [(split, shard) for split, shard in stats.get("shards", {}).items()]
+    splits += [(f"{name}/{split}", shard) for name, shards in further.items() for split, shard in shards.items()]
+    for split, shard in splits:
         number, documents = counted(shard["tokens"], "token"), counted(shard["documents"], "document")
         _say(console, f"{split}: {number} of {documents} in {counted(shard['shards'], 'shard')}")
     for line in missed_shares(stats.get("mixture")):

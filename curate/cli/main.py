@@ -18,7 +18,7 @@ from curate.cli import train as cli_train
 from curate.cli.arguments import add_number, add_pipeline, add_run
 from curate.cli.console import MESSAGES, RESULTS, guarded, remark, write
 from curate.cli.help import Parser
-from curate.errors import MISSED
+from curate.errors import DISTRIBUTION, MISSED
 
 if TYPE_CHECKING:
     from curate.pipeline.made import Run
@@ -39,9 +39,9 @@ class _Version(argparse.Action):
     """Prints the version; looked up only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *arguments: object, **options: object) -> NoReturn:
-        import curate
+        from importlib.metadata import version
 
-        write(f"curate {curate.__version__}\n")
+        write(f"curate {version(DISTRIBUTION)}\n")
         parser.exit()
 
 

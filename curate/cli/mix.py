@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,10 +12,11 @@ from rich.table import Table
 
 from curate.cli.arguments import add_run, shares
 from curate.cli.console import RESULTS, write
+from curate.cli.mix_search import add_search, told_fit
 
 if TYPE_CHECKING:
     from curate.config.models import Mixture
-    from curate.mixture.fit import Chosen, Fit
+    from curate.mixture.fit import Fit
     from curate.mixture.results import Mixes
 
 
@@ -44,23 +44,7 @@ def add_commands(commands: Any) -> None:
     fit.add_argument("--predict", metavar="OTHER.csv", help="mixes to predict")
     _add_format(fit)
     fit.set_defaults(call=_fit)
-    search = actions.add_parser("search", help="propose a better mix from the results of several")
-    search.add_argument("results", metavar="FILE", help="JSON Lines: weights of a mix, and its loss or losses")
-    search.add_argument("--prior", type=shares, metavar="A=.5,B=.5", help="shares about which mixes are drawn")
-    search.add_argument("--available", type=shares, metavar="A=1e9,B=1e8", help="tokens that each group has")
-    search.add_argument(
-        "--tokens", type=float, metavar="N", help="tokens of the run that the mix is for, with --available"
-    )
-    search.add_argument(
-        "--max-epochs",
-        type=float,
-        default=4.0,
-        metavar="N",
-        help="most epochs of a group, with --available (default: 4)",
-    )
-    search.add_argument("--reuse", type=shares, metavar="A=.3,B=.7", help="groups that keep these shares to each other")
-    _add_format(search)
-    search.set_defaults(call=_search)
+    add_search(actions)
 
 
 def _add_mixture(parser: argparse.ArgumentParser) -> None:
@@ -167,11 +151,11 @@ def _fit(options: argparse.Namespace) -> int:
     predicted = _predictions(found, others) if others else []
     if options.format == "json":
         told: dict[str, Any] = {
-            **_told(found.mean),
+            **told_fit(found.mean),
             "runs": len(results.weights),
             "groups": list(results.groups),
             "confidence": CONFIDENCE,
-            "losses": [_told(each) for each in found.chosen],
+            "losses": [told_fit(each) for each in found.chosen],
             "predictions": predicted,
         }
         write(json.dumps(told, indent=1) + "\n")
@@ -197,19 +181,6 @@ def _fit(options: argparse.Namespace) -> int:
     return 0
 
 
-def _told(chosen: Chosen) -> dict[str, Any]:
-    return {
-        "loss": chosen.loss,
-        "model": chosen.model,
-        "models": list(chosen.models),
-        "cv_error": chosen.error,
-        "cv_spearman": chosen.spearman,
-        "interval": chosen.half_width,
-        "coverage": chosen.coverage,
-        "candidates": dict(chosen.errors),
-    }
-
-
 def _predictions(found: Fit, others: Mixes) -> list[dict[str, Any]]:
     """A row per mix in the file's order: the mean of the losses with its interval, and each loss where there are several."""
     columns = found.predict(others.weights)
@@ -221,47 +192,3 @@ def _predictions(found: Fit, others: Mixes) -> list[dict[str, Any]]:
             row["losses"] = {each.loss: float(value) for each, value in zip(found.chosen, values, strict=True)}
         rows.append(row)
     return rows
-
-
-def _search(options: argparse.Namespace) -> int:
-    from curate.errors import ConfigError
-    from curate.mixture.fit import fit
-    from curate.mixture.results import read_json_lines
-    from curate.mixture.search import most_by_epochs, propose
-
-    if (options.available is None) != (options.tokens is None):
-        raise ConfigError("--available and --tokens go together: what a group has, and how much the run reads")
-    if options.tokens is not None and not (options.tokens > 0 and options.max_epochs > 0):
-        raise ConfigError("--tokens and --max-epochs must be above 0")
-    results = read_json_lines(options.results)
-    found = fit(results.groups, results.weights, results.losses, results.names)
-    most = None
-    if options.available is not None:
-        most = most_by_epochs(options.available, options.tokens, options.max_epochs)
-    proposal = propose(found, options.prior or options.available, most, options.reuse)
-    if options.format == "json":
-        told = {**dataclasses.asdict(proposal), "supported": proposal.supported, "fit": _told(found.mean)}
-        write(json.dumps(told, indent=1) + "\n")
-        return 0
-    if not proposal.supported:
-        RESULTS.print(
-            f"Nothing is proposed: the gain predicted, {proposal.best_loss - proposal.predicted:.4f}, is no larger than the "
-            f"error of the fit on mixes it has not seen, {proposal.error:.4f}. The best tried: {proposal.best_loss:.4f}."
-        )
-        return 0
-    table = Table("group", "best tried", "proposed")
-    for name, weight in proposal.weights.items():
-        table.add_row(name, f"{proposal.best_tried[name]:.3f}", f"{weight:.3f}")
-    RESULTS.print(table)
-    if len(proposal.trade_offs) > 1:
-        table = Table("loss", "under the proposal", "least of any mix")
-        for each in proposal.trade_offs:
-            table.add_row(each.loss, f"{each.predicted:.4f}", f"{each.least:.4f}")
-        RESULTS.print(table)
-    RESULTS.print(
-        f"Loss predicted {proposal.predicted:.4f}, of the best tried {proposal.best_loss:.4f}; "
-        f"the fit misses a mix it has not seen by {proposal.error:.4f}.",
-    )
-    weights = ",".join(f"{name}={weight:.3f}" for name, weight in proposal.weights.items())
-    RESULTS.print(f"Make it and train on it before you believe it: --weights {weights}")
-    return 0

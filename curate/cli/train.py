@@ -148,10 +148,11 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _validate(options: argparse.Namespace) -> int:
-    from curate.trainer.compare.validate import output_folder, read_validation, validate
+    from curate.trainer.compare.proxies import output_folder
+    from curate.trainer.compare.validate import read_validation, validate
 
     settings = read_validation(options.file, options.set)
-    verdict = validate(settings)
+    verdict = validate(settings, say=MESSAGES.print)
     RESULTS.print()
     for pair in verdict.pairs:
         RESULTS.print(pair.sentence)

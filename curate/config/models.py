@@ -10,8 +10,8 @@ from pydantic import AfterValidator, Field, field_validator, model_serializer, m
 from curate.config.document import write_document
 from curate.config.formats import format_named, formats
 from curate.config.steps import AnyCombiningStep, AnySourceStep
-from curate.settings import A_PATH, Count, Model, Name, Range, Share, Strings, one_of, parse_count
-from curate.steps import resolve
+from curate.config.tokens import Tokens
+from curate.settings import Count, Model, Name, Range, Share, Strings, parse_count
 from curate.storage import write_atomically
 
 Setting = TypeVar("Setting", bound=Model)
@@ -143,27 +143,6 @@ class Source(Model):
     def named_steps(self) -> list[tuple[str, Model]]:
         """(name, settings) of each step in order; filters are named after their pack unless `as` names them."""
         return [(step.name, step.setting) for step in self.steps]
-
-
-def _tokenizers() -> list[str]:
-    names: list[str] = list(resolve("curate.tokens.vocabulary:FILES"))  # when used: this room knows no tokenizer
-    return names
-
-
-class Tokens(Model):
-    """How text becomes token ids."""
-
-    tokenizer: str = Field(
-        "gpt2",
-        description="a name, tokenizer.json, .model, .tiktoken, a folder, hf:OWNER/NAME@REVISION",
-        json_schema_extra=one_of(_tokenizers, A_PATH, ":"),
-    )
-    end_of_text: str | int | None = Field(
-        None, description="a special token's name or an id; default: what it declares", examples=["<|endoftext|>"]
-    )
-    add_bos: bool = Field(False, description="whether documents begin with the tokenizer's begin-of-text")
-    prefix: tuple[int, ...] = Field((), description="ids before each document, after begin-of-text", examples=[[1]])
-    suffix: tuple[int, ...] = Field((), description="ids after each document, before end-of-text", examples=[[2]])
 
 
 VERDICTS = "verdicts"

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -147,29 +147,3 @@ def _plural(word: str) -> str:
     return {"text": "texts", "whole number": "whole numbers", "number": "numbers", "mapping": "mappings"}.get(
         word, word
     )
-
-
-def table(rows: Sequence[Key]) -> list[str]:
-    """Keys as rows of a Markdown table."""
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
-    lines = [f"| `{name}` | {takes} | {default} | {told} |" for name, takes, default, told in escaped]
-    return ["| key | takes | default | |", "| --- | --- | --- | --- |", *lines]
-
-
-def reference_page() -> str:
-    """docs/pipeline-keys.md: every key of a pipeline file and of every step."""
-    lines = [
-        "# Keys of a pipeline file",
-        "",
-        "Written from the settings' own descriptions by `python -m tests.project.commands`; a test compares. The terminal",
-        "has the same: `curate steps show NAME`. For editors, `curate schema` prints a JSON Schema.",
-        "",
-        "## The file",
-        "",
-        *table([*pipeline_keys()]),
-    ]
-    steps: dict[str, SourceStep | CombiningStep] = {**source_steps(), **combining_steps()}
-    for name, step in steps.items():
-        lines += ["", f"## {name}", "", about(step), "", *(["    - " + step.example, ""] if step.example else [])]
-        lines += table([*keys(step.settings)])
-    return "\n".join(lines) + "\n"

@@ -28,7 +28,7 @@ from typing import Any
 
 from curate.engine.listing import LISTING, DamagedError, read_listing
 from curate.engine.lock import is_held
-from curate.engine.pointer import DIGITS, PUBLISHED, find_pointer, generation_of, is_hash, read_pointer
+from curate.engine.pointer import DIGITS, PUBLISHED, generation_of, is_hash, read_pointer, run_above
 from curate.engine.seal import sealed, unsealed
 from curate.errors import ConfigError
 from curate.storage import OutputError, bucket_folder, is_bucket, is_safe_name, locate, shown, write_atomically
@@ -49,8 +49,6 @@ MARK = ".bucket.json"
 """In a folder of this machine: of which run in a bucket it holds files."""
 VARIABLE = "CURATE_MIRROR_DIR"
 """The variable that names the folder of mirrors: a large disk, or one that a cluster's machines share."""
-_LEVELS = 3
-"""A run, a folder in it, and one in that (documents/STEP) may be named."""
 _DEPTH = 5
 """Folders between a file of a mirror and its mark, at most: documents/STEP/, .work/STAGE.FINGERPRINT/, mixes/NAME/."""
 
@@ -213,15 +211,8 @@ def mirrored(place: str | Path) -> str | Path:
     found = locate(place)
     if isinstance(found, Path) or not is_bucket(found):
         return place
-    address, below = bucket_folder(found), Path()
-    for _ in range(_LEVELS):
-        if find_pointer(address) is not None:
-            return open_mirror(address) / below
-        address, _, last = address.rpartition("/")
-        below = Path(last) / below
-        if address.endswith("/"):
-            break
-    return place
+    above = run_above(found)
+    return open_mirror(above[0]) / above[2] if above is not None else place
 
 
 def local_run(place: str | Path, what: str) -> Path:

@@ -5,12 +5,13 @@ Knows the pointer; knows no file of a generation.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from dataclasses import dataclass
 
 from curate.engine.listing import DamagedError
 from curate.engine.seal import sealed, unsealed
-from curate.storage import shown
+from curate.storage import bucket_folder, shown
 from curate.storage.objects import Version, read_object
 
 POINTER = "current.json"
@@ -19,6 +20,10 @@ PUBLISHED = "published"
 DIGITS = 16
 """Hexadecimal digits of a hash in a name: 64 bits."""
 _FORMAT = "curate-run/1"
+_LEVELS = 3
+"""A run, a folder in it (shards), and one in that (documents/STEP) may be named."""
+_BUCKET = 2
+"""Pieces of an address before its bucket: the scheme, and what is between its slashes."""
 
 
 @dataclass(frozen=True)
@@ -58,12 +63,17 @@ def read_pointer(address: str) -> Pointer | None:
         ) from None
 
 
-def find_pointer(address: str) -> Pointer | None:
-    """As `read_pointer`, for an address that may be none of a run's: what is none of ours is no pointer."""
-    try:
-        return read_pointer(address)
-    except DamagedError:
-        return None
+def run_above(place: str) -> tuple[str, Pointer, str] | None:
+    """(the address, the pointer, the folder below) of the published run that a place in a bucket is, or lies in; None where
+    there is none: of a pointer that is not ours nothing is said."""
+    pieces = bucket_folder(place).split("/")
+    for end in range(len(pieces), max(len(pieces) - _LEVELS, _BUCKET), -1):
+        address = "/".join(pieces[:end])
+        with contextlib.suppress(DamagedError):
+            pointer = read_pointer(address)
+            if pointer is not None:
+                return address, pointer, "/".join(pieces[end:])
+    return None
 
 
 def is_hash(text: str) -> bool:

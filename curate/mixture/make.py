@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,33 +79,58 @@ def make_mix(
     Seed, validation split and size of the shards are the run's, unless `seed` is given. The mix is published as one commit,
     under the run's lock. Raises MixtureError, FileNotFoundError where the run has no token store, LockedError, DamagedError.
     """
-    if not _NAME.fullmatch(name):
-        raise MixtureError(
-            f"{name!r} is no name for a mix: it becomes a folder of the run's mixes/; use letters, digits, '-', '_', '.'"
-        )
+    return make_mixes(run, {name: mixture}, seed=seed, materialise=materialise)[name]
+
+
+def make_mixes(
+    run: str | Path, mixtures: Mapping[str, Mixture], *, seed: int | None = None, materialise: bool = False
+) -> dict[str, Path]:
+    """Several mixes of a run by name, in one commit and one reading of its token store; as `make_mix`."""
+    for name in mixtures:
+        if not _NAME.fullmatch(name):
+            raise MixtureError(
+                f"{name!r} is no name for a mix: it becomes a folder of the run's mixes/; use letters, digits, '-', '_', '.'"
+            )
     run = local_run(run, "a mix cannot be made of a run")
     if not run.is_dir():
         raise FileNotFoundError(f"{run} holds no finished run with shards: there is no such directory")
     with hold(run):
-        commit = Commit(run, (f"mixes/{name}/",))
-        commit.write(f"mixes/{name}/{MANIFEST}", _made(run, name, mixture, seed, materialise, commit))
+        commit = Commit(run, tuple(f"mixes/{name}/" for name in mixtures))
+        settings, made = _finished(run, commit.published)
+        parts = [part["name"] for part in settings["parts"]]
+        stores = {by: _read_store(commit.published, parts, by) for by in {each.by for each in mixtures.values()}}
+        for name, mixture in mixtures.items():
+            manifest = _made(name, mixture, stores[mixture.by], settings["pipeline"], made, seed, materialise, commit)
+            commit.write(f"mixes/{name}/{MANIFEST}", manifest)
         commit.finish()
-    return run / "mixes" / name
+    return {name: run / "mixes" / name for name in mixtures}
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
 
 
-def _made(run: Path, name: str, mixture: Mixture, seed: int | None, materialise: bool, commit: Commit) -> bytes:
-    """Put the mix's shards; returns their manifest."""
+def _finished(run: Path, published: Published) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A run's settings, and the manifest of its shards."""
     try:
-        settings = json.loads(commit.published.check("run.json").read_bytes())
-        made, _ = parse_manifest(commit.published.check(f"shards/{MANIFEST}").read_bytes(), f"{run}/shards/{MANIFEST}")
+        settings = json.loads(published.check("run.json").read_bytes())
+        made, _ = parse_manifest(published.check(f"shards/{MANIFEST}").read_bytes(), f"{run}/shards/{MANIFEST}")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{run} holds no finished run with shards: {error.filename} is missing") from None
-    pipeline = settings["pipeline"]
+    return settings, made
+
+
+def _made(
+    name: str,
+    mixture: Mixture,
+    store: _Store,
+    pipeline: Mapping[str, Any],
+    made: Mapping[str, Any],
+    seed: int | None,
+    materialise: bool,
+    commit: Commit,
+) -> bytes:
+    """Put the mix's shards; returns their manifest."""
     seed = pipeline["seed"] if seed is None else seed
-    store = _read_store(commit.published, [part["name"] for part in settings["parts"]], mixture.by)
     order = keys(store.ids, seed)
     validation = in_validation(store.groups, seed, pipeline["shards"]["validation"])
     stock = stock_of(store.mix, key_bins(order), store.lengths, ~validation & (store.lengths > 0))

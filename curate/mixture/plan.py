@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from curate.config.models import Pipeline
+from curate.config.tokens import Tokenizing
 from curate.engine.exchange import FAN_IN, regroup
 from curate.engine.mirror import all_here, here
 from curate.engine.runner import Runner, check_balance
@@ -35,14 +36,46 @@ _GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
 
 
 def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
-    """Documents in their global order, as often as the mixture says, cut into shards. Raises MixtureError."""
+    """Documents in their global order, as often as the mixture says, cut into shards. Raises MixtureError.
+
+    Every tokenizer's shards hold the same documents in the same order: the mixture is planned in the first one's tokens.
+    """
+    assert pipeline.tokens is not None  # shards hold tokens
     store = [(number, part.tokens) for number, part in enumerate(flow.parts) if part.tokens is not None]
     groups = _mixture_groups(pipeline, flow, runner)
     plan = _plan(pipeline, store, groups, runner)
+    further = {}
+    for each in pipeline.tokens.further:
+        other = [(number, flow.parts[number].further_tokens[each.name]) for number, _ in store]
+        further[each.name] = _shards(pipeline, each, other, groups, plan, _total(store), runner)
+    shards = _shards(pipeline, pipeline.tokens, store, groups, plan, _total(store), runner)
+    return replace(flow, shards=shards, further_shards=further, mixture=plan)
+
+
+Store = Sequence[tuple[int, Committed[TokenCounts]]]
+"""The token store of each part that has one, by the part's number."""
+
+
+def _total(store: Store) -> int:
+    """Tokens of a store, end-of-text counted."""
+    return sum(result.counts["documents"] + result.counts["tokens"] for _, result in store)
+
+
+def _shards(
+    pipeline: Pipeline,
+    tokenizing: Tokenizing,
+    store: Store,
+    groups: Mapping[int, File],
+    plan: MixturePlan | None,
+    counted: int,
+    runner: Runner,
+) -> dict[str, tuple[Committed[TokenCounts], ...]]:
+    """The shards of one tokenizer, by split. `counted`: the tokens of the store that the plan was made of."""
     documents = sum(result.counts["documents"] for _, result in store)
-    total = documents + sum(result.counts["tokens"] for _, result in store)
+    total = _total(store)
     validation = pipeline.shards.validation
-    expected = {"train": plan.tokens if plan else total, "validation": int(total * validation)}
+    planned = round(plan.tokens * total / counted) if plan and counted else total
+    expected = {"train": planned, "validation": int(total * validation)}
     mixed = None if plan is None else {name: [group.whole, group.bins] for name, group in plan.groups.items()}
     tasks = [
         Task(
@@ -74,10 +107,11 @@ def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     else:
         check_balance("mixture", into=sum(group.documents for group in plan.groups.values()), placed=placed["train"])
     index = _index(sorted_groups, runner)
-    shards = {
-        split: _cut(pipeline, split, expected[split], placed[split], sorted_groups, index, runner) for split in SPLITS
+    dtype = str(load_tokenizer(tokenizing.tokenizer, tokenizing.end_of_text).arrow_type)
+    return {
+        split: _cut(pipeline, split, expected[split], placed[split], sorted_groups, index, dtype, runner)
+        for split in SPLITS
     }
-    return replace(flow, shards=shards, mixture=plan)
 
 
 def _index(groups: Sequence[Committed[SplitCounts]], runner: Runner) -> list[str]:
@@ -97,12 +131,11 @@ def _cut(
     placed: int,
     groups: Sequence[Committed[SplitCounts]],
     index: Sequence[str],
+    dtype: str,
     runner: Runner,
 ) -> tuple[Committed[TokenCounts], ...]:
     """The shards of a split, from the sorted groups."""
     per_shard = pipeline.shards.tokens_per_shard
-    assert pipeline.tokens is not None  # shards hold tokens
-    dtype = str(load_tokenizer(pipeline.tokens.tokenizer, pipeline.tokens.end_of_text).arrow_type)
     bits = bucket_bits(expected, per_shard)
     cut = windows(bucket_tokens(index, split, 1 << bits), per_shard)
     spans = [(bucket_span(each.buckets[0], bits)[0], bucket_span(each.buckets[-1], bits)[1]) for each in cut]
@@ -130,9 +163,7 @@ def _cut(
     return tuple(result for result in results if result.counts["documents"])
 
 
-def _plan(
-    pipeline: Pipeline, store: Sequence[tuple[int, Committed[TokenCounts]]], groups: Mapping[int, File], runner: Runner
-) -> MixturePlan | None:
+def _plan(pipeline: Pipeline, store: Store, groups: Mapping[int, File], runner: Runner) -> MixturePlan | None:
     """How often each group's documents appear; None without a mixture."""
     if pipeline.mixture is None:
         return None
@@ -193,9 +224,7 @@ def _column(part: Part, by: str) -> File:
     return found
 
 
-def _batches_of_parts(
-    store: Sequence[tuple[int, Committed[TokenCounts]]],
-) -> list[list[tuple[int, Committed[TokenCounts]]]]:
+def _batches_of_parts(store: Store) -> list[list[tuple[int, Committed[TokenCounts]]]]:
     """Token-store parts in runs of about _GROUP_BYTES."""
     groups: list[list[tuple[int, Committed[TokenCounts]]]] = []
     held = _GROUP_BYTES

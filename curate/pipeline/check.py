@@ -91,15 +91,17 @@ def _engine_mistake(name: str, error: Exception) -> str:
 
 
 def check_tokenizer(file: PipelineFile) -> None:
-    """Load the tokenizer, where there is one. Raises ConfigError naming file, line, key and what is right."""
+    """Load every tokenizer, where there are any. Raises ConfigError naming file, line, key and what is right."""
     settings = file.pipeline.tokens
     if settings is None:
         return
-    try:
-        tokenizer = tokens.load(settings.tokenizer, settings.end_of_text)
-        surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
-    except (ValueError, OSError) as error:
-        raise file.error(("tokens", "tokenizer"), str(error)) from None
+    for number, each in enumerate(settings.tokenizers or (settings,)):
+        try:
+            tokenizer = tokens.load(each.tokenizer, each.end_of_text)
+            surroundings(tokenizer, each.add_bos, each.prefix, each.suffix)
+        except (ValueError, OSError) as error:
+            place: KeyPath = ("tokens", "tokenizers", number) if settings.tokenizers else ("tokens", "tokenizer")
+            raise file.error(place, str(error)) from None
 
 
 def check_bounds(file: PipelineFile, step: StepModel) -> None:

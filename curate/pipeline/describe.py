@@ -30,6 +30,7 @@ def describe(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]]) -> 
         lines.append(f"  text out: documents after {pipeline.last_step}, no tokens")
     else:
         lines.append(f"  tokens: {pipeline.tokens.tokenizer}")
+        lines += [f"  tokens: {each.tokenizer} too, in shards/{each.name}" for each in pipeline.tokens.further]
         lines.append(f"  shards{_settings(pipeline.shards)}")
     return "\n".join(lines)
 

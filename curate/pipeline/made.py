@@ -142,9 +142,17 @@ class Run:
         """What a notebook shows: the funnel of each source."""
         return funnel_html(self.stats)
 
-    def shards(self) -> ShardReader:
-        """The product. `curate.shards.Loader(run.path, ...)` reads it in sequences, as a training does."""
-        return ShardReader(self.path)
+    def shards(self, tokenizer: str | None = None) -> ShardReader:
+        """The product; of several tokenizers the first one's, or those of the one named. `curate.shards.Loader(run.path,
+        ...)` reads it in sequences, as a training does. Raises AuditError for a name that the run does not have."""
+        if tokenizer is None:
+            return ShardReader(self.path)
+        if tokenizer not in self.stats.get("tokenizers", {}):
+            names = ", ".join(self.stats.get("tokenizers", {})) or "none"
+            raise AuditError(
+                f"{self.path} has no shards of a tokenizer {tokenizer!r} beside its first; there are: {names}"
+            )
+        return ShardReader(self.path / "shards" / tokenizer)
 
 
 SAMPLED = pa.schema(

@@ -24,7 +24,7 @@ from curate.engine.task import Committed, File, is_emptied
 from curate.flow import Flow
 from curate.pipeline.manifest import shard_manifest
 from curate.pipeline.statistics import run_statistics
-from curate.records.counts import DocumentCounts
+from curate.records.counts import DocumentCounts, TokenCounts
 from curate.records.statistics import RunNumbers
 from curate.storage import OutputError, SourceFile
 
@@ -84,6 +84,8 @@ def publish_run(
             )
     if flow.shards:
         commit.write("shards/manifest.json", shard_manifest(pipeline, flow))
+        for each in pipeline.tokens.further if pipeline.tokens is not None else ():
+            commit.write(f"shards/{each.name}/manifest.json", shard_manifest(pipeline, flow, each))
     if (folder / LIST).exists():
         commit.copy(LIST, folder / LIST)
     stats = run_statistics(pipeline, flow, counted)
@@ -113,11 +115,19 @@ def _results(flow: Flow) -> Iterator[tuple[str, File]]:
     for name, classified in flow.quality.items():
         if classified.card:
             yield f"quality/{name}.arrow", classified.model
-    for split, shards in flow.shards.items():
-        for number, shard in enumerate(shards):
-            yield f"shards/{split}-{number:05d}.arrow", shard.files["shard"]
+    for name, shard in _shards(flow):
+        yield f"shards/{name}", shard.files["shard"]
     if flow.contamination is not None:
         yield "contamination.json", flow.contamination.files["report"]
+
+
+def _shards(flow: Flow) -> Iterator[tuple[str, Committed[TokenCounts]]]:
+    """Every shard by its name below `shards/`: those of further tokenizers in folders of their names."""
+    folders = {"": flow.shards, **{f"{name}/": shards for name, shards in flow.further_shards.items()}}
+    for folder, shards in folders.items():
+        for split, results in shards.items():
+            for number, result in enumerate(results):
+                yield f"{folder}{split}-{number:05d}.arrow", result
 
 
 def _record(
@@ -128,11 +138,7 @@ def _record(
     stats: RunNumbers,
 ) -> dict[str, Any]:
     """run.json: what was asked for, of which files, and which tasks were done for each part."""
-    shards = {
-        f"{split}-{number:05d}.arrow": result.files["shard"].digest
-        for split, results in flow.shards.items()
-        for number, result in enumerate(results)
-    }
+    shards = {name: result.files["shard"].digest for name, result in _shards(flow)}
     return {
         "name": file.pipeline.name,
         "folder": str(file.path.parent.resolve()),

@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from curate.engine.commit import Published, settle_above
 from curate.engine.mirror import here
-from curate.engine.pointer import PUBLISHED, find_pointer
+from curate.engine.pointer import PUBLISHED, run_above
 from curate.records.batches import read_batches
 from curate.records.shards import shard
 from curate.shards.entry import (
@@ -199,10 +199,12 @@ def _gathered(path: str, entry: ShardEntry, store: Sequence[str]) -> ShardView:
 
 
 def _in_run(path: str) -> str | None:
-    """The shards of the run in a bucket that a path names, or whose `shards` it names, where they are published now."""
-    address = path.removesuffix("/shards")
-    pointer = find_pointer(address)
-    return f"{address}/{PUBLISHED}/{pointer.generation}/shards" if pointer is not None else None
+    """Where the shards of the run in a bucket that a path names, or leads into, are published now."""
+    found = run_above(path)
+    if found is None:
+        return None
+    address, pointer, below = found
+    return f"{address}/{PUBLISHED}/{pointer.generation}/{below or 'shards'}"
 
 
 def _find_manifest(path: str) -> tuple[str, dict[str, Any], tuple[ShardEntry, ...]]:

@@ -13,7 +13,8 @@ torch = pytest.importorskip("torch")
 from curate.errors import ConfigError  # noqa: E402
 from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import load  # noqa: E402
-from curate.trainer.compare.validate import ProxyError, read_validation, validate  # noqa: E402
+from curate.trainer.compare.proxies import ProxyError  # noqa: E402
+from curate.trainer.compare.validate import read_validation, validate  # noqa: E402
 from curate.trainer.evaluate.validation_set import choose_texts  # noqa: E402
 from curate.trainer.model.architecture import training_flops_per_token  # noqa: E402
 from tests.support.trainer_example import LENGTH, MERGES, make_shards  # noqa: E402

@@ -12,7 +12,9 @@ from curate.audit.finished_run import OpenedRun
 from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report import facts
+from curate.audit.report.headlines import headlines, plural
 from curate.audit.report.losses import losses
+from curate.audit.report.ranking import rule_losses
 from curate.audit.timings import stage_times
 from curate.records.statistics import RunNumbers, Sources, kept_rate, outputs
 from curate.text.html import shortened
@@ -22,9 +24,11 @@ def report_numbers(run: OpenedRun) -> Answer:
     """What the report shows, without its pictures and texts."""
     stats, times = run.stats, stage_times(run.folder / "timings")
     candidates, audit = outputs(stats["sources"]), run.stats["audit"]
+    says = headlines(run.pipeline, stats, times)
     blocks = [
-        *_findings(stats), *_flow(stats["sources"]), *_product(stats), *_engines(stats["sources"]),
-        *_rules(stats["sources"]),
+        *_findings(stats), *_some("What each part found", ("part", "what"), list(says.items())),
+        *_flow(stats["sources"]), *_product(stats), *_engines(stats["sources"]),
+        *_rules(stats),
         *_overlap(facts.summed(audit, candidates, "overlap")), *_thresholds(audit, candidates), *_languages(stats),
         *_domains(stats),
         *_quality(facts.summed(audit, candidates, "quality"), stats["sources"]),
@@ -33,7 +37,7 @@ def report_numbers(run: OpenedRun) -> Answer:
         *_lengths(facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats),
         *_damage(stats["sources"]), *_time(times),
     ]  # fmt: skip
-    return Answer(tuple(blocks), {"stats": stats, "timings": times})
+    return Answer(tuple(blocks), {"stats": stats, "timings": times, "headlines": says})
 
 
 def _findings(stats: RunNumbers) -> Iterator[Table]:
@@ -64,7 +68,7 @@ def _product(stats: RunNumbers) -> Iterator[Table]:
         yield _table(
             "Shards",
             ("split", *columns),
-            [(name, each["shards"], each["documents"], each["tokens"]) for name, each in stats["shards"].items()],
+            [(name, each["shards"], each["documents"], each["tokens"]) for name, each in facts.splits(stats)],
         )
     mixture = stats.get("mixture") or {}
     missing = mixture.get("missing_tokens", 0)
@@ -82,15 +86,25 @@ def _product(stats: RunNumbers) -> Iterator[Table]:
     )  # fmt: skip
 
 
-def _rules(sources: Sources) -> Iterator[Table]:
-    every = facts.removals(sources)
-    rows = [(each.rule, each.source, each.failed, each.alone, each.together) for each in every if each.failed]
-    idle = len(every) - len(rows)
-    note = f"{idle} rules failed nothing." if idle else ""
-    yield from _some("Rules", ("rule", "source", "failed", "alone", "with others"), rows, note)
+def _rules(stats: RunNumbers) -> Iterator[Table]:
+    sources, unit = stats["sources"], facts.unit(stats)
+    rows = [
+        (
+            each.rule, ", ".join(each.sources), None if each.chars_alone is None else each.amount_alone, each.alone,
+            each.failed, each.failed - each.alone, each.partner or None, _percent(each.partner_share) or None,
+        )
+        for each in rule_losses(stats)
+    ]  # fmt: skip
+    idle = len({each.rule for each in facts.removals(sources)} - {row[0] for row in rows})
+    note = f"{plural(idle, 'rule')} that no document fails. {_ALONE}" if idle else _ALONE
+    heads = ("rule", "sources", f"{unit} alone", "alone", "failed", "with others", "goes with", "% that fail it too")
+    yield from _some("Rules, by what each costs alone", heads, rows, note)
     edits = [(edit, source, chars, _percent(chars / whole if whole else None)) for edit, source, chars, whole in
              facts.edited(sources)]  # fmt: skip
     yield from _some("Characters removed by edits", ("edit", "source", "characters", "% of the source's text"), edits)
+
+
+_ALONE = "Alone: of documents that no other rule fails, at the rate of what is kept."
 
 
 def _overlap(overlap: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:

@@ -20,8 +20,12 @@ from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
 from curate.audit.report import cards, facts, head, overlap, panels, performance, reader, thresholds
 from curate.audit.report import domains_and_languages as standing
+from curate.audit.report.headlines import headlines
+from curate.audit.report.reasons import whys
 from curate.audit.report.river import river
+from curate.audit.report.rules_panel import rules_table
 from curate.audit.sampled import candidates_of
+from curate.audit.timings import stage_times
 from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
@@ -66,7 +70,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     """The whole page; `mapped`: with the map of the crawl, where the pipeline does not leave it out."""
     stats = run.stats
     candidates = outputs(stats["sources"])
-    audit = stats["audit"]
+    audit, unit = stats["audit"], facts.unit(stats)
     found = thresholds.sliders(audit, candidates)
     agree = facts.summed(audit, candidates, "overlap")
     sample = candidates_of(_sample(run), candidates)
@@ -83,7 +87,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ("flow", "Flow", "Where it went", _flow(stats)),
         ("product", "Product", "What came out", _product(stats)),
         *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
-        ("rules", "Rules", "What the rules removed", panels.rules_table(stats["sources"])),
+        ("rules", "Rules", "What the rules removed", rules_table(stats, found, whys(run.pipeline))),
         ("overlap", "Overlap", "Which rules agree", overlap.panel(agree)),
         ("thresholds", "Thresholds", "Thresholds", _thresholds(run, found)),
         ("languages", "Languages", "Languages", standing.languages(stats)),
@@ -91,20 +95,23 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, candidates, "quality"), stats["sources"])),
         ("duplicates", "Duplicates", "Duplicates", panels.duplicates(facts.summed(audit, candidates, "duplicates"))),
         ("contamination", "Contamination", "Contamination", panels.contamination(stats)),
-        ("personal", "Personal", "Personal data", panels.personal_data(facts.summed(audit, candidates, "pii"))),
-        ("lengths", "Lengths", "Tokens per document", panels.lengths(
+        ("personal", "Personal data", "Personal data", panels.personal_data(facts.summed(audit, candidates, "pii"))),
+        ("lengths", "Lengths", f"{unit.capitalize()} per document", panels.lengths(
             facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats
         )),
         ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
         ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
         ("settings", "Settings", "Settings and inputs", _settings(run)),
     ]  # fmt: skip
+    says = headlines(run.pipeline, stats, stage_times(run.folder / "timings"))
+    if rows["map"]:
+        says["map"] = rows["says"]
     links = (tag("a", link, href=f"#{name}") for name, link, _, _ in sections)
     body = [
         tag("a", "To the content", href="#map", class_="skip"),
         _header(run, stats, against),
         tag("nav", tag("div", *links), aria_label="Contents"),
-        tag("main", *(tag("section", tag("h2", title), content, id=name) for name, _, title, content in sections)),
+        tag("main", *(_section(name, title, says.get(name, ""), content) for name, _, title, content in sections)),
         tag(
             "footer",
             "Every number is in stats.json beside this file, but for those of time, which are in timings/. ",
@@ -112,6 +119,12 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ),
     ]
     return _document(f"{stats['name']} — report", join(body), data)
+
+
+def _section(name: str, title: str, says: str, content: Html) -> Html:
+    """A part of the page: what it is about, what it found, and the pictures that show it."""
+    head = [tag("p", title, class_="kicker"), tag("h2", says)] if says else [tag("h2", title)]
+    return tag("section", *head, content, id=name)
 
 
 def _document(title: str, body: Html, data: Mapping[str, Any]) -> str:
@@ -189,9 +202,9 @@ def _flow(stats: RunNumbers) -> Html:
         listed = sorted(listed, key=lambda item: -item[1]["records"])[:_RIVERS]
     more = len(stats["sources"]) - len(listed)
     note = panels.note(
-        "From records, at the top, to what is kept. A document leaves at the first step it fails. The rules named beside a "
-        "step are those that fail most, counted on every document, also on those that left before: together they may be "
-        "more than the step dropped."
+        "From the records read, at the top, to the documents kept. A document leaves at the first step that it fails. "
+        "Beside a step stand the rules that most documents fail, counted on every document, also on those that left "
+        "before, so their numbers may add up to more than the step drops."
     )
     rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
     return join([note, *(river(name, each) for name, each in listed), rest])
@@ -202,7 +215,7 @@ def _product(stats: RunNumbers) -> Html:
     columns = ("shards", "documents", "tokens")
     splits = [
         (split, count(each["shards"]), count(each["documents"]), count(each["tokens"]))
-        for split, each in stats["shards"].items()
+        for split, each in facts.splits(stats)
     ]
     mixture, unit = stats.get("mixture"), facts.unit(stats)
     rows = [
@@ -216,11 +229,11 @@ def _product(stats: RunNumbers) -> Html:
     heads = ("group", "asked", "achieved", unit, "documents", "epochs", f"available {unit}", "share")
     if mixture:
         says = (
-            "The mixture: the bar is the share achieved, the mark what was asked for. "
-            "A document is there as often as its group has epochs."
+            "The bar is the share that each group has of the mixture, the mark what was asked for. Epochs: how often the "
+            "mixture has each document of the group."
         )
     else:
-        says = "No mixture was asked for: every document is there once."
+        says = "No mixture was asked for: every kept document is in the shards once."
     missing = mixture["missing_tokens"] if mixture else 0
     return join(
         [

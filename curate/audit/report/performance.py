@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from curate.audit.report.headlines import spent
 from curate.audit.timings import stage_times
 from curate.text.html import Html, bar, count, join, table, tag
 
@@ -23,11 +24,11 @@ def panel(folder: Path) -> Html:
         for each in stages
     ]  # fmt: skip
     whole, cpu = (sum(each[name] for each in stages) for name in ("seconds", "cpu"))
-    heads = ("stage", "tasks", "time", "of it CPU", "documents/s per worker", "worker's peak", "a task added",
+    heads = ("stage", "tasks", "time", "CPU time", "documents/s per worker", "worker's peak", "a task added",
              "CPU, and waiting")  # fmt: skip
     note = tag(
         "p",
-        f"{seconds(whole)} of work, {seconds(cpu)} of it on a CPU: all tasks added up, however many ran at once. ",
+        f"Tasks took {spent(whole)}, {spent(cpu)} of it on a CPU, added up over all workers. ",
         "Worker's peak: the greatest memory of a worker process while it did a task of the stage, and how much of it the "
         "task added; the rest, such as libraries and models, was there before. ",
         tag("span", class_="key kept"), "on a CPU ",

@@ -85,7 +85,8 @@
   const value = (cell) => {
     const text = (cell ? cell.textContent : "").trim();
     const parsed = parseFloat(text.replace(/[<,\s%]/g, "").replace("−", "-"));
-    return Number.isNaN(parsed) || !/^[-−±<]?\s?\d/.test(text) ? text : parsed;
+    const size = { k: 1e3, M: 1e6, G: 1e9, T: 1e12 }[(/^[\d.,]+\s([kMGT])B?$/.exec(text) || [])[1]] || 1;
+    return Number.isNaN(parsed) || !/^[-−±<]?\s?\d/.test(text) ? text : parsed * size;
   };
   for (const table of document.querySelectorAll("table.sortable")) {
     table.querySelectorAll("thead th").forEach((head, column) => {

@@ -31,7 +31,7 @@ from curate.trainer.compare.statistics import (
 
 Results = Mapping[str, Sequence[Mapping[str, Any]]]
 PRIMARY = "all domains"
-_LOWER_IS_BETTER = "bits/byte"
+LOWER_IS_BETTER = "bits/byte"
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Row:
         if not self.comparison.shown or self.adjusted_p > 1 - self.confidence:
             return None
         lower = self.comparison.difference < 0
-        return "second" if lower == (self.comparison.unit == _LOWER_IS_BETTER) else "first"
+        return "second" if lower == (self.comparison.unit == LOWER_IS_BETTER) else "first"
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _by_seed(results: Results) -> Floats:
                 [
                     each.values.sum(axis=1) / each.weights.sum()
                     for each in measured(runs)
-                    if each.unit == _LOWER_IS_BETTER
+                    if each.unit == LOWER_IS_BETTER
                 ],
                 axis=0,
             )
@@ -149,7 +149,7 @@ def measured(runs: Sequence[Mapping[str, Any]]) -> list[Values]:
 
 def _primary(first: str, second: str, results: Results, confidence: float) -> Comparison:
     both = zip(measured(results[first]), measured(results[second]), strict=True)
-    return compare_mean(PRIMARY, [(a, b) for a, b in both if a.unit == _LOWER_IS_BETTER], confidence)
+    return compare_mean(PRIMARY, [(a, b) for a, b in both if a.unit == LOWER_IS_BETTER], confidence)
 
 
 def _compare_pair(first: str, second: str, results: Results, row: Row) -> Pair:
@@ -209,7 +209,7 @@ def _curve(mix: str, runs: Sequence[Mapping[str, Any]]) -> Curve:
     values = np.array(
         [
             [
-                np.mean([each["mean"] for each in point["measures"] if each["unit"] == _LOWER_IS_BETTER])
+                np.mean([each["mean"] for each in point["measures"] if each["unit"] == LOWER_IS_BETTER])
                 for point in seeds
             ]
             for seeds in points

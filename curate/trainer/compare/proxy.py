@@ -44,7 +44,7 @@ def run_proxy(folder: Path, device: str) -> None:
         update={"device": device, "out": str(folder / "checkpoints"), "keep": job.points + 1}
     )
     name = f"{folder.parent.name}/{folder.name}"
-    done = train(training, say=lambda line: print(f"{name}  {line}", flush=True), points=job.points)
+    done = train(training, say=lambda line: print(f"{name}  {line}", file=sys.stderr, flush=True), points=job.points)
     there = checkpoints.found(done.folder)
     curve = [_measure(job, path, device, last=path == there[-1]) for path in there]
     result = {"tokens": done.tokens, "seconds": done.last.get("seconds"), "curve": curve}

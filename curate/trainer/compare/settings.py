@@ -35,6 +35,14 @@ class Evaluation(Model):
         return names
 
 
+def refuse_data_path(value: Any) -> Any:
+    """The keys of a file, unless its proxy names what it reads."""
+    proxy = value.get("proxy") if isinstance(value, dict) else None
+    if isinstance(proxy, dict) and "path" in (proxy.get("data") or {}):
+        raise ValueError("proxy.data.path: leave it out, the mixes are what is read")
+    return value
+
+
 class Validation(Model):
     """A validation file."""
 
@@ -64,10 +72,4 @@ class Validation(Model):
     @model_validator(mode="before")
     @classmethod
     def _no_path(cls, value: Any) -> Any:
-        if (
-            isinstance(value, dict)
-            and isinstance(value.get("proxy"), dict)
-            and "path" in (value["proxy"].get("data") or {})
-        ):
-            raise ValueError("proxy.data.path: leave it out, the mixes are what is read")
-        return value
+        return refuse_data_path(value)
