@@ -33,8 +33,6 @@ def take_up(mirror: Mirror, work: Path, tasks: Sequence[Task[Any, Result]]) -> l
             return promised(work, task)
         return done
 
-    if not any(names.values()) and not work.exists():
-        return [None for _ in tasks]
     with ThreadPoolExecutor(patience().at_once, thread_name_prefix="results") as pool:
         return list(pool.map(one, tasks))
 

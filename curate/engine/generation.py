@@ -35,6 +35,8 @@ from curate.storage.objects import (
 )
 from curate.storage.patience import patience
 
+_MOST_COPIED = 5 << 30
+"""Bytes that S3 copies in one request."""
 _OURS = frozenset({POINTER, f"{PUBLISHED}/", f"{WORK}/", "timings/", ".lease.json"})
 """What a run has at its address, one level deep."""
 
@@ -42,9 +44,9 @@ _OURS = frozenset({POINTER, f"{PUBLISHED}/", f"{WORK}/", "timings/", ".lease.jso
 def claim_address(address: str, name: str, replace: bool) -> None:
     """Raise OutputError unless a pipeline of this name may run at an address: where nothing lies, or one of its own runs.
     With `replace`, whatever else is there; what no run wrote is left alone even so."""
+    there = {each for each in list_level(address) if not each.startswith(".probe-")}
     if replace:
         return
-    there = {each for each in list_level(address) if not each.startswith(".probe-")}
     if there and not there & _OURS:
         first = ", ".join(sorted(there)[:3])
         raise OutputError(
@@ -143,14 +145,14 @@ class BucketCommit(Commit):
         target = self._mirror.object(f"{published}/{name}")
         source, path = self._from.get(name, ("", self._staged / name))
         try:
-            if source:
+            if source and (path is None or self.files[name].bytes <= _MOST_COPIED):
                 copy_object(source, target, self.files[name].bytes)
                 return
         except FileNotFoundError:
             if path is None or not path.exists():  # made here, and kept there by another machine with other bytes
                 raise
-        assert path is not None, "a staged file has a path"
-        put_file(target, path)
+        assert path is not None, "what is not copied has a path"
+        put_file(target, here(path))
 
 
 def _listing(mirror: Mirror, generation: str) -> Mapping[str, Listed]:

@@ -118,8 +118,9 @@ def hold_address(address: str, mirror: Path, *, force: bool, beat: Callable[[], 
         yield lease
     finally:
         ended.set()
-        thread.join()
-        lease.let_go()
+        thread.join(LEASE_SECONDS)
+        if not thread.is_alive():  # else the store does not answer, and the lease runs out by itself
+            lease.let_go()
 
 
 def _take(address: str, mirror: Path, force: bool) -> Lease:

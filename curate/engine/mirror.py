@@ -33,9 +33,11 @@ from curate.engine.seal import sealed, unsealed
 from curate.errors import ConfigError
 from curate.storage import OutputError, bucket_folder, is_bucket, is_safe_name, locate, shown, write_atomically
 from curate.storage.objects import (
+    LOCK_LANE,
     Listed,
     delete_objects,
     fetch_object,
+    list_level,
     list_objects,
     put_bytes,
     read_object,
@@ -255,20 +257,30 @@ def _bring_timings(root: Mirror) -> None:
                 write_atomically(root.folder / TIMINGS / each.name, found[0])
 
 
-def put_timings(mirror: Mirror, pattern: str = "[!.]*.json*") -> None:
+def put_timings(mirror: Mirror) -> None:
     """Put how long tasks took beside the run; nothing depends on it."""
-    for path in sorted((mirror.folder / TIMINGS).glob(pattern)):
+    for path in sorted((mirror.folder / TIMINGS).glob("[!.]*.json*")):
         put_bytes(mirror.object(f"{TIMINGS}/{path.name}"), path.read_bytes())
+
+
+def put_progress(mirror: Mirror) -> None:
+    """Put how far the run is, without waiting for long transfers."""
+    path = mirror.folder / TIMINGS / "progress.json"
+    if path.exists():
+        put_bytes(mirror.object(f"{TIMINGS}/{path.name}"), path.read_bytes(), LOCK_LANE)
 
 
 def sweep_results(mirror: Mirror, now: float) -> int:
     """Delete what attempts that died left in the bucket's work folder: files of no manifest, a day old by the store's clock.
     Returns how many. The caller holds the run."""
-    found = list_objects(mirror.object(WORK))
-    done = {each.name.removesuffix(".json") for each in found if each.name.endswith(".json")}
-    dead = [each.name for each in found if _is_dead(each, done, now)]
-    delete_objects(mirror.object(WORK), dead)
-    return len(dead)
+    swept = 0
+    for folder in (each.rstrip("/") for each in list_level(mirror.object(WORK)) if each.endswith("/")):
+        found = list_objects(mirror.object(f"{WORK}/{folder}"))
+        done = {each.name.removesuffix(".json") for each in found if each.name.endswith(".json")}
+        dead = [each.name for each in found if is_hash(folder.rpartition(".")[2]) and _is_dead(each, done, now)]
+        delete_objects(mirror.object(f"{WORK}/{folder}"), dead)
+        swept += len(dead)
+    return swept
 
 
 _SETTLED = 86_400.0
@@ -276,10 +288,9 @@ _SETTLED = 86_400.0
 
 
 def _is_dead(each: Listed, done: set[str], now: float) -> bool:
-    folder, _, name = each.name.rpartition("/")
-    pieces = name.split(".", 2)
-    ours = len(pieces) == 3 and all(map(is_hash, pieces[:2])) and is_hash(folder.rpartition(".")[2])
-    return ours and f"{folder}/{pieces[0]}" not in done and now - each.written > _SETTLED
+    pieces = each.name.split(".", 2)
+    ours = len(pieces) == 3 and all(map(is_hash, pieces[:2]))
+    return ours and pieces[0] not in done and now - each.written > _SETTLED
 
 
 def read_progress_of(address: str) -> dict[str, Any] | None:

@@ -22,7 +22,7 @@ from curate.config.models import CELLS, Mixture
 from curate.engine.commit import Commit, Published
 from curate.engine.fingerprint import fingerprint
 from curate.engine.lock import hold
-from curate.engine.mirror import local_run, mirrored
+from curate.engine.mirror import here, local_run, mirrored
 from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
 from curate.mixture.groups import DOMAIN, SOURCE, cell_names, domains, group_names
@@ -168,7 +168,8 @@ def _made(
 
 def _read_store(published: Published, parts: list[str], by: str) -> _Store:
     run = published.folder
-    files = [published.check(f"tokens/{name}.arrow") for name in parts if (run / "tokens" / f"{name}.arrow").exists()]
+    stored = [f"tokens/{name}.arrow" for name in parts]
+    files = [published.check(name) for name in stored if here(run / name).exists()]
     if not files:
         raise FileNotFoundError(f"{run} has no token store; run the pipeline again with tokens and without --until")
     part, row, ids, groups, mix, lengths = [], [], [], [], [], []

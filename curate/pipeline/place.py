@@ -5,6 +5,7 @@ Knows locks, leases and commits; knows no stage and no file of a run.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,7 +18,7 @@ from curate.engine.commit import Commit, sweep
 from curate.engine.generation import BucketCommit, claim_address, sweep_generations
 from curate.engine.lease import Lease, hold_address
 from curate.engine.lock import hold
-from curate.engine.mirror import Mirror, put_timings, run_address, sweep_results
+from curate.engine.mirror import Mirror, put_progress, put_timings, run_address, sweep_results
 from curate.errors import StorageError
 from curate.pipeline.publish import OF_A_RUN, claim
 from curate.storage import OutputError, output_path
@@ -79,7 +80,7 @@ def held(place: Place, pipeline: Pipeline, *, force_unlock: bool) -> Iterator[No
             yield
             return
         mirror.establish()
-        beat = lambda: put_timings(mirror, "progress.json")  # noqa: E731
+        beat = functools.partial(put_progress, mirror)
         with hold_address(mirror.address, mirror.folder, force=force_unlock, beat=beat) as lease:
             place.lease = lease
             sweep_results(mirror, lease.now)

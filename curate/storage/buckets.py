@@ -24,6 +24,8 @@ SCHEMES = frozenset({"s3", "s3a", "gs", "az", "abfs", "abfss", "adl"})
 """Schemes of addresses that this client reads."""
 _TIMEOUT = timedelta(minutes=2)
 """For a request with its body: a block of 8 MiB at 70 kB a second."""
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
+"""What stores say of a bucket that is not there, where the client takes it for a fault."""
 _AWS_SETTINGS = ("AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
@@ -104,6 +106,8 @@ def asked(address: str, ask: Callable[[], T], doing: str = "read", lane: str = "
         except PreconditionError:
             raise ChangedError(f"{shown(address)} has changed while it was read; run the same command again") from None
         except BaseError as error:
+            if any(word in str(error) for word in _NO_BUCKET):
+                raise FileNotFoundError(f"there is no bucket {'/'.join(shown(address).split('/')[:3])}") from None
             raise Fault(_words(error)) from None
 
     return persist(address, address.split("/")[2] + lane, told, doing)

@@ -26,11 +26,13 @@ from curate.engine import lease
 from curate.engine.commit import DamagedError
 from curate.engine.generation import sweep_generations
 from curate.engine.lease import hold_address
-from curate.engine.lock import LockedError
+from curate.engine.lock import LockedError, hold
 from curate.engine.mirror import Mirror, sweep_results
 from curate.engine.pointer import read_pointer
+from curate.engine.seal import sealed
 from curate.errors import StorageError
 from curate.mixture.make import make_mix
+from curate.pipeline import run as running
 from curate.pipeline.made import open_run
 from curate.pipeline.run import run
 from curate.shards import Loader
@@ -40,7 +42,6 @@ from curate.storage.objects import list_objects, put_bytes, read_object
 from tests.support.crashes import PIPELINE, write_inputs
 from tests.support.faulty_server import Behaviour
 from tests.support.object_store import BUCKET, FAULTS, SECRET, gateway, object_store
-from tests.support.running import command
 
 TIMED = "report.html"
 """Shows how long tasks took, and where the run lies."""
@@ -205,8 +206,6 @@ def test_a_second_run_into_one_prefix_is_told_who_holds_it_since_when(
 def test_a_second_run_on_the_same_machine_is_refused_by_its_lock(inputs: Path, machine: Callable[[str], None]) -> None:
     address = f"s3://{BUCKET}/locked"
     mirror = Mirror.of(address)
-    from curate.engine.lock import hold
-
     with hold(mirror.folder), pytest.raises(LockedError, match=f"{address} is in use by another run"):
         run(inputs / "1.yaml", out=address, engine="serial")
 
@@ -232,8 +231,6 @@ def test_a_lease_that_nobody_renews_runs_out_and_one_that_is_renewed_does_not(
 def test_a_run_that_lost_its_hold_publishes_nothing(
     inputs: Path, machine: Callable[[str], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from curate.pipeline import run as running
-
     address = f"s3://{BUCKET}/taken"
     (tmp_path / "thief").mkdir()
     before = running.publish_run
@@ -297,11 +294,10 @@ def test_questions_to_a_run_in_a_bucket_are_answered_as_on_a_disk(
     machine("questions")
     there, here = open_finished(made), open_finished(inputs / "disk")
     assert there.stats == here.stats
-    sets = ["sources.a.steps.0.filter.rules.min_words=null"]
-    for one, other in ((explain(there, find(there, "https://a.example/7")[0]), explain(here, find(here, "https://a.example/7")[0])),
-                       (explain(there, find(there, "0:2")[0]), explain(here, find(here, "0:2")[0]))):  # fmt: skip
-        assert one.data == other.data
-    assert what_if(there, []).data == what_if(here, []).data
+    for name in ("https://a.example/7", "train-00000:2"):
+        assert explain(there, find(there, name)[0]).data == explain(here, find(here, name)[0]).data
+    changes = ["filters.c4.lorem_ipsum.max=5"]
+    assert what_if(there, changes, 2).data == what_if(here, changes, 2).data
     sql = "select id, source, tokens, shard from ledger order by id"
     assert open_run(made).query(sql).equals(open_run(inputs / "disk").query(sql))
     assert open_run(made).documents().to_table().equals(open_run(inputs / "disk").documents().to_table())
@@ -318,8 +314,6 @@ def test_questions_to_a_run_in_a_bucket_are_answered_as_on_a_disk(
         ["mix", "plan", made, "--epochs", "a=1,b=1"],
     ):
         assert main(words) == 0, capsys.readouterr().err
-    assert "published by" not in capsys.readouterr().err
-    assert sets
 
 
 def test_a_byte_that_was_flipped_in_the_bucket_is_found_and_restored(
@@ -468,8 +462,6 @@ def test_where_nothing_is_published_that_is_said(machine: Callable[[str], None])
 def test_a_hostile_bucket_leads_to_no_file_outside_the_mirror(
     made: str, machine: Callable[[str], None], tmp_path: Path
 ) -> None:
-    from curate.engine.seal import sealed
-
     address = f"s3://{BUCKET}/hostile"
     for generation in ("../../../../tmp/x", "0123456789abcde/", ""):
         fields = {"format": "curate-run/1", "name": "x", "generation": generation, "before": ""}
@@ -485,4 +477,3 @@ def test_workers_of_ray_put_what_they_made(inputs: Path, machine: Callable[[str]
     assert_same(address, inputs / "disk")
     shutil.rmtree(Mirror.of(address).folder)
     assert not run(inputs / "1.yaml", out=address, engine="serial").executed
-    assert command("run")
