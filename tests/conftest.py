@@ -29,7 +29,7 @@ def shared_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what the name of a test's module or its fixtures tell."""
+    """Mark what the name of a test's module or its fixtures tell; long files come first."""
     for item in items:
         place = item.path.relative_to(ROOT / "tests").as_posix()
         if place.startswith(SLOW):
@@ -41,6 +41,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if "cluster" in place or "[ray]" in item.name:
             item.add_marker(pytest.mark.ray)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # so that no process is left with a long file
 
 
 @pytest.hookimpl(wrapper=True)
