@@ -16,7 +16,8 @@ from typing import Any
 from curate.audit.source_facts import Facts, Words, bounds, damage, domains, languages, rules, sources, steps
 from curate.audit.timings import task_times
 from curate.config.expectations import COUNTS, FINDINGS, KEPT
-from curate.config.models import CELLS, MOST_EPOCHS, Pipeline
+from curate.config.mixture import CELLS, MOST_EPOCHS
+from curate.config.models import Pipeline
 from curate.records.statistics import RunNumbers, SourceNumbers, outputs
 from curate.settings import parse_range
 

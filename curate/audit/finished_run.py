@@ -34,14 +34,21 @@ def beside(stem: Path, name: str) -> Path:
 
 @dataclass(frozen=True)
 class OpenedPart:
-    """A part of a run: what its published files are called, the input file it came from, and its way: the tasks done for
-    it, first to last, the ledger's being the last, as paths of manifests without `.json`."""
+    """A part of a run: what its published files are called, the input file it came from, or the first of them and the names
+    of `more`, and its way: the tasks done for it, first to last, the ledger's being the last, as paths of manifests
+    without `.json`."""
 
     name: str
     source: str
     file: str
     path: str
     way: tuple[Path, ...]
+    more: tuple[str, ...] = ()
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of all its files, in their order; one that was cut is in several parts."""
+        return (self.file, *self.more)
 
 
 Mode = Literal["scrubbed", "raw", "none"]
@@ -111,6 +118,7 @@ class _Part(BaseModel):
     file: str
     path: str
     way: tuple[_Stem, ...]
+    more: tuple[str, ...] = ()
 
 
 class _Record(BaseModel):
@@ -169,7 +177,14 @@ def opened(folder: Path, record: Mapping[str, Any], stats: RunNumbers, published
         where = ".".join(map(str, first["loc"]))
         raise AuditError(f"{folder / 'run.json'} is no record of a run: {where}: {first['msg']}") from None
     parts = tuple(
-        OpenedPart(part.name, part.source, part.file, part.path, tuple(folder / ".work" / stem for stem in part.way))
+        OpenedPart(
+            part.name,
+            part.source,
+            part.file,
+            part.path,
+            tuple(folder / ".work" / stem for stem in part.way),
+            part.more,
+        )
         for part in known.parts
     )
     return OpenedRun(folder, pipeline, record, stats, parts, published)

@@ -15,7 +15,7 @@ from curate.cli.console import RESULTS, write
 from curate.cli.mix_search import add_search, told_fit
 
 if TYPE_CHECKING:
-    from curate.config.models import Mixture
+    from curate.config.mixture import Mixture
     from curate.mixture.fit import Fit
     from curate.mixture.results import Mixes
 
@@ -49,7 +49,16 @@ def add_commands(commands: Any) -> None:
 
 def _add_mixture(parser: argparse.ArgumentParser) -> None:
     """The arguments that say what a mixture is."""
-    parser.add_argument("--weights", type=shares, default={}, metavar="A=.5,B=.5", help="share of tokens of each group")
+    parser.add_argument(
+        "--mixture", metavar="FILE", help="the mixture of this pipeline file, phases and all, instead of what follows"
+    )
+    parser.add_argument(
+        "--weights",
+        type=_weights,
+        default={},
+        metavar="A=.5,B=.5",
+        help="share of tokens of each group, or a file of weights by cell",
+    )
     parser.add_argument("--epochs", type=shares, default={}, metavar="A=2,B=1", help="or epochs of a group")
     parser.add_argument(
         "--max-epochs", type=shares, default={}, metavar="A=4", help="most epochs of a group with a weight"
@@ -81,12 +90,26 @@ def _add_format(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
 
 
+def _weights(text: str) -> dict[str, float] | str:
+    """Weights by name, or the path of a file of them."""
+    return shares(text) if "=" in text else text
+
+
 def _mixture(options: argparse.Namespace) -> Mixture:
     """The settings that the arguments say."""
     from curate.config.document import Document, validate
-    from curate.config.models import Mixture
+    from curate.config.mixture import Mixture
+    from curate.config.reading import read_pipeline
+    from curate.errors import ConfigError
 
-    sources: dict[str, dict[str, float]] = {name: {"weight": value} for name, value in options.weights.items()}
+    if options.mixture is not None:
+        mixture = read_pipeline(options.mixture).pipeline.mixture
+        if mixture is None:
+            raise ConfigError(f"{options.mixture} has no mixture")
+        return mixture
+    from_file = isinstance(options.weights, str)
+    given = {} if from_file else options.weights
+    sources: dict[str, dict[str, float]] = {name: {"weight": value} for name, value in given.items()}
     for name, value in options.epochs.items():
         sources.setdefault(name, {})["epochs"] = value
     for name, value in options.max_epochs.items():
@@ -98,6 +121,8 @@ def _mixture(options: argparse.Namespace) -> Mixture:
         "unimax": options.unimax,
         "sources": sources,
     }
+    if from_file:
+        settings["weights"] = options.weights
     if options.upsample is not None:
         settings["upsample"] = {"most": options.upsample}
         settings["upsample"] |= {} if options.discard is None else {"discard": options.discard}
@@ -126,19 +151,33 @@ def _make(options: argparse.Namespace) -> int:
 
 
 def _show(mixture: Mapping[str, Any]) -> None:
-    """A mixture's statement as a table, and what is missing."""
-    table = Table("group", "tokens", "share", "epochs", "available")
-    for name, group in mixture["groups"].items():
+    """A mixture's statement as tables, one of each phase, and what is missing."""
+    for phase in mixture.get("phases", ()):
+        length = f", sequences of {phase['sequence_length']:,}" if phase["sequence_length"] else ""
+        slope = ", shares move to these" if phase["schedule"] == "linear" else ""
+        RESULTS.print(
+            f"{phase['name']}: {phase['tokens']:,} tokens, {phase['share']:.1%} of the mixture{length}{slope}"
+        )
+        _show_groups(phase["groups"])
+    if "phases" in mixture:
+        RESULTS.print(f"all phases: {mixture['tokens']:,} tokens")
+    _show_groups(mixture["groups"])
+    if mixture["missing_tokens"]:
+        RESULTS.print(f"{mixture['missing_tokens']:,} tokens are missing: every group is at its most epochs.")
+
+
+def _show_groups(groups: Mapping[str, Mapping[str, Any]]) -> None:
+    table = Table("group", "tokens", "asked", "share", "epochs", "available")
+    for name, group in groups.items():
         numbers = (
             f"{group['tokens']:,}",
+            "" if group["asked_share"] is None else f"{group['asked_share']:.2%}",
             f"{group['share']:.2%}",
             f"{group['epochs']:.3f}",
             f"{group['available_tokens']:,}",
         )
         table.add_row(name, *numbers)
     RESULTS.print(table)
-    if mixture["missing_tokens"]:
-        RESULTS.print(f"{mixture['missing_tokens']:,} tokens are missing: every group is at its most epochs.")
 
 
 def _fit(options: argparse.Namespace) -> int:

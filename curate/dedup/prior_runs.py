@@ -13,7 +13,7 @@ from curate.engine.mirror import all_here
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.errors import ConfigError
-from curate.flow import Flow, Part
+from curate.flow import Flow, Part, files_of
 from curate.records.counts import DecisionCounts, DocumentCounts
 from curate.storage import is_remote
 
@@ -36,7 +36,7 @@ class Indexed:
         if setting.index is None:
             return Indexed(None)
         made = Made(setting.minhash.ngram if setting.minhash else 1, permutations)
-        inputs = [(part.source, part.file.relative, part.file.stamp) for part in flow.parts]
+        inputs = [(source, file.relative, file.stamp) for source, file in files_of(flow.parts)]
         identity = entry_identity(pipeline.name, inputs)
         try:
             entries, number = earlier_entries(setting.index, identity, made)

@@ -32,12 +32,22 @@ Result = TypeVar("Result", bound=Mapping[str, Any])
 
 @dataclass(frozen=True)
 class File:
-    """An immutable file: what it is called, where it lies, and what names its content (a hash, or an input's stamp)."""
+    """An immutable file: what it is called, where it lies, and what names its content (a hash, or an input's stamp).
+
+    `span`: numbers by which whoever reads it knows which part of it is meant; empty where all of it is. `bytes` are those of
+    the part.
+    """
 
     name: str
     path: str
     digest: str
     bytes: int
+    span: tuple[int, ...] = ()
+
+    def entry(self) -> dict[str, Any]:
+        """It as a manifest lists it."""
+        told = asdict(self)
+        return told if self.span else {key: value for key, value in told.items() if key != "span"}
 
 
 Given = Mapping[str, "File | Sequence[File] | None"]
@@ -130,7 +140,7 @@ class Task(Generic[Params, Result]):
     @property
     def key(self) -> str:
         """The task's name in its folder: its inputs decide it."""
-        return fingerprint([(name, file.name, file.digest) for name, file in self.inputs])
+        return fingerprint([(name, file.name, file.digest, *file.span) for name, file in self.inputs])
 
 
 @dataclass(frozen=True)
@@ -271,7 +281,7 @@ def execute(work: Path, task: Task[Any, Result]) -> tuple[Committed[Result], Tim
             "source": task.source,
             "function": task.reference,
             "params": dict(task.params),
-            "inputs": {name: [asdict(file) for file in files] for name, files in task.inputs.files.items()},
+            "inputs": {name: [file.entry() for file in files] for name, files in task.inputs.files.items()},
             "files": entries,
             "counts": counts,
         }

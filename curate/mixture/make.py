@@ -18,20 +18,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.config.models import CELLS, Mixture
+from curate.config.mixture import CELLS, Mixture
 from curate.engine.commit import Commit, Published
 from curate.engine.fingerprint import fingerprint
 from curate.engine.lock import hold
 from curate.engine.mirror import here, local_run, mirrored
 from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
-from curate.mixture.groups import DOMAIN, SOURCE, cell_names, domains, group_names
-from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
+from curate.mixture.groups import DOMAIN, SOURCE, cell_names, groups_by
+from curate.mixture.planned import MixturePlan, PhasePlan
+from curate.mixture.solve import MixtureError, plan_mixture
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.pages import ID
-from curate.shards.copies import copies, key_bins
-from curate.shards.entry import MANIFEST, MIX_FORMAT, SHARDS_FORMAT, parse_manifest
-from curate.shards.order import SPLITS, in_validation, keys, sort_order
+from curate.shards.copies import NOTHING, Span, copies, key_bins
+from curate.shards.entry import MANIFEST, MIX_FORMAT, SHARDS_FORMAT, parse_manifest, phase_entries
+from curate.shards.order import SPLITS, TRAIN, VALIDATION, in_validation, keys, sort_order
 from curate.shards.store import gather, write_shard
 
 INDEX = pa.schema([("part", pa.int32()), ("row", pa.int64())])
@@ -137,20 +138,25 @@ def _made(
     plan = plan_mixture(mixture, stock)
     entries: list[dict[str, Any]] = []
     for split in SPLITS:
-        rows, places = _placed(
-            plan if split == "train" else None, store, order, validation == (split == "validation"), seed
-        )
-        sequence = rows[sort_order(places, store.ids.take(pa.array(rows)))]
-        for number, chosen in enumerate(_cut(store.lengths[sequence], pipeline["shards"]["tokens_per_shard"])):
-            file = f"{split}-{number:05d}{'.arrow' if materialise else '.index'}"
-            _write(commit.path(f"mixes/{name}/{file}"), store, sequence[chosen], materialise)
-            listed = commit.put(f"mixes/{name}/{file}")
-            size = {"rows": len(sequence[chosen]), "tokens": int(store.lengths[sequence[chosen]].sum())}
-            entries.append({"file": file, "split": split, **size, "bytes": listed.bytes, "sha256": listed.sha256})
+        mine = validation == (split == VALIDATION)
+        number = 0
+        for phase_number, phase in enumerate(plan.phases) if split == TRAIN else ((0, None),):
+            rows, places = _placed(phase, store, order, mine, seed)
+            sequence = rows[sort_order(places, store.ids.take(pa.array(rows)))]
+            for chosen in _cut(store.lengths[sequence], pipeline["shards"]["tokens_per_shard"]):
+                file = f"{split}-{number:05d}{'.arrow' if materialise else '.index'}"
+                _write(commit.path(f"mixes/{name}/{file}"), store, sequence[chosen], materialise)
+                listed = commit.put(f"mixes/{name}/{file}")
+                size = {"rows": len(sequence[chosen]), "tokens": int(store.lengths[sequence[chosen]].sum())}
+                entry = {"file": file, "split": split, **size, "bytes": listed.bytes, "sha256": listed.sha256}
+                entries.append(entry | ({"phase": phase_number} if split == TRAIN and mixture.phases else {}))
+                number += 1
     listed_store = {
         "store": [f"../../tokens/{file.name}" for file in store.files],
         "store_sha256": [commit.files[f"tokens/{file.name}"].sha256 for file in store.files],
     }
+    statement = plan.statement()
+    phases = phase_entries(statement)
     manifest = {
         "format": SHARDS_FORMAT if materialise else MIX_FORMAT,
         "name": f"{pipeline['name']}/{name}",
@@ -158,10 +164,13 @@ def _made(
         "tokenizer": made["tokenizer"],
         "documents": sum(entry["rows"] for entry in entries),
         "tokens": sum(entry["tokens"] for entry in entries),
-        "mixture": {"by": mixture.by} | plan.statement(),
+        "mixture": {"by": mixture.by} | statement,
+        **({"phases": phases} if phases else {}),
         **({} if materialise else listed_store),
         "shards": entries,
-        "fingerprint": fingerprint(made["tokenizer"]["vocabulary_sha256"], made["fingerprint"], entries),
+        "fingerprint": fingerprint(
+            made["tokenizer"]["vocabulary_sha256"], made["fingerprint"], entries, *([phases] if phases else [])
+        ),
     }
     return sealed(manifest)
 
@@ -206,22 +215,20 @@ def ledger_groups(ledger: Path, by: str) -> pa.Array:
     table = pq.read_table(ledger, columns=list({*columns.values(), "tokens"}))
     kept = table.filter(pc.is_valid(table.column("tokens")))
     values = {each: kept.column(column).combine_chunks() for each, column in columns.items()}
-    return cell_names([domains(each) if name == DOMAIN else group_names(each) for name, each in values.items()])
+    return cell_names([groups_by(name, each) for name, each in values.items()])
 
 
 def _placed(
-    plan: MixturePlan | None, store: _Store, order: npt.NDArray[np.uint64], mine: npt.NDArray[np.bool_], seed: int
+    plan: PhasePlan | None, store: _Store, order: npt.NDArray[np.uint64], mine: npt.NDArray[np.bool_], seed: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """(document, key) of everything in a split; with a plan as often as it says."""
+    """(document, key) of everything in a split; with a plan of a phase as often as it says."""
     rows = np.flatnonzero(mine & (store.lengths > 0)).astype(np.int64)  # without the documents that were removed
     if plan is None:
         return rows, order[rows]
     names = store.mix.take(pa.array(rows)).dictionary_encode()
-    plans = np.array(
-        [(plan.groups[name].whole, plan.groups[name].bins) for name in names.dictionary.to_pylist()], np.int64
-    )
-    whole, bins = plans.reshape(-1, 2)[names.indices.to_numpy()].T
-    chosen, places = copies(store.ids.take(pa.array(rows)), order[rows], seed, whole, bins)
+    plans = np.array([plan.groups[name].sorting for name in names.dictionary.to_pylist()], np.float64)
+    span = Span.of(plans.reshape(-1, len(NOTHING))[names.indices.to_numpy()])
+    chosen, places = copies(store.ids.take(pa.array(rows)), order[rows], seed, span)
     return rows[chosen], places
 
 

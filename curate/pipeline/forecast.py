@@ -22,8 +22,10 @@ from curate.audit.plan import unit_of
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.timings import peak_memory, stage_times, task_times
 from curate.config.document import write_document
+from curate.config.models import Pipeline
 from curate.config.reading import PipelineFile
 from curate.engine.seal import unsealed
+from curate.pipeline.parts import portions
 from curate.quality.step import Quality
 from curate.records.statistics import SourceNumbers, text_out
 from curate.storage import SourceFile, is_remote, open_binary
@@ -108,7 +110,7 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
             scaled[key] += number * growth[name]
     in_tokens = file.pipeline.tokens is not None
     return Forecast(
-        sum(files.get(name, len(found)) for name, found in inputs.items()),
+        sum(_parts(name, file.pipeline, found, files.get(name, len(found))) for name, found in inputs.items()),
         round(sum(totals.values())),
         round(sum(totals[name] for name, found in inputs.items() if found and is_remote(found[0].path))),
         scaled["records"],
@@ -120,6 +122,12 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
         stages,
         sum(map(sum, sizes.values())),
     )
+
+
+def _parts(name: str, pipeline: Pipeline, found: Sequence[SourceFile], files: int) -> int:
+    """How many parts so many files make, if the others are cut and bundled as those that there are."""
+    made = portions(name, pipeline.sources[name].read, found, None, whole=False)
+    return math.ceil(len(made) * files / max(len(found), 1))
 
 
 def _mean_size(files: Sequence[SourceFile]) -> float:
@@ -155,7 +163,12 @@ def _dry_run(
     for name, found in inputs.items():
         paths = _sample(file.pipeline.sources[name].read.format, found, folder / name, most)
         sizes[name] = [path.stat().st_size for path in paths]
-        tree["sources"][name]["read"] |= {"paths": [str(path) for path in paths], "root": None}
+        tree["sources"][name]["read"] |= {
+            "paths": [str(path) for path in paths],
+            "root": None,
+            "split": None,
+            "bundle": None,
+        }
     for step in tree["combine"]:
         if "deduplicate" in step:
             step["deduplicate"] |= {"max_removed_share": 1.0, "max_cluster": None}  # a sample's shares say nothing

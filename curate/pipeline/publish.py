@@ -156,6 +156,7 @@ def _record(
                 "source": part.source,
                 "file": part.file.relative,
                 "path": part.file.path,
+                **({"more": [file.relative for file in part.more]} if part.more else {}),
                 "way": [result.stem for result in part.way],
             }
             for part in flow.parts

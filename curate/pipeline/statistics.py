@@ -15,7 +15,7 @@ from curate.config.models import Pipeline
 from curate.config.tokens import OneOfSeveral
 from curate.engine.mirror import here
 from curate.engine.task import Committed
-from curate.flow import Flow, Part, is_output
+from curate.flow import Flow, Part, files_of, is_output
 from curate.records.counts import DocumentCounts, EngineNumbers, TokenCounts
 from curate.records.metadata import JSON, META, TEXT, CarriedNumbers
 from curate.records.statistics import (
@@ -40,10 +40,11 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
     text = flow.documents.get(pipeline.last_step) if pipeline.tokens is None else None
     for name, source in pipeline.sources.items():
         parts = [part for part in flow.parts if part.source == name]
+        files = [file for _, file in files_of(parts)]
         sources[name] = {
             "role": source.role,
-            "files": len(parts),
-            "bytes": sum(part.read.counts["bytes"] for part in parts),
+            "files": len(files),
+            "bytes": sum(file.size for file in files),
             "records": sum(part.read.counts["records"] for part in parts),
             "other_records": _total(part.read.counts["others"] for part in parts),
             "documents": sum(part.read.counts["documents"] for part in parts),

@@ -28,6 +28,7 @@ from curate.shards.entry import (
     MIX_FORMAT,
     MOST_MANIFEST_BYTES,
     SHARDS_FORMAT,
+    PhaseEntry,
     ShardEntry,
     ShardError,
     parse_manifest,
@@ -85,6 +86,11 @@ class ShardReader:
     def dtype(self) -> np.dtype[Any]:
         """Type of a token id: uint16 or uint32."""
         return np.dtype(str(self.tokenizer["dtype"]))
+
+    @property
+    def phases(self) -> tuple[PhaseEntry, ...]:
+        """The stretches of the training split, in order; none where it is one."""
+        return tuple(PhaseEntry.model_validate(each) for each in self.manifest.get("phases", ()))
 
     def split(self, name: str) -> tuple[ShardEntry, ...]:
         """The shards of a split in their order. Raises ShardError for a split that is not there."""

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 
 from curate.config.document import write_document
-from curate.config.models import CELLS, Mixture
+from curate.config.mixture import CELLS, Mixture
 from curate.config.reading import read_settings
 from curate.errors import ConfigError
 from curate.mixture.draws import Joined, draw, join
@@ -134,7 +134,7 @@ def _train(
         attempts=settings.attempts,
         out=str(out),
     )
-    return train_proxies(validation, domains, say)
+    return train_proxies(validation, domains, say)[0]
 
 
 def _losses(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
 
-from curate.config.models import MOST_EPOCHS
+from curate.config.mixture import MOST_EPOCHS
 from curate.settings import Count, Model, Name, Strings, parse_count
 from curate.trainer.compare.settings import Evaluation, refuse_data_path
 from curate.trainer.train.settings import Natural, Training
