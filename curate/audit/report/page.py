@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from curate.audit.report.river import river
 from curate.audit.report.rules_panel import rules_table
 from curate.audit.sampled import candidates_of
 from curate.audit.timings import stage_times
+from curate.audit.whatif import written_tree
 from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
@@ -81,6 +82,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         "reader": rows | {"run": clean(shlex.quote(run.place))},
         "run": clean(run.place),
         "overlap": overlap.script_data(agree),
+        **_pipeline_data(run, candidates),
     }
     engines = panels.engines(stats["sources"])
     sections = [
@@ -102,7 +104,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
             facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats
         )),
         ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
-        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
+        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings", stats)),
         ("settings", "Settings", "Settings and inputs", _settings(run)),
     ]  # fmt: skip
     says = headlines(run.pipeline, stats, stage_times(run.folder / "timings"))
@@ -121,6 +123,14 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ),
     ]
     return _document(f"{stats['name']} — report", join(body), data)
+
+
+def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
+    """The pipeline that moved thresholds are written into; none where it is too long for a page."""
+    tree = written_tree(run.pipeline)
+    if len(json.dumps(tree)) > _SETTINGS_SHOWN:
+        return {}
+    return {"pipeline": tree, "outputs": list(candidates)}
 
 
 def _section(name: str, title: str, says: str, content: Html) -> Html:
@@ -295,7 +305,15 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
     )
     full = len(found) == thresholds.MOST_SLIDERS
     rest = panels.note(f"The first {len(found)} thresholds are shown.") if full else None
-    return join([note, stays if shares else None, cards.legend(), console, cards.cards(run, found), rest])
+    saved = tag(
+        "details",
+        tag("summary", "The pipeline with these thresholds"),
+        tag("pre", "", id="pipeline-text", class_="copy", tabindex="0", role="button", aria_label="copy the pipeline"),
+        tag("p", tag("button", "Save as a pipeline file", type="button", id="pipeline-save"), class_="buttons"),
+        id="pipeline",
+        hidden=True,
+    )
+    return join([note, stays if shares else None, cards.legend(), console, saved, cards.cards(run, found), rest])
 
 
 def _keeps_share(source: Source) -> bool:
