@@ -29,10 +29,12 @@ from curate.filters.step import Filter, spoken_languages
 from curate.language.step import Language
 from curate.mixture.groups import NONE, NOT_IN_LEDGER
 from curate.mixture.weights import weights_of
+from curate.quality.buckets import BUCKETS
 from curate.quality.step import Quality
+from curate.quality.tasks.bucket import WHOLE_SOURCE
 from curate.records.metadata import META, RAW, common_type, kind_of
 from curate.records.pages import ORIGIN
-from curate.records.quality import QUALITY
+from curate.records.quality import BUCKET, QUALITY, QUALITY_BUCKET
 from curate.steps import Carried, combining_steps, source_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
@@ -135,6 +137,20 @@ def check_scope(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
             raise file.error(place, f"no step makes a column {scope!r}{nearest(scope, known)}")
 
 
+def check_buckets(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
+    """Raise ConfigError where quality buckets are to be within a column that the source does not have."""
+    for name, source in file.pipeline.sources.items():
+        for index, (step, setting) in enumerate(source.named_steps()):
+            if not isinstance(setting, Quality) or setting.buckets in (None, WHOLE_SOURCE):
+                continue
+            columns = _mixture_columns(file.pipeline, name, carried.get(name, ()))
+            unseen = setting.buckets.startswith(META) and source.read.metadata == "all"
+            if setting.buckets not in columns and not unseen:
+                known = nearest(setting.buckets, [WHOLE_SOURCE, *columns])
+                place: KeyPath = ("sources", name, "steps", index, step, "buckets")
+                raise file.error(place, f"no step of {name!r} makes a column {setting.buckets!r}{known}")
+
+
 def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     """Whether every source that is output has the column that the mixture's groups are made of, and can have the groups that
     it names. `carried`: by source, the columns that its rows carry, as far as they are known.
@@ -205,8 +221,9 @@ def _mixture_columns(pipeline: Pipeline, name: str, carried: Carried) -> dict[st
     extract = source.setting(Extract)
     if extract is not None and extract.metadata:
         columns |= {field.name: str(field.type) for field in SAID}
-    if source.setting(Quality) is not None:
-        columns |= {field.name: str(field.type) for field in QUALITY}
+    quality = source.setting(Quality)
+    if quality is not None:
+        columns |= {field.name: str(field.type) for field in (*QUALITY, *(QUALITY_BUCKET if quality.buckets else ()))}
     for kind in combining_steps().values():
         if pipeline.combines(kind.name):
             columns |= dict((*kind.columns, *_COMBINED.get(kind.name, ())))
@@ -217,6 +234,8 @@ def _possible_groups(pipeline: Pipeline, name: str, by: str, kind: str) -> set[s
     """The groups that kept documents of a source can be of; None where they are not known before."""
     if pa.types.is_floating(pa.type_for_alias(kind)):
         return set(_TENTHS) if by in _FRACTIONS else None
+    if by == BUCKET:
+        return {str(number) for number in range(BUCKETS)}
     rules = [rule for step in verdict_steps(pipeline, name) for rule in step.rules]
     allowed = [set(rule.values) for rule in rules if isinstance(rule, AllowedRule) and rule.column == by]
     return allowed[0] if allowed else None

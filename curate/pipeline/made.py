@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow.dataset import Dataset, dataset
 
 from curate.audit.diff import diff
 from curate.audit.duplicates import duplicates
@@ -26,6 +25,9 @@ from curate.audit.whatif import what_if
 from curate.engine.fingerprint import canonical
 from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 
 @dataclass(frozen=True, repr=False)
@@ -199,6 +201,8 @@ def funnel_html(stats: RunNumbers) -> str:
 
 
 def _files(paths: Sequence[Path]) -> Dataset:
+    from pyarrow.dataset import dataset  # brings pandas along, which no command needs
+
     return dataset([str(path) for path in paths], format="parquet")
 
 

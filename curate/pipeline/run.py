@@ -32,6 +32,7 @@ from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
 from curate.pipeline.check import (
     check_bounds,
+    check_buckets,
     check_carried,
     check_engines,
     check_findings,
@@ -177,6 +178,7 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
     check_tokenizer(file)
     check_mixture(file, carried)
     check_scope(file, carried)
+    check_buckets(file, carried)
     for index, step in enumerate(file.pipeline.combine):
         check = combining_steps()[step.kind].check
         try:

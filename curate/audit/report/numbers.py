@@ -12,6 +12,7 @@ from curate.audit.finished_run import OpenedRun
 from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report import facts
+from curate.audit.report.flow import rows as flow_rows
 from curate.audit.report.headlines import headlines, plural
 from curate.audit.report.losses import losses
 from curate.audit.report.ranking import rule_losses
@@ -27,7 +28,7 @@ def report_numbers(run: OpenedRun) -> Answer:
     says = headlines(run.pipeline, stats, times)
     blocks = [
         *_findings(stats), *_some("What each part found", ("part", "what"), list(says.items())),
-        *_flow(stats["sources"]), *_product(stats), *_engines(stats["sources"]),
+        *_flow(stats["sources"]), *_fates(stats), *_product(stats), *_engines(stats["sources"]),
         *_rules(stats),
         *_overlap(facts.summed(audit, candidates, "overlap")), *_thresholds(audit, candidates), *_languages(stats),
         *_domains(stats),
@@ -59,6 +60,13 @@ def _flow(sources: Sources) -> Iterator[Table]:
         if source["role"] == "reference":
             end = "No output: this source only trains a classifier."
         yield _table(title, ("step", "in", "dropped", "kept"), rows, end)
+
+
+def _fates(stats: RunNumbers) -> Iterator[Table]:
+    unit = facts.unit(stats)
+    heads = ("source", "what became of them", "documents", unit)
+    note = "Tokens of what was dropped: their characters at the rate of what is kept." if unit == "tokens" else ""
+    yield from _some("All sources", heads, flow_rows(stats), note)
 
 
 def _product(stats: RunNumbers) -> Iterator[Table]:

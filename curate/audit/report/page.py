@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
-from curate.audit.report import cards, facts, head, overlap, panels, performance, reader, thresholds
+from curate.audit.report import cards, facts, flow, head, overlap, panels, performance, reader, thresholds
 from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.headlines import headlines
 from curate.audit.report.reasons import whys
@@ -36,6 +36,8 @@ from curate.text.html import Html, bar, clean, count, join, named, percent, tabl
 
 _HERE = Path(__file__).parent
 _FILES_SHOWN = 50
+_OPEN_RIVERS = 2
+"""Sources up to which each one's flow is unfolded."""
 _RIVERS = 24
 """Sources whose flow is drawn: those with the most records."""
 _GROUPS = 30
@@ -187,18 +189,35 @@ def _header(run: OpenedRun, stats: RunNumbers, against: OpenedRun | None) -> Htm
 
 
 def _flow(stats: RunNumbers) -> Html:
-    """A river for each source, the largest first where there are many."""
-    listed = list(stats["sources"].items())
+    """All sources in one picture; and a river for each, the largest first where there are many."""
+    listed = [(name, each) for name, each in stats["sources"].items()]
     if len(listed) > _RIVERS:
         listed = sorted(listed, key=lambda item: -item[1]["records"])[:_RIVERS]
     more = len(stats["sources"]) - len(listed)
-    note = panels.note(
-        "From the records read, at the top, to the documents kept. A document leaves at the first step that it fails. "
-        "Beside a step stand the rules that most documents fail, counted on every document, also on those that left "
-        "before, so their numbers may add up to more than the step drops."
+    unit = facts.unit(stats)
+    estimated = (
+        " Tokens of what was dropped are its characters at the rate of what is kept." if unit == "tokens" else ""
+    )
+    says = (
+        "From the sources, left, to what became of their documents: kept, or dropped at the first step that they fail. "
+        "A band is as thick as it has documents; into the mixture, right, it widens where a group has more than one "
+        f"epoch.{estimated} A band or a name, clicked, leads to its documents in the reader."
+    )
+    by_source = panels.note(
+        "From the records read, at the top, to the documents kept. Beside a step stand the rules that most documents fail, "
+        "counted on every document, also on those that left before, so their numbers may add up to more than the step "
+        "drops."
     )
     rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
-    return join([note, *(river(name, each) for name, each in listed), rest])
+    rivers = tag(
+        "details",
+        tag("summary", f"Step by step, {'source by source' if len(listed) > 1 else 'from records to text'}"),
+        by_source,
+        *(river(name, each) for name, each in listed),
+        rest,
+        open=len(listed) <= _OPEN_RIVERS,
+    )
+    return join([panels.note(says), flow.picture(stats), rivers])
 
 
 def _product(stats: RunNumbers) -> Html:

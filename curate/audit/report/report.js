@@ -108,6 +108,32 @@
     });
   }
 
+  // The flow, in documents or in text. Its bands and names lead to the reader, which listens for what was asked.
+  for (const button of document.querySelectorAll("[data-flow]")) {
+    button.addEventListener("click", () => {
+      for (const each of document.querySelectorAll("[data-flow]")) {
+        each.setAttribute("aria-pressed", String(each === button));
+        document.getElementById(`flow-${each.dataset.flow}`).hidden = each !== button;
+      }
+    });
+  }
+  for (const each of document.querySelectorAll(".sankey [data-fate]")) {
+    each.addEventListener("click", (event) => {
+      event.preventDefault();
+      const { fate, source } = each.dataset;
+      document.dispatchEvent(new CustomEvent("reader-asked", { detail: { fate, source: source || "" } }));
+    });
+  }
+
+  // A link to a card opens what it is folded in.
+  const unfold = () => {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let each = target && target.closest("details"); each; each = each.parentElement.closest("details")) each.open = true;
+    if (target && target.matches(".card")) target.scrollIntoView({ behavior: "instant" });
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+
   // Overlaps: what a cell says, by pointer or arrow keys.
   const cells = document.getElementById("overlap-cells");
   if (cells) {

@@ -77,6 +77,24 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """A mix that was stopped early: after so many seeds, and by how much it was above the best one then."""
+
+    mix: str
+    seeds: int
+    behind: float
+    best: str
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f"{self.mix} was stopped after {self.seeds} seeds: at {self.behind:.4f} bits per byte above {self.best}, it is "
+            "shown not to be the best."
+        )
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What `validate` found."""
 
@@ -88,7 +106,9 @@ class Verdict:
     contamination: Mapping[str, Mapping[str, float]]
     notes: tuple[str, ...]
     ranking: Ranking | None = None
-    """All mixes by the primary measure on these texts; None with one seed."""
+    """Mixes trained to the end by the primary measure on these texts; None with one seed, or one mix."""
+    stopped: tuple[Stopped, ...] = ()
+    """Mixes that were shown not to be the best, and trained no further."""
 
     def to_json(self) -> str:
         """All of it; numbers that are not known are null."""
@@ -103,24 +123,44 @@ def judge(
     confidence: float = 0.95,
     baseline: str | None = None,
     matters: float | None = None,
+    stopped: Sequence[str] = (),
 ) -> Verdict:
-    """Compare every pair of mixes, and rank them all. `results`: per mix one result per seed, as a proxy writes it."""
+    """Compare every pair of mixes, and rank them all. `results`: per mix one result per seed, as a proxy writes it.
+
+    Mixes that were `stopped` have fewer seeds: they are shown, and compared no more, but count in intervals' correction.
+    """
+    mixes = len(results)
+    ended = tuple(_stopped(mix, results) for mix in stopped)
     curves = tuple(_curve(mix, runs) for mix, runs in results.items())
+    results = {mix: runs for mix, runs in results.items() if mix not in stopped}
     names = list(itertools.combinations(results, 2))
     primaries = [_primary(first, second, results, confidence) for first, second in names]
+    left_out = [1.0] * (math.comb(mixes, 2) - len(names))  # pairs that stopping left out count as compared
+    adjusted = holm([*(each.p for each in primaries), *left_out])
     pairs = tuple(
         _compare_pair(first, second, results, Row(primary, p, confidence))
-        for (first, second), primary, p in zip(names, primaries, holm([each.p for each in primaries]), strict=True)
+        for (first, second), primary, p in zip(names, primaries, adjusted, strict=False)
     )
     seeds = len(next(iter(results.values())))
     ranking = None
-    if seeds > 1:
-        ranking = rank(list(results), _by_seed(results), baseline, matters, confidence)
-    return Verdict(name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking)
+    if seeds > 1 and len(results) > 1:
+        ranking = rank(list(results), primary_by_seed(results), baseline, matters, confidence, mixes)
+    return Verdict(name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking, ended)
 
 
-def _by_seed(results: Results) -> Floats:
-    """The primary measure (mixes, seeds)."""
+def _stopped(mix: str, results: Results) -> Stopped:
+    seeds = len(results[mix])
+    means = {
+        other: float(primary_by_seed({other: runs[:seeds]}).mean())
+        for other, runs in results.items()
+        if len(runs) >= seeds
+    }
+    best = min(means, key=lambda other: means[other])
+    return Stopped(mix, seeds, means[mix] - means[best], best)
+
+
+def primary_by_seed(results: Results) -> Floats:
+    """The primary measure (mixes, seeds), the same seeds for all."""
     return np.array(
         [
             np.mean(

@@ -40,6 +40,7 @@ def to_html(verdict: Verdict) -> str:
     for pair in verdict.pairs:
         winner = f" c{mixes.index(better(pair, pair.primary)) % _COLOURS}" if pair.primary.better else ""
         parts.append(tag("p", pair.sentence, class_=f"verdict{winner}"))
+    parts += [tag("p", each.sentence) for each in verdict.stopped]
     about = "Mean over domains of bits per byte: lower is better. Bars are one deviation between seeds."
     parts += [tag("h2", "Learning curves"), tag("p", about), _plot(verdict.curves)]
     for pair in verdict.pairs:

@@ -12,6 +12,7 @@ def to_markdown(verdict: Verdict) -> str:
     """Sentences, then a table per pair of mixes, contamination, learning curves and notes."""
     lines = [f"# {verdict.name}", ""]
     lines += [f"- **{pair.first} / {pair.second}**: {pair.sentence}" for pair in verdict.pairs]
+    lines += [f"- {each.sentence}" for each in verdict.stopped]
     if verdict.ranking is not None:
         lines += ["", "## Ranking on these texts", "", *_ranking(verdict.ranking)]
     for pair in verdict.pairs:

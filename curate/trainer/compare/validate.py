@@ -45,7 +45,7 @@ def validate(settings: Validation, say: Callable[[str], None] = print) -> Verdic
     out = output_folder(settings)
     evaluation = settings.evaluation
     domains = choose_texts(evaluation.texts, settings.mixes, evaluation.overlap, evaluation.limit)
-    results = train_proxies(settings, domains, say)
+    results, stopped = train_proxies(settings, domains, say)
     verdict = judge(
         settings.name,
         results,
@@ -54,6 +54,7 @@ def validate(settings: Validation, say: Callable[[str], None] = print) -> Verdic
         settings.confidence,
         settings.baseline,
         settings.matters,
+        stopped,
     )
     write_atomically(out / VERDICT, verdict.to_json().encode())
     write_atomically(out / "verdict.md", to_markdown(verdict).encode())
