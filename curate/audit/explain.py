@@ -50,7 +50,7 @@ _CONTEXT = 2  # unchanged lines around a difference
 _ORIGIN = ("source", "file", "offset", "length", "record_id", "url", "date", "chars")
 _FATE = ("kept", "dropped_at")
 _OF_TOKENIZER = ("tokens", "shard", "shard_row")
-_SCORES = ("language", "language_score", "quality_score", "quality_draw")
+_SCORES = ("language", "language_score", "quality_score", "quality_draw", "quality_bucket")
 _DUPLICATE = ("duplicate_kind", "jaccard", "cluster_size")
 
 

@@ -33,6 +33,7 @@ LEDGER_COLUMNS: Mapping[str, str] = {
     "edits": "what edits took: step, kind, and characters",
     "quality_score": "the classifier's score, 0 to 1",
     "quality_draw": "the draw that the score is held against where `alpha` keeps by chance, 0 to 1",
+    "quality_bucket": "the twentieth of its source or language in which the score lies, 0 to 19",
     "failed": "every rule that it fails, as step/rule, also those after the step that dropped it",
     "duplicate_of": "the record that was kept in its place, where it is a copy",
     "duplicate_kind": "how the copy was found: exact, minhash, ...",

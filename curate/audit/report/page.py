@@ -30,8 +30,10 @@ from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
 from curate.engine.lock import hold
+from curate.engine.mirror import run_address
 from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers, outputs
+from curate.storage import write_atomically
 from curate.text.html import Html, bar, clean, count, join, named, percent, table, tag
 
 _FILES_SHOWN = 50
@@ -47,8 +49,15 @@ _SETTINGS_SHOWN = 60_000
 def write_report(
     folder: str | Path, texts: Mode = "scrubbed", against: str | Path | None = None, mapped: bool = True
 ) -> Path:
-    """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts; `against`: another
+    """Write report.html into a finished run's directory, or for a run in a bucket beside what is mirrored of it here;
+    returns its path. `texts`: how it shows texts; `against`: another
     run, whose numbers are marked beside this one's; `mapped`: whether the map of the crawl is drawn."""
+    if run_address(folder) is not None:
+        run = dataclasses.replace(open_finished(folder), texts=texts)
+        other = open_finished(against) if against is not None else None
+        path = run.folder.parent / "report.html"
+        write_atomically(path, report_page(run, other, mapped).encode())
+        return path
     with hold(Path(folder)):
         run = dataclasses.replace(open_finished(folder), texts=texts)
         commit = Commit(run.folder)
@@ -68,8 +77,8 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     sample = candidates_of(_sample(run), candidates)
     rows = reader.packed(run, sample, len(found), mapped and run.pipeline.report.map)
     data = thresholds.script_data(audit, candidates, found, sample) | {
-        "reader": rows | {"run": clean(shlex.quote(str(run.folder)))},
-        "run": clean(str(run.folder)),
+        "reader": rows | {"run": clean(shlex.quote(run.place))},
+        "run": clean(run.place),
         "overlap": overlap.script_data(agree),
         **_pipeline_data(run, candidates),
     }
@@ -159,8 +168,8 @@ def _header(run: OpenedRun, stats: RunNumbers, against: OpenedRun | None) -> Htm
         else None,
         tag(
             "div",
-            head.funnel_picture(stats, other, str(against.folder) if against else ""),
-            head.findings_panel(found, str(run.folder)),
+            head.funnel_picture(stats, other, against.place if against else ""),
+            head.findings_panel(found, run.place),
             class_="first",
         ),
         class_="top",
