@@ -53,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run a pipeline; what is done already is skipped")
     add_pipeline(run)
-    run.add_argument("--out", metavar="DIR", help="run directory (default: runs/NAME)")
+    run.add_argument("--out", metavar="DIR", help="run directory, or a bucket's folder (default: runs/NAME)")
     add_number(run, "--workers", None, "tasks at once (default: every core)")
     run.add_argument("--address", metavar="RAY", help="address of an existing Ray cluster")
     few = run.add_mutually_exclusive_group()
@@ -61,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     add_number(few, "--sample", None, "read a seeded sample of N records of each source only")
     run.add_argument("--until", metavar="STEP", help="stop after a step and keep its documents as Parquet")
     run.add_argument("--replace", action="store_true", help="write where other files, or another pipeline's run, are")
+    run.add_argument("--force-unlock", action="store_true", help="take a run in a bucket whose holder is dead")
     run.add_argument("--engine", choices=("ray", "serial"), default="ray", help="Ray tasks, or all in this process")
     run.add_argument("--quiet", action="store_true", help="print errors and findings only, no progress and no numbers")
     add_data_format(run)
@@ -134,6 +135,7 @@ def _run(options: argparse.Namespace) -> int:
         replace=options.replace,
         limit=options.limit,
         sample=options.sample,
+        force_unlock=options.force_unlock,
         console=None if options.quiet else MESSAGES,
     )
     if not options.quiet:
@@ -163,7 +165,7 @@ def _show_run(result: Run, form: str) -> None:
         write(funnel_csv(result.stats))
     else:
         print_funnel(RESULTS, result.stats)
-        RESULTS.print(f"\nRun directory: {result.path}")
+        RESULTS.print(f"\nRun directory: {result.place}", soft_wrap=True)
         for line in next_steps(result.path, open_finished(result.path).pipeline, result.stats, RESULTS.width):
             RESULTS.print(line)
 
@@ -257,14 +259,14 @@ def _status(options: argparse.Namespace) -> int:
     from curate.engine.progress import describe_progress, read_progress, watch_progress
 
     if options.format != "table":
-        state = read_progress(Path(options.run))
+        state = read_progress(options.run)
         columns = ("name", "done", "tasks", "documents", "seconds")
         rows = [[stage[column] for column in columns] for stage in state["stages"]]
         return write_data(options.format, state, columns, rows)
     if options.watch:
-        watch_progress(Path(options.run), RESULTS)
+        watch_progress(options.run, RESULTS)
     else:
-        RESULTS.print(describe_progress(Path(options.run)))
+        RESULTS.print(describe_progress(options.run))
     return 0
 
 

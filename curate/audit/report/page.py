@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,15 @@ from curate.audit.report.river import river
 from curate.audit.report.rules_panel import rules_table
 from curate.audit.sampled import candidates_of
 from curate.audit.timings import stage_times
+from curate.audit.whatif import written_tree
 from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
 from curate.engine.lock import hold
+from curate.engine.mirror import run_address
 from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers, outputs
+from curate.storage import write_atomically
 from curate.text.html import Html, bar, clean, count, join, named, percent, table, tag
 
 _HERE = Path(__file__).parent
@@ -48,8 +51,15 @@ _SETTINGS_SHOWN = 60_000
 def write_report(
     folder: str | Path, texts: Mode = "scrubbed", against: str | Path | None = None, mapped: bool = True
 ) -> Path:
-    """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts; `against`: another
+    """Write report.html into a finished run's directory, or for a run in a bucket beside what is mirrored of it here;
+    returns its path. `texts`: how it shows texts; `against`: another
     run, whose numbers are marked beside this one's; `mapped`: whether the map of the crawl is drawn."""
+    if run_address(folder) is not None:
+        run = dataclasses.replace(open_finished(folder), texts=texts)
+        other = open_finished(against) if against is not None else None
+        path = run.folder.parent / "report.html"
+        write_atomically(path, report_page(run, other, mapped).encode())
+        return path
     with hold(Path(folder)):
         run = dataclasses.replace(open_finished(folder), texts=texts)
         commit = Commit(run.folder)
@@ -69,9 +79,10 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     sample = candidates_of(_sample(run), candidates)
     rows = reader.packed(run, sample, len(found), mapped and run.pipeline.report.map)
     data = thresholds.script_data(audit, candidates, found, sample) | {
-        "reader": rows | {"run": clean(shlex.quote(str(run.folder)))},
-        "run": clean(str(run.folder)),
+        "reader": rows | {"run": clean(shlex.quote(run.place))},
+        "run": clean(run.place),
         "overlap": overlap.script_data(agree),
+        **_pipeline_data(run, candidates),
     }
     engines = panels.engines(stats["sources"])
     sections = [
@@ -93,7 +104,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
             facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats
         )),
         ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
-        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
+        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings", stats)),
         ("settings", "Settings", "Settings and inputs", _settings(run)),
     ]  # fmt: skip
     says = headlines(run.pipeline, stats, stage_times(run.folder / "timings"))
@@ -112,6 +123,14 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ),
     ]
     return _document(f"{stats['name']} — report", join(body), data)
+
+
+def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
+    """The pipeline that moved thresholds are written into; none where it is too long for a page."""
+    tree = written_tree(run.pipeline)
+    if len(json.dumps(tree)) > _SETTINGS_SHOWN:
+        return {}
+    return {"pipeline": tree, "outputs": list(candidates)}
 
 
 def _section(name: str, title: str, says: str, content: Html) -> Html:
@@ -180,8 +199,8 @@ def _header(run: OpenedRun, stats: RunNumbers, against: OpenedRun | None) -> Htm
         else None,
         tag(
             "div",
-            head.funnel_picture(stats, other, str(against.folder) if against else ""),
-            head.findings_panel(found, str(run.folder)),
+            head.funnel_picture(stats, other, against.place if against else ""),
+            head.findings_panel(found, run.place),
             class_="first",
         ),
         class_="top",
@@ -286,7 +305,15 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
     )
     full = len(found) == thresholds.MOST_SLIDERS
     rest = panels.note(f"The first {len(found)} thresholds are shown.") if full else None
-    return join([note, stays if shares else None, cards.legend(), console, cards.cards(run, found), rest])
+    saved = tag(
+        "details",
+        tag("summary", "The pipeline with these thresholds"),
+        tag("pre", "", id="pipeline-text", class_="copy", tabindex="0", role="button", aria_label="copy the pipeline"),
+        tag("p", tag("button", "Save as a pipeline file", type="button", id="pipeline-save"), class_="buttons"),
+        id="pipeline",
+        hidden=True,
+    )
+    return join([note, stays if shares else None, cards.legend(), console, saved, cards.cards(run, found), rest])
 
 
 def _keeps_share(source: Source) -> bool:
