@@ -13,6 +13,7 @@ from rich.text import Text
 from curate.audit.findings import command
 from curate.audit.rendering import csv_text
 from curate.cli.console import MESSAGES, complain, remark
+from curate.engine.mirror import place_of
 from curate.errors import counted
 from curate.records.findings import Finding
 from curate.records.statistics import kept_rate
@@ -98,7 +99,7 @@ def print_findings(folder: Path, found: Sequence[Finding]) -> None:
             complain(each["says"])
         else:
             remark(each["says"], each.get("level", "note"))
-        if call := command(each, folder):
+        if call := command(each, place_of(folder)):
             MESSAGES.print(Text(f"     {call}", style="dim"), soft_wrap=True)
     if left := len(found) - len(shown):
         MESSAGES.print(Text(f"     and {left:,} more: {folder / 'findings.json'}", style="dim"), soft_wrap=True)

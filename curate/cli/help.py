@@ -72,7 +72,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "export": ("curate export runs/first --to parquet --out exported", "curate export exported --check"),
     "quality": ("curate quality evaluate runs/first -n 20",),
     "train": ("curate train train.yaml --data runs/first",),
-    "validate": ("curate validate validate.yaml",),
+    "validate": ("curate validate validate.yaml --plan --noise 0.01", "curate validate validate.yaml"),
     "model": ("curate model generate checkpoints/last --prompt 'The ferry'",),
     "scaling": ("curate scaling plan --flops 1e21",),
 }

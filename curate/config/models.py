@@ -12,7 +12,7 @@ from curate.config.formats import format_named, formats
 from curate.config.mixture import Mixture
 from curate.config.steps import AnyCombiningStep, AnySourceStep
 from curate.config.tokens import Tokens
-from curate.settings import Count, Model, Name, Range, Share, Strings
+from curate.settings import Count, Model, Name, Range, Share, Size, Strings
 from curate.storage import write_atomically
 
 Setting = TypeVar("Setting", bound=Model)
@@ -88,6 +88,17 @@ class Read(Model):
     )
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] | None = Field(
         None, description="what `take` draws by; default: the pipeline's seed", examples=[0]
+    )
+    split: Literal["auto"] | Annotated[Size, Field(gt=0)] | None = Field(
+        "auto",
+        description="most bytes of a file that one task reads: a larger one is cut; auto: 256 MiB, more for a source of "
+        "over a terabyte; null: no file is cut",
+        examples=["256 MB"],
+    )
+    bundle: Annotated[Size, Field(gt=0)] | None = Field(
+        16_000_000,
+        description="bytes of small files that one task reads together, where a source has more than 64 files; null: none",
+        examples=["16 MB"],
     )
     root: str | None = Field(
         None, description="folder from which files are named; default: the patterns' common folder", examples=["crawl"]

@@ -22,6 +22,7 @@ from curate.config.mixture import CELLS, Mixture
 from curate.engine.commit import Commit, Published
 from curate.engine.fingerprint import fingerprint
 from curate.engine.lock import hold
+from curate.engine.mirror import here, local_run, mirrored
 from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
 from curate.mixture.groups import DOMAIN, SOURCE, cell_names, groups_by
@@ -53,7 +54,7 @@ class _Store:
 
 def plan_mix(run: str | Path, mixture: Mixture, *, seed: int | None = None) -> MixturePlan:
     """What a mix would hold, group by group; writes nothing. Raises as `make_mix`."""
-    run = Path(run)
+    run = Path(mirrored(run))
     try:
         published = Commit(run, ()).published
         settings = json.loads(published.check("run.json").read_bytes())
@@ -91,7 +92,7 @@ def make_mixes(
             raise MixtureError(
                 f"{name!r} is no name for a mix: it becomes a folder of the run's mixes/; use letters, digits, '-', '_', '.'"
             )
-    run = Path(run)
+    run = local_run(run, "a mix cannot be made of a run")
     if not run.is_dir():
         raise FileNotFoundError(f"{run} holds no finished run with shards: there is no such directory")
     with hold(run):
@@ -176,7 +177,8 @@ def _made(
 
 def _read_store(published: Published, parts: list[str], by: str) -> _Store:
     run = published.folder
-    files = [published.check(f"tokens/{name}.arrow") for name in parts if (run / "tokens" / f"{name}.arrow").exists()]
+    stored = [f"tokens/{name}.arrow" for name in parts]
+    files = [published.check(name) for name in stored if here(run / name).exists()]
     if not files:
         raise FileNotFoundError(f"{run} has no token store; run the pipeline again with tokens and without --until")
     part, row, ids, groups, mix, lengths = [], [], [], [], [], []

@@ -8,6 +8,7 @@ from dataclasses import replace
 from curate.config.models import Pipeline
 from curate.config.tokens import Tokenizing
 from curate.engine.exchange import FAN_IN, regroup
+from curate.engine.mirror import all_here, here
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
@@ -18,6 +19,7 @@ from curate.mixture.solve import MixtureError, plan_mixture
 from curate.mixture.tasks import CountParams, GroupParams, count_part, group_part
 from curate.records.batches import read_schema
 from curate.records.counts import TokenCounts
+from curate.records.metadata import META
 from curate.shards.order import TRAIN, VALIDATION, bucket_bits, windows
 from curate.shards.shuffle import (
     MergeParams,
@@ -143,7 +145,7 @@ def _index(groups: Sequence[Committed[SplitCounts]], runner: Runner) -> list[str
         fans = [files[start : start + FAN_IN] for start in range(0, len(files), FAN_IN)]
         tasks = [Task("buckets", add_buckets, NoParams(), {"index": fan}, f"{len(fan)} groups") for fan in fans]
         files = [result.file("index") for result in runner.stage(tasks)]
-    return [file.path for file in files]
+    return [str(path) for path in all_here(file.path for file in files)]
 
 
 def _cut(
@@ -202,7 +204,8 @@ def _plan(pipeline: Pipeline, store: Store, groups: Mapping[int, File], runner: 
         for number, result in store
     ]
     counted = runner.stage(tasks)
-    return plan_mixture(pipeline.mixture, total_stock([result.files["stock"].path for result in counted]))
+    paths = all_here(result.files["stock"].path for result in counted)
+    return plan_mixture(pipeline.mixture, total_stock([str(path) for path in paths]))
 
 
 def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int, File]:
@@ -210,6 +213,7 @@ def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int,
     if pipeline.mixture is None or pipeline.mixture.by == SOURCE:
         return {}
     by = pipeline.mixture.columns
+    _known(flow, by)
     numbers = [number for number, part in enumerate(flow.parts) if part.tokens is not None]
     tasks = [
         Task(
@@ -233,17 +237,23 @@ def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int,
     return {number: result.file("groups") for number, result in zip(numbers, results, strict=True)}
 
 
-def _column(part: Part, by: str) -> File:
-    """The part's file that holds the column. Raises MixtureError where no step made it."""
-    if by in (DOMAIN, SOURCE):
-        return part.documents
-    found = next((file for file in part.columns if by in read_schema(file.path).names), None)
-    if found is None:
-        names = sorted({name for file in part.columns for name in read_schema(file.path).names})
+def _known(flow: Flow, by: Sequence[str]) -> None:
+    """Raise MixtureError where a part has no column of this name, unless it is one that rows of others carry along."""
+    parts = [part for part in flow.parts if part.tokens is not None]
+    for each in by:
+        have = [each in (DOMAIN, SOURCE) or _column(part, each) is not part.documents for part in parts]
+        if all(have) or (each.startswith(META) and any(have)):
+            continue
+        part = parts[have.index(False)]
+        names = sorted({name for file in part.columns for name in read_schema(str(here(file.path))).names})
         raise MixtureError(
-            f"mixture.by: no step of {part.source} makes a column {by!r}; there are: source, domain, {', '.join(names)}"
+            f"mixture.by: no step of {part.source} makes a column {each!r}; there are: source, domain, {', '.join(names)}"
         )
-    return found
+
+
+def _column(part: Part, by: str) -> File:
+    """The part's file that holds the column; its documents where no column of it is asked for, or there is none."""
+    return next((file for file in part.columns if by in read_schema(str(here(file.path))).names), part.documents)
 
 
 def _batches_of_parts(store: Store) -> list[list[tuple[int, Committed[TokenCounts]]]]:

@@ -55,7 +55,10 @@ def group_part(params: GroupParams, inputs: Inputs, output: Output) -> DocumentC
 
 
 def _names(by: str, batch: pa.RecordBatch, kept: pa.Array) -> pa.Array:
-    return groups_by(by, batch.column("url" if by == DOMAIN else by).filter(kept))
+    """The groups of a batch's kept documents. A batch without the column is of a source whose rows do not carry it."""
+    name = "url" if by == DOMAIN else by
+    column = batch.column(name) if name in batch.schema.names else pa.nulls(len(batch), pa.string())
+    return groups_by(by, column.filter(kept))
 
 
 def count_part(params: CountParams, inputs: Inputs, output: Output) -> DocumentCounts:

@@ -163,21 +163,17 @@ def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     _check_weights(file, mixture)
     if set(mixture.columns) <= {*NOT_IN_LEDGER}:
         return
+    _check_columns(file, carried)
     if len(mixture.columns) > 1:
-        _check_cells(file, carried)
         return
-    outputs = [name for name, source in pipeline.sources.items() if source.role == "training"]
     possible: set[str] = {NONE}
-    for name in outputs:
-        columns = _mixture_columns(pipeline, name, carried.get(name, ()))
+    for name, columns in _columns_of_outputs(file, carried).items():
         unseen = mixture.by.startswith(META) and pipeline.sources[name].read.metadata == "all"
         if mixture.by not in columns and unseen:
             return  # a column of later rows may be it
-        if mixture.by not in columns:
-            known = nearest(mixture.by, [*NOT_IN_LEDGER, *columns])
-            raise file.error(("mixture", "by"), f"no step of {name!r} makes a column {mixture.by!r}{known}")
-        named = {group for _, group in mixture.named_groups()}
-        possible |= _possible_groups(pipeline, name, mixture.by, columns[mixture.by]) or named
+        if mixture.by in columns:
+            named = {group for _, group in mixture.named_groups()}
+            possible |= _possible_groups(pipeline, name, mixture.by, columns[mixture.by]) or named
     for place, group in mixture.named_groups():
         if group not in possible:
             message = f"no document that is kept is of the group {group!r} of {mixture.by}{nearest(group, possible)}"
@@ -194,18 +190,25 @@ def _check_weights(file: PipelineFile, mixture: Mixture) -> None:
                 raise file.error(("mixture", *place, "weights"), str(error)) from None
 
 
-def _check_cells(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
-    """Whether every source that is output has all columns of a mixture of cells. Raises ConfigError as `check_mixture`."""
+def _check_columns(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
+    """Whether there are the columns that a mixture's groups are made of. What rows carry along may be missing from some
+    sources: their documents have no value in it. Raises ConfigError as `check_mixture`."""
     pipeline = file.pipeline
     wanted = [each for each in (pipeline.mixture.columns if pipeline.mixture else ()) if each not in NOT_IN_LEDGER]
-    for name, source in pipeline.sources.items():
-        if source.role != "training":
-            continue
-        columns = _mixture_columns(pipeline, name, carried.get(name, ()))
-        for each in wanted:
-            if each not in columns and not (each.startswith(META) and source.read.metadata == "all"):
+    of_outputs = _columns_of_outputs(file, carried)
+    unseen = any(pipeline.sources[name].read.metadata == "all" for name in of_outputs)
+    for each in wanted:
+        somewhere = unseen or any(each in columns for columns in of_outputs.values())
+        for name, columns in of_outputs.items():
+            if each not in columns and not (each.startswith(META) and somewhere):
                 known = nearest(each, [*NOT_IN_LEDGER, *columns])
                 raise file.error(("mixture", "by"), f"no step of {name!r} makes a column {each!r}{known}")
+
+
+def _columns_of_outputs(file: PipelineFile, carried: Mapping[str, Carried]) -> dict[str, dict[str, str]]:
+    """By source that is output, its `_mixture_columns`."""
+    outputs = [name for name, source in file.pipeline.sources.items() if source.role == "training"]
+    return {name: _mixture_columns(file.pipeline, name, carried.get(name, ())) for name in outputs}
 
 
 def _mixture_columns(pipeline: Pipeline, name: str, carried: Carried) -> dict[str, str]:

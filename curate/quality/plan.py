@@ -15,6 +15,7 @@ from math import sqrt
 
 from curate.config.models import Pipeline
 from curate.config.step_params import verdict_steps
+from curate.engine.mirror import here
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.errors import ConfigError
@@ -72,7 +73,7 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     scored = _bucketed(pipeline, scoring, scored, runner)
     least = _least_scores(pipeline, scoring, scored, runner)
     classified = {
-        name: Classified(model, read_card(model.path), least.get(name), scoring[name].model is None)
+        name: Classified(model, read_card(str(here(model.path))), least.get(name), scoring[name].model is None)
         for name, model in models.items()
     }
     return replace(flow, parts=tuple(scored), quality=classified)
@@ -181,7 +182,9 @@ def _bucketed(pipeline: Pipeline, scoring: dict[str, Quality], parts: Sequence[P
     limits = []
     for name, column in within.items():
         mine = [part for part in parts if part.source == name]
-        if column != WHOLE_SOURCE and not any(column in read_schema(file.path).names for file in mine[0].columns):
+        if column != WHOLE_SOURCE and not any(
+            column in read_schema(str(here(file.path))).names for file in mine[0].columns
+        ):
             raise ConfigError(f"sources.{name}.steps: quality.buckets: no step of {name!r} makes a column {column!r}")
         steps = [step.to_json() for step in rules_before_scores(pipeline, name)]
         params = LimitsParams(within=column, steps=steps, files=len(mine[0].columns))

@@ -155,6 +155,11 @@ def rounded(number: float) -> str:
     return count(number)
 
 
+def roughly(number: float) -> str:
+    """An estimate, with two digits at any size: 180, 14,000, 0.17 M."""
+    return rounded(float(f"{number:.2g}"))
+
+
 def share_of(part: float, whole: float) -> str:
     """A share as it is said, with two digits: 24 %, 4.8 %. Only nothing is 0 %, and only all of it 100 %.
 

@@ -259,6 +259,16 @@ def amount(source: SourceNumbers) -> int:
     return source.get("kept_chars", source["tokens"])
 
 
+def token_rate(name: str, stats: RunNumbers) -> float:
+    """Tokens to a character of what a source keeps, 1 in a run without; of one that keeps nothing, of all sources."""
+
+    def of(names: Sequence[str]) -> float:
+        chars = sum(stats["audit"].get(each, {}).get("fates", {}).get("kept", {}).get("chars", 0) for each in names)
+        return sum(amount(stats["sources"][each]) for each in names) / chars if chars else 0.0
+
+    return of((name,)) or of(outputs(stats["sources"]))
+
+
 def splits(stats: RunNumbers) -> list[tuple[str, SplitNumbers]]:
     """(name, numbers) of each split; of tokenizers beside the first as NAME/SPLIT."""
     further = stats.get("tokenizers", {}).items()

@@ -19,7 +19,7 @@ from curate.audit.report.ranking import rule_losses
 from curate.audit.source_facts import score_facts
 from curate.config.models import Pipeline
 from curate.records.statistics import RunNumbers, outputs
-from curate.text.html import count, rounded, share_of, shortened
+from curate.text.html import count, roughly, rounded, share_of, shortened
 from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE
 
 _HALF = 0.5
@@ -113,7 +113,7 @@ def _rules(stats: RunNumbers) -> str:
     if not listed:
         return "No rule drops anything by itself" if facts.removals(stats["sources"]) else ""
     worst, unit = listed[0], facts.unit(stats)
-    amount = f"about {rounded(worst.amount_alone)} {unit} of {plural(worst.alone, 'document')}"
+    amount = f"about {roughly(worst.amount_alone)} {unit} of {plural(worst.alone, 'document')}"
     return f"{worst.rule} alone costs most: {amount} that pass every other rule"
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
-from curate.audit.report import cards, facts, head, overlap, panels, performance, reader, thresholds
+from curate.audit.report import cards, facts, flow, head, overlap, panels, performance, reader, thresholds
 from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.headlines import headlines
 from curate.audit.report.reasons import whys
@@ -26,16 +26,21 @@ from curate.audit.report.river import river
 from curate.audit.report.rules_panel import rules_table
 from curate.audit.sampled import candidates_of
 from curate.audit.timings import stage_times
+from curate.audit.whatif import written_tree
 from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
 from curate.engine.lock import hold
+from curate.engine.mirror import run_address
 from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers, outputs
+from curate.storage import write_atomically
 from curate.text.html import Html, bar, clean, count, join, named, percent, table, tag
 
 _HERE = Path(__file__).parent
 _FILES_SHOWN = 50
+_OPEN_RIVERS = 2
+"""Sources up to which each one's flow is unfolded."""
 _RIVERS = 24
 """Sources whose flow is drawn: those with the most records."""
 _GROUPS = 30
@@ -46,8 +51,15 @@ _SETTINGS_SHOWN = 60_000
 def write_report(
     folder: str | Path, texts: Mode = "scrubbed", against: str | Path | None = None, mapped: bool = True
 ) -> Path:
-    """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts; `against`: another
+    """Write report.html into a finished run's directory, or for a run in a bucket beside what is mirrored of it here;
+    returns its path. `texts`: how it shows texts; `against`: another
     run, whose numbers are marked beside this one's; `mapped`: whether the map of the crawl is drawn."""
+    if run_address(folder) is not None:
+        run = dataclasses.replace(open_finished(folder), texts=texts)
+        other = open_finished(against) if against is not None else None
+        path = run.folder.parent / "report.html"
+        write_atomically(path, report_page(run, other, mapped).encode())
+        return path
     with hold(Path(folder)):
         run = dataclasses.replace(open_finished(folder), texts=texts)
         commit = Commit(run.folder)
@@ -67,9 +79,10 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     sample = candidates_of(_sample(run), candidates)
     rows = reader.packed(run, sample, len(found), mapped and run.pipeline.report.map)
     data = thresholds.script_data(audit, candidates, found, sample) | {
-        "reader": rows | {"run": clean(shlex.quote(str(run.folder)))},
-        "run": clean(str(run.folder)),
+        "reader": rows | {"run": clean(shlex.quote(run.place))},
+        "run": clean(run.place),
         "overlap": overlap.script_data(agree),
+        **_pipeline_data(run, candidates),
     }
     engines = panels.engines(stats["sources"])
     sections = [
@@ -91,7 +104,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
             facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats
         )),
         ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
-        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
+        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings", stats)),
         ("settings", "Settings", "Settings and inputs", _settings(run)),
     ]  # fmt: skip
     says = headlines(run.pipeline, stats, stage_times(run.folder / "timings"))
@@ -110,6 +123,14 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ),
     ]
     return _document(f"{stats['name']} — report", join(body), data)
+
+
+def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
+    """The pipeline that moved thresholds are written into; none where it is too long for a page."""
+    tree = written_tree(run.pipeline)
+    if len(json.dumps(tree)) > _SETTINGS_SHOWN:
+        return {}
+    return {"pipeline": tree, "outputs": list(candidates)}
 
 
 def _section(name: str, title: str, says: str, content: Html) -> Html:
@@ -178,8 +199,8 @@ def _header(run: OpenedRun, stats: RunNumbers, against: OpenedRun | None) -> Htm
         else None,
         tag(
             "div",
-            head.funnel_picture(stats, other, str(against.folder) if against else ""),
-            head.findings_panel(found, str(run.folder)),
+            head.funnel_picture(stats, other, against.place if against else ""),
+            head.findings_panel(found, run.place),
             class_="first",
         ),
         class_="top",
@@ -187,18 +208,35 @@ def _header(run: OpenedRun, stats: RunNumbers, against: OpenedRun | None) -> Htm
 
 
 def _flow(stats: RunNumbers) -> Html:
-    """A river for each source, the largest first where there are many."""
-    listed = list(stats["sources"].items())
+    """All sources in one picture; and a river for each, the largest first where there are many."""
+    listed = [(name, each) for name, each in stats["sources"].items()]
     if len(listed) > _RIVERS:
         listed = sorted(listed, key=lambda item: -item[1]["records"])[:_RIVERS]
     more = len(stats["sources"]) - len(listed)
-    note = panels.note(
-        "From the records read, at the top, to the documents kept. A document leaves at the first step that it fails. "
-        "Beside a step stand the rules that most documents fail, counted on every document, also on those that left "
-        "before, so their numbers may add up to more than the step drops."
+    unit = facts.unit(stats)
+    estimated = (
+        " Tokens of what was dropped are its characters at the rate of what is kept." if unit == "tokens" else ""
+    )
+    says = (
+        "From the sources, left, to what became of their documents: kept, or dropped at the first step that they fail. "
+        "A band is as thick as it has documents; into the mixture, right, it widens where a group has more than one "
+        f"epoch.{estimated} A band or a name, clicked, leads to its documents in the reader."
+    )
+    by_source = panels.note(
+        "From the records read, at the top, to the documents kept. Beside a step stand the rules that most documents fail, "
+        "counted on every document, also on those that left before, so their numbers may add up to more than the step "
+        "drops."
     )
     rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
-    return join([note, *(river(name, each) for name, each in listed), rest])
+    rivers = tag(
+        "details",
+        tag("summary", f"Step by step, {'source by source' if len(listed) > 1 else 'from records to text'}"),
+        by_source,
+        *(river(name, each) for name, each in listed),
+        rest,
+        open=len(listed) <= _OPEN_RIVERS,
+    )
+    return join([panels.note(says), flow.picture(stats), rivers])
 
 
 def _product(stats: RunNumbers) -> Html:
@@ -267,7 +305,15 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
     )
     full = len(found) == thresholds.MOST_SLIDERS
     rest = panels.note(f"The first {len(found)} thresholds are shown.") if full else None
-    return join([note, stays if shares else None, cards.legend(), console, cards.cards(run, found), rest])
+    saved = tag(
+        "details",
+        tag("summary", "The pipeline with these thresholds"),
+        tag("pre", "", id="pipeline-text", class_="copy", tabindex="0", role="button", aria_label="copy the pipeline"),
+        tag("p", tag("button", "Save as a pipeline file", type="button", id="pipeline-save"), class_="buttons"),
+        id="pipeline",
+        hidden=True,
+    )
+    return join([note, stays if shares else None, cards.legend(), console, saved, cards.cards(run, found), rest])
 
 
 def _keeps_share(source: Source) -> bool:

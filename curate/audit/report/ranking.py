@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from curate.audit.report.facts import amount, summed
+from curate.audit.report.facts import summed, token_rate
 from curate.records.statistics import RunNumbers, outputs
 from curate.verdicts.steps import ROLE
 
@@ -60,18 +60,8 @@ def _alone(rule: str, stats: RunNumbers) -> tuple[int, float]:
     for name in outputs(stats["sources"]):
         chars = stats["audit"].get(name, {}).get("only_failure", {}).get(rule, {}).get("chars", 0)
         whole += chars
-        weighed += chars * _rate(name, stats)
+        weighed += chars * token_rate(name, stats)
     return whole, weighed
-
-
-def _rate(name: str, stats: RunNumbers) -> float:
-    """Tokens to a character of what a source keeps; of one that keeps nothing, of all sources."""
-
-    def of(names: tuple[str, ...]) -> float:
-        chars = sum(stats["audit"].get(each, {}).get("fates", {}).get("kept", {}).get("chars", 0) for each in names)
-        return sum(amount(stats["sources"][each]) for each in names) / chars if chars else 0.0
-
-    return of((name,)) or of(tuple(outputs(stats["sources"])))
 
 
 def _partner(rule: str, overlap: Mapping[str, Any]) -> tuple[str, float]:

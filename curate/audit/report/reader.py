@@ -155,7 +155,7 @@ def panel(rows: int, total: int) -> Html:
                 tag("button", "Clear", type="button", id="reader-clear"),
                 class_="buttons",
             ),
-            tag("p", "", id="reader-said", role="status", class_="quiet"),
+            tag("p", "", id="reader-said", role="status", tabindex="-1", class_="quiet"),
             tag("div", id="reader-rows"),
             tag(
                 "p",

@@ -16,7 +16,7 @@ from curate.audit.report.panels import long_table, note, whose
 from curate.audit.report.ranking import RuleLoss, rule_losses
 from curate.audit.report.thresholds import Slider, dense, scale
 from curate.records.statistics import RunNumbers, Sources
-from curate.text.html import Html, bar, count, join, named, percent, rounded, share_of, shortened, svg, table, tag
+from curate.text.html import Html, bar, count, join, named, percent, roughly, share_of, shortened, svg, table, tag
 
 _SHOWN = 100
 _OPEN = 20
@@ -73,7 +73,7 @@ def _row(loss: RuleLoss, most: float, slider: Slider | None, why: str, sources: 
     )
     return (
         join([named(loss.rule, of), tag("small", why, class_="why") if why else None]),
-        rounded(loss.amount_alone) if judges else "",
+        roughly(loss.amount_alone) if judges else "",
         bar(loss.amount_alone / most, loss.amount_alone / most),
         count(loss.alone),
         count(loss.failed),

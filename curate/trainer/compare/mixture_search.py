@@ -134,7 +134,7 @@ def _train(
         attempts=settings.attempts,
         out=str(out),
     )
-    return train_proxies(validation, domains, say)
+    return train_proxies(validation, domains, say)[0]
 
 
 def _losses(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:

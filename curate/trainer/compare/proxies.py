@@ -12,16 +12,18 @@ import queue
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from curate.errors import CurateError
 from curate.shards import ShardReader
 from curate.storage import digest_file, is_remote, write_atomically
-from curate.trainer.compare.comparison import Results
+from curate.trainer.compare.comparison import Results, primary_by_seed
 from curate.trainer.compare.proxy import JOB, RESULT, Job, run_proxy
 from curate.trainer.compare.settings import Validation
+from curate.trainer.compare.stopping import hopeless, levels
 from curate.trainer.evaluate.validation_set import Domain
 
 
@@ -34,14 +36,36 @@ def output_folder(settings: Validation) -> Path:
     return Path(settings.out or f"validations/{settings.name}")
 
 
-def train_proxies(settings: Validation, domains: Sequence[Domain], say: Callable[[str], None]) -> Results:
-    """What every proxy measured: per mix a result for each seed. Raises ProxyError where proxies fail, OSError."""
+def train_proxies(
+    settings: Validation, domains: Sequence[Domain], say: Callable[[str], None]
+) -> tuple[Results, tuple[str, ...]]:
+    """What every proxy measured, per mix a result for each seed, and the mixes that were stopped early, which have fewer.
+
+    Raises ProxyError where proxies fail, OSError.
+    """
     folders = _write_jobs(settings, domains, output_folder(settings))
-    _run(list(folders.values()), settings, say)
-    return {
-        mix: [json.loads((folders[mix, seed] / RESULT).read_bytes()) for seed in _seeds(settings)]
-        for mix in settings.mixes
-    }
+    seeds = _seeds(settings)
+    looks = settings.stopping.looks if settings.stopping is not None else ()
+    parts = levels(looks, settings.stopping.error) if settings.stopping is not None else []
+    alive, trained, stopped = list(settings.mixes), dict.fromkeys(settings.mixes, 0), []
+    for look, level in zip((*looks, len(seeds)), (*parts, 0.0), strict=True):
+        _run([folders[mix, seed] for mix in alive for seed in seeds[:look]], settings, say)
+        trained |= dict.fromkeys(alive, look)
+        if not level:
+            break
+        so_far = {mix: _results(folders, mix, seeds[:look]) for mix in alive}
+        worse = {alive[row] for row in hopeless(primary_by_seed(so_far), len(settings.mixes), level)}
+        for mix in sorted(worse - {settings.baseline}):
+            say(f"{mix} is stopped after {look} seeds: it is shown not to be the best")
+            alive.remove(mix)
+            stopped.append(mix)
+        if len(alive) == 1:
+            break
+    return {mix: _results(folders, mix, seeds[:count]) for mix, count in trained.items()}, tuple(stopped)
+
+
+def _results(folders: Mapping[tuple[str, int], Path], mix: str, seeds: Sequence[int]) -> list[dict[str, Any]]:
+    return [json.loads((folders[mix, seed] / RESULT).read_bytes()) for seed in seeds]
 
 
 def _seeds(settings: Validation) -> range:
@@ -69,6 +93,8 @@ def _write_jobs(settings: Validation, domains: Sequence[Domain], out: Path) -> d
                 shots=evaluation.shots,
                 folder=evaluation.folder,
                 limit=evaluation.limit,
+                style=evaluation.style,
+                measures=evaluation.measures,
                 points=evaluation.points,
                 inputs={"mix": reader.fingerprint, **digests},
             )
