@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from curate.cli.arguments import add_run, shares
-from curate.cli.console import RESULTS, write
+from curate.cli.arguments import add_data_format, add_run, shares
+from curate.cli.console import MESSAGES, RESULTS, write_data
 from curate.cli.mix_search import add_search, told_fit
 
 if TYPE_CHECKING:
@@ -27,12 +26,13 @@ def add_commands(commands: Any) -> None:
     plan = actions.add_parser("plan", help="what a mixture would hold, group by group, before anything is written")
     add_run(plan)
     _add_mixture(plan)
-    _add_format(plan)
+    add_data_format(plan)
     plan.set_defaults(call=_plan)
     make = actions.add_parser("make", help="another mixture from the run's tokens, in RUN/mixes/NAME")
     add_run(make)
     make.add_argument("--name", required=True, metavar="NAME", help="the mix's name")
     _add_mixture(make)
+    add_data_format(make)
     make.add_argument("--materialise", action="store_true", help="write shards instead of an index")
     make.set_defaults(call=_make)
     fit = actions.add_parser("fit", help="fit losses to weights of mixes, and predict other mixes")
@@ -42,7 +42,7 @@ def add_commands(commands: Any) -> None:
         "--loss", required=True, metavar="PATTERN", help="loss columns: name, glob, part of a name, or regex"
     )
     fit.add_argument("--predict", metavar="OTHER.csv", help="mixes to predict")
-    _add_format(fit)
+    add_data_format(fit)
     fit.set_defaults(call=_fit)
     add_search(actions)
 
@@ -84,10 +84,6 @@ def _add_mixture(parser: argparse.ArgumentParser) -> None:
         "--tokens", default="all", metavar="N", help="tokens of the mix, as 10B (default: all there are)"
     )
     parser.add_argument("--seed", type=int, metavar="N", help="order of the documents (default: the run's)")
-
-
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
 
 
 def _weights(text: str) -> dict[str, float] | str:
@@ -132,12 +128,7 @@ def _mixture(options: argparse.Namespace) -> Mixture:
 def _plan(options: argparse.Namespace) -> int:
     from curate.mixture.make import plan_mix
 
-    statement = plan_mix(options.run, _mixture(options), seed=options.seed).statement()
-    if options.format == "json":
-        write(json.dumps(statement, indent=1) + "\n")
-        return 0
-    _show(statement)
-    return 0
+    return _tell(options, plan_mix(options.run, _mixture(options), seed=options.seed).statement())
 
 
 def _make(options: argparse.Namespace) -> int:
@@ -145,9 +136,24 @@ def _make(options: argparse.Namespace) -> int:
     from curate.shards import ShardReader
 
     folder = make_mix(options.run, options.name, _mixture(options), seed=options.seed, materialise=options.materialise)
-    _show(ShardReader(folder).manifest["mixture"])
-    RESULTS.print(f"Mix: {folder}")
-    return 0
+    status = _tell(options, ShardReader(folder).manifest["mixture"])
+    (RESULTS if options.format == "table" else MESSAGES).print(f"Mix: {folder}")
+    return status
+
+
+def _tell(options: argparse.Namespace, mixture: Mapping[str, Any]) -> int:
+    """A mixture's statement, to people or to programs: as CSV a row of each group, of each phase and of all together."""
+    if options.format == "table":
+        _show(mixture)
+        return 0
+    columns = ("phase", "group", "tokens", "asked_share", "share", "epochs", "available_tokens")
+    parts = [*((phase["name"], phase["groups"]) for phase in mixture.get("phases", ())), ("", mixture["groups"])]
+    rows = [
+        (phase, name, *(group[column] for column in columns[2:]))
+        for phase, groups in parts
+        for name, group in groups.items()
+    ]
+    return write_data(options.format, mixture, columns, rows)
 
 
 def _show(mixture: Mapping[str, Any]) -> None:
@@ -188,7 +194,7 @@ def _fit(options: argparse.Namespace) -> int:
     others = read_mixes(options.predict, results.groups) if options.predict else None
     found = fit(results.groups, results.weights, results.losses, results.names)
     predicted = _predictions(found, others) if others else []
-    if options.format == "json":
+    if options.format != "table":
         told: dict[str, Any] = {
             **told_fit(found.mean),
             "runs": len(results.weights),
@@ -197,8 +203,8 @@ def _fit(options: argparse.Namespace) -> int:
             "losses": [told_fit(each) for each in found.chosen],
             "predictions": predicted,
         }
-        write(json.dumps(told, indent=1) + "\n")
-        return 0
+        columns = ("loss", "model", "cv_error", "cv_spearman", "interval", "coverage")
+        return write_data(options.format, told, columns, [[each[name] for name in columns] for each in told["losses"]])
     table = Table("loss", "model", "error", "rank correlation", f"{CONFIDENCE:.0%} interval", "coverage")
     rows = found.chosen if len(found.chosen) == 1 else (*found.chosen, found.mean)
     for each in rows:

@@ -69,6 +69,15 @@ def _add_evaluate(model: Any) -> None:
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     evaluate.add_argument("--tasks", default="", help="such as wikitext2,lambada,arc-easy")
     evaluate.add_argument("--shots", type=_shots, default="0", help="solved examples before each item, such as 0,1,5")
+    evaluate.add_argument(
+        "--style", choices=("olmes", "harness"), default="olmes", help="how tasks are written (default: olmes)"
+    )
+    evaluate.add_argument(
+        "--measures",
+        default="accuracy,gold bits/byte",
+        help="of: accuracy, gold bits/byte, probability, margin (default: the first two)",
+    )
+    evaluate.add_argument("--groups", action="store_true", help="MMLU by subject and BLiMP by paradigm as well")
     evaluate.add_argument("--folder", metavar="DIR", help="the folder that holds the tasks' files")
     evaluate.add_argument("--texts", action="append", default=[], metavar="NAME=FILE", help="JSON Lines: bits per byte")
     evaluate.add_argument("--data", metavar="DIR", help="look for items and texts in this mix (default: the model's)")
@@ -164,6 +173,7 @@ def _generate(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from curate.tokens import load_recorded
     from curate.trainer.evaluate.evaluate import bits_per_byte, measure_task, wikitext_perplexity
+    from curate.trainer.evaluate.task_scores import MEASURES
     from curate.trainer.evaluate.tasks import find_task, read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
     from curate.trainer.train.parallel import pick_device
@@ -178,6 +188,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     for name in names:
         if name != "wikitext2":
             find_task(name)
+    wanted = [each.strip() for each in options.measures.split(",")]
+    for each in wanted:
+        if each not in MEASURES:
+            raise ConfigError(f"--measures: no measure {each!r}; there are {', '.join(MEASURES)}")
     if names and not options.folder:
         raise ConfigError("--tasks needs --folder, the folder that holds the tasks' files")
     for pair in options.texts:
@@ -190,17 +204,31 @@ def _evaluate(options: argparse.Namespace) -> int:
             _print_measure(measure)
             RESULTS.print(f"{'':24}perplexity {perplexity:.2f} per word")
             continue
-        for measure in measure_task(model, tokenizer, name, options.folder, shots, limit=options.limit, data=data):
+        measures = measure_task(
+            model,
+            tokenizer,
+            name,
+            options.folder,
+            shots,
+            limit=options.limit,
+            data=data,
+            style=options.style,
+            wanted=wanted,
+            groups=options.groups,
+        )
+        for measure in measures:
             _print_measure(measure)
     return 0
 
 
 def _print_measure(measure: Measure) -> None:
+    from curate.trainer.evaluate.task_scores import MEASURES
+
     line = f"{measure.name:24}{measure.mean:.4f} ± {measure.standard_error:.4f} {measure.unit}, {len(measure.values)} items"
     found = measure.found
     if found is not None and not found.searched:
         line += ", all too short to be looked for in the training data"
-    elif found is not None and measure.unit == "accuracy":
+    elif found is not None and measure.unit in MEASURES:
         line += f", {found.share_of_texts:.1%} of the {found.searched} items of 13 tokens or more found in the training data"
     elif found is not None:
         line += f", {found.share_of_runs:.1%} of their runs of 13 tokens found in the training data"

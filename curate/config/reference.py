@@ -58,9 +58,20 @@ def about(step: SourceStep | CombiningStep) -> str:
     return (step.settings.__doc__ or "").strip().partition("\n")[0]
 
 
+def steps_told() -> list[tuple[str, str, str, str]]:
+    """Every step: its name, the key that it stands under, what it is for, an example."""
+    rows = [(name, "sources.NAME.steps", about(step), step.example) for name, step in source_steps().items()]
+    return rows + [(name, "combine", about(step), step.example) for name, step in combining_steps().items()]
+
+
+def recipes_told() -> dict[str, str]:
+    """What each bundled pipeline is for, by name."""
+    return {path.stem: str(yaml.safe_load(path.read_text()).get("about", "")) for path in recipes()}
+
+
 def list_recipes() -> str:
     """Every bundled pipeline, a line each."""
-    told = {path.stem: str(yaml.safe_load(path.read_text()).get("about", "")) for path in recipes()}
+    told = recipes_told()
     width = max(map(len, told))
     lines = [f"{name:<{width}}  {text}" for name, text in told.items()]
     return "\n".join([*lines, "", "curate recipes show NAME prints one, curate run NAME runs it."])

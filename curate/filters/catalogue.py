@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from curate.filters.errors import PackError
 from curate.filters.loading import describe
@@ -40,8 +41,12 @@ def _paragraph(text: str, indent: str = "  ") -> list[str]:
     return textwrap.wrap(" ".join(text.split()), _WIDTH, initial_indent=indent, subsequent_indent=indent)
 
 
+PACK_RULE = ("rule", "metric", "passes", "why")
+"""What `rules_told` tells of a rule."""
+
+
 def rules_told(pack: Pack | UrlPack) -> list[tuple[str, str, str, str]]:
-    """(rule, metric, bounds, why) of every rule."""
+    """PACK_RULE of every rule; of one on addresses, what it matches in place of a metric."""
     if isinstance(pack, Pack):
         return [(rule.name, rule.metric, rule.bounds_text(), rule.why) for rule in pack.rules]
     return [
@@ -80,6 +85,18 @@ def show_pack(name_or_path: str, base: str | Path | None = None) -> str:
         for name in pack.metric_names:
             told += [f"  {name}", *_paragraph(definition(name), "    ")]
     return "\n".join(told)
+
+
+def pack_told(name_or_path: str, base: str | Path | None = None) -> dict[str, Any]:
+    """All that `show_pack` says, for programs. Raises PackError where there is none."""
+    pack = opened(find(name_or_path, base))
+    rules = [dict(zip(PACK_RULE, rule, strict=True)) for rule in rules_told(pack)]
+    told: dict[str, Any] = {"pack": pack.name, "about": pack.about, "source": pack.source, "rules": rules}
+    if isinstance(pack, Pack):
+        told["languages"] = [line.language for line in pack.languages.lines] if pack.languages else list(pack.speaks)
+        told["edits"] = [{"edit": edit.name, "about": edit.about} for edit in pack.edits]
+        told["metrics"] = {name: " ".join(definition(name).split()) for name in pack.metric_names}
+    return told
 
 
 def definition(name: str) -> str:

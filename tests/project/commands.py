@@ -13,6 +13,7 @@ from tests.project.reference.keys import keys_page, steps_page
 from tests.project.reference.messages import messages_page
 from tests.project.reference.python import names_page
 from tests.project.reference.rules import metrics_page, packs_page
+from tests.project.reference.site import llms_txt
 from tests.support.running import ROOT
 
 DOCS = ROOT / "docs"
@@ -91,6 +92,7 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "run-files.md": files_page,
     "python-names.md": names_page,
     "messages.md": messages_page,
+    "llms.txt": llms_txt,  # the last: it reads the others
 }
 """Every page that is made from the code, and what makes it."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import json
 import shutil
@@ -19,8 +20,9 @@ from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import load  # noqa: E402
 from curate.trainer.compare.proxies import ProxyError  # noqa: E402
 from curate.trainer.compare.validate import read_validation, validate  # noqa: E402
+from curate.trainer.compare.validation_plan import Device, plan_validation  # noqa: E402
 from curate.trainer.evaluate.validation_set import choose_texts  # noqa: E402
-from curate.trainer.model.architecture import training_flops_per_token  # noqa: E402
+from curate.trainer.model.architecture import matrix_parameters, training_flops_per_token  # noqa: E402
 from tests.support.trainer_example import LENGTH, MERGES, make_shards  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -177,11 +179,15 @@ def test_the_validation_set_holds_no_copies_and_nothing_of_any_mix(shards: Path,
 
 
 def test_a_hopeless_mix_is_stopped_and_the_rest_go_on(shards: Path, tmp_path: Path) -> None:
-    """One mix whose documents are noise, three seeds, a look after two."""
+    """One mix whose documents are noise, three seeds, a look after two; a task is measured beside the texts."""
+    rows = [{"sentence_good": text, "sentence_bad": text[::-1], "UID": "zebra"} for text in OUTSIDE]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "blimp.jsonl.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
     file = config(tmp_path, shards, seeds="3", stopping="{looks: [2]}")
     noise = shutil.copytree(tmp_path / "copy", tmp_path / "noise")
     scrambled(noise)
-    settings = read_validation(file, ["proxy.optimizer.learning_rate=0.02", "proxy.budget.tokens=2048"])
+    tasks = ["evaluation.tasks=[blimp]", "evaluation.folder=."]
+    settings = read_validation(file, ["proxy.optimizer.learning_rate=0.02", "proxy.budget.tokens=2048", *tasks])
     settings = settings.model_copy(update={"mixes": {**settings.mixes, "noise": str(noise)}})
     said: list[str] = []
     verdict = validate(settings, said.append)
@@ -189,6 +195,10 @@ def test_a_hopeless_mix_is_stopped_and_the_rest_go_on(shards: Path, tmp_path: Pa
     assert "noise was stopped after 2 seeds" in (tmp_path / "out" / "verdict.md").read_text()
     assert [(pair.first, pair.second) for pair in verdict.pairs] == [("one", "two")]
     assert [len(curve.tokens) for curve in verdict.curves] == [3, 3, 3]
+    assert [(row.comparison.name, row.comparison.unit) for row in verdict.pairs[0].rows[1:]] == [
+        ("blimp", "accuracy"),
+        ("blimp", "gold bits/byte"),
+    ]
     assert not (tmp_path / "out" / "proxies" / "noise" / "seed-2" / "result.json").exists()
     assert said[0] == "6 proxies, 0 done already"
     with pytest.raises(ConfigError, match=r"stopping\.looks: 3 is no look before the end"):
@@ -203,6 +213,14 @@ def test_each_seed_reads_its_own_part_of_a_mix(shards: Path, tmp_path: Path) -> 
     total = sum(entry.tokens for entry in ShardReader(shards).split("train"))
     assert [job["training"]["data"]["start"] for job in jobs] == [0, total // 2]
     assert jobs[0]["training"]["data"]["seed"] == jobs[1]["training"]["data"]["seed"]
+
+
+def test_the_example_of_an_hour_costs_an_hour() -> None:
+    """Of an H100 at 30 % of its peak; at 20 tokens a parameter."""
+    settings = read_validation(ROOT / "examples" / "validate-h100-hour.yaml")
+    plan = plan_validation(settings, Device(989e12, 0.3))
+    assert 0.8 < plan.chosen.hours <= 1
+    assert (plan.tokens or 0) / matrix_parameters(settings.proxy.model) == pytest.approx(20, rel=0.05)
 
 
 def test_the_example_s_file_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def rows(stats: RunNumbers) -> list[tuple[Any, ...]]:
     """(source, what became of them, documents, text) as tables have it."""
     documents, text = flow_of(stats, "documents"), flow_of(stats, "text")
     return [
-        (source, fate, int(documents.amounts[source, fate]), text.amounts.get((source, fate), 0.0))
+        (source, fate, int(documents.amounts[source, fate]), float(f"{text.amounts.get((source, fate), 0.0):.2g}"))
         for source in documents.sources
         for fate in documents.fates
         if (source, fate) in documents.amounts

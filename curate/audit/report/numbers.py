@@ -15,6 +15,7 @@ from curate.audit.report import facts
 from curate.audit.report.flow import rows as flow_rows
 from curate.audit.report.headlines import headlines, plural
 from curate.audit.report.losses import losses
+from curate.audit.report.performance import PRICE, costs
 from curate.audit.report.ranking import rule_losses
 from curate.audit.timings import stage_times
 from curate.records.statistics import RunNumbers, Sources, kept_rate, outputs
@@ -36,7 +37,7 @@ def report_numbers(run: OpenedRun) -> Answer:
         *_duplicates(facts.summed(audit, candidates, "duplicates")),
         *_contamination(stats), *_personal(facts.summed(audit, candidates, "pii")),
         *_lengths(facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats),
-        *_damage(stats["sources"]), *_time(times),
+        *_damage(stats["sources"]), *_time(times, stats),
     ]  # fmt: skip
     return Answer(tuple(blocks), {"stats": stats, "timings": times, "headlines": says})
 
@@ -98,7 +99,7 @@ def _rules(stats: RunNumbers) -> Iterator[Table]:
     sources, unit = stats["sources"], facts.unit(stats)
     rows = [
         (
-            each.rule, ", ".join(each.sources), None if each.chars_alone is None else each.amount_alone, each.alone,
+            each.rule, ", ".join(each.sources), None if each.chars_alone is None else _two(each.amount_alone), each.alone,
             each.failed, each.failed - each.alone, each.partner or None, _percent(each.partner_share) or None,
         )
         for each in rule_losses(stats)
@@ -213,7 +214,7 @@ def _damage(sources: Sources) -> Iterator[Table]:
     yield from _some("Damage and quarantine", ("kind", "what", "source", "number", "unit"), rows)
 
 
-def _time(times: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
+def _time(times: Sequence[Mapping[str, Any]], stats: RunNumbers) -> Iterator[Table]:
     rows = [
         (
             each["stage"], each["tasks"], each["seconds"], each["cpu"], each["rate"], _megabytes(each["peak"]),
@@ -233,6 +234,14 @@ def _time(times: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
         "a task added MB",
     )
     yield from _some("Time and throughput", columns, rows, total)
+    if rows:
+        cost = [(what, _two(hours), _two(PRICE * hours)) for what, hours in costs(whole / 3600, stats)]
+        yield _table(f"Cost, where an hour of one core is {PRICE:g}", ("of", "core-hours", "money"), cost)
+
+
+def _two(number: float) -> float:
+    """An estimate: two of its digits are true."""
+    return float(f"{number:.2g}")
 
 
 def _megabytes(number: int | None) -> float | None:

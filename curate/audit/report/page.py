@@ -5,12 +5,10 @@ Knows sections and the page around them; counts nothing.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +18,14 @@ from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
 from curate.audit.report import cards, facts, flow, head, overlap, panels, performance, reader, thresholds
 from curate.audit.report import domains_and_languages as standing
+from curate.audit.report.frame import document
 from curate.audit.report.headlines import headlines
 from curate.audit.report.reasons import whys
 from curate.audit.report.river import river
 from curate.audit.report.rules_panel import rules_table
 from curate.audit.sampled import candidates_of
 from curate.audit.timings import stage_times
+from curate.audit.whatif import written_tree
 from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
@@ -36,7 +36,6 @@ from curate.records.statistics import RunNumbers, outputs
 from curate.storage import write_atomically
 from curate.text.html import Html, bar, clean, count, join, named, percent, table, tag
 
-_HERE = Path(__file__).parent
 _FILES_SHOWN = 50
 _OPEN_RIVERS = 2
 """Sources up to which each one's flow is unfolded."""
@@ -81,6 +80,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         "reader": rows | {"run": clean(shlex.quote(run.place))},
         "run": clean(run.place),
         "overlap": overlap.script_data(agree),
+        **_pipeline_data(run, candidates),
     }
     engines = panels.engines(stats["sources"])
     sections = [
@@ -102,7 +102,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
             facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats
         )),
         ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
-        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
+        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings", stats)),
         ("settings", "Settings", "Settings and inputs", _settings(run)),
     ]  # fmt: skip
     says = headlines(run.pipeline, stats, stage_times(run.folder / "timings"))
@@ -120,42 +120,21 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
             f"Run {run.record['fingerprint']}.",
         ),
     ]
-    return _document(f"{stats['name']} — report", join(body), data)
+    return document(f"{stats['name']} — report", join(body), data, ("report.js", "reader.js"))
+
+
+def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
+    """The pipeline that moved thresholds are written into; none where it is too long for a page."""
+    tree = written_tree(run.pipeline)
+    if len(json.dumps(tree)) > _SETTINGS_SHOWN:
+        return {}
+    return {"pipeline": tree, "outputs": list(candidates)}
 
 
 def _section(name: str, title: str, says: str, content: Html) -> Html:
     """A part of the page: what it is about, what it found, and the pictures that show it."""
     head = [tag("p", title, class_="kicker"), tag("h2", says)] if says else [tag("h2", title)]
     return tag("section", *head, content, id=name)
-
-
-def _document(title: str, body: Html, data: Mapping[str, Any]) -> str:
-    scripts = [(_HERE / name).read_text("utf-8") for name in ("report.js", "reader.js")]
-    style = (_HERE / "report.css").read_text("utf-8")
-    embedded = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    embedded = embedded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    policy = (
-        f"default-src 'none'; script-src {' '.join(_hash(script) for script in scripts)}; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    head = join(
-        [
-            tag("meta", charset="utf-8"),
-            tag("meta", http_equiv="Content-Security-Policy", content=policy),
-            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            tag("meta", name="color-scheme", content="light dark"),
-            tag("meta", name="referrer", content="no-referrer"),
-            tag("title", title),
-            Html(f"<style>{style}</style>"),
-        ]
-    )
-    run_by = "".join(f"<script>{script}</script>" for script in scripts)
-    end = Html(f'<script type="application/json" id="data">{embedded}</script>{run_by}')
-    return f"<!doctype html>\n{tag('html', tag('head', head), tag('body', body, end), lang='en')}\n"
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _sample(run: OpenedRun) -> pa.Table:
@@ -295,7 +274,15 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
     )
     full = len(found) == thresholds.MOST_SLIDERS
     rest = panels.note(f"The first {len(found)} thresholds are shown.") if full else None
-    return join([note, stays if shares else None, cards.legend(), console, cards.cards(run, found), rest])
+    saved = tag(
+        "details",
+        tag("summary", "The pipeline with these thresholds"),
+        tag("pre", "", id="pipeline-text", class_="copy", tabindex="0", role="button", aria_label="copy the pipeline"),
+        tag("p", tag("button", "Save as a pipeline file", type="button", id="pipeline-save"), class_="buttons"),
+        id="pipeline",
+        hidden=True,
+    )
+    return join([note, stays if shares else None, cards.legend(), console, saved, cards.cards(run, found), rest])
 
 
 def _keeps_share(source: Source) -> bool:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from curate.trainer.compare.ranking import Ranking, rank
+from curate.trainer.compare.signal import Signal, signal
 from curate.trainer.compare.statistics import (
     Comparison,
     Floats,
@@ -28,6 +29,7 @@ from curate.trainer.compare.statistics import (
     smallest_detectable,
     tokens_needed,
 )
+from curate.trainer.evaluate.task_scores import GOLD
 
 Results = Mapping[str, Sequence[Mapping[str, Any]]]
 PRIMARY = "all domains"
@@ -48,7 +50,7 @@ class Row:
         if not self.comparison.shown or self.adjusted_p > 1 - self.confidence:
             return None
         lower = self.comparison.difference < 0
-        return "second" if lower == (self.comparison.unit == LOWER_IS_BETTER) else "first"
+        return "second" if lower == (self.comparison.unit in (LOWER_IS_BETTER, GOLD)) else "first"
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,15 @@ class Stopped:
 
 
 @dataclass(frozen=True)
+class Cost:
+    """What was trained for an answer. No time: that depends on the machine."""
+
+    proxies: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What `validate` found."""
 
@@ -109,6 +120,11 @@ class Verdict:
     """Mixes trained to the end by the primary measure on these texts; None with one seed, or one mix."""
     stopped: tuple[Stopped, ...] = ()
     """Mixes that were shown not to be the best, and trained no further."""
+    domains: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """Bits per byte of each domain by mix, means over its seeds."""
+    cost: Cost = Cost()
+    signals: tuple[Signal, ...] = ()
+    """Per measure, what its values can tell apart; none with one seed, or one mix."""
 
     def to_json(self) -> str:
         """All of it; numbers that are not known are null."""
@@ -124,12 +140,17 @@ def judge(
     baseline: str | None = None,
     matters: float | None = None,
     stopped: Sequence[str] = (),
+    flops_per_token: float = 0.0,
 ) -> Verdict:
     """Compare every pair of mixes, and rank them all. `results`: per mix one result per seed, as a proxy writes it.
 
     Mixes that were `stopped` have fewer seeds: they are shown, and compared no more, but count in intervals' correction.
     """
     mixes = len(results)
+    proxies = [run for runs in results.values() for run in runs]
+    tokens = sum(run["curve"][-1]["tokens"] for run in proxies)
+    cost = Cost(len(proxies), tokens, tokens * flops_per_token)
+    domains = _domains(results)
     ended = tuple(_stopped(mix, results) for mix in stopped)
     curves = tuple(_curve(mix, runs) for mix, runs in results.items())
     results = {mix: runs for mix, runs in results.items() if mix not in stopped}
@@ -145,7 +166,30 @@ def judge(
     ranking = None
     if seeds > 1 and len(results) > 1:
         ranking = rank(list(results), primary_by_seed(results), baseline, matters, confidence, mixes)
-    return Verdict(name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking, ended)
+    signals = _signals(results) if ranking is not None else ()
+    return Verdict(
+        name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking, ended, domains, cost, signals
+    )
+
+
+def _domains(results: Results) -> dict[str, dict[str, float]]:
+    """Bits per byte of each domain by mix."""
+    found: dict[str, dict[str, float]] = {}
+    for mix, runs in results.items():
+        for each in measured(runs):
+            if each.unit == LOWER_IS_BETTER:
+                means = each.values.sum(axis=1) / each.weights.sum()
+                found.setdefault(each.name, {})[mix] = float(means.mean())
+    return found
+
+
+def _signals(results: Results) -> tuple[Signal, ...]:
+    """Of the mean over domains, and of each measure."""
+    values = [signal(PRIMARY, LOWER_IS_BETTER, primary_by_seed(results))]
+    for same in zip(*(measured(runs) for runs in results.values()), strict=True):
+        by_mix = np.array([each.values.sum(axis=1) / each.weights.sum() for each in same])
+        values.append(signal(same[0].name, same[0].unit, by_mix))
+    return tuple(values)
 
 
 def _stopped(mix: str, results: Results) -> Stopped:

@@ -93,6 +93,8 @@ def _write_jobs(settings: Validation, domains: Sequence[Domain], out: Path) -> d
                 shots=evaluation.shots,
                 folder=evaluation.folder,
                 limit=evaluation.limit,
+                style=evaluation.style,
+                measures=evaluation.measures,
                 points=evaluation.points,
                 inputs={"mix": reader.fingerprint, **digests},
             )

@@ -14,6 +14,7 @@ from curate.settings import Model
 from curate.storage import write_atomically
 from curate.tokens import Tokenizer, load_recorded
 from curate.trainer.evaluate.evaluate import Measure, bits_per_byte, measure_task
+from curate.trainer.evaluate.task_formats import Style
 from curate.trainer.evaluate.tasks import read_lines
 from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
@@ -35,6 +36,8 @@ class Job(Model):
     shots: tuple[int, ...]
     folder: str
     limit: int | None
+    style: Style
+    measures: tuple[str, ...]
     points: int
     inputs: dict[str, str]
 
@@ -93,7 +96,9 @@ def _tasks(job: Job, folder: Path, device: str) -> list[dict[str, Any]]:
     return [
         _told(each)
         for task in job.tasks
-        for each in measure_task(model, tokenizer, task, job.folder, job.shots, limit=job.limit)
+        for each in measure_task(
+            model, tokenizer, task, job.folder, job.shots, limit=job.limit, style=job.style, wanted=job.measures
+        )
     ]
 
 

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from curate.settings import Model, Name, Share, Strings
+from curate.trainer.evaluate.task_formats import Style
+from curate.trainer.evaluate.task_scores import ACCURACY, GOLD, MEASURES
 from curate.trainer.evaluate.tasks import find_task
 from curate.trainer.train.settings import Natural, Training
 
@@ -24,8 +26,20 @@ class Evaluation(Model):
     limit: Natural | None = Field(None, description="most texts of a domain, and items of a task")
     tasks: Strings = ()
     shots: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    style: Style = Field("olmes", description="how tasks are written and choices compared: olmes, or harness")
+    measures: Annotated[Strings, Field(min_length=1)] = Field(
+        (ACCURACY, GOLD), description="of the tasks: accuracy, gold bits/byte, probability, margin"
+    )
     folder: str = Field("", description="folder of the tasks' files")
     points: Natural = Field(5, description="measurements along each learning curve")
+
+    @field_validator("measures")
+    @classmethod
+    def _measures_there_are(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in MEASURES:
+                raise ValueError(f"no measure {name!r}; there are {', '.join(MEASURES)}")
+        return names
 
     @field_validator("tasks")
     @classmethod

@@ -17,6 +17,7 @@ from curate.trainer.compare.settings import Validation
 from curate.trainer.evaluate.evaluate import find_in_training
 from curate.trainer.evaluate.tasks import find_task, read_items
 from curate.trainer.evaluate.validation_set import Domain, choose_texts
+from curate.trainer.model.architecture import training_flops_per_token
 from curate.trainer.train.train import total_steps
 
 VERDICT = "verdict.json"
@@ -55,6 +56,7 @@ def validate(settings: Validation, say: Callable[[str], None] = print) -> Verdic
         settings.baseline,
         settings.matters,
         stopped,
+        training_flops_per_token(settings.proxy.model, settings.proxy.data.sequence_length),
     )
     write_atomically(out / VERDICT, verdict.to_json().encode())
     write_atomically(out / "verdict.md", to_markdown(verdict).encode())
@@ -67,7 +69,8 @@ def _contamination(settings: Validation) -> dict[str, dict[str, float]]:
     evaluation = settings.evaluation
     shares: dict[str, dict[str, float]] = {}
     for name in evaluation.tasks:
-        items = [item.text for item in read_items(find_task(name), evaluation.folder, evaluation.limit)]
+        read = read_items(find_task(name), evaluation.folder, evaluation.limit, evaluation.style)
+        items = [item.text for item in read]
         shares[name] = {
             mix: find_in_training(load_recorded(ShardReader(path).tokenizer), items, path).share_of_texts
             for mix, path in settings.mixes.items()
