@@ -43,7 +43,7 @@ class Flips:
 
 def diff(first: OpenedRun, second: OpenedRun, examples: int) -> Answer:
     """The answer to `curate diff A B`."""
-    settings = [*_differences(first.record["pipeline"], second.record["pipeline"])]
+    settings = differing_settings(first, second)
     stages = _stages(first, second)
     inputs = _inputs(first, second)
     flips = compare(first, second, examples)
@@ -98,6 +98,29 @@ def diff(first: OpenedRun, second: OpenedRun, examples: int) -> Answer:
         "same": same,
     }
     return Answer(tuple(blocks), data)
+
+
+def differing_settings(first: OpenedRun, second: OpenedRun) -> list[tuple[Cell, ...]]:
+    """(key, value, value) of every setting that differs; a bound that one run leaves to its pack is the pack's."""
+    found: list[tuple[Cell, ...]] = []
+    for key, left, right in _differences(first.record["pipeline"], second.record["pipeline"]):
+        found.append(
+            (key, _bound(first, key) if left is None else left, _bound(second, key) if right is None else right)
+        )
+    return found
+
+
+def _bound(run: OpenedRun, key: Cell) -> Cell:
+    """The bound that a run had under a key such as filters.c4.min_sentences.min; None for any other key."""
+    pieces = str(key).split(".")
+    if pieces[0] != "filters" or len(pieces) < 4:
+        return None
+    rule, side = f"{pieces[1]}/{'.'.join(pieces[2:-1])}", {"min": "low", "max": "high"}.get(pieces[-1], "")
+    for counted in run.stats["audit"].values():
+        if rule in counted["rules"]:
+            bound: float | None = counted["rules"][rule].get(side)
+            return bound
+    return None
 
 
 def kept_chars(run: OpenedRun) -> int | None:

@@ -5,12 +5,10 @@ Knows sections and the page around them; counts nothing.
 
 from __future__ import annotations
 
-import base64
 import dataclasses
-import hashlib
 import json
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,7 @@ from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
 from curate.audit.report import cards, facts, flow, head, overlap, panels, performance, reader, thresholds
 from curate.audit.report import domains_and_languages as standing
+from curate.audit.report.frame import document
 from curate.audit.report.headlines import headlines
 from curate.audit.report.reasons import whys
 from curate.audit.report.river import river
@@ -37,7 +36,6 @@ from curate.records.statistics import RunNumbers, outputs
 from curate.storage import write_atomically
 from curate.text.html import Html, bar, clean, count, join, named, percent, table, tag
 
-_HERE = Path(__file__).parent
 _FILES_SHOWN = 50
 _OPEN_RIVERS = 2
 """Sources up to which each one's flow is unfolded."""
@@ -122,7 +120,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
             f"Run {run.record['fingerprint']}.",
         ),
     ]
-    return _document(f"{stats['name']} — report", join(body), data)
+    return document(f"{stats['name']} — report", join(body), data, ("report.js", "reader.js"))
 
 
 def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
@@ -137,35 +135,6 @@ def _section(name: str, title: str, says: str, content: Html) -> Html:
     """A part of the page: what it is about, what it found, and the pictures that show it."""
     head = [tag("p", title, class_="kicker"), tag("h2", says)] if says else [tag("h2", title)]
     return tag("section", *head, content, id=name)
-
-
-def _document(title: str, body: Html, data: Mapping[str, Any]) -> str:
-    scripts = [(_HERE / name).read_text("utf-8") for name in ("report.js", "reader.js")]
-    style = (_HERE / "report.css").read_text("utf-8")
-    embedded = json.dumps(data, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
-    embedded = embedded.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
-    policy = (
-        f"default-src 'none'; script-src {' '.join(_hash(script) for script in scripts)}; style-src {_hash(style)}; "
-        "base-uri 'none'; form-action 'none'"
-    )
-    head = join(
-        [
-            tag("meta", charset="utf-8"),
-            tag("meta", http_equiv="Content-Security-Policy", content=policy),
-            tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-            tag("meta", name="color-scheme", content="light dark"),
-            tag("meta", name="referrer", content="no-referrer"),
-            tag("title", title),
-            Html(f"<style>{style}</style>"),
-        ]
-    )
-    run_by = "".join(f"<script>{script}</script>" for script in scripts)
-    end = Html(f'<script type="application/json" id="data">{embedded}</script>{run_by}')
-    return f"<!doctype html>\n{tag('html', tag('head', head), tag('body', body, end), lang='en')}\n"
-
-
-def _hash(text: str) -> str:
-    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
 
 
 def _sample(run: OpenedRun) -> pa.Table:
