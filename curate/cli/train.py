@@ -36,6 +36,15 @@ def add_commands(commands: Any) -> None:
     export.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     export.add_argument("out", metavar="DIR", help="folder to write")
     export.set_defaults(call=_export)
+    merge = model.add_parser(
+        "merge", help="several checkpoints as one: the mean of their weights, or the arc between two"
+    )
+    merge.add_argument("checkpoints", nargs="+", metavar="CHECKPOINT", help="of one shape and one tokenizer")
+    merge.add_argument("--out", required=True, metavar="DIR", help="folder to write")
+    merge.add_argument(
+        "--slerp", type=float, metavar="T", help="so far along the arc from the first to the second, 0 to 1"
+    )
+    merge.set_defaults(call=_merge)
     add_scaling(commands)
 
 
@@ -260,4 +269,15 @@ def _export(options: argparse.Namespace) -> int:
     from curate.trainer.train.export import export
 
     RESULTS.print(f"Written: {export(open_checkpoint(options.checkpoint), options.out)}")
+    return 0
+
+
+def _merge(options: argparse.Namespace) -> int:
+    from curate.trainer.train.checkpoint import open_checkpoint
+    from curate.trainer.train.merge import merge
+
+    if options.slerp is not None and not 0 <= options.slerp <= 1:
+        raise ConfigError(f"--slerp: {options.slerp} is not between 0, the first model, and 1, the second")
+    made = merge([open_checkpoint(path) for path in options.checkpoints], Path(options.out), options.slerp)
+    RESULTS.print(f"Written: {made}")
     return 0

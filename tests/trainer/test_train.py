@@ -25,7 +25,7 @@ from curate.trainer.train.metrics import model_flops_utilization, peak_flops, re
 from curate.trainer.train.nonfinite import NonFiniteLoss  # noqa: E402
 from curate.trainer.train.optimizer import build_optimizers, learning_rate_share  # noqa: E402
 from curate.trainer.train.settings import Data, Optimizer, Schedule, read_training  # noqa: E402
-from curate.trainer.train.train import total_steps, train  # noqa: E402
+from curate.trainer.train.train import OutOfMemory, total_steps, train  # noqa: E402
 from tests.support.synthetic_shards import END_OF_TEXT, documents, write_shards  # noqa: E402
 from tests.support.trainer_example import LENGTH, make_shards, settings, unigram_bits_per_byte  # noqa: E402
 
@@ -106,6 +106,35 @@ def test_a_checkpoint_without_its_description_does_not_count(shards: Path, tmp_p
     (tmp_path / "step-00000002" / "checkpoint.json").unlink()
     with pytest.raises(checkpoints.CheckpointError, match="no checkpoint in"):
         checkpoints.open_checkpoint(tmp_path)
+
+
+def test_settings_that_differ_on_resume_are_refused_by_name(shards: Path, tmp_path: Path) -> None:
+    """A finished training, too, is not taken for one of other settings; where and how fast may change."""
+    out = tmp_path / "out"
+    train(settings(shards, out, 2), quiet)
+    other = {"seed": 7, "optimizer": {"name": "muon", "learning_rate": 0.05, "weight_decay": 0.0}}
+    with pytest.raises(checkpoints.CheckpointError) as error:
+        train(settings(shards, out, 2, **other), quiet)
+    assert "is of another training: seed was 0, and is 7; optimizer.name was adamw, and is muon. Set them" in str(
+        error.value
+    )
+    moved = shutil.copytree(shards, tmp_path / "moved")
+    every = {"log": 1, "evaluate": 50, "checkpoint": 50}
+    done = train(settings(moved, out, 3, keep=1, every=every, batch={"tokens": 4 * LENGTH, "micro": 2}), quiet)
+    assert done.step == 3
+
+
+def test_too_little_memory_says_what_to_lower(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What PyTorch raises on a GPU, raised here by hand."""
+
+    def full(*_: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore")
+
+    monkeypatch.setattr(GPT, "forward", full)
+    with pytest.raises(
+        OutOfMemory, match=r"lower batch\.micro \(now 4\), or set recompute_activations: true.* Tried to"
+    ):
+        train(settings(shards, tmp_path / "out", 2), quiet)
 
 
 def test_a_checkpoint_of_other_shards_is_refused(shards: Path, tmp_path: Path) -> None:

@@ -6,9 +6,10 @@ gives the same bits as one that was not.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from curate.errors import ConfigError
+from curate.errors import ConfigError, CurateError
 from curate.shards import ShardError
 from curate.trainer.model.architecture import training_flops_per_token
 from curate.trainer.model.model import GPT
@@ -32,12 +33,17 @@ from curate.trainer.train.optimizer import (
     set_learning_rate,
 )
 from curate.trainer.train.parallel import World, accumulating, spread, world
+from curate.trainer.train.resume import check_same
 from curate.trainer.train.settings import Training
 from curate.trainer.train.validation_loss import HeldOut
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _ROUNDING = 1e-9
 _STEP_SEED = 1_000_003  # a prime: seeds of (seed, step, rank) rarely coincide
+
+
+class OutOfMemory(CurateError, MemoryError):
+    """A device whose memory does not suffice; says which settings to lower."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +103,24 @@ def train(
     or ask for a package that is missing.
     """
     check_installed(settings)
-    with world(settings.parallel, settings.device) as here:
+    with world(settings.parallel, settings.device) as here, _enough_memory(settings):
         return _train(settings, here, say if here.main else lambda _: None, stop_after, points, saved)
+
+
+@contextlib.contextmanager
+def _enough_memory(settings: Training) -> Iterator[None]:
+    """Turn a device's lack of memory into what to lower."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        lower = [f"batch.micro (now {settings.batch.micro})"] if settings.batch.micro > 1 else []
+        lower += ["set recompute_activations: true"] if not settings.recompute_activations else []
+        lower += [
+            f"data.sequence_length (now {settings.data.sequence_length})",
+            "parallel: {data: fsdp} over more devices",
+        ]
+        told = str(error).partition("\n")[0]
+        raise OutOfMemory(f"the device's memory does not suffice: lower {', or '.join(lower)}. {told}") from None
 
 
 def _train(
@@ -130,7 +152,7 @@ def _train(
     if checkpoints.found(folder):
         newest = checkpoints.open_checkpoint(folder)
         step, before = newest.about["step"], newest.about["seconds"]
-        _check_same(newest, settings, stream)
+        check_same(newest, settings, stream)
         checkpoints.restore(newest, model, optimizers)
         say(f"going on from step {step} ({newest.path})")
         if here.main:
@@ -254,17 +276,6 @@ def _check_fit(settings: Training, stream: Stream, here: World) -> None:
         )
     if stream.per_step % here.data_size:
         raise ConfigError(f"a step's {stream.per_step} sequences do not divide over {here.data_size} processes")
-
-
-def _check_same(newest: checkpoints.Checkpoint, settings: Training, stream: Stream) -> None:
-    """A checkpoint continues the same training: the same model, batch and order of the same shards."""
-    if newest.shape != settings.model:
-        raise checkpoints.CheckpointError(f"{newest.path} holds a model of another shape: train into another folder")
-    if newest.about["settings"]["batch"]["tokens"] != settings.batch.tokens:
-        raise checkpoints.CheckpointError(
-            f"{newest.path} has steps of {newest.about['settings']['batch']['tokens']} tokens"
-        )
-    stream.loader.load_state_dict(newest.about["loader"])
 
 
 def _reaches_point(before: float, after: float, points: int) -> bool:
