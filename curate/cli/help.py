@@ -32,7 +32,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "curate init fineweb --data 'my/*.parquet'",
         "curate init gpt3 --data 'books1=books/*.jsonl'",
     ),
-    "try": ("curate try pipeline.yaml", "curate try pipeline.yaml --limit 20 --set language.minimum=0.8"),
+    "try": (
+        "curate try pipeline.yaml",
+        "curate try pipeline.yaml --limit 20 --set language.minimum=0.8",
+        "curate try pipeline.yaml --watch",
+    ),
     "check": ("curate check pipeline.yaml",),
     "status": ("curate status runs/first --watch",),
     "filters": ("curate filters list", "curate filters show gopher-quality"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import json
 import shlex
@@ -18,7 +19,7 @@ from curate.cli import mix as cli_mix
 from curate.cli import quality as cli_quality
 from curate.cli import train as cli_train
 from curate.cli.arguments import add_data_format, add_number, add_pipeline, add_run
-from curate.cli.console import MESSAGES, RESULTS, guarded, remark, write, write_data
+from curate.cli.console import MESSAGES, RESULTS, complain, guarded, remark, write, write_data
 from curate.cli.help import Parser
 from curate.errors import DISTRIBUTION, MISSED
 
@@ -86,6 +87,9 @@ def _parser() -> argparse.ArgumentParser:
     add_number(attempt, "--limit", 100, "records of each source, the first of them")
     attempt.add_argument("--sampled", action="store_true", help="a seeded sample of the source instead of the first")
     add_number(attempt, "--examples", 2, "records shown of each rule's failures")
+    attempt.add_argument(
+        "--watch", action="store_true", help="try again after each edit of the file or a pack beside it"
+    )
     add_data_format(attempt)
     attempt.set_defaults(call=_try)
 
@@ -187,6 +191,8 @@ def _try(options: argparse.Namespace) -> int:
     from curate.config.bundled import find_recipe
     from curate.pipeline.attempt import attempt
 
+    if options.watch:
+        return _watch(options)
     made = attempt(
         find_recipe(options.pipeline), options.set, options.limit, sampled=options.sampled, examples=options.examples
     )
@@ -198,6 +204,27 @@ def _try(options: argparse.Namespace) -> int:
         return 0
     print_funnel(RESULTS, made.stats)
     print_effects(RESULTS, made)
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from curate.cli.funnel import print_flips, print_funnel
+    from curate.config.bundled import find_recipe
+    from curate.errors import ConfigError
+    from curate.pipeline.watching import watch
+
+    if options.format != "table":
+        raise ConfigError("--watch is for people: leave --format out")
+    file = find_recipe(options.pipeline)
+    with contextlib.suppress(KeyboardInterrupt):
+        for tried in watch(file, options.set, options.limit, sampled=options.sampled):
+            if tried.error:
+                complain(tried.error)
+            elif not tried.changed and tried.stats is not None:
+                print_funnel(RESULTS, tried.stats)
+                RESULTS.print(f"Edit {file} or a pack beside it; Ctrl-C ends this.")
+            else:
+                print_flips(RESULTS, tried)
     return 0
 
 

@@ -28,6 +28,7 @@ from curate.quality.tasks.score import ScoreParams, ShareParams, find_threshold,
 from curate.quality.tasks.train import TrainParams, train_model
 from curate.records.batches import read_schema
 from curate.records.counts import DocumentCounts
+from curate.records.metadata import META
 from curate.records.quality import BUCKET
 from curate.storage import digest_file
 from curate.verdicts.steps import VerdictStep
@@ -44,12 +45,17 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     if not scoring:
         return flow
     models = _models(pipeline, scoring, parts, runner)
+    by = {name: _calibrated_by(name, models[name], parts[name]) for name in scoring}
     tasks = [
         Task(
             "score",
             score_part,
-            ScoreParams(seed=pipeline.seed, label=scoring[part.source].label),
-            {"documents": part.documents, "model": models[part.source]},
+            ScoreParams(seed=pipeline.seed, label=scoring[part.source].label, by=by[part.source]),
+            {
+                "documents": part.documents,
+                "model": models[part.source],
+                "columns": part.columns if by[part.source] else None,
+            },
             part.name,
             part.source,
         )
@@ -71,6 +77,24 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
         for name, model in models.items()
     }
     return replace(flow, parts=tuple(scored), quality=classified)
+
+
+def _calibrated_by(source: str, model: File, parts: Sequence[Part]) -> str | None:
+    """The column that a model's calibration is by, also one carried from the input. Raises ConfigError where the source has
+    none."""
+    calibration = read_card(model.path).get("calibration")
+    if calibration is None or calibration["by"] is None:
+        return None
+    column = calibration["by"]
+    there = {name for file in parts[0].columns for name in read_schema(file.path).names}
+    for name in (column, f"{META}{column}"):
+        if name in there:
+            return name
+    wanted = "add the step language before" if column == "language" else f"carry it by `read: {{metadata: [{column}]}}`"
+    raise ConfigError(
+        f"sources.{source}.steps: {model.path} is calibrated by {column!r}, and no step of {source!r} makes that column: "
+        + wanted
+    )
 
 
 def rules_before_scores(pipeline: Pipeline, source: str) -> tuple[VerdictStep, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
@@ -44,6 +44,13 @@ class Features(TypedDict):
     hash: str
 
 
+class Calibration(TypedDict):
+    """From raw scores to labels (0 to 1), by group; see `curate.quality.calibration`. `by`: the column of the groups."""
+
+    by: str | None
+    curves: Mapping[str, Sequence[Sequence[float]]]
+
+
 class Card(TypedDict, total=False):
     """What a model says of itself; empty for a file of fastText."""
 
@@ -53,6 +60,10 @@ class Card(TypedDict, total=False):
     features: Features
     intercept: float
     """Of a model file of version 0.1; now each model of the file has its own."""
+    labels: Mapping[str, Any]
+    """Where it learned from labels: their scale, and measures on documents that it had not seen; see
+    `curate.quality.label_training`."""
+    calibration: Calibration
     folds: FoldRule
     """Where it holds a model per fold; each document is scored by the one that has not seen its host."""
     held_out: Mapping[str, Any]
