@@ -42,7 +42,9 @@ def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version
 
-        return version("curate-data")
+        from curate.errors import DISTRIBUTION
+
+        return version(DISTRIBUTION)
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     if name in _PLACES:

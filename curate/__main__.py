@@ -1,8 +1,7 @@
-"""`python -m curate`: the same as the command `curate`, where that is not on the path or another Python is meant."""
+"""`python -m curate`: the command `curate` as the installed distribution names it, for where that is not on the path."""
 
 import sys
-
-from curate.cli.main import main
+from importlib.metadata import entry_points
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(entry_points(group="console_scripts", name="curate")["curate"].load()())

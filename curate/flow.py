@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -25,7 +25,8 @@ from curate.storage import SourceFile
 
 @dataclass(frozen=True)
 class Part:
-    """One input file on its way: what was committed of it so far. `documents` and `verdicts` are the newest."""
+    """Input files on their way, or a span of one: what was committed of it so far. `file` is the first of them. `documents`
+    and `verdicts` are the newest."""
 
     source: str
     number: int
@@ -50,6 +51,13 @@ class Part:
     """The columns carried from the input: `rows`, a row per record, and `metadata`, a row per document."""
     way: tuple[Committed[Any], ...] = ()
     """Every task that was done for this part, in order: audits go back along it."""
+    more: tuple[SourceFile, ...] = ()
+    """The files of a bundle beside the first."""
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """Every file of it, in their order."""
+        return (self.file, *self.more)
 
     @property
     def name(self) -> str:
@@ -103,6 +111,8 @@ class Flow:
     """By split."""
     further_shards: Mapping[str, Mapping[str, tuple[Committed[TokenCounts], ...]]] = field(default_factory=dict)
     """By name of a tokenizer beside the first, and split."""
+    phases: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The phase of each training shard by its number, by name of a tokenizer, `""` for the first; empty without."""
     mixture: Statement | None = None
     ledger: tuple[Committed[LedgerCounts], ...] = ()
     documents: Mapping[str, Mapping[str, Committed[WrittenCounts]]] = field(default_factory=dict)
@@ -111,6 +121,11 @@ class Flow:
     def least_score(self, source: str) -> float | None:
         """The least quality score kept, where a share of the highest is."""
         return self.quality[source].least_score if source in self.quality else None
+
+
+def files_of(parts: Iterable[Part]) -> list[tuple[str, SourceFile]]:
+    """(source, file) of parts, each once, in their order: a file that was cut is in several."""
+    return list(dict.fromkeys((part.source, file) for part in parts for file in part.files))
 
 
 def is_output(pipeline: Pipeline, part: Part) -> bool:

@@ -15,6 +15,7 @@ from pydantic_core import PydanticCustomError
 
 _SUFFIXES = {"": 1, "k": 10**3, "m": 10**6, "b": 10**9, "g": 10**9, "t": 10**12}
 _COUNT = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmbgt]?)", re.IGNORECASE)
+_SIZE = re.compile(r"([0-9][0-9_]*(?:\.[0-9]+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 _PLAIN = re.compile(r"[0-9]*\.?[0-9]+(?:[eE][-+]?[0-9]+)?")
 _RANGE_WANTED = "write a range as 0.2..0.8, 1M.. or ..0.5"
 
@@ -29,6 +30,23 @@ def parse_count(value: Any) -> Any:
     if not match:
         raise ValueError(f"{value!r} is not a count: write a whole number, or one with k, M, B or T, as in 64M")
     return round(float(match[1].replace("_", "")) * _SUFFIXES[match[2].lower()])
+
+
+def parse_size(value: Any) -> Any:
+    """Bytes from `256 MB`, `1GiB` or a whole number; anything else is returned for the type check to refuse.
+
+    >>> parse_size("256 MB"), parse_size("1 GiB"), parse_size(5)
+    (256000000, 1073741824, 5)
+    """
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if not isinstance(value, str) or value == "auto":
+        return value
+    match = _SIZE.fullmatch(value.strip())
+    if not match:
+        raise ValueError(f"{value!r} is not a size: write bytes, or a number with kB, MB, GB, MiB or GiB, as in 256 MB")
+    unit = (1024 if match[3] else 1000) ** " kmgt".index((match[2] or " ").lower())
+    return round(float(match[1].replace("_", "")) * unit)
 
 
 def parse_range(value: Any) -> tuple[float, float]:
@@ -109,6 +127,10 @@ class _OrOneWord:
 
 Strings = Annotated[tuple[str, ...], BeforeValidator(as_list), _OrOneWord()]
 Count = Annotated[int, BeforeValidator(parse_count), Field(json_schema_extra={"type": ["integer", "string"]})]
+
+
+Size = Annotated[int, BeforeValidator(parse_size), Field(json_schema_extra={"type": ["integer", "string"]})]
+"""Bytes: `256 MB`, `1 GiB`, or a whole number."""
 
 
 def _range_text(value: Any) -> str:

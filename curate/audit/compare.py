@@ -6,9 +6,9 @@ DuckDB counts, and spills where memory ends. Knows ledgers; runs nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any
+from typing import Any, NamedTuple
 
 import duckdb
 import pyarrow as pa
@@ -20,6 +20,7 @@ from curate.audit.ledger import connect
 from curate.audit.rates import NOT_IDENTIFIED
 from curate.audit.rendering import Answer, Cell, Table
 from curate.records.statistics import outputs
+from curate.storage import is_remote
 
 MOST = 16
 """Runs that are compared at once."""
@@ -27,8 +28,25 @@ _SHOWN = 12
 """Languages, and domains, that are listed."""
 
 
-def compare(runs: Sequence[OpenedRun]) -> Answer:
-    """The answer to `curate compare`. Raises AuditError for fewer than two runs, more than MOST, or two of one name."""
+class Comparison(NamedTuple):
+    """Runs beside each other. Numbers of records are of those that all runs read."""
+
+    names: tuple[str, ...]
+    yields: tuple[tuple[Cell, ...], ...]
+    """A row of _HEADS for each run."""
+    pairs: tuple[tuple[Cell, ...], ...]
+    """(run, another, kept by both, kept by either, of these by both in per cent)."""
+    kept_by: Mapping[tuple[int, ...], int]
+    """Records by the runs, as numbers, that keep them; those that none keeps are of ()."""
+    shared: int
+    languages: tuple[tuple[Cell, ...], ...]
+    domains: tuple[tuple[Cell, ...], ...]
+    unlike: str
+    """A warning where files are not the same."""
+
+
+def compared(runs: Sequence[OpenedRun]) -> Comparison:
+    """What runs made of their crawls. Raises AuditError for fewer than two runs, more than MOST, or two of one name."""
     if not 2 <= len(runs) <= MOST:
         raise AuditError(f"2 to {MOST} runs are compared, not {len(runs)}")
     names = _names(runs)
@@ -38,25 +56,50 @@ def compare(runs: Sequence[OpenedRun]) -> Answer:
         (name, *_yield(run), only[name][0], only[name][1] if kept_chars(run) is None else None)
         for name, run in zip(names, runs, strict=True)
     ]
-    there = [place for place, _ in enumerate(_HEADS) if any(row[place] is not None for row in yields)]
+    everybody = (1 << len(names)) - 1
+    kept_by: dict[tuple[int, ...], int] = {}
+    for reading, keeping, records, _ in counted:
+        if reading == everybody:
+            who = tuple(number for number in range(len(names)) if keeping >> number & 1)
+            kept_by[who] = kept_by.get(who, 0) + records
+    return Comparison(
+        tuple(names), tuple(yields), tuple(pairs), kept_by, shared, _by(runs, "languages"), _by(runs, "domains"),
+        _unlike(runs),
+    )  # fmt: skip
+
+
+def compare(runs: Sequence[OpenedRun]) -> Answer:
+    """The answer to `curate compare`. Raises AuditError as `compared` does."""
+    return answer(compared(runs))
+
+
+def answer(found: Comparison) -> Answer:
+    """A comparison as tables."""
+    names, shared = found.names, found.shared
+    there = [place for place, _ in enumerate(_HEADS) if any(row[place] is not None for row in found.yields)]
     blocks = [
         Table(
             "Yield",
             tuple(_HEADS[place] for place in there),
-            tuple(tuple(row[place] for place in there) for row in yields),
-            f"{shared:,} records were read by all of these runs.{_unlike(runs)}",
+            tuple(tuple(row[place] for place in there) for row in found.yields),
+            f"{shared:,} records were read by all of these runs.{found.unlike}",
         ),
         Table(
-            "Agreement", ("run", "and", "kept by both", "kept by either", "of these by both %"), tuple(pairs),
+            "Agreement", ("run", "and", "kept by both", "kept by either", "of these by both %"), found.pairs,
             "" if shared else "No record was read by all: are the sources called the same, and the files named alike?",
         ),
-        Table(f"Kept documents by language, the {_SHOWN} most frequent", ("language", *names), _by(runs, "languages")),
-        Table(f"Kept documents by domain, the {_SHOWN} most frequent", ("domain", *names), _by(runs, "domains")),
+        Table(f"Kept documents by language, the {_SHOWN} most frequent", ("language", *names), found.languages),
+        Table(f"Kept documents by domain, the {_SHOWN} most frequent", ("domain", *names), found.domains),
     ]  # fmt: skip
     data = {
-        "runs": [dict(zip(_KEYS, row, strict=True)) for row in yields],
+        "runs": [dict(zip(_KEYS, row, strict=True)) for row in found.yields],
         "read_by_all": shared,
-        "agreement": [dict(zip(("first", "second", "both", "either", "percent"), row, strict=True)) for row in pairs],
+        "kept_by": [
+            {"runs": [names[number] for number in who], "records": records} for who, records in found.kept_by.items()
+        ],
+        "agreement": [
+            dict(zip(("first", "second", "both", "either", "percent"), row, strict=True)) for row in found.pairs
+        ],
     }
     return Answer(tuple(blocks), data)
 
@@ -72,9 +115,9 @@ _KEYS = (
 
 def _names(runs: Sequence[OpenedRun]) -> list[str]:
     """What each run is called: its folder, with what is above it where two are called alike."""
-    names = [run.folder.resolve().name for run in runs]
+    names = [run.place.rpartition("/")[2] if is_remote(run.place) else run.folder.resolve().name for run in runs]
     if len(set(names)) < len(names):
-        names = [str(run.folder) for run in runs]
+        names = [run.place for run in runs]
     if len(set(names)) < len(names):
         raise AuditError("one run is named twice")
     return names

@@ -6,8 +6,9 @@ two parts, whatever a run's size. Knows ledgers; runs nothing.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,7 +43,7 @@ class Flips:
 
 def diff(first: OpenedRun, second: OpenedRun, examples: int) -> Answer:
     """The answer to `curate diff A B`."""
-    settings = [*_differences(first.record["pipeline"], second.record["pipeline"])]
+    settings = differing_settings(first, second)
     stages = _stages(first, second)
     inputs = _inputs(first, second)
     flips = compare(first, second, examples)
@@ -97,6 +98,29 @@ def diff(first: OpenedRun, second: OpenedRun, examples: int) -> Answer:
         "same": same,
     }
     return Answer(tuple(blocks), data)
+
+
+def differing_settings(first: OpenedRun, second: OpenedRun) -> list[tuple[Cell, ...]]:
+    """(key, value, value) of every setting that differs; a bound that one run leaves to its pack is the pack's."""
+    found: list[tuple[Cell, ...]] = []
+    for key, left, right in _differences(first.record["pipeline"], second.record["pipeline"]):
+        found.append(
+            (key, _bound(first, key) if left is None else left, _bound(second, key) if right is None else right)
+        )
+    return found
+
+
+def _bound(run: OpenedRun, key: Cell) -> Cell:
+    """The bound that a run had under a key such as filters.c4.min_sentences.min; None for any other key."""
+    pieces = str(key).split(".")
+    if pieces[0] != "filters" or len(pieces) < 4:
+        return None
+    rule, side = f"{pieces[1]}/{'.'.join(pieces[2:-1])}", {"min": "low", "max": "high"}.get(pieces[-1], "")
+    for counted in run.stats["audit"].values():
+        if rule in counted["rules"]:
+            bound: float | None = counted["rules"][rule].get(side)
+            return bound
+    return None
 
 
 def kept_chars(run: OpenedRun) -> int | None:
@@ -184,22 +208,45 @@ def _inputs(first: OpenedRun, second: OpenedRun) -> list[tuple[Cell, ...]]:
 def compare(first: OpenedRun, second: OpenedRun, examples: int) -> Flips:
     """Every record of both runs beside itself."""
     flips = Flips()
-    parts = {(part.source, part.file): part for part in second.parts}
-    for part in first.parts:
-        other = parts.pop((part.source, part.file), None)
-        table = _ledger(first, part)
-        if other is None:
-            _count_only("first", table, flips)
+    for here, there in _sharing(first.parts, second.parts):
+        if not there:
+            _count_only("first", _ledger(first, here), flips)
+        elif not here:
+            _count_only("second", _ledger(second, there), flips)
         else:
-            _compare_part(table, _ledger(second, other), flips, examples)
-    for part in parts.values():
-        _count_only("second", _ledger(second, part), flips)
+            _compare_part(_ledger(first, here), _ledger(second, there), flips, examples)
     return flips
 
 
-def _ledger(run: OpenedRun, part: OpenedPart) -> pa.Table:
-    path = run.folder / "ledger" / f"{part.name}.parquet"
-    return pq.read_table(path, columns=_COLUMNS, read_dictionary=["failed.list.element", "dropped_at"])
+def _sharing(
+    first: Sequence[OpenedPart], second: Sequence[OpenedPart]
+) -> Iterator[tuple[list[OpenedPart], list[OpenedPart]]]:
+    """The parts of two runs in groups that have files in common: files may have been cut or bundled otherwise."""
+    fresh = itertools.count()
+    group: dict[tuple[str, str], int] = {}
+    groups: dict[int, tuple[list[OpenedPart], list[OpenedPart]]] = {}
+    for side, parts in enumerate((first, second)):
+        for part in parts:
+            files = [(part.source, name) for name in part.files]
+            met = sorted({group[file] for file in files if file in group})
+            number = met[0] if met else next(fresh)
+            held = groups.setdefault(number, ([], []))
+            for other in met[1:]:
+                moved = groups.pop(other)
+                for mine, more in zip(held, moved, strict=True):
+                    mine.extend(more)
+                group |= dict.fromkeys((file for file, of in group.items() if of == other), number)
+            group |= dict.fromkeys(files, number)
+            held[side].append(part)
+    yield from groups.values()
+
+
+def _ledger(run: OpenedRun, parts: Sequence[OpenedPart]) -> pa.Table:
+    paths = [run.file(f"ledger/{part.name}.parquet") for part in parts]
+    tables = [
+        pq.read_table(path, columns=_COLUMNS, read_dictionary=["failed.list.element", "dropped_at"]) for path in paths
+    ]
+    return tables[0] if len(tables) == 1 else pa.concat_tables(tables).unify_dictionaries()
 
 
 def _count_only(side: str, table: pa.Table, flips: Flips) -> None:

@@ -50,7 +50,7 @@ _CONTEXT = 2  # unchanged lines around a difference
 _ORIGIN = ("source", "file", "offset", "length", "record_id", "url", "date", "chars")
 _FATE = ("kept", "dropped_at")
 _OF_TOKENIZER = ("tokens", "shard", "shard_row")
-_SCORES = ("language", "language_score", "quality_score", "quality_draw")
+_SCORES = ("language", "language_score", "quality_score", "quality_draw", "quality_bucket")
 _DUPLICATE = ("duplicate_kind", "jaccard", "cluster_size")
 
 
@@ -64,7 +64,7 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
     fate = (*_FATE, *(of_tokenizer(column, name) for name in names for column in _OF_TOKENIZER))
     length = None if full else _MOST_SHOWN
     blocks: list[Table | Passage] = [
-        _pairs("Origin", [("id", found.id.hex()), ("path", found.part.path), *_named(row, _ORIGIN)]),
+        _pairs("Origin", [("id", found.id.hex()), ("path", _input(run, found)[0]), *_named(row, _ORIGIN)]),
         _pairs("Fate", [*_named(row, fate), ("failed", ", ".join(row["failed"] or ()) or "nothing")]),
     ]
     rules = judged_rules(run.verdict_steps(found.part.source), row)
@@ -240,19 +240,26 @@ def original_record(run: OpenedRun, found: Found) -> str:
     """
     source, part, row = run.pipeline.sources[found.part.source], found.part, found.row
     read = source.read
+    path, size = _input(run, found)
     try:
         if read.format in _ARCHIVES:
-            return _archived(part.path, row["offset"], row["length"])
+            return _archived(path, row["offset"], row["length"])
         columns = ingest.Columns(**table_columns(source))
-        (size,) = [each["bytes"] for each in run.record["inputs"][part.source] if each["file"] == part.file]
-        file = SourceFile(part.path, part.file, size, "")
+        file = SourceFile(path, row["file"], size, "")
         again = ingest.read_record(file, part.source, read.format, columns, row["offset"], found.id)
     except (OSError, EOFError, LookupError, ValueError) as error:
-        raise AuditError(f"cannot read {part.path} at {row['offset']:,}: {error}") from None
+        raise AuditError(f"cannot read {path} at {row['offset']:,}: {error}") from None
     values = again.select(list(_RECORD)).to_pylist()[0]
     return json.dumps(
         {name: value for name, value in values.items() if value is not None}, ensure_ascii=False, default=str
     )
+
+
+def _input(run: OpenedRun, found: Found) -> tuple[str, int]:
+    """(path, bytes) of the input file that a record came from: a part may hold those of many."""
+    name = found.row["file"]
+    listed = next((each for each in run.record["inputs"].get(found.part.source, ()) if each["file"] == name), None)
+    return (found.part.path, 0) if listed is None else (listed["path"], listed["bytes"])
 
 
 def _archived(path: str, offset: int, length: int) -> str:

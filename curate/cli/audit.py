@@ -47,6 +47,7 @@ def add_commands(commands: Any) -> None:
     diff.add_argument(
         "--examples", type=int, default=3, metavar="N", help="records to show of each change (default: 3)"
     )
+    diff.add_argument("--html", metavar="FILE", help="write a page too")
     diff.set_defaults(call=_diff)
 
     compare = commands.add_parser("compare", help="runs beside each other, or one crawl through several recipes")
@@ -56,6 +57,7 @@ def add_commands(commands: Any) -> None:
     compare.add_argument(
         "--out", metavar="DIR", default="runs/compare", help="with --recipes: where runs go (default: %(default)s)"
     )
+    compare.add_argument("--html", metavar="FILE", help="write a page too")
     compare.set_defaults(call=_compare)
 
     sample = commands.add_parser("sample", help="records drawn for reading")
@@ -154,7 +156,7 @@ def _report(options: argparse.Namespace) -> int:
     if options.format != "html":
         return _show(options, report_numbers(open_finished(options.run)))
     path = write_report(options.run, options.texts, options.against, not options.no_map)
-    RESULTS.print(str(path))
+    RESULTS.print(str(path), soft_wrap=True)
     if options.open:
         webbrowser.open(path.resolve().as_uri())
     return 0
@@ -192,13 +194,29 @@ def _whatif(options: argparse.Namespace) -> int:
 def _diff(options: argparse.Namespace) -> int:
     from curate.audit.diff import diff
     from curate.audit.finished_run import open_finished
+    from curate.audit.report.against import answer_page
 
-    return _show(options, diff(open_finished(options.first), open_finished(options.second), options.examples))
+    answer = diff(open_finished(options.first), open_finished(options.second), options.examples)
+    if options.html:
+        lead = f"What differs from {options.first}, the first, to {options.second}, the second, and for whom."
+        _write_page(options.html, answer_page("Two runs compared", lead, answer))
+    return _show(options, answer)
+
+
+def _write_page(file: str, page: str) -> None:
+    from curate.storage import write_atomically
+
+    write_atomically(Path(file), page.encode())
+    MESSAGES.print(f"the page is {Path(file).resolve().as_uri()}")
 
 
 def _compare(options: argparse.Namespace) -> int:
-    from curate.audit.compare import compare
+    import os
+
+    from curate.audit.compare import answer, compared
+    from curate.audit.diff import differing_settings
     from curate.audit.finished_run import open_finished
+    from curate.audit.report.against import comparison_page
 
     folders = options.runs
     if options.recipes:
@@ -207,7 +225,18 @@ def _compare(options: argparse.Namespace) -> int:
         names = [name.strip() for name in options.recipes.split(",") if name.strip()]
         made = run_recipes(names, options.runs, Path(options.out), options.sample)
         folders = [run.path for run in made]
-    return _show(options, compare([open_finished(folder) for folder in folders]))
+    runs = [open_finished(folder) for folder in folders]
+    found = compared(runs)
+    if options.html:
+        settings = differing_settings(runs[0], runs[1]) if len(runs) == 2 else []
+        beside = Path(options.html).resolve().parent
+        reports = {
+            name: Path(os.path.relpath((run.folder / "report.html").resolve(), beside)).as_posix()
+            for name, run in zip(found.names, runs, strict=True)
+            if (run.folder / "report.html").exists()
+        }
+        _write_page(options.html, comparison_page(found, settings, reports))
+    return _show(options, answer(found))
 
 
 def _sample(options: argparse.Namespace) -> int:
@@ -225,22 +254,27 @@ def _remove(options: argparse.Namespace) -> int:
     from curate.audit.removals import By
     from curate.audit.remove import remove
     from curate.engine.lock import hold
+    from curate.engine.mirror import local_run
 
+    run = local_run(options.run, "records cannot be removed from a run")
     kinds: dict[str, By] = {"urls": "url", "domains": "domain", "records": "record", "texts": "text"}
     given, by = next((getattr(options, name), by) for name, by in kinds.items() if getattr(options, name))
     values = [line for line in Path(given).read_text("utf-8").splitlines() if line.strip()]
-    folder = open_finished(options.run).folder
+    folder = open_finished(run).folder
     with hold(folder):
-        run = open_finished(folder)
+        opened = open_finished(folder)
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        answer = remove(run, by, values, at, options.why, purge=options.purge)
+        answer = remove(opened, by, values, at, options.why, purge=options.purge)
     return _show(options, answer)
 
 
 def _verify(options: argparse.Namespace) -> int:
     from curate.audit.verify import answer, verify
+    from curate.audit.verify_bucket import verify_address
+    from curate.engine.mirror import run_address
 
-    verified = verify(options.run, repair=options.repair)
+    address = run_address(options.run)
+    verified = verify_address(address, repair=options.repair) if address else verify(options.run, repair=options.repair)
     _show(options, answer(verified))
     return 0 if verified.sound else 1
 

@@ -13,6 +13,7 @@ from rich.text import Text
 from curate.audit.findings import command
 from curate.audit.rendering import csv_text
 from curate.cli.console import MESSAGES, complain, remark
+from curate.engine.mirror import place_of
 from curate.errors import counted
 from curate.records.findings import Finding
 from curate.records.statistics import kept_rate
@@ -20,6 +21,7 @@ from curate.verdicts.steps import ROLE
 
 if TYPE_CHECKING:
     from curate.pipeline.attempt import Attempt
+    from curate.pipeline.watching import Tried
 
 _BAR = 24
 """Characters of a bar as long as all records, where there is room."""
@@ -29,6 +31,8 @@ _SHARE_TOLERANCE = 0.005
 """A share of the mixture that misses what was asked by less is what was asked, to the documents that make it."""
 _MOST_FINDINGS = 7
 """Findings shown when a run ends; `findings.json` and the report have all."""
+_MOST_FLIPS = 10
+"""Records shown of those that an edit keeps, and of those that it drops."""
 _MOST_RULES = 6
 """Rules shown of a step: those that failed most; `curate report` shows all."""
 
@@ -98,7 +102,7 @@ def print_findings(folder: Path, found: Sequence[Finding]) -> None:
             complain(each["says"])
         else:
             remark(each["says"], each.get("level", "note"))
-        if call := command(each, folder):
+        if call := command(each, place_of(folder)):
             MESSAGES.print(Text(f"     {call}", style="dim"), soft_wrap=True)
     if left := len(found) - len(shown):
         MESSAGES.print(Text(f"     and {left:,} more: {folder / 'findings.json'}", style="dim"), soft_wrap=True)
@@ -142,6 +146,31 @@ def funnel_csv(stats: Mapping[str, Any]) -> str:
             for rule, count in row["rules"].items():
                 rows.append([name, row["step"], rule.partition("/")[2], None, None, count["failed"], count["alone"]])
     return csv_text(columns, rows)
+
+
+def print_flips(console: Console, tried: Tried) -> None:
+    """Which records an edit flips: those kept now and those dropped, with the rules that they pass or fail now."""
+    assert tried.stats is not None
+    sources = tried.stats["sources"].values()
+    kept, documents = sum(source["kept"] for source in sources), sum(source["documents"] for source in sources)
+    heading = (
+        f"\n{', '.join(Path(name).name for name in tried.changed)}: {kept:,} of {counted(documents, 'document')} kept"
+    )
+    console.print(Text(heading, style="bold"), soft_wrap=True)
+    if not tried.flipped:
+        console.print(Text("  no record is decided otherwise", style="dim"), soft_wrap=True)
+    for title, now in (("kept now", True), ("dropped now", False)):
+        flips = [each for each in tried.flipped if each.kept is now]
+        if flips:
+            console.print(Text(f"  {title}: {counted(len(flips), 'document')}"), soft_wrap=True)
+        for each in flips[:_MOST_FLIPS]:
+            rules = [f"passes {rule}" for rule in each.passed] + [f"fails {rule}" for rule in each.failed]
+            because = ", ".join(rules) or f"{'was ' if now else ''}dropped at {each.dropped_at}"
+            console.print(Text(f"    {each.record}  {because}"), soft_wrap=True)
+            if each.text:
+                console.print(Text(f"      {each.text}", style="dim"), soft_wrap=True)
+        if len(flips) > _MOST_FLIPS:
+            console.print(Text(f"    and {len(flips) - _MOST_FLIPS:,} more", style="dim"), soft_wrap=True)
 
 
 def print_effects(console: Console, made: Attempt) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
+import dataclasses
 import json
 import shlex
 import sys
@@ -12,18 +14,17 @@ from typing import TYPE_CHECKING, NoReturn
 
 from curate.cli import audit as cli_audit
 from curate.cli import build as cli_build
+from curate.cli import catalogue as cli_catalogue
 from curate.cli import mix as cli_mix
 from curate.cli import quality as cli_quality
 from curate.cli import train as cli_train
-from curate.cli.arguments import add_number, add_pipeline, add_run
-from curate.cli.console import MESSAGES, RESULTS, guarded, remark, write
+from curate.cli.arguments import add_data_format, add_number, add_pipeline, add_run
+from curate.cli.console import MESSAGES, RESULTS, complain, guarded, remark, write, write_data
 from curate.cli.help import Parser
-from curate.errors import MISSED
+from curate.errors import DISTRIBUTION, MISSED
 
 if TYPE_CHECKING:
     from curate.pipeline.made import Run
-
-SHOWN_AS = "how to show it (default: table)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -39,9 +40,9 @@ class _Version(argparse.Action):
     """Prints the version; looked up only then."""
 
     def __call__(self, parser: argparse.ArgumentParser, *arguments: object, **options: object) -> NoReturn:
-        import curate
+        from importlib.metadata import version
 
-        write(f"curate {curate.__version__}\n")
+        write(f"curate {version(DISTRIBUTION)}\n")
         parser.exit()
 
 
@@ -52,7 +53,7 @@ def _parser() -> argparse.ArgumentParser:
 
     run = commands.add_parser("run", help="run a pipeline; what is done already is skipped")
     add_pipeline(run)
-    run.add_argument("--out", metavar="DIR", help="run directory (default: runs/NAME)")
+    run.add_argument("--out", metavar="DIR", help="run directory, or a bucket's folder (default: runs/NAME)")
     add_number(run, "--workers", None, "tasks at once (default: every core)")
     run.add_argument("--address", metavar="RAY", help="address of an existing Ray cluster")
     few = run.add_mutually_exclusive_group()
@@ -60,9 +61,10 @@ def _parser() -> argparse.ArgumentParser:
     add_number(few, "--sample", None, "read a seeded sample of N records of each source only")
     run.add_argument("--until", metavar="STEP", help="stop after a step and keep its documents as Parquet")
     run.add_argument("--replace", action="store_true", help="write where other files, or another pipeline's run, are")
+    run.add_argument("--force-unlock", action="store_true", help="take a run in a bucket whose holder is dead")
     run.add_argument("--engine", choices=("ray", "serial"), default="ray", help="Ray tasks, or all in this process")
     run.add_argument("--quiet", action="store_true", help="print errors and findings only, no progress and no numbers")
-    run.add_argument("--format", choices=("table", "json", "csv"), default="table", help=SHOWN_AS)
+    add_data_format(run)
     run.set_defaults(call=_run)
 
     start = commands.add_parser("init", help="write a first pipeline file, and a small sample to run it on")
@@ -85,43 +87,24 @@ def _parser() -> argparse.ArgumentParser:
     add_number(attempt, "--limit", 100, "records of each source, the first of them")
     attempt.add_argument("--sampled", action="store_true", help="a seeded sample of the source instead of the first")
     add_number(attempt, "--examples", 2, "records shown of each rule's failures")
+    attempt.add_argument(
+        "--watch", action="store_true", help="try again after each edit of the file or a pack beside it"
+    )
+    add_data_format(attempt)
     attempt.set_defaults(call=_try)
 
     check = commands.add_parser("check", help="validate a pipeline and show what it would do; run nothing")
     add_pipeline(check)
+    add_data_format(check)
     check.set_defaults(call=_check)
 
     status = commands.add_parser("status", help="how far a run is")
     add_run(status)
     status.add_argument("--watch", action="store_true", help="go on showing it until the run ends")
-    status.add_argument("--format", choices=("table", "json", "csv"), default="table", help=SHOWN_AS)
+    add_data_format(status)
     status.set_defaults(call=_status)
 
-    packs = commands.add_parser("filters", help="the packs of published rules")
-    filters = packs.add_subparsers(required=True, metavar="ACTION")
-    filters.add_parser("list", help="packs, rules, bounds, citations").set_defaults(call=_list_filters)
-    show = filters.add_parser("show", help="one pack, whole")
-    show.add_argument("pack", metavar="PACK", help="a pack's name or path")
-    show.set_defaults(call=_show_filter)
-
-    steps = commands.add_parser("steps", help="the steps that a pipeline can have").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    steps.add_parser("list", help="every step, a line each").set_defaults(call=_list_steps)
-    show = steps.add_parser("show", help="one step: an example, and every key with its default")
-    show.add_argument("step", metavar="STEP", help="a step's name")
-    show.set_defaults(call=_show_step)
-
-    recipes = commands.add_parser("recipes", help="the bundled pipelines").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    recipes.add_parser("list", help="every recipe, a line each").set_defaults(call=_list_recipes)
-    show = recipes.add_parser("show", help="one recipe's file")
-    show.add_argument("recipe", metavar="RECIPE", help="a recipe's name")
-    show.set_defaults(call=_show_recipe)
-
-    schema = commands.add_parser("schema", help="JSON Schema of pipeline files, for editors")
-    schema.set_defaults(call=_schema)
+    cli_catalogue.add_commands(commands)
 
     complete = commands.add_parser("completion", help="a script by which a shell completes commands and options")
     complete.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
@@ -152,6 +135,7 @@ def _run(options: argparse.Namespace) -> int:
         replace=options.replace,
         limit=options.limit,
         sample=options.sample,
+        force_unlock=options.force_unlock,
         console=None if options.quiet else MESSAGES,
     )
     if not options.quiet:
@@ -181,7 +165,7 @@ def _show_run(result: Run, form: str) -> None:
         write(funnel_csv(result.stats))
     else:
         print_funnel(RESULTS, result.stats)
-        RESULTS.print(f"\nRun directory: {result.path}")
+        RESULTS.print(f"\nRun directory: {result.place}", soft_wrap=True)
         for line in next_steps(result.path, open_finished(result.path).pipeline, result.stats, RESULTS.width):
             RESULTS.print(line)
 
@@ -203,15 +187,44 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _try(options: argparse.Namespace) -> int:
-    from curate.cli.funnel import print_effects, print_funnel
+    from curate.cli.funnel import funnel_csv, print_effects, print_funnel
     from curate.config.bundled import find_recipe
     from curate.pipeline.attempt import attempt
 
+    if options.watch:
+        return _watch(options)
     made = attempt(
         find_recipe(options.pipeline), options.set, options.limit, sampled=options.sampled, examples=options.examples
     )
+    if options.format == "json":
+        examples = [dataclasses.asdict(each) for each in made.examples]
+        return write_data("json", {"stats": made.stats, "examples": examples}, (), ())
+    if options.format == "csv":
+        write(funnel_csv(made.stats))
+        return 0
     print_funnel(RESULTS, made.stats)
     print_effects(RESULTS, made)
+    return 0
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from curate.cli.funnel import print_flips, print_funnel
+    from curate.config.bundled import find_recipe
+    from curate.errors import ConfigError
+    from curate.pipeline.watching import watch
+
+    if options.format != "table":
+        raise ConfigError("--watch is for people: leave --format out")
+    file = find_recipe(options.pipeline)
+    with contextlib.suppress(KeyboardInterrupt):
+        for tried in watch(file, options.set, options.limit, sampled=options.sampled):
+            if tried.error:
+                complain(tried.error)
+            elif not tried.changed and tried.stats is not None:
+                print_funnel(RESULTS, tried.stats)
+                RESULTS.print(f"Edit {file} or a pack beside it; Ctrl-C ends this.")
+            else:
+                print_flips(RESULTS, tried)
     return 0
 
 
@@ -220,7 +233,7 @@ def _check(options: argparse.Namespace) -> int:
     from curate.config.reading import read_pipeline
     from curate.config.step_params import foreign_code
     from curate.pipeline.check import check_inputs, doubts
-    from curate.pipeline.describe import describe
+    from curate.pipeline.describe import INPUT, describe, input_rows
     from curate.pipeline.inputs import find_inputs
     from curate.pipeline.run import check_steps
 
@@ -228,70 +241,32 @@ def _check(options: argparse.Namespace) -> int:
     inputs = find_inputs(file)
     check_inputs(file, inputs)
     check_steps(file, inputs)
+    own, doubted = foreign_code(file.pipeline), doubts(file.pipeline)
+    if options.format != "table":
+        rows = input_rows(file.pipeline, inputs)
+        sources = [dict(zip(INPUT, row, strict=True)) for row in rows]
+        data = {"sources": sources, "own_code": own, "doubts": doubted, "pipeline": file.pipeline.keys()}
+        return write_data(options.format, data, INPUT, rows)
     RESULTS.print(describe(file.pipeline, inputs))
-    own = foreign_code(file.pipeline)
     if own:
         RESULTS.print(f"  your own code, which a run executes: {', '.join(own)}")
-    for each in doubts(file.pipeline):
+    for each in doubted:
         remark(each)
     return 0
 
 
 def _status(options: argparse.Namespace) -> int:
-    from curate.audit.rendering import csv_text
     from curate.engine.progress import describe_progress, read_progress, watch_progress
 
     if options.format != "table":
-        state = read_progress(Path(options.run))
+        state = read_progress(options.run)
         columns = ("name", "done", "tasks", "documents", "seconds")
         rows = [[stage[column] for column in columns] for stage in state["stages"]]
-        write(json.dumps(state, indent=1) + "\n" if options.format == "json" else csv_text(columns, rows))
-    elif options.watch:
-        watch_progress(Path(options.run), RESULTS)
+        return write_data(options.format, state, columns, rows)
+    if options.watch:
+        watch_progress(options.run, RESULTS)
     else:
-        RESULTS.print(describe_progress(Path(options.run)))
-    return 0
-
-
-def _list_filters(options: argparse.Namespace) -> int:
-    from curate.filters.catalogue import list_packs
-
-    write(list_packs().rstrip() + "\n")
-    return 0
-
-
-def _show_filter(options: argparse.Namespace) -> int:
-    from curate.filters.catalogue import show_pack
-
-    write(show_pack(options.pack).rstrip() + "\n")
-    return 0
-
-
-def _list_steps(options: argparse.Namespace) -> int:
-    from curate.config.reference import list_steps
-
-    write(list_steps() + "\n")
-    return 0
-
-
-def _show_step(options: argparse.Namespace) -> int:
-    from curate.config.reference import show_step
-
-    write(show_step(options.step) + "\n")
-    return 0
-
-
-def _list_recipes(options: argparse.Namespace) -> int:
-    from curate.config.reference import list_recipes
-
-    write(list_recipes() + "\n")
-    return 0
-
-
-def _show_recipe(options: argparse.Namespace) -> int:
-    from curate.config.reference import show_recipe
-
-    write(show_recipe(options.recipe))
+        RESULTS.print(describe_progress(options.run))
     return 0
 
 
@@ -299,11 +274,4 @@ def _completion(options: argparse.Namespace) -> int:
     from curate.cli.completion import completion
 
     write(completion(options.shell, _parser()))
-    return 0
-
-
-def _schema(options: argparse.Namespace) -> int:
-    from curate.config.schema import pipeline_schema
-
-    write(json.dumps(pipeline_schema(), indent=2) + "\n")
     return 0

@@ -10,8 +10,10 @@ from typing import Any
 
 from rich.table import Table
 
+from curate.cli import labels
 from curate.cli.arguments import add_number
 from curate.cli.console import RESULTS
+from curate.cli.labels import add_label_arguments
 from curate.errors import ConfigError
 
 _BAR = 40  # characters of the longest bar of a histogram
@@ -23,8 +25,13 @@ def add_commands(commands: Any) -> None:
     quality = commands.add_parser("quality", help="quality classifiers shared between runs")
     actions = quality.add_subparsers(required=True, metavar="ACTION")
 
-    train = actions.add_parser("train", help="train a classifier on two sets of documents")
-    _classes(train)
+    train = actions.add_parser("train", help="train a classifier on two sets of documents, or on labels")
+    _classes(train, required=False)
+    train.add_argument("--labels", nargs="+", metavar="FILES", help="labelled documents instead: JSON Lines or Parquet")
+    add_label_arguments(train)
+    train.add_argument(
+        "--group", metavar="COLUMN", help="with --labels: calibrate by this column too, language for example"
+    )
     train.add_argument("--classifier", choices=("gpt3", "fasttext"), default="gpt3", help="kind (default: gpt3)")
     add_number(train, "--sample", 100_000, "most of each class")
     train.add_argument("--seed", type=int, default=0, help="decides what is sampled and held out (default: 0)")
@@ -48,6 +55,7 @@ def add_commands(commands: Any) -> None:
     score.add_argument("--label", metavar="LABEL", help="of good documents, in a file of fastText")
     score.add_argument("--out", required=True, metavar="FILE", help="Parquet file to write: id, url, score")
     score.set_defaults(call=_score)
+    labels.add_commands(actions)
 
 
 def _classes(parser: argparse.ArgumentParser, required: bool = True) -> None:
@@ -61,6 +69,11 @@ def _train(options: argparse.Namespace) -> int:
     from curate.quality.training import train
     from curate.storage import atomic_path
 
+    classes = (options.positives, options.negatives)
+    if (options.labels is None) == (None in classes) or (options.labels is not None and any(classes)):
+        raise ConfigError("give --positives and --negatives, or --labels with --target")
+    if options.labels is not None:
+        return labels.train(options)
     examples = read_examples(options.positives, options.negatives, options.text, options.sample, options.seed)
     with atomic_path(options.out) as temporary:
         card = train(str(temporary), examples, options.classifier, options.seed)
@@ -159,6 +172,9 @@ def _score(options: argparse.Namespace) -> int:
 
 
 def _show_card(card: Mapping[str, Any]) -> None:
+    if "labels" in card:
+        labels.show_labels(card["labels"], card["folds"])
+        return
     trained = card["trained_on"]
     RESULTS.print(
         f"{card['classifier']}, trained on {trained['positive']:,} good and {trained['negative']:,} other documents"

@@ -11,6 +11,7 @@ import functools
 import importlib
 import importlib.metadata
 from dataclasses import dataclass
+from typing import Literal
 
 from curate.errors import ConfigError, nearest
 
@@ -22,12 +23,17 @@ class Format:
     `reader` is `module:function`, called as `(handle, file, rows, columns, counts, start)`: it appends the rows of an open
     binary file by `rows.add` and yields after each, so that memory stays bounded. `markup`: rows hold pages to extract
     text from, else text. `resumable`: reading may begin at the offset of any record.
+
+    `span_reader`, where a large file can be cut: called likewise, with a `curate.ingest.spans.Span` in place of `start`, for
+    the records that begin in it. `cut_by` says what a file is cut by: compressed frames, lines, or row groups.
     """
 
     name: str
     reader: str
     markup: bool = False
     resumable: bool = False
+    span_reader: str = ""
+    cut_by: Literal["", "frames", "lines", "groups"] = ""
 
     @property
     def foreign(self) -> tuple[str, ...]:
@@ -36,10 +42,10 @@ class Format:
 
 
 _OURS = (
-    Format("warc", "curate.ingest.warc:read_file", markup=True, resumable=True),
-    Format("wet", "curate.ingest.warc:read_file", resumable=True),
-    Format("jsonl", "curate.ingest.json_lines:read_file"),
-    Format("parquet", "curate.ingest.parquet:read_file"),
+    Format("warc", "curate.ingest.warc:read_file", True, True, "curate.ingest.warc:read_span", "frames"),
+    Format("wet", "curate.ingest.warc:read_file", False, True, "curate.ingest.warc:read_span", "frames"),
+    Format("jsonl", "curate.ingest.json_lines:read_file", False, False, "curate.ingest.json_lines:read_span", "lines"),
+    Format("parquet", "curate.ingest.parquet:read_file", False, False, "curate.ingest.parquet:read_span", "groups"),
 )
 _CALLED = {
     **dict.fromkeys(

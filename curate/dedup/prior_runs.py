@@ -9,10 +9,11 @@ from curate.config.models import Pipeline
 from curate.dedup.index import Entry, IndexFile, Made, earlier_entries, entry_identity, write_entry
 from curate.dedup.step import Deduplicate
 from curate.dedup.tasks.index import IndexParams, Nothing, fetch_file, index_part
+from curate.engine.mirror import all_here
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.errors import ConfigError
-from curate.flow import Flow, Part
+from curate.flow import Flow, Part, files_of
 from curate.records.counts import DecisionCounts, DocumentCounts
 from curate.storage import is_remote
 
@@ -35,7 +36,7 @@ class Indexed:
         if setting.index is None:
             return Indexed(None)
         made = Made(setting.minhash.ngram if setting.minhash else 1, permutations)
-        inputs = [(part.source, part.file.relative, part.file.stamp) for part in flow.parts]
+        inputs = [(source, file.relative, file.stamp) for source, file in files_of(flow.parts)]
         identity = entry_identity(pipeline.name, inputs)
         try:
             entries, number = earlier_entries(setting.index, identity, made)
@@ -78,7 +79,8 @@ class Indexed:
             for (part, _, _), result in zip(outputs, results, strict=True)
             for file in (result.files["index"],)
         )
-        write_entry(self.folder, replace(self.entry, files=files), [result.files["index"].path for result in results])
+        written = [str(path) for path in all_here(result.files["index"].path for result in results)]
+        write_entry(self.folder, replace(self.entry, files=files), written)
 
 
 def _fetched(files: Sequence[File], runner: Runner) -> list[File]:

@@ -11,9 +11,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from curate.engine.bucket_results import bring_inputs, put_result, take_up
 from curate.engine.executors import Engine
 from curate.engine.fingerprint import canonical
 from curate.engine.foreign import CodeChanged, check_unchanged, make_importable
+from curate.engine.lease import Lease
+from curate.engine.mirror import Mirror
 from curate.engine.task import Committed, Result, Task, Timing, committed, execute
 from curate.errors import InvariantError, disk_full
 
@@ -48,6 +51,10 @@ class Runner:
     watcher: Watcher
     code_folder: Path | None = None
     """Where code from outside lies beside the pipeline file; workers look there too."""
+    mirror: Mirror | None = None
+    """Of a run in a bucket: where results are put, and inputs come from that another machine made."""
+    lease: Lease | None = None
+    """Of a run in a bucket: what keeps other runs out; one that was lost stops this run."""
     executed: Counter[str] = field(default_factory=Counter)
     """Tasks executed, by stage: what was committed before is not among them."""
 
@@ -60,7 +67,7 @@ class Runner:
             return []
         (stage,) = {task.stage for task in tasks}
         title = f"{stage}-{detail}" if detail else stage
-        results = [committed(self.work, task) for task in tasks]
+        results = self._committed(tasks)
         missing = [index for index, result in enumerate(results) if result is None]
         sizes = [sum(file.bytes for _, file in task.inputs) for task in tasks]
         whole = sum(sizes)
@@ -69,7 +76,7 @@ class Runner:
         )
         if missing:
             compile_kernels([tasks[index] for index in missing])
-            run_one = functools.partial(execute_named, str(self.code_folder or ""), self.work)
+            run_one = functools.partial(execute_named, str(self.code_folder or ""), self.work, self.mirror)
             named = [(tasks[index], tasks[index].folder) for index in missing]
             self.timings.mkdir(parents=True, exist_ok=True)
             with open(self.timings / f"{title}.jsonl", "a", encoding="utf-8") as log:
@@ -77,6 +84,7 @@ class Runner:
                     for position, (result, timing) in self.engine().map(run_one, named, memory):
                         results[missing[position]] = result
                         self.executed[title] += 1
+                        self.check()
                         log.write(json.dumps(asdict(timing)) + "\n")
                         log.flush()
                         self.watcher.finished(result, timing, sizes[missing[position]])
@@ -84,9 +92,20 @@ class Runner:
                     raise disk_full(error, self.work.parent) or error from None
         return [result for result in results if result is not None]
 
+    def check(self) -> None:
+        """Raise LockedError where another run has taken this one's place."""
+        if self.lease is not None:
+            self.lease.check()
+
+    def _committed(self, tasks: Sequence[Task[Any, Result]]) -> list[Committed[Result] | None]:
+        self.check()
+        if self.mirror is not None:
+            return take_up(self.mirror, self.work, tasks)
+        return [committed(self.work, task) for task in tasks]
+
 
 def execute_named(
-    code_folder: str, work: Path, named: tuple[Task[Any, Result], str]
+    code_folder: str, work: Path, mirror: Mirror | None, named: tuple[Task[Any, Result], str]
 ) -> tuple[Committed[Result], Timing]:
     """Execute a task in a worker, where the code is still what the run named the task's folder after.
 
@@ -98,7 +117,11 @@ def execute_named(
     check_unchanged(dict(task.params))
     if task.folder != folder:
         raise CodeChanged(f"the source of {task.reference} was changed while the run was going; run the command again")
-    return execute(work, task)
+    if mirror is None:
+        return execute(work, task)
+    bring_inputs(mirror, task)
+    result, timing = execute(work, task)
+    return put_result(mirror, work, result), timing
 
 
 def compile_kernels(tasks: Sequence[Task[Any, Any]]) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from curate.engine.fingerprint import code_fingerprint, fingerprint
 from curate.engine.memory import read_peak, start_peak
 from curate.engine.seal import sealed, unsealed
-from curate.storage import digest_file, sync_folder, write_atomically
+from curate.storage import digest_file, is_safe_name, sync_folder, write_atomically
 
 Params = TypeVar("Params", bound=Mapping[str, Any])
 """What a task is told: a TypedDict whose values are JSON."""
@@ -32,12 +32,22 @@ Result = TypeVar("Result", bound=Mapping[str, Any])
 
 @dataclass(frozen=True)
 class File:
-    """An immutable file: what it is called, where it lies, and what names its content (a hash, or an input's stamp)."""
+    """An immutable file: what it is called, where it lies, and what names its content (a hash, or an input's stamp).
+
+    `span`: numbers by which whoever reads it knows which part of it is meant; empty where all of it is. `bytes` are those of
+    the part.
+    """
 
     name: str
     path: str
     digest: str
     bytes: int
+    span: tuple[int, ...] = ()
+
+    def entry(self) -> dict[str, Any]:
+        """It as a manifest lists it."""
+        told = asdict(self)
+        return told if self.span else {key: value for key, value in told.items() if key != "span"}
 
 
 Given = Mapping[str, "File | Sequence[File] | None"]
@@ -130,7 +140,7 @@ class Task(Generic[Params, Result]):
     @property
     def key(self) -> str:
         """The task's name in its folder: its inputs decide it."""
-        return fingerprint([(name, file.name, file.digest) for name, file in self.inputs])
+        return fingerprint([(name, file.name, file.digest, *file.span) for name, file in self.inputs])
 
 
 @dataclass(frozen=True)
@@ -215,6 +225,27 @@ def committed(work: Path, task: Task[Any, Result]) -> Committed[Result] | None:
         return None
 
 
+def promised(work: Path, task: Task[Any, Result]) -> Committed[Result] | None:
+    """What a task's manifest says that it left, whether or not its files are on this machine; a file that is, and is not
+    as it was written, is removed, so that it is brought again. None where there is no whole manifest."""
+    folder = work / task.folder
+    try:
+        manifest = unsealed((folder / f"{task.key}.json").read_bytes())
+        entries = {str(name): (str(entry["sha256"]), int(entry["bytes"])) for name, entry in manifest["files"].items()}
+        counts = manifest["counts"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if not all(is_safe_name(name) and "/" not in name for name in entries):
+        return None
+    files = {}
+    for name, (sha256, size) in entries.items():
+        file = folder / f"{task.key}.{name}"
+        if file.exists() and (file.stat().st_size != size or digest_file(file) != sha256):
+            file.unlink()
+        files[name] = File(name, str(file), sha256, size)
+    return Committed(task, files, counts)
+
+
 EMPTIED = "emptied"
 """Of a manifest: size and SHA-256 of files out of which documents were taken since. What they are an input of goes on to
 be named by what they were, so that nothing is done again for it."""
@@ -250,7 +281,7 @@ def execute(work: Path, task: Task[Any, Result]) -> tuple[Committed[Result], Tim
             "source": task.source,
             "function": task.reference,
             "params": dict(task.params),
-            "inputs": {name: [asdict(file) for file in files] for name, files in task.inputs.files.items()},
+            "inputs": {name: [file.entry() for file in files] for name, files in task.inputs.files.items()},
             "files": entries,
             "counts": counts,
         }

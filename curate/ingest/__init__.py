@@ -7,20 +7,32 @@ is a row. Memory does not follow file size, and batches are a function of the fi
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
 from curate.config.formats import format_named
 from curate.ingest.first_look import check_source, first_look
-from curate.ingest.isolation import read_apart
+from curate.ingest.isolation import ReaderDied, read_apart, read_together_or_apart
 from curate.ingest.reasons import UNREADABLE
 from curate.ingest.rows import Rows
+from curate.ingest.spans import WHOLE, Span
 from curate.ingest.tables import Columns
 from curate.steps import resolve
 from curate.storage import SourceFile, open_binary
 
-__all__ = ["Columns", "check_source", "first_look", "read", "read_apart", "read_record"]
+__all__ = [
+    "Columns",
+    "ReaderDied",
+    "Span",
+    "check_source",
+    "first_look",
+    "read",
+    "read_apart",
+    "read_files",
+    "read_record",
+    "read_together_or_apart",
+]
 
 
 def read(
@@ -35,22 +47,43 @@ def read(
     Parquet file without a column named in `columns`, and OSError where storage fails, since what comes and goes must not
     decide what is kept.
     """
-    reader = resolve(format_named(format).reader)
-    rows = Rows(file, source)
-    try:
-        handle = open_binary(file.path, file.size)
-    except PermissionError:
-        rows.add(0, file.size, reason=UNREADABLE)
-        yield rows.close()
-        return
-    with handle:
-        if not handle.read(1):
-            counts["files.empty"] += 1
-            return
-        handle.seek(0)
-        for _ in reader(handle, file, rows, columns, counts, start):
+    return read_files((file,), source, format, columns, counts, start=start)
+
+
+def read_files(
+    files: Sequence[SourceFile],
+    source: str,
+    format: str,
+    columns: Columns,
+    counts: Counter[str],
+    *,
+    start: int = 0,
+    span: Span | None = None,
+) -> Iterator[pa.RecordBatch]:
+    """The rows of several files one after another, as `read` gives those of one; a batch may hold rows of many. With `span`,
+    of one file those that begin in it; `counts` then gets what `curate.ingest.spans` says."""
+    kind = format_named(format)
+    reader = resolve(kind.span_reader if span is not None else kind.reader)
+    rows = Rows(files[0], source)
+    for file in files:
+        rows.begin(file)
+        try:
+            handle = open_binary(file.path, file.size)
+        except PermissionError:
+            if span is not None:
+                counts[WHOLE] = 1
+            rows.add(0, file.size, reason=UNREADABLE)
             if rows.full:
                 yield rows.close()
+            continue
+        with handle:
+            if not handle.read(1):
+                counts["files.empty"] += 1
+                continue
+            handle.seek(0)
+            for _ in reader(handle, file, rows, columns, counts, start if span is None else span):
+                if rows.full:
+                    yield rows.close()
     if len(rows):
         yield rows.close()
 

@@ -41,14 +41,16 @@ def _told(error: Exception) -> tuple[list[Any], str]:
 
 
 def _serve(request: Any, pipe: BinaryIO) -> None:
-    """Read one file and say what is in it."""
+    """Read files one after another, or a span of one, and say what is in them."""
     from curate import ingest
     from curate.storage import SourceFile
 
     counts: Counter[str] = Counter()
     columns = ingest.Columns(**request["columns"])
     try:
-        for batch in ingest.read(SourceFile(**request["file"]), request["source"], request["format"], columns, counts):
+        files = [SourceFile(**file) for file in request["files"]]
+        span = ingest.Span(**request["span"]) if request["span"] else None
+        for batch in ingest.read_files(files, request["source"], request["format"], columns, counts, span=span):
             _say(pipe, Kind.BATCH, memoryview(batch.serialize()))
     except MemoryError:
         raise

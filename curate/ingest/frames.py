@@ -105,13 +105,20 @@ class Frames:
 
     How a file is stored is told by its first bytes, then by the first frame in its first megabyte that makes sense, then
     by its name. `makes_sense` says of decoded bytes whether a frame that begins with them is one to resume at after damage.
+    `stop` is where a plain file is taken to end.
     `failure` is set while decoding cannot go on: DAMAGED, or TRUNCATED_FILE where the file ends inside a frame.
     """
 
     def __init__(
-        self, file: IO[bytes], name: str, makes_sense: Callable[[bytes | bytearray], bool], start: int = 0
+        self,
+        file: IO[bytes],
+        name: str,
+        makes_sense: Callable[[bytes | bytearray], bool],
+        start: int = 0,
+        stop: int | None = None,
     ) -> None:
         self._file = file
+        self._stop = None  # looking at how the file is stored, all of it is looked at
         self._makes_sense = makes_sense
         self.size = file.seek(0, io.SEEK_END)
         file.seek(0)
@@ -119,7 +126,17 @@ class Frames:
         self.buffer = bytearray()
         self._dropped = 0  # decoded bytes before the buffer
         self.rewinds = 0
+        self._stop = stop
         self._go_to(start)
+
+    def first_from(self, position: int, until: int) -> int | None:
+        """The first stored position in [position, until) where a compressed frame begins that makes sense: it may lie in
+        what another frame holds. None where there is none, and in a plain file."""
+        return self._next_frame(position, until=until, sensible=True)
+
+    def go_to(self, position: int) -> None:
+        """Read on from a stored position where a frame begins; what is in the buffer is forgotten."""
+        self._go_to(position)
 
     def _stored_as(self, head: bytes, named: str) -> str:
         """The compression of a file that begins with these bytes and is named so."""
@@ -184,7 +201,7 @@ class Frames:
         if self.failure or self.ended:
             return False
         if self._decoder is None:
-            data = self._unread + self._file.read(self._slice - len(self._unread))
+            data = self._unread + self._file.read(self._wanted() - len(self._unread))
             self._unread = b""
             self.ended = not data
         else:
@@ -212,6 +229,12 @@ class Frames:
             self._decoder = None
             self._begin_frame(self._dropped + len(self.buffer), self.stored)
         return True
+
+    def _wanted(self) -> int:
+        """How many stored bytes to take next."""
+        if self._stop is None or self.codec != "plain":
+            return self._slice
+        return min(self._slice, max(0, self._stop - self.stored))
 
     def _decode_up_to_the_error(self, data: bytes) -> bool:
         """Add what the slice that failed decodes to before its error; whether that is anything.
@@ -310,6 +333,8 @@ class Frames:
             self._file.seek(position)
             window = self._file.read(_SCAN)
             for match in _MAGIC[self.codec].finditer(window):
+                if until is not None and position + match.start() >= until:
+                    return None
                 probes += 1
                 if self._sound(position + match.start(), sensible):
                     return position + match.start()

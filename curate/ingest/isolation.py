@@ -18,7 +18,7 @@ import subprocess
 import sys
 import weakref
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import IO, Any, Final
 
@@ -28,6 +28,7 @@ from curate import errors
 from curate.ingest.messages import MEMORY_STATUS, MESSAGE, Kind
 from curate.ingest.reasons import READER_CRASHED, READER_OUT_OF_MEMORY
 from curate.ingest.rows import Rows
+from curate.ingest.spans import WHOLE, Span
 from curate.ingest.tables import Columns
 from curate.records.pages import PAGES
 from curate.storage import SourceFile
@@ -129,46 +130,80 @@ def _end_reader(memory: int) -> None:
 
 
 def read_apart(
-    file: SourceFile,
+    files: SourceFile | Sequence[SourceFile],
     source: str,
     format: str,
     columns: Columns,
     counts: Counter[str],
     *,
+    span: Span | None = None,
     memory: int = READER_MEMORY,
 ) -> Iterator[pa.RecordBatch]:
-    """The same batches and counts as `ingest.read`, read by another process that may die of the file.
+    """The same batches and counts as `ingest.read_files`, read by another process that may die of a file.
 
-    Then one row for the rest of the file has the reason, and `files.reader-died` is counted.
+    Then one row for the rest of the file has the reason, and `files.reader-died` is counted; of a span WHOLE is. Of several
+    files it is not known which one was at fault: ReaderDied is raised, and each is to be read for itself.
     """
+    files = [files] if isinstance(files, SourceFile) else list(files)
     request = {
-        "file": asdict(file),
+        "files": [asdict(file) for file in files],
         "source": source,
         "format": format,
         "columns": asdict(columns),
+        "span": None if span is None else asdict(span),
     }
+    if len(files) == 1:
+        return _read_one(files[0], request, counts, memory)
+    return _attempt(request, counts, memory)
+
+
+def read_together_or_apart(
+    files: Sequence[SourceFile],
+    source: str,
+    format: str,
+    columns: Columns,
+    counts: Counter[str],
+    *,
+    span: Span | None,
+    together: bool,
+) -> Iterator[pa.RecordBatch]:
+    """`read_apart` of all files at once, or of one after another."""
+    if together or len(files) == 1:
+        yield from read_apart(files, source, format, columns, counts, span=span)
+    else:
+        for file in files:
+            yield from read_apart(file, source, format, columns, counts)
+
+
+def _attempt(request: dict[str, Any], counts: Counter[str], memory: int) -> Iterator[pa.RecordBatch]:
+    """What one reader gives; it is ended unless it has given all. Raises ReaderDied, and what reading raises."""
+    whole = False
+    try:
+        yield from _reader(memory).read(request, counts)
+        whole = True
+    finally:
+        if not whole:
+            _end_reader(memory)
+
+
+def _read_one(file: SourceFile, request: dict[str, Any], counts: Counter[str], memory: int) -> Iterator[pa.RecordBatch]:
+    """The batches of one file, and where readers die of it a row for the rest."""
     given, last = 0, None
     died: ReaderDied | None = None
     for _ in range(2):
-        whole = False
         try:
-            for number, batch in enumerate(_reader(memory).read(request, counts)):
+            for number, batch in enumerate(_attempt(request, counts, memory)):
                 if number == given:
                     given, last = number + 1, batch
                     yield batch
-            whole = True
             return
         except ReaderDied as error:
             died = error
-        except (ValueError, OSError, ImportError, RuntimeError):
-            whole = True  # said by a reader that lives
-            raise
-        finally:
-            if not whole:
-                _end_reader(memory)
     assert died is not None
     counts["files.reader-died"] += 1
-    yield _rest(file, source, format, last, died.reason, counts)
+    if request["span"]:
+        counts[WHOLE] = 1
+    yield _rest(file, request["source"], request["format"], last, died.reason, counts)
 
 
 def _rest(

@@ -17,6 +17,7 @@ from curate.ingest.carried import as_object, carried_names
 from curate.ingest.frames import Frames
 from curate.ingest.reasons import BAD_JSON, DAMAGED, TOO_LARGE
 from curate.ingest.rows import Rows
+from curate.ingest.spans import Span, line_bounds
 from curate.ingest.tables import Columns, add_row
 from curate.ingest.values import label, seconds
 from curate.storage import SourceFile
@@ -30,6 +31,7 @@ MAX_DEPTH: Final = 256
 _DIGITS: Final = 4300
 """Digits that Python turns into an int (sys.int_info.default_max_str_digits); longer numbers stay decimal."""
 _NEWLINE: Final = b"\n"
+_BLOCK: Final = 1 << 20
 _BLANKS = re.compile(rb"(?:[ \t\r]*+\n)++")
 _BEGINS = re.compile(rb"(?:\xef\xbb\xbf)?\s*\{")
 
@@ -51,10 +53,10 @@ def lines(frames: Frames) -> Iterator[bytes | str | int]:
             continue
         end = frames.buffer.find(_NEWLINE, searched)
         if end >= 0:
-            line = bytes(memoryview(frames.buffer)[:end])
+            line = bytes(memoryview(frames.buffer)[:end]) if end <= MAX_LINE else b""
             frames.drop(end + 1)
             searched = 0
-            yield line
+            yield line if end <= MAX_LINE else TOO_LARGE
             continue
         searched = len(frames.buffer)
         if searched > MAX_LINE:
@@ -79,8 +81,13 @@ def lines(frames: Frames) -> Iterator[bytes | str | int]:
 
 def read_jsonl(file: IO[bytes], name: str, rows: Rows, columns: Columns, counts: Counter[str]) -> Iterator[None]:
     """Append the rows of a JSON Lines file, plain or compressed, pausing after each."""
-    number = -1
-    for line in lines(Frames(file, name, begins_a_line)):
+    yield from _rows_of(Frames(file, name, begins_a_line), 0, rows, columns, counts)
+
+
+def _rows_of(frames: Frames, first: int, rows: Rows, columns: Columns, counts: Counter[str]) -> Iterator[None]:
+    """Append the rows of lines, of which the first has the number `first`."""
+    number = first - 1
+    for line in lines(frames):
         if isinstance(line, int):
             number += line
             counts["lines.empty"] += line
@@ -177,6 +184,29 @@ def _cut_out(line: bytes, names: list[str]) -> dict[str, Any] | None:
             except (ValueError, RecursionError):
                 return None
     return fields
+
+
+def count_line_ends(handle: IO[bytes], file: SourceFile, span: Span) -> int | None:
+    """How many line ends lie in [start - 1, end - 1) of a span: a row begins after each, so those of all spans before one,
+    and one more, are the number of its first row. None where the file is compressed and cannot be cut by lines."""
+    if Frames(handle, file.relative, begins_a_line).codec != "plain":
+        return None
+    at, stop, found = max(0, span.start - 1), span.end - 1, 0
+    handle.seek(at)
+    while at < stop and (block := handle.read(min(_BLOCK, stop - at))):
+        found += block.count(_NEWLINE)
+        at += len(block)
+    return found
+
+
+def read_span(
+    handle: IO[bytes], file: SourceFile, rows: Rows, columns: Columns, counts: Counter[str], span: Span
+) -> Iterator[None]:
+    """Append the rows of the lines that begin in a span of a plain file, pausing after each."""
+    bounds = line_bounds(handle, span)
+    if bounds is not None:
+        begin, end = bounds
+        yield from _rows_of(Frames(handle, file.relative, begins_a_line, begin, end), span.row, rows, columns, counts)
 
 
 def read_file(

@@ -19,6 +19,7 @@ from curate.ingest.carried import as_object, carried_names, values_of
 from curate.ingest.parquet_pages import Pages, SinglePages, row_spans
 from curate.ingest.reasons import DAMAGED, TOO_LARGE
 from curate.ingest.rows import Rows
+from curate.ingest.spans import Span
 from curate.ingest.tables import Columns, add_row
 from curate.storage import SourceFile
 
@@ -88,25 +89,45 @@ def open_table(file: IO[bytes], size: int) -> pq.ParquetFile | None:
 
 
 def read_parquet(
-    file: IO[bytes], path: str, size: int, rows: Rows, columns: Columns, counts: Counter[str]
+    file: IO[bytes],
+    path: str,
+    size: int,
+    rows: Rows,
+    columns: Columns,
+    counts: Counter[str],
+    span: Span | None = None,
 ) -> Iterator[None]:
-    """Append the rows of a Parquet file, pausing after each."""
+    """Append the rows of a Parquet file, or of those of its row groups that lie in a span, pausing after each."""
     table = open_table(file, size)
     if table is None:
-        rows.add(0, size, reason=DAMAGED)
-        yield
+        if span is None or span.start == 0:
+            rows.add(0, size, reason=DAMAGED)
+            yield
         return
     check_columns(table.schema_arrow.names, columns, path)
     reading = _Reading(file, size, table, _columns(table, columns), rows, counts)
     first = 0
-    for group in range(table.num_row_groups):
+    for group, place in enumerate(_places(table, size)):
         count = table.metadata.row_group(group).num_rows
+        wanted = span is None or span.start <= place < span.end
         if count < 0 or first + count > max(_MAX_ROWS, _ROWS_A_BYTE * size):
-            rows.add(first, max(count, 1), reason=TOO_LARGE if count > 0 else DAMAGED)
-            yield
+            if wanted:
+                rows.add(first, max(count, 1), reason=TOO_LARGE if count > 0 else DAMAGED)
+                yield
             return
-        yield from reading.group(group, first, count)
+        if wanted:
+            yield from reading.group(group, first, count)
         first += count
+
+
+def _places(table: pq.ParquetFile, size: int) -> Iterator[int]:
+    """Where each row group is taken to lie in the file: its middle, were the groups stored one after another in proportion
+    to what the footer says of their sizes. So the order of rows is that of the groups, wherever their bytes are."""
+    groups = [max(1, table.metadata.row_group(group).total_byte_size) for group in range(table.num_row_groups)]
+    whole, before = sum(groups), 0
+    for each in groups:
+        yield min(size - 1, size * (2 * before + each) // (2 * whole))
+        before += each
 
 
 def _columns(table: pq.ParquetFile, columns: Columns) -> list[_Column]:
@@ -298,6 +319,13 @@ def _at_a_time(pages: Any) -> int:
     """How many rows to decode at a time."""
     longest = max((found.longest_value for found in pages), default=0)
     return max(1, min(_ROWS, _BATCH_BYTES // longest)) if longest else _ROWS
+
+
+def read_span(
+    handle: IO[bytes], file: SourceFile, rows: Rows, columns: Columns, counts: Counter[str], span: Span
+) -> Iterator[None]:
+    """Append the rows of the row groups that lie in a span, pausing after each."""
+    return read_parquet(handle, file.path, file.size, rows, columns, counts, span)
 
 
 def read_file(

@@ -1,4 +1,4 @@
-"""Collects the rows of one file and closes them into record batches of the schema PAGES.
+"""Collects the rows of files and closes them into record batches of the schema PAGES.
 
 Where a batch ends is a function of the rows alone: BATCH_ROWS rows or BATCH_BYTES bytes, whichever comes first.
 """
@@ -15,7 +15,7 @@ from curate.storage import SourceFile
 
 
 class Rows:
-    """The open batch of one file of a source."""
+    """The open batch of a source; the rows that are added are those of one file until the next is begun."""
 
     def __init__(self, file: SourceFile, source: str) -> None:
         self._file = file
@@ -25,6 +25,10 @@ class Rows:
     def _clear(self) -> None:
         self._columns: dict[str, list[Any]] = {name: [] for name in PAGES.names}
         self._bytes = 0
+
+    def begin(self, file: SourceFile) -> None:
+        """The rows that follow are another file's."""
+        self._file = file
 
     def add(
         self,

@@ -27,6 +27,7 @@ from curate.ingest.reasons import (
     UNKNOWN_KIND,
 )
 from curate.ingest.rows import Rows
+from curate.ingest.spans import BEGIN, END, WHOLE, Span
 from curate.ingest.tables import Columns
 from curate.storage import SourceFile
 
@@ -36,6 +37,7 @@ _START: Final = b"WARC/"
 _RECORD_START = re.compile(  # WARC 1.1, section 4: version line, named fields
     rb"WARC/[0-9]\.[0-9]{1,4}[ \t]{0,4}\r{0,2}\n[A-Za-z-]{1,40}:"
 )
+_WINDOW: Final = 1 << 20
 _LONGEST_START: Final = 64  # bytes that hold any match of the above
 _NEWLINES = re.compile(rb"[\r\n]*+")
 _AFTER_BLOCK = re.compile(rb"(?:\r{0,2}\n){2}")  # WARC 1.1, section 4: two line ends
@@ -255,8 +257,12 @@ def _find_record(frames: Frames) -> None:
     frames.drop(found.start())
 
 
-def records(frames: Frames, counts: Counter[str]) -> Iterator[Record | Damage]:
-    """Every record of a file, and one Damage for each span between them that holds none."""
+def records(frames: Frames, counts: Counter[str], until: int | None = None) -> Iterator[Record | Damage]:
+    """Every record of a file, and one Damage for each span between them that holds none.
+
+    With `until`, those before the first record that begins a frame at this stored position or after it; where that lies,
+    or the file's end, is then counted as END.
+    """
     lost: tuple[int, int, str] | None = None
     accounted = frames.place()[0]
     while True:
@@ -264,7 +270,15 @@ def records(frames: Frames, counts: Counter[str]) -> Iterator[Record | Damage]:
         if not frames.buffer and not frames.failure:
             break
         stored = frames.stored_end(0)
-        found = _next_record(frames, counts) if frames.buffer else frames.failure or DAMAGED
+        told: Counter[str] = Counter()
+        found = _next_record(frames, told) if frames.buffer else frames.failure or DAMAGED
+        if until is not None and isinstance(found, Record) and found.offset >= until and not found.within:
+            counts["bytes.read"] += found.offset - accounted
+            counts[END] = found.offset
+            if lost:
+                yield Damage(*lost[:2], stored - lost[0], DAMAGED)
+            return
+        counts.update(told)
         if isinstance(found, Record):
             if lost:
                 yield Damage(*lost[:2], stored - lost[0], DAMAGED)
@@ -278,6 +292,8 @@ def records(frames: Frames, counts: Counter[str]) -> Iterator[Record | Damage]:
         accounted = position
     end = frames.stored_end(0)
     counts["bytes.damaged" if lost else "bytes.read"] += end - accounted
+    if until is not None:
+        counts[END] = end
     if lost:
         yield Damage(*lost[:2], end - lost[0], lost[2])
 
@@ -352,6 +368,42 @@ def read_warc(file: IO[bytes], name: str, rows: Rows, counts: Counter[str], star
     for found in records(Frames(file, name, makes_sense, start), counts):
         add_row(rows, found, counts)
         yield
+
+
+def read_span(
+    handle: IO[bytes], file: SourceFile, rows: Rows, columns: Columns, counts: Counter[str], span: Span
+) -> Iterator[None]:
+    """Append the rows of the records that begin in a span, pausing after each, and count where they begin and end.
+
+    A frame inside a payload may be taken for the first, which shows when the span before this one ends elsewhere.
+    """
+    frames = Frames(handle, file.relative, makes_sense)
+    begin: int | None = span.start
+    if not span.exact and span.start:
+        plain = frames.codec == "plain"
+        begin = _first_plain(handle, span) if plain else frames.first_from(span.start, span.end)
+    if begin is None:
+        return
+    frames.go_to(begin)
+    for found in records(frames, counts, span.end):
+        add_row(rows, found, counts)
+        yield
+    counts[BEGIN] = begin
+    if frames.rewinds:  # there are only so many in a file
+        counts[WHOLE] = 1
+
+
+def _first_plain(handle: IO[bytes], span: Span) -> int | None:
+    """Where in a span of a plain file a record seems to begin first; it may be one in a payload."""
+    at = span.start
+    while at < span.end:
+        handle.seek(at)
+        window = handle.read(_WINDOW + _LONGEST_START)
+        found = _RECORD_START.search(window)
+        if found and found.start() < _WINDOW:
+            return at + found.start() if at + found.start() < span.end else None
+        at += _WINDOW
+    return None
 
 
 def read_file(

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.audit.finished_run import open_finished
+from curate.audit.finished_run import OpenedRun, open_finished
 from curate.audit.shown import shown
 from curate.config.models import Shards
 from curate.config.reading import read_pipeline
@@ -58,13 +58,17 @@ def attempt(
 
     Raises what `curate.pipeline.run.run` raises.
     """
-    file = read_pipeline(path, set)
-    file = limited(file, None if sampled else limit, limit if sampled else None)
+    with tempfile.TemporaryDirectory(prefix="curate-try-") as folder:
+        made = run_few(path, set, limit, sampled, Path(folder) / "run")
+        return Attempt(made.stats, tuple(_examples(made, examples)))
+
+
+def run_few(path: str | Path, set: Sequence[str], limit: int, sampled: bool, folder: Path) -> Run:
+    """A few records of each source through every step, in a folder; what is done there and unchanged is not done again."""
+    file = limited(read_pipeline(path, set), None if sampled else limit, limit if sampled else None)
     text_out: Mapping[str, Any] = {"tokens": None, "mixture": None, "shards": Shards(), "keep": ()}
     file = dataclasses.replace(file, pipeline=file.pipeline.model_copy(update=text_out))
-    with tempfile.TemporaryDirectory(prefix="curate-try-") as folder:
-        made = run_file(file, Path(folder) / "run", engine="serial")
-        return Attempt(made.stats, tuple(_examples(made, examples)))
+    return run_file(file, folder, engine="serial", replace=True)
 
 
 def _examples(made: Run, number: int) -> list[Example]:
@@ -73,7 +77,12 @@ def _examples(made: Run, number: int) -> list[Example]:
     rules = [rule for source in made.stats["sources"].values() for step in source["funnel"] for rule in step["rules"]]
     for rule in dict.fromkeys(rules):
         for row in made.sample(failed=rule, n=number).to_pylist():
-            (text,) = shown(opened, [(row["text"] or "")[:_READ]])
-            text = " ".join(text.split())
-            found.append(Example(rule, row["url"] or row["id"], text[:_SHOWN] + ("..." if len(text) > _SHOWN else "")))
+            found.append(Example(rule, row["url"] or row["id"], beginning(opened, row["text"])))
     return found
+
+
+def beginning(opened: OpenedRun, text: str | None) -> str:
+    """What is shown of a text: its first characters on one line, personal data replaced."""
+    (told,) = shown(opened, [(text or "")[:_READ]])
+    told = " ".join(told.split())
+    return told[:_SHOWN] + ("..." if len(told) > _SHOWN else "")

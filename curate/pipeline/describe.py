@@ -35,6 +35,27 @@ def describe(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]]) -> 
     return "\n".join(lines)
 
 
+INPUT = ("source", "role", "format", "files", "bytes", "steps")
+"""What `input_rows` tells of a source; its steps by name, with a space between them."""
+
+
+def input_rows(
+    pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]]
+) -> list[tuple[str, str, str, int, int, str]]:
+    """INPUT of each source."""
+    return [
+        (
+            name,
+            source.role,
+            source.read.format,
+            len(inputs[name]),
+            sum(file.size for file in inputs[name]),
+            " ".join(step for step, _ in source.named_steps()),
+        )
+        for name, source in pipeline.sources.items()
+    ]
+
+
 def _settings(setting: Model) -> str:
     shown = setting.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     return ": " + ", ".join(f"{key}={value}" for key, value in shown.items()) if shown else ""

@@ -22,11 +22,14 @@ from curate.audit.plan import unit_of
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.timings import peak_memory, stage_times, task_times
 from curate.config.document import write_document
+from curate.config.models import Pipeline
 from curate.config.reading import PipelineFile
 from curate.engine.seal import unsealed
+from curate.pipeline.parts import portions
 from curate.quality.step import Quality
 from curate.records.statistics import SourceNumbers, text_out
 from curate.storage import SourceFile, is_remote, open_binary
+from curate.storage.objects import list_objects
 
 _SAMPLE_BYTES = 8 << 20
 """Bytes of a source that the dry run reads, spread over its files: seconds of work."""
@@ -107,7 +110,7 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
             scaled[key] += number * growth[name]
     in_tokens = file.pipeline.tokens is not None
     return Forecast(
-        sum(files.get(name, len(found)) for name, found in inputs.items()),
+        sum(_parts(name, file.pipeline, found, files.get(name, len(found))) for name, found in inputs.items()),
         round(sum(totals.values())),
         round(sum(totals[name] for name, found in inputs.items() if found and is_remote(found[0].path))),
         scaled["records"],
@@ -119,6 +122,12 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
         stages,
         sum(map(sum, sizes.values())),
     )
+
+
+def _parts(name: str, pipeline: Pipeline, found: Sequence[SourceFile], files: int) -> int:
+    """How many parts so many files make, if the others are cut and bundled as those that there are."""
+    made = portions(name, pipeline.sources[name].read, found, None, whole=False)
+    return math.ceil(len(made) * files / max(len(found), 1))
 
 
 def _mean_size(files: Sequence[SourceFile]) -> float:
@@ -154,7 +163,12 @@ def _dry_run(
     for name, found in inputs.items():
         paths = _sample(file.pipeline.sources[name].read.format, found, folder / name, most)
         sizes[name] = [path.stat().st_size for path in paths]
-        tree["sources"][name]["read"] |= {"paths": [str(path) for path in paths], "root": None}
+        tree["sources"][name]["read"] |= {
+            "paths": [str(path) for path in paths],
+            "root": None,
+            "split": None,
+            "bundle": None,
+        }
     for step in tree["combine"]:
         if "deduplicate" in step:
             step["deduplicate"] |= {"max_removed_share": 1.0, "max_cluster": None}  # a sample's shares say nothing
@@ -285,7 +299,10 @@ def _actual(run: OpenedRun) -> dict[str, float]:
     """What a finished run took, under the names of the forecast's lines."""
     sources = run.stats["sources"].values()
     times = stage_times(run.folder / "timings")
-    work = (run.folder / ".work").glob("*/*")
+    if is_remote(run.place):
+        disk = sum(each.size for each in list_objects(f"{run.place}/.work"))
+    else:
+        disk = sum(path.stat().st_size for path in (run.folder / ".work").glob("*/*"))
     return {
         "parts": len(run.parts),
         "input bytes": sum(source["bytes"] for source in sources),
@@ -294,7 +311,7 @@ def _actual(run: OpenedRun) -> dict[str, float]:
         "characters" if text_out(run.stats) else "tokens": sum(map(_made, sources)),
         "worker hours": sum(each["seconds"] for each in times) / _HOUR,
         "peak memory per worker": peak_memory(times),
-        "disk": sum(path.stat().st_size for path in work),
+        "disk": disk,
     }
 
 

@@ -9,7 +9,8 @@ from curate.config.tokens import OneOfSeveral
 from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import sealed
 from curate.flow import Flow
-from curate.shards.entry import SHARDS_FORMAT
+from curate.shards.entry import SHARDS_FORMAT, phase_entries
+from curate.shards.order import TRAIN
 from curate.tokens import load
 from curate.tokens.tokenizer import surroundings
 
@@ -32,6 +33,7 @@ def shard_manifest(pipeline: Pipeline, flow: Flow, further: OneOfSeveral | None 
     tokenizer = load(settings.tokenizer, settings.end_of_text)
     before, after = surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
     around = {name: ids for name, ids in (("prefix", before), ("suffix", after[:-1])) if ids}
+    of_phase = flow.phases.get(further.name if further else "", ())
     shards = [
         {
             "file": f"{split}-{number:05d}.arrow",
@@ -40,10 +42,13 @@ def shard_manifest(pipeline: Pipeline, flow: Flow, further: OneOfSeveral | None 
             "tokens": result.counts["tokens"],
             "bytes": result.files["shard"].bytes,
             "sha256": result.files["shard"].digest,
+            **({"phase": of_phase[number]} if of_phase and split == TRAIN else {}),
         }
         for split, results in of_split.items()
         for number, result in enumerate(results)
     ]
+    mixture = mixture_statement(pipeline, flow, pipeline.tokens.tokenizer if further else None)
+    phases = phase_entries(mixture)
     return sealed(
         {
             "format": SHARDS_FORMAT,
@@ -59,8 +64,9 @@ def shard_manifest(pipeline: Pipeline, flow: Flow, further: OneOfSeveral | None 
             },
             "documents": sum(shard["rows"] for shard in shards),
             "tokens": sum(shard["tokens"] for shard in shards),
-            "mixture": mixture_statement(pipeline, flow, pipeline.tokens.tokenizer if further else None),
+            "mixture": mixture,
+            **({"phases": phases} if phases else {}),
             "shards": shards,
-            "fingerprint": fingerprint(tokenizer.vocabulary_hash, shards),
+            "fingerprint": fingerprint(tokenizer.vocabulary_hash, shards, *([phases] if phases else [])),
         }
     )

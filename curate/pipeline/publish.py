@@ -30,11 +30,13 @@ from curate.storage import OutputError, SourceFile
 
 _OURS = (LISTING, JOURNAL, STAGED, ".work", "timings")
 """What only a run leaves in a directory."""
-_OF_A_RUN = (
+OF_A_RUN = (
     "ledger/", "documents/", "tokens/", "quality/", "shards/", "contamination.json", "findings.json", "stats.json",
     "run.json", "report.html",
 )  # fmt: skip
 """What a run makes anew. Mixes and the list of removals stay."""
+TIMED = ("report.html",)
+"""What of it shows how long tasks took, which is no result."""
 
 
 def claim(folder: Path, name: str, replace: bool) -> None:
@@ -70,13 +72,12 @@ def publish_run(
     flow: Flow,
     counted: Committed[DocumentCounts] | None,
     folder: Path,
-    replace: bool = False,
+    commit: Commit,
 ) -> RunNumbers:
     """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers, report."""
     pipeline = file.pipeline
-    commit = Commit(folder, _OF_A_RUN, take_over=replace)
     for name, result in _results(flow):
-        listed = commit.copy(name, result.path, result.digest)
+        listed = commit.copy(name, result.path, result.digest, result.bytes)
         if listed.sha256 != result.digest and not is_emptied(result):
             raise DamagedError(
                 f"{result.path} is not what was written there: remove it, and run the same command again"
@@ -94,7 +95,8 @@ def publish_run(
     commit.write("stats.json", as_json(stats))
     commit.write("findings.json", as_json(stats["findings"]))
     commit.write("run.json", as_json(record))
-    commit.write("report.html", report_page(opened(folder, record, stats, commit.published)).encode())
+    if not commit.kept(TIMED):
+        commit.write("report.html", report_page(opened(folder, record, stats, commit.published)).encode())
     commit.finish()
     empty_work(folder, removed, read_lists([*pipeline.removals, folder / LIST]))
     return stats
@@ -154,6 +156,7 @@ def _record(
                 "source": part.source,
                 "file": part.file.relative,
                 "path": part.file.path,
+                **({"more": [file.relative for file in part.more]} if part.more else {}),
                 "way": [result.stem for result in part.way],
             }
             for part in flow.parts

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from curate.config.formats import format_named
 from curate.config.models import Pipeline
 from curate.config.step_params import (
     ReadParams,
@@ -25,6 +26,7 @@ from curate.engine.task import Committed, File, Given, Task
 from curate.extract.extractors import SAID
 from curate.flow import Flow, Part, is_output
 from curate.pipeline.limits import read_first, sampled
+from curate.pipeline.parts import Portion, portions, settled
 from curate.pipeline.tasks.choose import ChooseParams, choose_part
 from curate.pipeline.tasks.documents import DocumentsParams, write_documents
 from curate.pipeline.tasks.evaluate import EvaluateParams, evaluate_part
@@ -66,39 +68,45 @@ def keep_documents(pipeline: Pipeline, flow: Flow, step: str, runner: Runner, *,
 
 
 def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner: Runner) -> Flow:
-    """Read and extract every file of every source."""
-    tasks: list[Task[ReadParams, ReadCounts]] = []
-    results: list[Committed[ReadCounts]] = []
-    origins: list[tuple[str, int, SourceFile]] = []
-    whole: list[tuple[str, int, SourceFile]] = []
+    """Read and extract every part of every source."""
+    whole: list[tuple[str, Portion, ReadParams]] = []
+    read_of_all: dict[str, list[tuple[Portion, Committed[ReadCounts]]]] = {}
     for name, source in pipeline.sources.items():
         params, limit = read_params(name, source), source.read.limit
-        task = functools.partial(_reading, name, inputs[name])
+        first = limit is not None and limit.first is not None
+        given = portions(name, source.read, inputs[name], runner, whole=first)
         if limit is not None and limit.first is not None:
-            read_of = read_first(task, params, len(inputs[name]), limit.first, runner)
-            results += read_of
-            origins += [(name, number, inputs[name][number]) for number in range(len(read_of))]
+            task = functools.partial(_reading, name)
+            read_of_all[name] = read_first(task, params, given, limit.first, runner)
             continue
         if limit is not None and limit.sample is not None:
-            params = sampled(name, source, params, inputs[name], pipeline.seed, limit.sample, runner)
-        for number in range(len(inputs[name])):
-            tasks.append(task(number, params))
-            whole.append((name, number, inputs[name][number]))
-    results += runner.stage(tasks)
-    origins += whole
+            params, given = sampled(name, source, params, given, pipeline.seed, limit.sample, runner)
+        whole += [(name, portion, params) for portion in given]
+    names, params_of = [name for name, _, _ in whole], {name: params for name, _, params in whole}
+
+    def do(of: str, again: Sequence[Portion]) -> list[Committed[ReadCounts]]:
+        return runner.stage([_reading(of, portion, params_of[of]) for portion in again], detail="again")
+
+    results = runner.stage([_reading(name, portion, params) for name, portion, params in whole])
+    for name in dict.fromkeys(names):
+        mine = [(portion, result) for (of, portion, _), result in zip(whole, results, strict=True) if of == name]
+        chained = format_named(pipeline.sources[name].read.format).cut_by == "frames"
+        read_of_all[name] = settled(mine, functools.partial(do, name), chained)
     parts = []
-    order = {name: place for place, name in enumerate(pipeline.sources)}
-    read_of_all = sorted(zip(origins, results, strict=True), key=lambda each: order[each[0][0]])
-    for (name, number, file), result in read_of_all:
-        counts = result.counts
-        check_balance(
-            f"read {file.relative}",
-            into=counts["records"],
-            documents=counts["documents"],
-            dropped=sum(counts["dropped"].values()),
-        )
-        said = (result.file("columns"),) if "columns" in result.files else ()
-        parts.append(Part(name, number, file, result, result.file("documents"), columns=said, way=(result,)))
+    for name in pipeline.sources:
+        numbered = (each for each in read_of_all.get(name, ()) if not _is_nothing(*each))
+        for number, (portion, result) in enumerate(numbered):
+            counts = result.counts
+            check_balance(
+                f"read {portion.label}",
+                into=counts["records"],
+                documents=counts["documents"],
+                dropped=sum(counts["dropped"].values()),
+            )
+            file, *more = portion.files
+            said = (result.file("columns"),) if "columns" in result.files else ()
+            documents = result.file("documents")
+            parts.append(Part(name, number, file, result, documents, columns=said, way=(result,), more=tuple(more)))
     asked = any(part.columns for part in parts)
     return Flow(tuple(parts), metrics=tuple((field.name, str(field.type)) for field in SAID) if asked else ())
 
@@ -150,10 +158,14 @@ def carried_columns(pipeline: Pipeline, flow: Flow) -> dict[str, Carried]:
     return found
 
 
-def _reading(name: str, files: Sequence[SourceFile], number: int, params: ReadParams) -> Task[ReadParams, ReadCounts]:
-    file = files[number]
-    given = File(file.relative, file.path, file.stamp, file.size)
-    return Task("read", read_part, params, {"file": given}, f"{name} {file.relative}", name)
+def _reading(name: str, portion: Portion, params: ReadParams) -> Task[ReadParams, ReadCounts]:
+    return Task("read", read_part, params, {"file": portion.given}, f"{name} {portion.label}", name)
+
+
+def _is_nothing(portion: Portion, result: Committed[ReadCounts]) -> bool:
+    """Whether a span but the first of its file holds nothing that would be told of."""
+    span, counts = portion.span, result.counts
+    return span is not None and span.start > 0 and not counts["records"] and not counts["others"]
 
 
 def evaluate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:

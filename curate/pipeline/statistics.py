@@ -8,14 +8,14 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from curate.audit.findings import findings
 from curate.config.models import Pipeline
 from curate.config.tokens import OneOfSeveral
+from curate.engine.mirror import here
 from curate.engine.task import Committed
-from curate.flow import Flow, Part, is_output
+from curate.flow import Flow, Part, files_of, is_output
 from curate.records.counts import DocumentCounts, EngineNumbers, TokenCounts
 from curate.records.metadata import JSON, META, TEXT, CarriedNumbers
 from curate.records.statistics import (
@@ -40,10 +40,11 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
     text = flow.documents.get(pipeline.last_step) if pipeline.tokens is None else None
     for name, source in pipeline.sources.items():
         parts = [part for part in flow.parts if part.source == name]
+        files = [file for _, file in files_of(parts)]
         sources[name] = {
             "role": source.role,
-            "files": len(parts),
-            "bytes": sum(part.read.counts["bytes"] for part in parts),
+            "files": len(files),
+            "bytes": sum(file.size for file in files),
             "records": sum(part.read.counts["records"] for part in parts),
             "other_records": _total(part.read.counts["others"] for part in parts),
             "documents": sum(part.read.counts["documents"] for part in parts),
@@ -66,7 +67,7 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
         if text is not None:
             sources[name]["kept_chars"] = sum(text[part.name].counts["chars"] for part in parts if part.name in text)
     mixture = flow.mixture.statement() if flow.mixture else None
-    audit = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
+    audit = json.loads(here(counted.files["aggregate"].path).read_bytes()) if counted else {}
     numbers: RunNumbers = {
         "name": pipeline.name,
         "sources": sources,
@@ -138,7 +139,7 @@ def _contamination_statistics(reported: Committed[Mapping[str, object]] | None) 
     """Per evaluation set its items, those too short to look for, those found, and the documents that hold them."""
     if reported is None:
         return None
-    report = json.loads(Path(reported.files["report"].path).read_bytes())
+    report = json.loads(here(reported.files["report"].path).read_bytes())
     sets = {
         name: EvaluationSetNumbers(
             items=counts["items"],

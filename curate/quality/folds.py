@@ -48,7 +48,7 @@ def groups(ids: pa.Array, urls: pa.Array, by_host: bool = True) -> pa.Array:
 
 def folds_of(rule: FoldRule, ids: pa.Array, urls: pa.Array) -> Folds:
     """The fold of each document, int64: a function of the rule, and of the host or id alone."""
-    return _folds(groups(ids, urls, rule["by"] == "host"), rule["seed"], rule["round"])
+    return _folds(groups(ids, urls, rule["by"] == "host"), rule["seed"], rule["round"], rule["folds"])
 
 
 def choose(ids: pa.Array, urls: pa.Array, positive: NDArray[np.bool_], seed: int) -> tuple[FoldRule, Folds]:
@@ -76,6 +76,19 @@ def choose(ids: pa.Array, urls: pa.Array, positive: NDArray[np.bool_], seed: int
     )
 
 
+def choose_evenly(ids: pa.Array, urls: pa.Array, seed: int, folds: int) -> tuple[FoldRule, Folds]:
+    """(the rule, the fold of each document) for documents of one kind: of the draws by host the evenest, one by one where
+    there are few hosts. Raises ConfigError where a fold stays empty."""
+    by_host = len(pc.unique(groups(ids, urls))) >= FEW_HOSTS
+    keys = groups(ids, urls, by_host)
+    sizes = [np.bincount(_folds(keys, seed, each, folds), minlength=folds).min() for each in range(_ROUNDS)]
+    round = int(np.argmax(sizes))
+    if not sizes[round]:
+        raise ConfigError(f"{len(ids):,} documents cannot be parted into {folds} folds: label more")
+    rule = FoldRule(folds=folds, by="host" if by_host else "document", round=round, seed=seed)
+    return rule, _folds(keys, seed, round, folds)
+
+
 def _parts_positives_by_host(ids: pa.Array, urls: pa.Array, positive: NDArray[np.bool_]) -> bool:
     good = pa.array(positive)
     if pc.any(pc.is_in(ids.filter(good), value_set=ids.filter(pc.invert(good)))).as_py():
@@ -83,8 +96,8 @@ def _parts_positives_by_host(ids: pa.Array, urls: pa.Array, positive: NDArray[np
     return len(pc.unique(hosts(urls.filter(good)).drop_null())) >= FEW_HOSTS
 
 
-def _folds(keys: pa.Array, seed: int, round: int) -> Folds:
-    return (draw(keys, seed, "quality/fold", round) % np.uint64(FOLDS)).astype(np.int64)
+def _folds(keys: pa.Array, seed: int, round: int, folds: int = FOLDS) -> Folds:
+    return (draw(keys, seed, "quality/fold", round) % np.uint64(folds)).astype(np.int64)
 
 
 def _evenness(keys: pa.Array, positive: NDArray[np.bool_], seed: int, round: int) -> float:

@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from curate.errors import ConfigError
 from curate.quality import features
+from curate.quality.calibration import calibrated
 from curate.quality.folds import folds_of
 from curate.quality.seen import Codes, among, text_codes
-from curate.records.quality import Card, FoldRule
+from curate.records.quality import Calibration, Card, FoldRule
 
 Scores = NDArray[np.float32]
 Scorer = Callable[[pa.Array], Scores]
@@ -55,15 +56,32 @@ class Classifier:
     scorers: tuple[Scorer, ...]
     rule: FoldRule | None = None
     seen: tuple[Codes, ...] = ()
+    calibration: Calibration | None = None
 
     def __call__(self, texts: pa.Array, ids: pa.Array | None = None, urls: pa.Array | None = None) -> Scores:
         """The score of each text, in [0, 1]. Raises ValueError where folds need the ids and addresses and there are none."""
         return self.judge(texts, ids, urls)[0]
 
     def judge(
-        self, texts: pa.Array, ids: pa.Array | None = None, urls: pa.Array | None = None
+        self,
+        texts: pa.Array,
+        ids: pa.Array | None = None,
+        urls: pa.Array | None = None,
+        groups: pa.Array | None = None,
     ) -> tuple[Scores, NDArray[np.bool_]]:
-        """(the score of each text, whether the model that gave it was trained on that very text)."""
+        """(the score of each text, whether the model that gave it was trained on that very text). `groups`: of each document
+        the value of the column that a calibration is by."""
+        scores, known = self._raw(texts, ids, urls)
+        if self.calibration is None:
+            return scores, known
+        return calibrated(scores, groups, self.calibration["curves"]), known
+
+    def disagreement(self, texts: pa.Array) -> Scores:
+        """Standard deviation of the raw scores that the models of all folds give each text: how unsure they are."""
+        apart: Scores = np.std([score(texts) for score in self.scorers], axis=0).astype(np.float32)
+        return apart
+
+    def _raw(self, texts: pa.Array, ids: pa.Array | None, urls: pa.Array | None) -> tuple[Scores, NDArray[np.bool_]]:
         folds = self._folds(texts, ids, urls)
         scores, known = np.zeros(len(texts), np.float32), np.zeros(len(texts), np.bool_)
         codes = text_codes(texts) if any(map(len, self.seen)) else None
@@ -126,7 +144,7 @@ def load(path: str, label: str | None = None) -> Classifier:
     else:
         rows = zip(table.column("weights"), table.column("intercept").to_pylist(), strict=True)
         scorers = tuple(_linear(weights.values.to_numpy(), intercept, path) for weights, intercept in rows)
-    return Classifier(scorers, card.get("folds"), seen)
+    return Classifier(scorers, card.get("folds"), seen, card.get("calibration"))
 
 
 def _linear(weights: NDArray[np.float32], intercept: float, path: str = "the model") -> Scorer:

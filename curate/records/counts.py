@@ -5,7 +5,8 @@ What only one task counts stands beside the task, unless it is more of what is c
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Sequence
+from typing import NotRequired, TypedDict
 
 
 class DocumentCounts(TypedDict):
@@ -21,6 +22,15 @@ class WrittenCounts(DocumentCounts):
     """Of their texts."""
 
 
+class SpanCounts(TypedDict):
+    """Of a span of a file, what shows whether it is one: see curate.ingest.spans."""
+
+    place: Sequence[int] | None
+    """Where its first record begins and where the first after it does; None where none begins in it."""
+    whole: bool
+    """Whether the file has to be read whole."""
+
+
 class ReadCounts(TypedDict):
     """A part after reading and extracting."""
 
@@ -30,7 +40,7 @@ class ReadCounts(TypedDict):
     chars: int
     """Of their texts."""
     bytes: int
-    """Of the file as it is stored."""
+    """Of the files, or the span of one, as they are stored."""
     others: dict[str, int]
     """Records of other kinds than those that hold documents, by kind."""
     failed: dict[str, int]
@@ -39,6 +49,8 @@ class ReadCounts(TypedDict):
     """By step."""
     metadata: dict[str, dict[str, int]]
     """By column carried along, values of each kind; see curate.records.metadata."""
+    span: NotRequired[SpanCounts]
+    """Of a part that is a span of a file."""
 
 
 class EvaluatedCounts(TypedDict):
@@ -56,9 +68,13 @@ class EngineNumbers(TypedDict):
     engine's text passes, and those that were chosen."""
 
     texts: int
+    """All that it found."""
     passing: int
+    """Those that pass every rule."""
     only: int
+    """Those of them where no other engine's text passes."""
     chosen: int
+    """Those that were chosen."""
 
 
 class ChosenCounts(DocumentCounts):

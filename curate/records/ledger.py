@@ -18,6 +18,7 @@ _AFTER_METRICS = [
     ("edits", EDITS),
     ("quality_score", pa.float32()),
     ("quality_draw", pa.float32()),
+    ("quality_bucket", pa.int8()),
     ("failed", FAILED),
     ("duplicate_of", ID),
     ("duplicate_kind", pa.string()),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypedDict
 
 import pyarrow as pa
@@ -11,6 +11,10 @@ from curate.records.documents import DOCUMENTS
 
 QUALITY = pa.schema([("quality_score", pa.float32()), ("quality_draw", pa.float32())])
 """The ledger's columns of the quality step. `quality_draw` is uniform in [0, 1)."""
+
+BUCKET = "quality_bucket"
+QUALITY_BUCKET = pa.schema([(BUCKET, pa.int8())])
+"""The twentieth of its group in which a document's score lies, 0 to 19; see `curate.quality.buckets`."""
 
 SAMPLE = pa.schema([("draw", pa.uint64()), *DOCUMENTS])
 """Documents and the draws that chose them."""
@@ -40,6 +44,13 @@ class Features(TypedDict):
     hash: str
 
 
+class Calibration(TypedDict):
+    """From raw scores to labels (0 to 1), by group; see `curate.quality.calibration`. `by`: the column of the groups."""
+
+    by: str | None
+    curves: Mapping[str, Sequence[Sequence[float]]]
+
+
 class Card(TypedDict, total=False):
     """What a model says of itself; empty for a file of fastText."""
 
@@ -49,6 +60,10 @@ class Card(TypedDict, total=False):
     features: Features
     intercept: float
     """Of a model file of version 0.1; now each model of the file has its own."""
+    labels: Mapping[str, Any]
+    """Where it learned from labels: their scale, and measures on documents that it had not seen; see
+    `curate.quality.label_training`."""
+    calibration: Calibration
     folds: FoldRule
     """Where it holds a model per fold; each document is scored by the one that has not seen its host."""
     held_out: Mapping[str, Any]

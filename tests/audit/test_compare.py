@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate.audit.compare import compare
+from curate.audit.compare import compare, compared
 from curate.audit.diff import diff
 from curate.audit.finished_run import AuditError, OpenedRun
+from curate.audit.report.against import comparison_page
 from curate.cli.main import main
+from curate.text.html import share_of
 from tests.support.planted import planted_run, scored_run
 from tests.support.running import EXAMPLE
 
@@ -45,7 +49,64 @@ def test_who_keeps_what_is_counted_record_by_record(tmp_path: Path, capsys: pyte
     assert [each["only_kept_here"] for each in answer["runs"]] == [len(mine.keys() - theirs), len(theirs.keys() - mine)]
     assert answer["runs"][0]["tokens_only_here"] == sum(mine[id] for id in mine.keys() - theirs)
     settings = diff(first, second, 0).data["settings"]  # type: ignore[call-overload]
-    assert settings == [{"key": "filters.own.few.min", "first": None, "second": 100.0}]
+    assert settings == [{"key": "filters.own.few.min", "first": 30.0, "second": 100.0}], "30 is the pack's own bound"
+    assert {tuple(each["runs"]): each["records"] for each in answer["kept_by"] if each["runs"]} == {
+        ("run", "tighter"): len(mine.keys() & theirs.keys()),
+        ("run",): len(mine.keys() - theirs),
+    }
+    assert sum(each["records"] for each in answer["kept_by"]) == 790
+
+    page = tmp_path / "pages" / "two.html"
+    page.parent.mkdir()
+    assert main(["compare", str(first.folder), str(out), "--html", str(page)]) == 0
+    assert "the page is file://" in capsys.readouterr().err
+    html = page.read_text()
+    assert f"Of {len(mine):,} records that any keeps, all keep" in html and 'href="../tighter/report.html"' in html
+    assert re.search(r"few\.<wbr>min.*?<code>30</code>.*?→.*?<code>100</code>", html), "a setting, from and to"
+    for headline in (f"run keeps most, {share_of(len(mine), 790)}", f'<td class="n">{len(mine.keys() - theirs)}</td>'):
+        assert headline in html
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', html)
+    assert policy and "script-src" not in policy[1] and "<script" not in html and len(html) < 100_000
+
+    assert main(["diff", str(first.folder), str(out), "--html", str(tmp_path / "diff.html")]) == 0
+    told = (tmp_path / "diff.html").read_text()
+    moved = len(mine.keys() - theirs)
+    assert f'<td class="n">{moved}</td>' in told and "own/<wbr>few" in told
+
+
+def test_a_comparison_of_many_runs_with_odd_names_is_a_small_page_that_runs_nothing() -> None:
+    found = compared([planted_run(False), scored_run(True)])
+    odd = tuple(f"<script>alert({number})</script>{'x' * 400}" for number in range(16))
+    row = found.yields[0]
+    pairs = tuple((a, b, 5, 9, 55.6) for place, a in enumerate(odd) for b in odd[place + 1 :])
+    many = found._replace(
+        names=odd,
+        yields=tuple((name, *row[1:]) for name in odd),
+        pairs=pairs,
+        shared=9,
+        kept_by={tuple(range(number)): number for number in range(17)},
+        domains=tuple((name, *range(16)) for name in odd),
+        languages=(),
+    )
+    html = comparison_page(many, [("k" * 9000, None, "<b>")] * 500)
+    assert "<script" not in html and "alert(3)" in html and len(html) < 500_000
+    assert "9 smaller sets" not in html and "4 smaller sets are left out" in html
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize(("width", "theme"), [(320, "dark"), (1280, "light")])
+def test_a_comparison_fits_every_width(browser: Any, tmp_path: Path, width: int, theme: str) -> None:
+    path = tmp_path / "page.html"
+    path.write_text(comparison_page(compared([planted_run(False), planted_run(True)])))
+    media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.get(path.as_uri())
+    assert browser.execute_script("return document.documentElement.scrollWidth <= innerWidth")
+    assert browser.get_log("browser") == []
+    paper = browser.execute_script("return getComputedStyle(document.body).backgroundColor")
+    assert (paper == "rgb(251, 250, 247)") is (theme == "light")
 
 
 def test_runs_of_other_crawls_have_their_yields_and_no_agreement() -> None:

@@ -6,6 +6,7 @@ Nothing of the checkout is on the path; of its files there are only those that t
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import shlex
@@ -23,6 +24,7 @@ import pytest
 
 import curate.text.compiled  # noqa: F401  names numba's folder
 from tests.project.test_readme import README, shell_lines
+from tests.project.test_tutorials import PAGES, blocks
 from tests.support.running import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
@@ -197,6 +199,36 @@ def test_an_empty_folder_becomes_a_corpus_with_what_the_package_carries(stranger
     by_name = desk.run("curate", "run", "gopher", "--engine", "serial")
     assert by_name.returncode == 0, by_name.stderr
     assert "curate init gopher --data" in by_name.stderr
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_a_tutorial_can_be_followed_from_an_empty_folder_with_the_package_alone(stranger: Stranger, page: Path) -> None:
+    """Its commands, files and Python in order, but for what wants a library that the package does not bring."""
+    desk = stranger.in_folder(f"tutorial-{page.stem}")
+    assert desk.run("curate", "init").returncode == 0
+    done = 0
+    told = [block for block in blocks(page) if "needs" not in block[1] or has(desk, block[1]["needs"])]
+    for (language, title), group in itertools.groupby(told, key=lambda block: (block[0], block[1].get("title"))):
+        text = "\n".join(each for _, _, each in group)
+        if title:
+            (desk.folder / title).write_text(text)
+        elif language == "sh":
+            for line in text.replace("\\\n", " ").splitlines():
+                if line:
+                    answer = desk.run(*shlex.split(line, comments=True))
+                    assert answer.returncode == 0 and answer.stdout, line + answer.stdout + answer.stderr
+                    done += 1
+        elif language == "python":
+            answer = desk.run("python", "-c", text)
+            assert answer.returncode == 0, answer.stderr
+            done += 1
+    if not done:
+        pytest.skip("all that it does wants an extra")
+
+
+def has(stranger: Stranger, module: str) -> bool:
+    """Whether the environment has a library."""
+    return stranger.run("python", "-c", f"import {module}").returncode == 0
 
 
 def test_a_command_that_wants_an_extra_says_which(stranger: Stranger) -> None:

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from xml.etree import ElementTree
 
+import numpy as np
 import pytest
 
 pytest.importorskip("scipy")
 
 from curate.cli.main import main
-from curate.trainer.compare.plan import PUBLISHED, cost, effective_tokens, with_inference
+from curate.errors import ConfigError
+from curate.trainer.compare.memory import activation_bytes, kv_cache_bytes, training_bytes
+from curate.trainer.compare.plan import PUBLISHED, cost, data_constrained_loss, effective_tokens, with_inference
+from curate.trainer.compare.scaling import Run
+from curate.trainer.compare.scaling_intervals import bootstrap, isoflop
+from curate.trainer.compare.scaling_plot import scaling_svg
+from curate.trainer.model.presets import PRESETS
 
 
 def test_gpt_3_costs_what_it_did() -> None:
@@ -54,3 +63,74 @@ def test_the_command_plans_by_published_laws_and_fits_csv(tmp_path: Path, capsys
     path.write_text("\n".join(["parameters,tokens,loss", *rows]))
     assert main(["scaling", "fit", str(path), "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["chinchilla"]["a"] == pytest.approx(0.34, abs=0.01)
+
+
+def test_a_published_training_is_planned_by_its_model_and_tokens(capsys: pytest.CaptureFixture[str]) -> None:
+    """GPT-3: 315 ZFLOP, 286,102 steps, 25 days on 1,024 A100 at 45 %, 350 GB of weights."""
+    arguments = ["scaling", "plan", "--parameters", "175e9", "--trained", "300e9", "--devices", "1024", "--format"]
+    assert main([*arguments, "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert told["flops"] == pytest.approx(315e21)
+    assert int(told["steps"]) == 286_102
+    assert round(told["days"]) == 25
+    assert told["weight_bytes"] == 350e9
+    assert main(["scaling", "plan", "--model", "gpt3-175b", "--trained", "300e9", "--format", "json"]) == 0
+    assert json.loads(capsys.readouterr().out)["kv_cache_bytes_per_token"] == 4_718_592
+    assert main(["scaling", "plan", "--model", "gpt3"]) == 2
+    assert main(["scaling", "plan", "--trained", "1e9"]) == 2
+    assert "give --flops, or --trained with" in capsys.readouterr().err
+
+
+def test_memory_is_that_of_the_papers() -> None:
+    """ZeRO's figure 1: 7.5e9 parameters on 64 devices; Korthikanti et al.'s layer of GPT-3; published caches."""
+    found = [round(training_bytes(7.5e9, 64, stage) / 1e9, 1) for stage in range(4)]
+    assert found == [120, 31.4, 16.6, 1.9]
+    shape = PRESETS["gpt3-175b"].shape
+    per_layer = [activation_bytes(shape, 1, 2048, each) / shape.layers / 1e9 for each in ("none", "attention", "all")]
+    assert per_layer == pytest.approx([2.869, 0.856, 0.0503], rel=1e-3)
+    caches = {name: kv_cache_bytes(PRESETS[name].shape) for name in ("llama1-7b", "llama3-8b", "llama3-405b")}
+    assert caches == {"llama1-7b": 524_288, "llama3-8b": 131_072, "llama3-405b": 516_096}
+
+
+def test_the_law_of_repeated_data_gives_the_paper_s_losses() -> None:
+    assert data_constrained_loss(6.34e9, 242e9, 25e9) == pytest.approx(2.2256441, abs=2e-6)
+    assert data_constrained_loss(8.67e9, 178e9, 25e9) == pytest.approx(2.2269634, abs=2e-6)
+
+
+def budgets(noise: float = 0.0) -> list[Run]:
+    law = PUBLISHED["besiroglu"]
+    draws = np.random.default_rng(1)
+    runs = []
+    for flops in (1e19, 1e20, 1e21):
+        for factor in (0.35, 0.55, 0.8, 1.25, 1.8, 2.9):
+            n = law.best(flops)[0] * factor
+            runs.append(Run(n, flops / (6 * n), law.loss(n, flops / (6 * n)) * math.exp(draws.normal(0, noise))))
+    return runs
+
+
+def test_minima_of_equal_compute_lie_on_the_law() -> None:
+    law, found = PUBLISHED["besiroglu"], isoflop(budgets())
+    assert found.exponent == pytest.approx(law.b / (law.a + law.b), abs=0.02)
+    for budget in found.budgets:
+        best, _ = law.best(budget.flops)
+        assert budget.parameters == pytest.approx(best, rel=0.12)
+        assert np.polyval(budget.parabola, math.log(budget.parameters)) == pytest.approx(budget.loss)
+    with pytest.raises(ConfigError, match="IsoFLOP needs 2"):
+        isoflop(budgets()[:6])
+
+
+def test_the_bootstrap_s_interval_holds_the_truth_and_widens_with_noise() -> None:
+    law = PUBLISHED["besiroglu"]
+    quiet, loud = (bootstrap(law, budgets(noise), 100, 1e21) for noise in (0.001, 0.004))
+    for name, true in (("a", law.a), ("b", law.b), ("E", law.E), ("best_parameters", law.best(1e21)[0])):
+        assert quiet[name].low <= true <= quiet[name].high, name
+        assert loud[name].high - loud[name].low > 1.5 * (quiet[name].high - quiet[name].low), name
+
+
+def test_the_drawing_is_an_svg_of_every_run_and_budget() -> None:
+    runs = budgets()
+    drawn = ElementTree.fromstring(scaling_svg(runs, PUBLISHED["besiroglu"], isoflop(runs)))
+    space = "{http://www.w3.org/2000/svg}"
+    assert drawn.tag == f"{space}svg"
+    assert len(drawn.findall(f"{space}circle")) == len(runs) + 3
+    assert len(drawn.findall(f"{space}polyline")) == 1 + 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -12,9 +12,10 @@ import pyarrow as pa
 from curate import ingest
 from curate.chance import draw
 from curate.engine.task import Inputs, Output
+from curate.ingest.spans import taken_from
+from curate.pipeline.tasks.given import source_files
 from curate.records.batches import BatchWriter
-from curate.records.counts import DocumentCounts
-from curate.storage import SourceFile
+from curate.records.counts import DocumentCounts, SpanCounts
 
 DRAWS = pa.schema([("draw", pa.uint64())])
 """Draws of records, ascending."""
@@ -33,15 +34,36 @@ class DrawParams(TypedDict):
     least: int
 
 
-def draw_part(params: DrawParams, inputs: Inputs, output: Output) -> DocumentCounts:
-    """Input `file`. Writes `draws` (DRAWS). Memory is bounded by what is wanted, not by the file."""
-    file = inputs.file("file")
-    source_file = SourceFile(file.path, file.name, file.bytes, file.digest)
+class DrawCounts(DocumentCounts):
+    """How many draws were kept."""
+
+    span: NotRequired[SpanCounts]
+    """Of a part that is a span of a file."""
+
+
+def draw_part(params: DrawParams, inputs: Inputs, output: Output) -> DrawCounts:
+    """Input `file`: files in their order, or a span of one. Writes `draws` (DRAWS). Memory is bounded by what is wanted, not
+    by the files."""
+    path = output.path("draws")
+    try:
+        return _drawn(params, inputs, path, True)
+    except ingest.ReaderDied:  # of one of several files: each for itself
+        return _drawn(params, inputs, path, False)
+
+
+def _drawn(params: DrawParams, inputs: Inputs, path: str, together: bool) -> DrawCounts:
+    files, span = source_files(inputs)
     columns = ingest.Columns(**params["columns"])
-    smallest = np.empty(0, np.uint64)
-    for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, Counter()):
+    smallest, others = np.empty(0, np.uint64), Counter[str]()
+    for pages in ingest.read_together_or_apart(
+        files, params["source"], params["format"], columns, others, span=span, together=together
+    ):
         drawn = draw(pages.column("id"), params["seed"], LIMIT)
         smallest = np.sort(np.concatenate([smallest, drawn]))[: params["least"]]
-    with BatchWriter(output.path("draws"), DRAWS) as writer:
+    with BatchWriter(path, DRAWS) as writer:
         writer.write({"draw": pa.array(smallest, pa.uint64())})
-    return {"documents": len(smallest)}
+    place, whole = taken_from(others)
+    counts: DrawCounts = {"documents": len(smallest)}
+    if span is not None:
+        counts["span"] = {"place": place, "whole": whole}
+    return counts

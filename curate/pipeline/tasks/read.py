@@ -1,4 +1,4 @@
-"""Reading and extracting a part: one input file becomes the rows of the ledger and the documents that go on.
+"""Reading and extracting a part: input files, or a span of one, become the rows of the ledger and the documents that go on.
 
 Pages that a rule on addresses refuses are not extracted. Knows ingest, extraction and address rules; knows no filter.
 """
@@ -26,12 +26,13 @@ from curate.extract.extractors import SAID, extractor
 from curate.extract.html.extracting import SAMPLE, extract_page
 from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
+from curate.ingest.spans import taken_from
+from curate.pipeline.tasks.given import source_files
 from curate.records.batches import BatchWriter
 from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
 from curate.records.metadata import RAW, kind_of
 from curate.records.pages import ORIGIN
-from curate.storage import SourceFile
 
 MOST_COLUMNS = 256
 """Columns that a part's rows may carry: a key that is data, such as an id, would else be a column of the ledger each."""
@@ -45,12 +46,19 @@ def compile_kernels(params: ReadParams) -> None:
 
 
 def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
-    """Input `file`. Writes `records` (RECORDS, every row) and `documents` (DOCUMENTS, those that go on), batch by
-    batch; where pages are asked what they say of themselves, `columns` (SAID), aligned with the documents; where there are
-    further engines, `documents-1` and so on with their texts, aligned, empty where an engine found none.
+    """Input `file`: files in their order, or a span of one. Writes `records` (RECORDS, every row) and `documents`
+    (DOCUMENTS, those that go on), batch by batch; where pages are asked what they say of themselves, `columns` (SAID),
+    aligned with the documents; where there are further engines, `documents-1` and so on with their texts, aligned, empty
+    where an engine found none.
     """
-    file = inputs.file("file")
-    source_file = SourceFile(file.path, file.name, file.bytes, file.digest)
+    try:
+        return _read(params, inputs, output, True)
+    except ingest.ReaderDied:  # of one of several files: from the beginning, each for itself
+        return _read(params, inputs, Output(output.folder, begun_before=output.begun_before), False)
+
+
+def _read(params: ReadParams, inputs: Inputs, output: Output, together: bool) -> ReadCounts:
+    files, span = source_files(inputs)
     columns = ingest.Columns(**params["columns"])
     others: Counter[str] = Counter()
     failures: Counter[str] = Counter()
@@ -70,7 +78,9 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
         said_of = None
         if params.get("extract", {}).get("metadata"):
             said_of = stack.enter_context(BatchWriter(output.path("columns"), SAID))
-        for pages in ingest.read_apart(source_file, params["source"], params["format"], columns, others):
+        for pages in ingest.read_together_or_apart(
+            files, params["source"], params["format"], columns, others, span=span, together=together
+        ):
             pages = _chosen(pages, params, counts["records"])
             read = _judge(pages, params, output.begun_before, others)
             failed, dropped_at, texts = read.failed, read.dropped_at, read.texts
@@ -94,17 +104,21 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
             dropped.update(name for name in dropped_at.to_pylist() if name is not None)
             if counts["records"] == params.get("first"):
                 break
+    place, whole = taken_from(others)
     others.update({"metadata.columns-left-out": carried.left_out} if carried.left_out else {})
-    return {
+    told: ReadCounts = {
         "records": counts["records"],
         "documents": counts["documents"],
         "chars": counts["chars"],
-        "bytes": file.bytes,
+        "bytes": sum(file.bytes for file in inputs.all("file")),
         "others": dict(sorted(others.items())),
         "failed": dict(sorted(failures.items())),
         "dropped": dict(sorted(dropped.items())),
         "metadata": {name: dict(sorted(kinds.items())) for name, kinds in carried.kinds.items()},
     }
+    if span is not None:
+        told["span"] = {"place": place, "whole": whole}
+    return told
 
 
 def _chosen(pages: pa.RecordBatch, params: ReadParams, read: int) -> pa.RecordBatch:

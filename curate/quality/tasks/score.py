@@ -21,10 +21,12 @@ from curate.verdicts.steps import steps_from_json
 
 
 class ScoreParams(TypedDict):
-    """The seed of draws, and the label whose probability is the score, where a model has several."""
+    """The seed of draws; the label whose probability is the score, where a model has several; the column that its
+    calibration is by."""
 
     seed: int
     label: str | None
+    by: str | None
 
 
 class ShareParams(TypedDict):
@@ -47,14 +49,20 @@ def compile_kernels(params: ScoreParams | ShareParams) -> None:
 
 
 def score_part(params: ScoreParams, inputs: Inputs, output: Output) -> ScoredCounts:
-    """Inputs `documents` and `model`. Writes `columns` (QUALITY), aligned; counts documents by score, and those whose text
-    the model that scored them was trained on."""
+    """Inputs `documents` and `model`; `columns`, where calibration is by one of them. Writes `columns` (QUALITY), aligned.
+
+    Counts documents by score, and those whose text the model that scored them was trained on.
+    """
     classifier = load(inputs.path("model"), params["label"])
     seen = 0
     counts = np.zeros_like(histogram(np.zeros(0, np.float32)))
     with BatchWriter(output.path("columns"), QUALITY) as writer:
+        columns = [read_batches(path) for path in inputs.paths("columns")] if params["by"] else []
         for batch in read_batches(inputs.path("documents")):
-            scores, known = classifier.judge(*(batch.column(name) for name in ("text", "id", "url")))
+            found = {name: each.column(name) for each in map(next, columns) for name in each.schema.names}
+            groups = found[params["by"]] if params["by"] else None
+            texts, ids, urls = (batch.column(name) for name in ("text", "id", "url"))
+            scores, known = classifier.judge(texts, ids, urls, groups)
             draws = as_draw(unit(draw(batch.column("id"), params["seed"], "quality/keep")))
             writer.write({"quality_score": pa.array(scores), "quality_draw": pa.array(draws)})
             counts += histogram(scores)

@@ -25,6 +25,15 @@ PUBLISHED = {
 _FLOPS_OF_USE = 2  # per parameter and token
 _BYTES_OF_WEIGHTS = 2  # bfloat16
 _BYTES_TO_TRAIN = 16  # weights, gradients, and AdamW's float32 copies (ZeRO, Rajbhandari et al. 2020, section 3.1)
+# Muennighoff et al. 2023, the unrounded fit of huggingface/datablations: E, A, B, exponent of both, and what models larger
+# than their data can use lose as repeated tokens do.
+_E, _A, _B, _EXPONENT, _REUSE_OF_SIZE = (
+    math.exp(0.6254804),
+    math.exp(6.255414),
+    math.exp(7.3049974),
+    0.3526596,
+    5.309743,
+)
 _REUSE = 15.387756  # Muennighoff et al. 2023: epochs after which repeated tokens have lost 1 - 1/e of their worth
 _SECONDS_OF_DAY = 86400
 _GRID = 4000
@@ -95,3 +104,16 @@ def effective_tokens(tokens: float, unique: float) -> float:
     """
     again = max(tokens / unique - 1, 0.0)
     return min(tokens, unique) + unique * _REUSE * -math.expm1(-again / _REUSE)
+
+
+def data_constrained_loss(parameters: float, tokens: float, unique: float) -> float:
+    """The loss of a training of which only `unique` tokens are different (Muennighoff et al. 2023, equation 7).
+
+    >>> round(data_constrained_loss(6.34e9, 242e9, 25e9), 4)
+    2.2256
+    """
+    needed = unique * (_A / _B) ** (2 / (2 * _EXPONENT))  # parameters that so much data is best used with
+    used = min(parameters, needed)
+    excess = parameters / used - 1
+    size = used + used * _REUSE_OF_SIZE * -math.expm1(-excess / _REUSE_OF_SIZE)
+    return float(_E + _A / size**_EXPONENT + _B / effective_tokens(tokens, unique) ** _EXPONENT)

@@ -22,7 +22,7 @@ from curate.errors import ConfigError
 Floats = npt.NDArray[np.float64]
 
 FLOPS_PER_PARAMETER_AND_TOKEN = 6
-_DELTA = 1e-3  # Hoffmann et al. 2022, §3.3
+DELTA = 1e-3  # Hoffmann et al. 2022, §3.3
 _NOWHERE = 1e12  # the objective where the law is not finite
 _FIRST_CALLS, _LAST_CALLS, _FOLLOWED = 300, 2000, 4
 # The grid of starts, of (log A, log B, log E, a, b); a coarser one than theirs (appendix D.3) that brackets the same range.
@@ -144,7 +144,7 @@ def _fit(
 
     def objective(x: Floats) -> float:
         with np.errstate(all="ignore"):
-            value = float(special.huber(_DELTA, predicted(x) - losses).sum()) / _DELTA
+            value = float(special.huber(DELTA, predicted(x) - losses).sum()) / DELTA
         return value if math.isfinite(value) else _NOWHERE
 
     def follow(x: Floats, calls: int) -> tuple[float, Floats]:
