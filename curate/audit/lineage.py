@@ -7,7 +7,7 @@ manifests; runs nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -101,12 +101,31 @@ def judged_texts(part: OpenedPart) -> Path | None:
 
 
 def text_at(path: Path, document: int) -> str:
-    """The text in row `document` of an Arrow file of documents, its batches counted through."""
+    """The text in row `document` of an Arrow file of documents. Raises AuditError where there is none."""
+    return texts_at(path, [document])[document]
+
+
+def texts_at(path: Path, documents: Sequence[int]) -> dict[int, str]:
+    """The texts in these rows of an Arrow file of documents; an empty one for none. Rows are counted by a column that is
+    small, and texts read of only those batches that hold a document asked for: a file may have hundreds of megabytes.
+    Raises AuditError where there are fewer rows."""
+    found: dict[int, str] = {}
     with pa.memory_map(str(path)) as file:
-        reader = pa.ipc.open_file(file)
-        for index in range(reader.num_record_batches):
-            batch = reader.get_batch(index)
-            if document < batch.num_rows:
-                return str(batch.column("text")[document].as_py())
-            document -= batch.num_rows
-    raise AuditError(f"{path} has no document {document}")
+        schema = pa.ipc.open_file(file).schema
+        small = schema.get_field_index("id") if "id" in schema.names else 0
+        counted = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=[small]))
+        texts = pa.ipc.open_file(file, options=pa.ipc.IpcReadOptions(included_fields=[schema.get_field_index("text")]))
+        first, wanted = 0, sorted(set(documents), reverse=True)
+        for index in range(counted.num_record_batches):
+            if not wanted:
+                break
+            after = first + counted.get_batch(index).num_rows
+            if wanted[-1] < after:
+                column = texts.get_batch(index).column(0)
+                while wanted and wanted[-1] < after:
+                    document = wanted.pop()
+                    found[document] = str(column[document - first].as_py() or "")
+            first = after
+    if wanted:
+        raise AuditError(f"{path} has no document {wanted[-1]}")
+    return found

@@ -60,7 +60,7 @@ def remove(run: OpenedRun, by: By, values: Sequence[str], at: str, why: str, *, 
     AuditError where a name is empty. A name that leads nowhere is listed all the same, for later runs.
     """
     before = read_lists([run.folder / LIST])
-    asked = [_removal(run, by, value, at, why) for value in values]
+    asked = [removal_of(run, by, value, at, why) for value in values]
     listed = _joined(before, asked)
     ids = pa.array(sorted({bytes.fromhex(id) for removal in listed for id in removal.records}), ID)
     commit = Commit(run.folder)
@@ -89,7 +89,8 @@ def _joined(before: Sequence[Removal], asked: Sequence[Removal]) -> list[Removal
     return list(joined.values())
 
 
-def _removal(run: OpenedRun, by: By, value: str, at: str, why: str) -> Removal:
+def removal_of(run: OpenedRun, by: By, value: str, at: str, why: str) -> Removal:
+    """The entry of the list for a name: the records that it leads to, with their copies. Raises AuditError for no name."""
     if not value.strip():
         raise AuditError(f"an empty {by} would remove nothing that can be named; leave the line out")
     if by == "text":

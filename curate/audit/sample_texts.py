@@ -13,13 +13,29 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from curate.audit.finished_run import AuditError, OpenedRun
-from curate.audit.lineage import CHOOSE, EVALUATE, READ, extracted_texts, judged_texts, lineage
+from curate.audit.lineage import CHOOSE, EVALUATE, READ, extracted_texts, judged_texts, lineage, texts_at
 from curate.audit.shown import shown
 
 BEGINNING = 2500
 """Characters at the beginning of a text that are looked at."""
 _MARGIN = 300
 """Characters beyond them that are scrubbed with them: personal data that begins within may end there."""
+
+
+MOST_PARTS = 400
+"""Parts whose files are opened, those of the smallest draws: files of ninety thousand parts would take hours."""
+
+
+def within_parts(sample: pa.Table, most: int = MOST_PARTS) -> pa.Table:
+    """The first rows of the sample, as many as lie in so many parts."""
+    if "part" not in sample.column_names:
+        return sample
+    parts: set[str] = set()
+    for row, part in enumerate(sample.column("part").to_pylist()):
+        parts.add(part)
+        if len(parts) > most:
+            return sample.slice(0, row)
+    return sample
 
 
 class Texts(NamedTuple):
@@ -60,27 +76,13 @@ def _of_part(
         last = [each for each in lineage(part) if "documents" in each.files][-1]
         # what is after the rules holds no text of those that were dropped, so those end with what the rules saw
         end = judged if last.stage in (READ, EVALUATE, CHOOSE) else last.path("documents")
-        texts = {path: _texts_at(path, documents) for path in {before, judged, end}}
+        texts = {path: _beginnings(path, documents) for path in {before, judged, end}}
     except (AuditError, OSError, pa.ArrowInvalid):
         return
     for document, row in rows:
         yield row, texts[before][document], texts[end if kept[row] else judged][document]
 
 
-def _texts_at(path: Path, documents: Sequence[int]) -> Mapping[int, str]:
-    """The beginnings of the texts in these ascending rows of an Arrow file of documents."""
-    found: dict[int, str] = {}
-    with pa.memory_map(str(path)) as file:
-        reader = pa.ipc.open_file(file)
-        first, wanted = 0, list(documents)
-        for index in range(reader.num_record_batches):
-            if not wanted:
-                break
-            batch = reader.get_batch(index)
-            while wanted and wanted[0] < first + batch.num_rows:
-                text = batch.column("text")[wanted[0] - first].as_py() or ""
-                found[wanted.pop(0)] = text[: BEGINNING + _MARGIN]
-            first += batch.num_rows
-    if len(found) < len(set(documents)):
-        raise AuditError(f"{path} has fewer documents than the ledger")
-    return found
+def _beginnings(path: Path, documents: Sequence[int]) -> Mapping[int, str]:
+    """The beginnings of the texts in these rows of an Arrow file of documents."""
+    return {document: text[: BEGINNING + _MARGIN] for document, text in texts_at(path, documents).items()}

@@ -93,6 +93,7 @@ def add_commands(commands: Any) -> None:
         what.add_argument(f"--{name}", metavar="FILE", help=f"a file with {value} on each line")
     remove.add_argument("--why", default="", metavar="WORDS", help="why, for the list")
     remove.add_argument("--purge", action="store_true", help="remove .work too, whole")
+    remove.add_argument("--dry-run", action="store_true", help="say what the list would remove, and remove nothing")
     remove.set_defaults(call=_remove)
 
     plan = commands.add_parser("plan", help="what a run will give and cost, from a dry run of a sample of its files")
@@ -253,13 +254,16 @@ def _remove(options: argparse.Namespace) -> int:
     from curate.audit.finished_run import open_finished
     from curate.audit.removals import By
     from curate.audit.remove import remove
+    from curate.audit.would_remove import would_remove
     from curate.engine.lock import hold
     from curate.engine.mirror import local_run
 
-    run = local_run(options.run, "records cannot be removed from a run")
     kinds: dict[str, By] = {"urls": "url", "domains": "domain", "records": "record", "texts": "text"}
     given, by = next((getattr(options, name), by) for name, by in kinds.items() if getattr(options, name))
     values = [line for line in Path(given).read_text("utf-8").splitlines() if line.strip()]
+    if options.dry_run:
+        return _show(options, would_remove(open_finished(options.run), by, values))
+    run = local_run(options.run, "records cannot be removed from a run")
     folder = open_finished(run).folder
     with hold(folder):
         opened = open_finished(folder)

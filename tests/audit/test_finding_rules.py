@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from curate.audit.finding_facts import SCOPES
 from curate.audit.findings import command, finding_rules, findings, findings_of_time, verdict
@@ -213,6 +214,14 @@ def test_the_card_of_an_export_tells_them(tmp_path: Path) -> None:
     assert main(["export", str(opened.folder), "--to", "parquet", "--out", str(tmp_path / "out")]) == 0
     card = (tmp_path / "out" / "README.md").read_text()
     assert "## Findings" in card and f"- look: {opened.stats['findings'][0]['says']}" in card
+    head = yaml.safe_load(card.split("---")[1])
+    assert head["language"] == ["en"] and head["tags"] == ["pretraining"]
+    (config,) = head["configs"]
+    for each in config["data_files"]:
+        files = sorted(path.name for path in (tmp_path / "out").glob(each["path"]))
+        assert files and all(name.startswith(each["split"]) for name in files)
+    kept = opened.stats["audit"]["web"]["languages"]["en"]["kept"]
+    assert f"| en | {kept:,} |" in card and "| items | 1 | 1 | 2 |" in card and "## Limits" in card
 
 
 def test_a_name_of_a_pages_own_making_ends_in_no_command(tmp_path: Path) -> None:

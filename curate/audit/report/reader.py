@@ -17,7 +17,7 @@ from curate.audit.crawl_map import SIZE, crawl_map
 from curate.audit.finished_run import OpenedRun
 from curate.audit.removals import RULE
 from curate.audit.report.headlines import map_headline
-from curate.audit.sample_texts import Texts, sample_texts
+from curate.audit.sample_texts import Texts, sample_texts, within_parts
 from curate.audit.sampled import VALUE
 from curate.text.html import Html, clean, count, join, tag
 
@@ -34,6 +34,7 @@ _ADDRESS = 200
 def packed(run: OpenedRun, sample: pa.Table, dials: int = 0, mapped: bool = True) -> dict[str, Any]:
     """What the script unpacks: the rows of the sample, their texts, and where they lie on the map. `dials`: how many
     thresholds share the page's room."""
+    sample = within_parts(sample) if run.texts != "none" else sample
     texts = sample_texts(run, sample) if "part" in sample.column_names else [Texts(None, None)] * sample.num_rows
     gone = [RULE in (failed or ()) for failed in sample.column("failed").to_pylist()] if sample.num_rows else []
     texts = [Texts(None, None) if removed else each for each, removed in zip(texts, gone, strict=True)]

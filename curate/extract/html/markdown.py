@@ -9,141 +9,267 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.html.blocks import HAS_TABLE, IN_HEADER_CELL, IN_PRE, IS_LAYOUT, ITEM, QUOTE, Page
-from curate.extract.html.inline import escaped, fenced, inline
+from curate.extract.html.blocks import HAS_TABLE, IN_HEADER_CELL, IN_PRE, IS_LAYOUT, Page, Records
+from curate.extract.html.inline import IN_HEADING, IN_ROW, RUNNING, longest_run, put_all, write_inline, write_running
+from curate.extract.html.lists import (
+    FIRST,
+    MOST_MARKS,
+    OTHER,
+    Lists,
+    begins_item,
+    goes_on,
+    lists_of,
+    prefixes,
+    shared_depth,
+)
+from curate.extract.html.tokens import is_space, lower
+from curate.text.characters import Bytes
+from curate.text.compiled import Scalar
+from curate.text.compiled import lean_kernel as kernel
 
 MOST_COLUMNS = 100
 """Columns of a table that is written as one; a wider one is written block by block."""
-MOST_NESTED = 16
-"""Lists and quotes within each other that are marked; deeper ones stand at this depth."""
-_NO_LANGUAGE = frozenset({"", "default", "none", "text", "plain", "plaintext", "nohighlight"})
-_BULLETS = ("-", "*")
+MOST_LANGUAGE = 40
+"""Bytes of the name of a language; what is longer is none."""
+_FULL = -1
+"""Where the buffer is too small for what comes next."""
+_AROUND = 4 * MOST_MARKS + MOST_LANGUAGE
+"""Bytes around a block beyond what its length and its lines give: the line before it, fences, its language."""
+_LF, _BLANK, _HASH, _BACKTICK, _TILDE, _PIPE, _SEMICOLON = b"\n #`~|;"
+_DELIMITER = np.frombuffer(b" --- |", np.uint8)
+_NO_LANGUAGE = np.zeros((6, MOST_LANGUAGE), np.uint8)
+for _row, _name in enumerate((b"default", b"none", b"text", b"plain", b"plaintext", b"nohighlight")):
+    _NO_LANGUAGE[_row, : len(_name)] = list(_name)
 
 
-class _Marks:
-    """The marks of lists and quotes: which items have been begun, and how wide each one's mark is."""
-
-    def __init__(self, page: Page) -> None:
-        self.frames = page.frames.tolist()
-        self.width: dict[int, int] = {}
-        self.bullet: dict[int, str] = {}
-        self.last: dict[int, int] = {}
-        self.chains: dict[int, tuple[int, ...]] = {-1: ()}
-
-    def chain(self, frame: int) -> tuple[int, ...]:
-        """The frames around a block, the outermost first."""
-        inner = []
-        while frame not in self.chains:
-            inner.append(frame)
-            frame = self.frames[frame][0]
-        found = self.chains[frame]
-        for frame in reversed(inner):
-            found = found if len(found) == MOST_NESTED else (*found, frame)
-            self.chains[frame] = found
-        return found
-
-    def prefixes(self, chain: tuple[int, ...]) -> tuple[str, str]:
-        """What the first line of a block begins with, and what its others do."""
-        first = other = ""
-        for frame in chain:
-            parent, kind, number, of_list = self.frames[frame]
-            if kind == QUOTE:
-                first, other = first + "> ", other + "> "
-            elif frame in self.width:
-                first, other = first + " " * self.width[frame], other + " " * self.width[frame]
-            else:
-                mark = self._mark(parent, number, of_list)
-                self.width[frame] = len(mark)
-                first, other = first + mark, other + " " * len(mark)
-        return first, other
-
-    def _mark(self, parent: int, number: int, of_list: int) -> str:
-        before = self.last.get(parent, of_list)
-        if of_list not in self.bullet:
-            used = self.bullet.get(before, _BULLETS[1])
-            self.bullet[of_list] = _BULLETS[1 - _BULLETS.index(used)]
-        self.last[parent] = of_list
-        if number < 0:
-            return f"{self.bullet[of_list]} "
-        return f"{number}{'.' if self.bullet[of_list] == _BULLETS[0] else ')'} "
-
-
-def _is_data(page: Page, table: int) -> bool:
+@kernel
+def _is_data(tables: Scalar, table: Scalar) -> Scalar:
+    """Whether a table is written as one."""
     if table < 0:
         return False
-    _, rows, columns, _, flags = page.tables[table].tolist()
-    return rows > 1 and 1 < columns <= MOST_COLUMNS and not flags & (HAS_TABLE | IS_LAYOUT)
+    it = tables[table]
+    return it.rows > 1 and 1 < it.columns <= MOST_COLUMNS and not it.flags & (HAS_TABLE | IS_LAYOUT)
 
 
-def _table(page: Page, numbers: list[int]) -> list[str]:
-    """The lines of a table of these blocks; without header cells in its first row the header is empty."""
-    rows: dict[int, dict[int, list[str]]] = {}
-    for number in numbers:
-        block = page.blocks[number]
-        cells = rows.setdefault(int(block["row"]), {})
-        text = inline(page, number) if not block["flags"] & IN_PRE else escaped(page.block_text(number))
-        cells.setdefault(max(0, int(block["column"])), []).append(" ".join(text.split("\n")).replace("|", "\\|"))
-    columns = 1 + max(column for cells in rows.values() for column in cells)
-    lines = [[" ".join(cells.get(column, ())) for column in range(columns)] for _, cells in sorted(rows.items())]
-    if not page.blocks[numbers[0]]["flags"] & IN_HEADER_CELL:
-        lines.insert(0, [""] * columns)
-    written = ["| " + " | ".join(cells) + " |" for cells in lines]
-    return [written[0], "|" + " --- |" * columns, *written[1:]]
+@kernel
+def _language(source: Bytes, block: Scalar, name: Bytes) -> Scalar:
+    """Write the name of a block's language in lower case; how long it is, 0 for none."""
+    at, end = np.int64(block.language_start), np.int64(block.language_end)
+    while at < end and is_space(source[at]):
+        at += 1
+    size: Scalar = 0
+    name[:] = 0
+    while at < end and not is_space(source[at]):
+        if size == MOST_LANGUAGE:
+            return 0
+        name[size] = lower(source[at])
+        size += 1
+        at += 1
+    while size and name[size - 1] == _SEMICOLON:
+        size -= 1
+        name[size] = 0
+    for row in range(len(_NO_LANGUAGE)):
+        same = True
+        for i in range(MOST_LANGUAGE):
+            same = same and name[i] == _NO_LANGUAGE[row, i]
+        if same:
+            return 0
+    return size
 
 
-def _language(page: Page, number: int) -> str:
-    block = page.blocks[number]
-    name = bytes(page.source[block["language_start"] : block["language_end"]]).decode("utf-8", "ignore").strip()
-    name = name.split()[0].rstrip(";").lower() if name else ""
-    return "" if name in _NO_LANGUAGE else name
+@kernel
+def _fence(out: Bytes, at: Scalar, mark: Scalar, size: Scalar) -> Scalar:
+    for _ in range(size):
+        out[at] = mark
+        at += 1
+    return at
 
 
-def _lines(page: Page, numbers: list[int], in_table: bool) -> list[str]:
-    if in_table:
-        return _table(page, numbers)
-    number = numbers[0]
-    block = page.blocks[number]
-    if block["flags"] & IN_PRE:
-        return fenced(page.block_text(number), _language(page, number))
-    text = inline(page, number)
-    if block["level"]:
-        return ["#" * int(block["level"]) + " " + " ".join(text.split("\n"))]
-    return text.replace("\n", "\\\n").split("\n")
+@kernel
+def _code(text: Bytes, source: Bytes, block: Scalar, lists: Lists, out: Bytes, at: Scalar) -> Scalar:
+    """A fenced block of code, every blank and blank line of it kept."""
+    start, end = np.int64(block.start), np.int64(block.end)
+    size = _language(source, block, lists.name)
+    mark = _TILDE if longest_run(lists.name, 0, size, _BACKTICK) else _BACKTICK
+    fence = max(3, longest_run(text, start, end, mark) + 1)
+    at = put_all(out, at, lists.prefix[FIRST], lists.size[FIRST])
+    at = _fence(out, at, mark, fence)
+    at = put_all(out, at, lists.name, size)
+    bare = lists.size[OTHER]
+    while bare and lists.prefix[OTHER, bare - 1] == _BLANK:
+        bare -= 1
+    fresh = True
+    for i in range(start, end):
+        if fresh:
+            out[at] = _LF
+            at = put_all(out, at + 1, lists.prefix[OTHER], bare if text[i] == _LF else lists.size[OTHER])
+        fresh = text[i] == _LF
+        if not fresh:
+            out[at] = text[i]
+            at += 1
+    if fresh:
+        out[at] = _LF
+        at = put_all(out, at + 1, lists.prefix[OTHER], bare)
+    out[at] = _LF
+    at = put_all(out, at + 1, lists.prefix[OTHER], lists.size[OTHER])
+    return _fence(out, at, mark, fence)
+
+
+@kernel
+def _end_row(columns: Scalar, column: Scalar, out: Bytes, at: Scalar) -> Scalar:
+    """Write the cells of a row that are still missing, and its end."""
+    while column < columns - 1:
+        out[at] = _BLANK
+        out[at + 1] = _PIPE
+        out[at + 2] = _BLANK
+        at += 3
+        column += 1
+    out[at] = _BLANK
+    out[at + 1] = _PIPE
+    return at + 2
+
+
+@kernel
+def _table(
+    text: Bytes, blocks: Records, all_marks: Records, chosen: Scalar, first: Scalar, last: Scalar,
+    lists: Lists, out: Bytes, at: Scalar,
+) -> Scalar:  # fmt: skip
+    """A table of these blocks; without header cells in its first row the header is empty."""
+    columns: Scalar = 1
+    for i in range(first, last):
+        columns = max(columns, np.int64(blocks[chosen[i]].column) + 1)
+    row: Scalar = -1
+    column: Scalar = 0
+    headed = blocks[chosen[first]].flags & IN_HEADER_CELL != 0
+    ruled = False
+    at = put_all(out, at, lists.prefix[FIRST], lists.size[FIRST])
+    if not headed:
+        out[at] = _PIPE
+        out[at + 1] = _BLANK
+        at = _end_row(columns, 0, out, at + 2)
+    for i in range(first, last):
+        block = blocks[chosen[i]]
+        length = np.int64(block.end - block.start)
+        room = 4 * length + 8 * (np.int64(block.end_mark) - block.first_mark) + 6 * columns + 2 * _AROUND
+        if at + room + 3 * (columns + _AROUND) > len(out):
+            return _FULL
+        if block.row != row:
+            if row >= 0:
+                at = _end_row(columns, column, out, at)
+            if not ruled and (row >= 0 or not headed):
+                ruled = True
+                out[at] = _LF
+                at = put_all(out, at + 1, lists.prefix[OTHER], lists.size[OTHER])
+                out[at] = _PIPE
+                at += 1
+                for _ in range(columns):
+                    at = put_all(out, at, _DELIMITER, len(_DELIMITER))
+            if row >= 0 or not headed:
+                out[at] = _LF
+                at = put_all(out, at + 1, lists.prefix[OTHER], lists.size[OTHER])
+            row, column = np.int64(block.row), 0
+            out[at] = _PIPE
+            out[at + 1] = _BLANK
+            at += 2
+        elif block.column == column:
+            out[at] = _BLANK
+            at += 1
+        while column < block.column:
+            out[at] = _BLANK
+            out[at + 1] = _PIPE
+            out[at + 2] = _BLANK
+            at += 3
+            column += 1
+        if block.flags & IN_PRE:
+            start, end = np.int64(block.start), np.int64(block.end)
+            at = write_running(text, start, end, IN_ROW, False, True, out, at, lists.prefix[OTHER], 0)
+        else:
+            at = write_inline(text, block, all_marks, IN_ROW, out, at, lists.prefix[OTHER], 0)
+    at = _end_row(columns, column, out, at)
+    if not ruled:
+        out[at] = _LF
+        at = put_all(out, at + 1, lists.prefix[OTHER], lists.size[OTHER])
+        out[at] = _PIPE
+        at += 1
+        for _ in range(columns):
+            at = put_all(out, at, _DELIMITER, len(_DELIMITER))
+    return at
+
+
+@kernel
+def _write(
+    text: Bytes, source: Bytes, blocks: Records, all_marks: Records, frames: Records, tables: Records,
+    chosen: Scalar, lists: Lists, out: Bytes,
+) -> Scalar:  # fmt: skip
+    """Write the chosen blocks; the length of what was written, or _FULL."""
+    at: Scalar = 0
+    before: Scalar = -2
+    place: Scalar = 0
+    while place < len(chosen):
+        block, last = blocks[chosen[place]], place + 1
+        in_table = block.column >= 0 and _is_data(tables, block.table)
+        if in_table:
+            while last < len(chosen):
+                other = blocks[chosen[last]]
+                if other.table != block.table or other.column < 0:
+                    break
+                last += 1
+        lines = 3 + np.int64(block.flags & IN_PRE != 0)
+        for i in range(block.start, block.end):
+            lines += text[i] == _LF
+        length, marked = np.int64(block.end - block.start), np.int64(block.end_mark) - block.first_mark
+        if at + 4 * length + 8 * marked + lines * MOST_MARKS + _AROUND > len(out):
+            return _FULL
+        frame = np.int64(lists.inner[block.frame])
+        begins = begins_item(lists, frames, frame)
+        if before >= -1:
+            depth = shared_depth(lists, frames, before, frame)
+            out[at] = _LF
+            at += 1
+            if not (begins and goes_on(lists, frames, before, frame, depth)):
+                prefixes(lists, frames, before, depth)
+                bare = lists.size[OTHER]
+                while bare and lists.prefix[OTHER, bare - 1] == _BLANK:
+                    bare -= 1
+                at = put_all(out, at, lists.prefix[OTHER], bare)
+                out[at] = _LF
+                at += 1
+        prefixes(lists, frames, frame, lists.deep[frame])
+        if in_table:
+            at = _table(text, blocks, all_marks, chosen, place, last, lists, out, at)
+            if at == _FULL:
+                return at
+        elif block.flags & IN_PRE:
+            at = _code(text, source, block, lists, out, at)
+        else:
+            at = put_all(out, at, lists.prefix[FIRST], lists.size[FIRST])
+            mode = IN_HEADING if block.level else RUNNING
+            if block.level:
+                at = _fence(out, at, _HASH, np.int64(block.level))
+                out[at] = _BLANK
+                at += 1
+            at = write_inline(text, block, all_marks, mode, out, at, lists.prefix[OTHER], lists.size[OTHER])
+        before, place = frame, last
+    return at
 
 
 def as_markdown(page: Page, kept: NDArray[np.bool_]) -> str:
     """The kept blocks as Markdown, without a line feed at the end."""
-    marks, out = _Marks(page), []
-    chosen = np.flatnonzero(kept).tolist()
-    tables, frames = page.blocks["table"].tolist(), page.blocks["frame"].tolist()
-    captions = page.blocks["column"].tolist()
-    before: tuple[int, ...] | None = None
-    i = 0
-    while i < len(chosen):
-        number, last = chosen[i], i + 1
-        in_table = _is_data(page, tables[number]) and captions[number] >= 0
-        if in_table:
-            while last < len(chosen) and tables[chosen[last]] == tables[number] and captions[chosen[last]] >= 0:
-                last += 1
-        chain = marks.chain(frames[number])
-        begins_item = any(frame not in marks.width and marks.frames[frame][1] == ITEM for frame in chain)
-        shared = 0
-        if before is not None:
-            while shared < min(len(chain), len(before)) and chain[shared] == before[shared]:
-                shared += 1
-            same_list = begins_item and shared < len(before) and _one_list(marks, before[shared], chain[shared])
-            nested = begins_item and shared == len(before) and shared > 0
-            if not (same_list or nested):
-                out.append(marks.prefixes(chain[:shared])[1].rstrip())
-        first, other = marks.prefixes(chain)
-        lines = _lines(page, chosen[i:last], in_table)
-        out += [((first if k == 0 else other) + line) if line else (first if k == 0 else other).rstrip()
-                for k, line in enumerate(lines)]  # fmt: skip
-        before, i = chain, last
-    return "\n".join(out)
-
-
-def _one_list(marks: _Marks, one: int, other: int) -> bool:
-    return bool(
-        marks.frames[one][1] == ITEM == marks.frames[other][1] and marks.frames[one][3] == marks.frames[other][3]
-    )
+    chosen = np.flatnonzero(kept)
+    size = 2 * int((page.blocks["end"] - page.blocks["start"])[chosen].sum()) + 64 * len(chosen) + 8 * _AROUND
+    while True:
+        out = np.empty(size, np.uint8)
+        end = _write(
+            page.text,
+            page.source,
+            page.blocks,
+            page.marks,
+            page.frames,
+            page.tables,
+            chosen,
+            lists_of(page.frames),
+            out,
+        )
+        if end != _FULL:
+            return bytes(out[:end]).decode()
+        size *= 2

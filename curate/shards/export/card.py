@@ -8,11 +8,19 @@ from __future__ import annotations
 
 import functools
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from curate.records.statistics import kept_rate
+from curate.shards.export.card_facts import (
+    copies_and_leaks,
+    document_files,
+    head_of,
+    languages,
+    limits,
+    shard_files,
+)
 from curate.shards.export.documents import Documents
 from curate.shards.export.formats import ExportFile, Source
 from curate.shards.export.made import run_of
@@ -94,21 +102,24 @@ def _readme_of_documents(source: Documents, to: str, run: Mapping[str, Any]) -> 
     documents, chars = sum(one["kept"] for one in each), sum(one.get("kept_chars", 0) for one in each)
     size = f"{documents:,} documents" + (f", {chars:,} characters" if chars else "")
     parts = [
-        *_front_matter(source.name, documents),
+        *_front_matter(source.name, documents, head_of(run, document_files(to))),
         str(run["pipeline"].get("about", "")),
         f"\n{size}, as they are after {source.step}, in the format `{to}`: a row has `id`, `source`, `url`, `text`, and "
         "the columns that were carried from the input.\n",
         f"Read it with {DOCUMENT_READERS.get(to, f'what reads `{to}`')}.\n",
         f"Dataset fingerprint: `{source.fingerprint}`. `export.json` lists every file with its SHA-256.\n",
         *_sources(run),
+        *languages(run),
+        *copies_and_leaks(run),
         *_personal_data(run),
         *_findings(run),
+        *limits(run),
         *_LICENCE,
     ]
     return "\n".join(parts) + "\n"
 
 
-def _front_matter(name: str, documents: int) -> list[str]:
+def _front_matter(name: str, documents: int, lines: Sequence[str]) -> list[str]:
     size = next((label for limit, label in _SIZES if documents < limit), _LARGER)
     return [
         "---",
@@ -117,6 +128,7 @@ def _front_matter(name: str, documents: int) -> list[str]:
         "license_name: see-sources",
         "task_categories:\n- text-generation",
         f"size_categories:\n- {size}",
+        *lines,
         "---",
         f"\n# {name}\n",
     ]
@@ -140,7 +152,7 @@ def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
     name, tokens = manifest["name"], manifest["tokens"]
     documents = sum(entry.rows - entry.emptied for entry in source.reader.entries)
     parts = [
-        *_front_matter(name, documents),
+        *_front_matter(name, documents, head_of(run, shard_files(to, source.splits))),
         str(run.get("pipeline", {}).get("about", "")),
         f"\n{documents:,} documents, {tokens:,} tokens (end-of-text included) of the tokenizer "
         f"`{source.tokenizer.name}` (vocabulary {source.tokenizer.vocabulary_size:,}, SHA-256 "
@@ -157,8 +169,11 @@ def _readme(source: Source, to: str, run: Mapping[str, Any]) -> str:
         *_sources(run),
         *_mixture(manifest.get("mixture")),
         *_lengths(run),
+        *languages(run),
+        *copies_and_leaks(run),
         *_personal_data(run),
         *_findings(run),
+        *limits(run),
         *_LICENCE,
     ]
     return "\n".join(parts) + "\n"
