@@ -58,6 +58,7 @@ def add_commands(commands: Any) -> None:
         "--out", metavar="DIR", default="runs/compare", help="with --recipes: where runs go (default: %(default)s)"
     )
     compare.add_argument("--html", metavar="FILE", help="write a page too")
+    compare.add_argument("--picture", metavar="FILE.svg", help="write a picture too: what each keeps, and with whom")
     compare.set_defaults(call=_compare)
 
     sample = commands.add_parser("sample", help="records drawn for reading")
@@ -208,7 +209,7 @@ def _write_page(file: str, page: str) -> None:
     from curate.storage import write_atomically
 
     write_atomically(Path(file), page.encode())
-    MESSAGES.print(f"the page is {Path(file).resolve().as_uri()}")
+    MESSAGES.print(f"written: {Path(file).resolve().as_uri()}")
 
 
 def _compare(options: argparse.Namespace) -> int:
@@ -218,6 +219,7 @@ def _compare(options: argparse.Namespace) -> int:
     from curate.audit.diff import differing_settings
     from curate.audit.finished_run import open_finished
     from curate.audit.report.against import comparison_page
+    from curate.audit.report.shared_picture import comparison_picture
 
     folders = options.runs
     if options.recipes:
@@ -237,6 +239,9 @@ def _compare(options: argparse.Namespace) -> int:
             if (run.folder / "report.html").exists()
         }
         _write_page(options.html, comparison_page(found, settings, reports))
+    if options.picture:
+        title = f"One crawl through {len(runs)} {'recipes' if options.recipes else 'runs'}"
+        _write_page(options.picture, comparison_picture(found, title))
     return _show(options, answer(found))
 
 

@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -15,6 +16,7 @@ from curate.audit.compare import compare, compared
 from curate.audit.diff import diff
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.report.against import comparison_page
+from curate.audit.report.shared_picture import comparison_picture
 from curate.cli.main import main
 from curate.text.html import share_of
 from tests.support.planted import planted_run, scored_run
@@ -59,7 +61,7 @@ def test_who_keeps_what_is_counted_record_by_record(tmp_path: Path, capsys: pyte
     page = tmp_path / "pages" / "two.html"
     page.parent.mkdir()
     assert main(["compare", str(first.folder), str(out), "--html", str(page)]) == 0
-    assert "the page is file://" in capsys.readouterr().err
+    assert "written: file://" in capsys.readouterr().err
     html = page.read_text()
     assert f"Of {len(mine):,} records that any keeps, all keep" in html and 'href="../tighter/report.html"' in html
     assert re.search(r"few\.<wbr>min.*?<code>30</code>.*?→.*?<code>100</code>", html), "a setting, from and to"
@@ -72,6 +74,26 @@ def test_who_keeps_what_is_counted_record_by_record(tmp_path: Path, capsys: pyte
     told = (tmp_path / "diff.html").read_text()
     moved = len(mine.keys() - theirs)
     assert f'<td class="n">{moved}</td>' in told and "own/<wbr>few" in told
+
+
+def test_a_picture_has_a_bar_for_each_run_as_long_as_what_it_keeps() -> None:
+    found = compared([planted_run(False), scored_run(True)])
+    kept_by = {(0, 1): 300, (0,): 200, (1,): 100, (): 400}
+    drawn = comparison_picture(found._replace(names=("a", "<b>"), kept_by=kept_by, shared=1000), "Two & two")
+    root = ElementTree.fromstring(drawn)
+    assert root.attrib["viewBox"] == "0 0 1200 630"
+    widths = {kind: [] for kind in ("soft", "all", "some", "only")}  # type: dict[str, list[float]]
+    for rect in root.iter("{http://www.w3.org/2000/svg}rect"):
+        if rect.attrib["class"] in widths and rect.attrib["width"] != "18":
+            widths[rect.attrib["class"]].append(float(rect.attrib["width"]) / 560)
+    assert widths == {
+        "soft": [1, 1],
+        "all": pytest.approx([0.3, 0.3]),
+        "some": [0, 0],
+        "only": pytest.approx([0.2, 0.1], rel=1e-3),
+    }
+    words = " ".join(text for each in root.iter() if (text := each.text))
+    assert "Two & two" in words and "<b>" in words and "50 % ·" in words and "40 % ·" in words
 
 
 def test_a_comparison_of_many_runs_with_odd_names_is_a_small_page_that_runs_nothing() -> None:
