@@ -44,7 +44,10 @@ def find_recipe(name: str) -> Path:
         return path
     if len(path.parts) == 1 and stem in known:
         return known[stem]
-    hint = nearest(stem, known).replace("; known:", "; bundled recipes:")
+    beside = [each.name for each in path.parent.glob("*.y*ml")] if path.suffix else []
+    hint = nearest(path.name, beside)
+    if "did you mean" not in hint:
+        hint = nearest(stem, known).replace("; known:", "; bundled recipes:")
     raise FileNotFoundError(f"no pipeline file {name!r}{hint}")
 
 

@@ -83,3 +83,12 @@ def test_a_folder_is_told_with_the_ending_of_its_files(file: Path, capsys: pytes
     assert "it matches folders only" in said(
         ["check", file, "--set", f"sources.ref.read.paths=['{file.parent}/my*']"], capsys
     )
+
+
+def test_a_pipeline_file_that_is_not_there_is_told_with_the_one_beside_it_or_the_recipe_that_was_meant(
+    file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "did you mean 'p.yaml'?" in said(["check", file.with_suffix(".yml")], capsys)
+    monkeypatch.chdir(file.parent)
+    assert "did you mean 'p.yaml'?" in said(["check", "p.yml"], capsys)
+    assert "did you mean 'fineweb'?" in said(["check", "finweb"], capsys)
