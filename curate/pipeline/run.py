@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,9 @@ from curate.engine.executors import Engine, start_engine
 from curate.engine.foreign import load_again_what_changed, note_loaded
 from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
-from curate.engine.runner import Runner
+from curate.engine.run_log import LogForm, RunLog
+from curate.engine.runner import Runner, Watchers
+from curate.errors import DISTRIBUTION
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
@@ -65,6 +68,8 @@ def run(
     limit: int | None = None,
     sample: int | None = None,
     console: Console | None = None,
+    log_file: str | Path | None = None,
+    log_format: LogForm = "text",
 ) -> Run:
     """Run a pipeline file, or a Pipeline, whose paths are taken from the working directory.
 
@@ -72,6 +77,7 @@ def run(
 
     `limit` reads the first records of each source only, `sample` so many of each by a seeded draw; `out` is then
     runs/NAME-limited.
+    `log_file` gets a line for each event, after what is there, as text or as JSON (`log_format`).
     `replace` lets it write where other files are, or another pipeline's run was; files that no run wrote still stay, but
     those in the way of its own. Raises ConfigError, LockedError, OutputError where the output must not be written,
     OSError where it cannot be, and InvariantError where records were lost.
@@ -86,7 +92,15 @@ def run(
         file = truncated(file, until)
     folder = output_path(out, "a run") if out is not None else Path("runs") / _folder_name(file, limit or sample)
     return run_file(
-        file, folder, workers=workers, address=address, engine=engine, until=until, replace=replace, console=console
+        file,
+        folder,
+        workers=workers,
+        address=address,
+        engine=engine,
+        until=until,
+        replace=replace,
+        console=console,
+        log=None if log_file is None else RunLog(Path(log_file), log_format),
     )
 
 
@@ -105,8 +119,49 @@ def run_file(
     until: str | None = None,
     replace: bool = False,
     console: Console | None = None,
+    log: RunLog | None = None,
 ) -> Run:
     """Run a pipeline that was read, in a folder; see `run`."""
+    if log is not None:
+        log.begin(file.pipeline.name, folder, version(DISTRIBUTION))
+    outcome, why = "failed", ""
+    try:
+        made = _run_file(
+            file,
+            folder,
+            workers=workers,
+            address=address,
+            engine=engine,
+            until=until,
+            replace=replace,
+            console=console,
+            log=log,
+        )
+        outcome = "done"
+        return made
+    except KeyboardInterrupt:
+        outcome = "stopped"
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        if log is not None:
+            log.end(outcome, why)
+
+
+def _run_file(
+    file: PipelineFile,
+    folder: Path,
+    *,
+    workers: int | None,
+    address: str | None,
+    engine: str,
+    until: str | None,
+    replace: bool,
+    console: Console | None,
+    log: RunLog | None,
+) -> Run:
     claim(folder, file.pipeline.name, replace)
     inputs = find_inputs(file)
     check_inputs(file, inputs)
@@ -120,8 +175,8 @@ def run_file(
             folder.resolve() / ".work",
             folder / "timings",
             _lazily(stack, engine, workers, address),
-            display,
-            code_folder=file.path.parent,
+            display if log is None else Watchers((display, log)),
+            code_folder=file.folder,
         )
         outcome = "failed"
         try:
@@ -209,7 +264,7 @@ def execute(
         if name in pipeline.keep:
             flow = stages.keep_documents(pipeline, flow, name, runner)
     runner.watcher.step("publish", len(shown) + 1, len(shown) + 1)
-    return publish_run(file, inputs, flow, aggregate(flow, runner, unit_of(pipeline)), folder, take_over)
+    return publish_run(file, inputs, flow, aggregate(flow, runner, unit_of(pipeline)), folder, take_over, until)
 
 
 def _has(pipeline: Pipeline, name: str, folder: Path) -> bool:
