@@ -40,6 +40,8 @@ class Part:
     """Results whose counts say what was dropped, in order: verdicts, deduplicate, decontaminate, scrub."""
     scored: Committed[ScoredCounts] | None = None
     tokens: Committed[TokenCounts] | None = None
+    further_tokens: Mapping[str, Committed[TokenCounts]] = field(default_factory=dict)
+    """The token stores of tokenizers beside the first, by their names."""
     evaluated: Committed[EvaluatedCounts] | None = None
     also: tuple[Committed[EvaluatedCounts], ...] = ()
     """What was evaluated of further engines' texts, in the engines' order."""
@@ -106,6 +108,11 @@ class Flow:
     removals: bool = False
     """Whether documents on lists of removals were marked."""
     shards: Mapping[str, tuple[Committed[TokenCounts], ...]] = field(default_factory=dict)
+    """By split."""
+    further_shards: Mapping[str, Mapping[str, tuple[Committed[TokenCounts], ...]]] = field(default_factory=dict)
+    """By name of a tokenizer beside the first, and split."""
+    phases: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """The phase of each training shard by its number, by name of a tokenizer, `""` for the first; empty without."""
     mixture: Statement | None = None
     ledger: tuple[Committed[LedgerCounts], ...] = ()
     documents: Mapping[str, Mapping[str, Committed[WrittenCounts]]] = field(default_factory=dict)

@@ -10,10 +10,13 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 
-SLOW = ("runs/", "trainer/", "dedup/test_recall", "dedup/test_resume", "project/test_readme", "project/test_recipes",
-        "project/test_wheel", "audit/", "quality/test_runs", "pii/test_example", "mixture/", "extract/test_extract",
-        "filters/test_conformance", "config/test_fuzz")  # fmt: skip
-"""Modules of tests that run whole pipelines, train models, or damage files many hundred times."""
+SLOW = ("runs/", "trainer/", "audit/", "mixture/", "project/test_readme", "project/test_recipes", "project/test_wheel",
+        "project/test_tutorials", "project/test_notebooks", "dedup/test_recall", "dedup/test_resume", "dedup/test_dedup",
+        "dedup/test_commands", "dedup/test_index", "quality/test_runs", "pii/test_example", "extract/test_extract",
+        "extract/test_own_engine", "filters/test_conformance", "filters/test_languages", "filters/test_default_text",
+        "language/test_language", "config/test_fuzz", "ingest/test_fuzz", "ingest/test_isolation", "ingest/test_bounds",
+        "ingest/test_faulty_storage", "engine/test_names", "cli/test_boundary")  # fmt: skip
+"""Modules of tests that take more than ten seconds: whole pipelines, trainings, many hundred damaged files or processes."""
 
 WANTED_IN_CI = ("real test data", "no cases", "chromium", "selenium", "no package index")
 """Words in the reason of a skip that CI may not have: it provides data, a browser and a package index."""
@@ -29,7 +32,7 @@ def shared_data() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what the name of a test's module or its fixtures tell."""
+    """Mark what the name of a test's module or its fixtures tell; long files come first."""
     for item in items:
         place = item.path.relative_to(ROOT / "tests").as_posix()
         if place.startswith(SLOW):
@@ -41,6 +44,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
         if "cluster" in place or "[ray]" in item.name:
             item.add_marker(pytest.mark.ray)
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)  # so that no process is left with a long file
 
 
 @pytest.hookimpl(wrapper=True)

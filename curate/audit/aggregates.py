@@ -230,8 +230,8 @@ def _only_failures(failures: Failures, chars: pa.Array) -> Aggregate:
 
 
 def _of_quality(steps: Sequence[VerdictStep]) -> frozenset[str]:
-    """The steps whose rules look at the quality score."""
-    return frozenset(step.name for step in steps if "quality_score" in step.columns())
+    """The steps whose rules look at the quality score, or at the bucket that it lies in."""
+    return frozenset(step.name for step in steps if {"quality_score", "quality_bucket"} & {*step.columns()})
 
 
 def _quality(scores: pa.Array, kept: Mask, failures: Failures, steps: frozenset[str]) -> Aggregate:

@@ -20,6 +20,7 @@ from curate.audit.ledger import connect
 from curate.audit.rates import NOT_IDENTIFIED
 from curate.audit.rendering import Answer, Cell, Table
 from curate.records.statistics import outputs
+from curate.storage import is_remote
 
 MOST = 16
 """Runs that are compared at once."""
@@ -72,9 +73,9 @@ _KEYS = (
 
 def _names(runs: Sequence[OpenedRun]) -> list[str]:
     """What each run is called: its folder, with what is above it where two are called alike."""
-    names = [run.folder.resolve().name for run in runs]
+    names = [run.place.rpartition("/")[2] if is_remote(run.place) else run.folder.resolve().name for run in runs]
     if len(set(names)) < len(names):
-        names = [str(run.folder) for run in runs]
+        names = [run.place for run in runs]
     if len(set(names)) < len(names):
         raise AuditError("one run is named twice")
     return names

@@ -219,7 +219,7 @@ def _sharing(
 
 
 def _ledger(run: OpenedRun, parts: Sequence[OpenedPart]) -> pa.Table:
-    paths = [run.folder / "ledger" / f"{part.name}.parquet" for part in parts]
+    paths = [run.file(f"ledger/{part.name}.parquet") for part in parts]
     tables = [
         pq.read_table(path, columns=_COLUMNS, read_dictionary=["failed.list.element", "dropped_at"]) for path in paths
     ]

@@ -36,7 +36,7 @@ def duplicates(run: OpenedRun, largest: int, characters: int = 800) -> Answer:
     Raises AuditError where the run deduplicated nothing.
     """
     if run.pipeline.combined(Deduplicate) is None:
-        raise AuditError(f"{run.folder} has no deduplicate step")
+        raise AuditError(f"{run.place} has no deduplicate step")
     connection = connect(run.ledger)
     connection.execute(f"create or replace temp view ledger as select *, {_KEPT} from records")
     sizes = connection.execute(_SIZES).fetchall()

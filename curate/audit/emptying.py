@@ -120,13 +120,14 @@ def empty_ledger(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
     early = pc.is_in(table.column("dropped_at"), pa.array(BEFORE_DOCUMENTS))  # never a document, and still none
     rules = table.column("failed").to_pylist()
     failed = [_failing(each or []) if hit else each for each, hit in zip(rules, mask, strict=True)]
+    counts = [name for name in table.column_names if name.partition("@")[0] == _TOKENS]  # of every tokenizer
     tokens = table.column(_TOKENS)
-    zeroed = pc.if_else(pc.and_(gone, pc.is_valid(tokens)), 0, tokens)
+    zeroed = {name: _zeroed(table.column(name), gone) for name in counts}
     columns = {
         "failed": pa.array(failed, table.schema.field("failed").type),
         "kept": pc.and_(table.column("kept"), pc.invert(gone)),
         "dropped_at": pc.if_else(pc.and_(gone, pc.invert(early)), STEP, table.column("dropped_at")),
-        _TOKENS: zeroed,
+        **zeroed,
     }
     for name in told_columns(table.schema):
         columns[name] = pc.if_else(gone, pa.scalar(None, table.schema.field(name).type), table.column(name))
@@ -138,7 +139,11 @@ def empty_ledger(path: Path, target: Path, ids: pa.Array) -> Emptied | None:
     for name, column in columns.items():
         table = table.set_column(table.schema.get_field_index(name), table.schema.field(name), column)
     pq.write_table(table, target, compression="zstd", row_group_size=ROW_GROUP)
-    return Emptied(int(mask.sum()), (pc.sum(tokens).as_py() or 0) - (pc.sum(zeroed).as_py() or 0))
+    return Emptied(int(mask.sum()), (pc.sum(tokens).as_py() or 0) - (pc.sum(zeroed[_TOKENS]).as_py() or 0))
+
+
+def _zeroed(tokens: pa.ChunkedArray, gone: pa.Array) -> pa.ChunkedArray:
+    return pc.if_else(pc.and_(gone, pc.is_valid(tokens)), 0, tokens)
 
 
 def _failing(rules: list[str]) -> list[str]:

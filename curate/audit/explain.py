@@ -25,6 +25,7 @@ from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.shown import shown
 from curate.config.step_params import table_columns, text_choice
 from curate.records.metadata import told_columns
+from curate.records.tokens import of_tokenizer
 from curate.storage import SourceFile, open_binary
 from curate.verdicts.choice import CHARS, ENGINE, own_column
 from curate.verdicts.judging import Judged
@@ -47,8 +48,9 @@ _EMPTIED = "deduplicate/emptied"
 _CONTEXT = 2  # unchanged lines around a difference
 
 _ORIGIN = ("source", "file", "offset", "length", "record_id", "url", "date", "chars")
-_FATE = ("kept", "dropped_at", "tokens", "shard", "shard_row")
-_SCORES = ("language", "language_score", "quality_score", "quality_draw")
+_FATE = ("kept", "dropped_at")
+_OF_TOKENIZER = ("tokens", "shard", "shard_row")
+_SCORES = ("language", "language_score", "quality_score", "quality_draw", "quality_bucket")
 _DUPLICATE = ("duplicate_kind", "jaccard", "cluster_size")
 
 
@@ -58,10 +60,12 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
     `run.texts` says whether personal data in them is shown.
     """
     row = _as_shown(run, found.row)
+    names = (None, *(each.name for each in run.pipeline.tokens.further)) if run.pipeline.tokens else (None,)
+    fate = (*_FATE, *(of_tokenizer(column, name) for name in names for column in _OF_TOKENIZER))
     length = None if full else _MOST_SHOWN
     blocks: list[Table | Passage] = [
         _pairs("Origin", [("id", found.id.hex()), ("path", _input(run, found)[0]), *_named(row, _ORIGIN)]),
-        _pairs("Fate", [*_named(row, _FATE), ("failed", ", ".join(row["failed"] or ()) or "nothing")]),
+        _pairs("Fate", [*_named(row, fate), ("failed", ", ".join(row["failed"] or ()) or "nothing")]),
     ]
     rules = judged_rules(run.verdict_steps(found.part.source), row)
     if rules:

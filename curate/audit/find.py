@@ -64,7 +64,7 @@ def find_ids(run: OpenedRun, ids: list[bytes], name: str = "") -> list[Found]:
 
 def row_at(run: OpenedRun, part: str, number: int) -> Found:
     """The row of this number in a part's ledger; only its row group is read."""
-    file = pq.ParquetFile(run.folder / "ledger" / f"{part}.parquet")
+    file = pq.ParquetFile(run.file(f"ledger/{part}.parquet"))
     group = at = 0
     while number - at >= file.metadata.row_group(group).num_rows:
         at += file.metadata.row_group(group).num_rows
@@ -78,7 +78,7 @@ def _select(run: OpenedRun, where: str, values: list[Any], name: str) -> list[Fo
     for row in rows:
         row["pii"] = None if row["pii"] is None else dict(row["pii"])
     if not rows and name:
-        raise AuditError(f"no record of {run.folder} is {name}; give an address, an id, a record id, or shard:row")
+        raise AuditError(f"no record of {run.place} is {name}; give an address, an id, a record id, or shard:row")
     return [Found(row, run.part(row.pop("part")), row.pop("row")) for row in rows]
 
 
@@ -89,7 +89,7 @@ def _id_at(run: OpenedRun, place: re.Match[str]) -> bytes:
     numbered = dict(enumerate(reader.entries))
     entry = numbered.get(int(shard)) if shard.isdigit() else named.get(shard)
     if entry is None:
-        raise AuditError(f"no shard {shard} in {run.folder}; there are {len(numbered)}: {', '.join(sorted(named)[:8])}")
+        raise AuditError(f"no shard {shard} in {run.place}; there are {len(numbered)}: {', '.join(sorted(named)[:8])}")
     view = reader.open(entry)
     if place["kind"] == "@":
         if at >= entry.tokens:

@@ -6,13 +6,17 @@ against others of its level: documents at stake, as a share of the run's. Knows 
 
 from __future__ import annotations
 
+import math
+import shlex
 import statistics
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
-from curate.audit.source_facts import Facts, bounds, damage, domains, languages, rules, sources, steps
+from curate.audit.source_facts import Facts, Words, bounds, damage, domains, languages, rules, sources, steps
 from curate.audit.timings import task_times
 from curate.config.expectations import COUNTS, FINDINGS, KEPT
+from curate.config.mixture import CELLS, MOST_EPOCHS
 from curate.config.models import Pipeline
 from curate.records.statistics import RunNumbers, SourceNumbers, outputs
 from curate.settings import parse_range
@@ -39,20 +43,52 @@ def run(pipeline: Pipeline, stats: RunNumbers) -> Iterator[Facts]:
         "train_tokens": stats["shards"].get("train", {"tokens": 0})["tokens"],
         "missing_tokens": missing,
         "missing_share": missing / max(1, missing + mixture.get("tokens", 0)),
+        **_mended(pipeline, mixture.get("groups") or {}),
     }
 
 
 def groups(pipeline: Pipeline, stats: RunNumbers) -> Iterator[Facts]:
     """The groups of the mixture."""
-    for name, group in ((stats["mixture"] or {}).get("groups") or {}).items():
+    listed = (stats["mixture"] or {}).get("groups") or {}
+    mended = _mended(pipeline, listed)
+    for name, group in listed.items():
         facts: Facts = {
             "subject": name, "group": repr(name), "weight": group["share"], "epochs": group["epochs"],
-            "share": group["share"], "tokens": group["tokens"],
+            "share": group["share"], "tokens": group["tokens"], **mended,
         }  # fmt: skip
         if group["asked_share"] is not None:
             asked = group["asked_share"]
             facts |= {"asked": asked, "missed_by": abs(group["share"] - asked), "weight": abs(group["share"] - asked)}
         yield facts
+
+
+_NAMED_GROUPS = 12
+"""Groups that a command names one by one."""
+
+
+def _mended(pipeline: Pipeline, listed: Mapping[str, Any]) -> Facts:
+    """The command of a mix with the shares asked for in which nothing is repeated beyond MOST_EPOCHS, and the tokens that it
+    has; where groups are too many to name, of one with equal shares."""
+    if not listed or pipeline.mixture is None:
+        return {}
+    by = "" if pipeline.mixture.by == "source" else f" --by {shlex.quote(pipeline.mixture.by.replace(CELLS, ','))}"
+    words = f"curate mix make RUN --name mended{by}"
+    if len(listed) > _NAMED_GROUPS or any(char in name for name in listed for char in ",="):
+        return {"mend": Words(f"{words} --unimax {MOST_EPOCHS:g}")}
+
+    def pairs(numbers: Mapping[str, float]) -> str:
+        return shlex.quote(",".join(f"{name}={number:.6g}" for name, number in numbers.items()))
+
+    there = {name: group for name, group in listed.items() if group["available_tokens"]}
+    asked = {name: group["asked_share"] for name, group in there.items()}
+    if any(share is None for share in asked.values()):
+        fewer = {name: min(MOST_EPOCHS, group["epochs"]) for name, group in there.items()}
+        return {"mend": Words(f"{words} --epochs {pairs(fewer)}")}
+    whole = sum(asked.values()) or 1.0
+    room = (MOST_EPOCHS * there[name]["available_tokens"] * whole / share for name, share in asked.items() if share)
+    most = pairs(dict.fromkeys(asked, MOST_EPOCHS))
+    tokens = math.floor(min(room, default=0.0))
+    return {"mend": Words(f"{words} --weights {pairs(asked)} --max-epochs {most} --tokens {tokens}")}
 
 
 def evaluation_sets(pipeline: Pipeline, stats: RunNumbers) -> Iterator[Facts]:

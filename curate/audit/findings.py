@@ -16,7 +16,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from curate.audit.finding_facts import SCOPES, STAGES, expectations, expected_findings, stages
-from curate.audit.source_facts import Facts
+from curate.audit.source_facts import Facts, Words
 from curate.config.document import read_document
 from curate.config.models import Pipeline
 from curate.records.findings import Finding, Level
@@ -133,7 +133,10 @@ def _found(kind: str, rule: FindingRule, facts: Facts) -> Finding:
         "section": rule.section,
     }
     if rule.cure:
-        quoted = {name: _quoted(value) if isinstance(value, str) else value for name, value in facts.items()}
+        quoted = {
+            name: _quoted(value) if isinstance(value, str) and not isinstance(value, Words) else value
+            for name, value in facts.items()
+        }
         finding["cure"] = rule.cure.format(**quoted)  # names of a page's own making end in no command of their own
     return finding
 

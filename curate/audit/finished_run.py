@@ -17,6 +17,7 @@ from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
 from curate.engine.commit import DamagedError, Published, open_published
 from curate.engine.foreign import make_importable
+from curate.engine.mirror import all_here, here, open_mirror, place_of, run_address
 from curate.errors import CurateError
 from curate.records.statistics import RunNumbers
 from curate.verdicts.steps import VerdictStep, steps_from_json
@@ -27,8 +28,8 @@ class AuditError(CurateError, ValueError):
 
 
 def beside(stem: Path, name: str) -> Path:
-    """The file NAME of the task with this stem."""
-    return stem.with_name(f"{stem.name}.{name}")
+    """The file NAME of the task with this stem; of a run in a bucket, brought here."""
+    return here(stem.with_name(f"{stem.name}.{name}"))
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,14 @@ class OpenedRun:
     @property
     def ledger(self) -> list[Path]:
         """The ledger's files, one per part, in the order of parts. Raises DamagedError for one that is not as published."""
-        return [self.file(f"ledger/{part.name}.parquet") for part in self.parts]
+        names = [f"ledger/{part.name}.parquet" for part in self.parts]
+        all_here(self.folder / name for name in names)
+        return [self.file(name) for name in names]
+
+    @property
+    def place(self) -> str:
+        """The run as people name it: its directory, or its address in a bucket."""
+        return place_of(self.folder)
 
     def file(self, name: str) -> Path:
         """A published file, as it was published; where the run was published again since, as it was then. Raises
@@ -126,9 +134,11 @@ class _Record(BaseModel):
 
 
 def open_finished(path: str | Path) -> OpenedRun:
-    """Open a run directory. Raises FileNotFoundError where there is none, or none that was finished, DamagedError where a
-    file is not the one that was published, AuditError where run.json is none of ours."""
-    folder = Path(path)
+    """Open a run directory, or a run in a bucket, whose files are brought as they are asked for. Raises FileNotFoundError
+    where there is none, or none that was finished, DamagedError where a file is not the one that was published, AuditError
+    where run.json is none of ours, OutputError for an address of no bucket."""
+    address = run_address(path)
+    folder = Path(path) if address is None else open_mirror(address)
     for _ in range(_TRIES):
         published = open_published(folder)
         try:

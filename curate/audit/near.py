@@ -33,7 +33,7 @@ def near(run: OpenedRun, text: str, least: float, most: int) -> Answer:
         compared += documents
         found = heapq.nlargest(most, [*found, *scored], key=lambda each: (each[1], each[0], each[2]))
     if not compared:
-        raise AuditError(f"{run.folder} signed no document: it needs a deduplicate step")
+        raise AuditError(f"{run.place} signed no document: it needs a deduplicate step")
     rows = []
     for similarity, equal, identity in found:
         row = find_ids(run, [identity])[0].row

@@ -11,7 +11,8 @@ from pathlib import Path
 
 from curate.audit.ledger import connect
 from curate.audit.removals import RULE, STEP
-from curate.records.statistics import FunnelRow, RuleNumbers, SourceNumbers, Sources
+from curate.records.statistics import FunnelRow, RuleNumbers, SourceNumbers, Sources, SplitNumbers, TokenizerNumbers
+from curate.records.tokens import of_tokenizer
 from curate.verdicts.steps import BEFORE_DOCUMENTS
 
 
@@ -38,6 +39,21 @@ def recounted(sources: Sources, ledger: Sequence[Path]) -> dict[str, SourceNumbe
             "kept": kept.get(name, 0) if training else 0,
             "tokens": (tokens.get(name) or 0) if training else 0,
         }
+    return new
+
+
+def recounted_tokenizers(
+    before: Mapping[str, TokenizerNumbers], ledger: Sequence[Path], shards: Mapping[str, dict[str, SplitNumbers]]
+) -> dict[str, TokenizerNumbers]:
+    """`tokenizers` of stats.json with tokens counted from the ledger's files, and the shards that are there now by name."""
+    connection = connect(ledger)
+    new: dict[str, TokenizerNumbers] = {}
+    for name, numbers in before.items():
+        column = of_tokenizer("tokens", name)
+        asked = f'select source, sum("{column}")::bigint from records where kept group by 1'
+        counted = dict(connection.execute(asked).fetchall())
+        tokens = {source: counted.get(source) or 0 for source in numbers["tokens"]}
+        new[name] = {**numbers, "tokens": tokens, "shards": shards.get(name, numbers["shards"])}
     return new
 
 

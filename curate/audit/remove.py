@@ -23,7 +23,7 @@ from curate.audit.ledger import connect
 from curate.audit.lineage import extracted_texts
 from curate.audit.places import Change, current, empty_published, empty_work, purge_work
 from curate.audit.plan import aggregate_ledger
-from curate.audit.recount import recounted
+from curate.audit.recount import recounted, recounted_tokenizers
 from curate.audit.removals import LIST, By, Removal, as_line, key_of, read_lists
 from curate.audit.rendering import Answer, Table
 from curate.audit.report import report_page
@@ -147,6 +147,7 @@ def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
     stats: RunNumbers = {**run.stats, "sources": recounted(run.stats["sources"], ledger)}
     _count_texts(run, commit, stats)
     shards: dict[str, str] = {}
+    of_tokenizers: dict[str, dict[str, SplitNumbers]] = {}
     for name in sorted(name for name in commit.files if name.endswith(f"/{MANIFEST}")):
         manifest, entries = parse_manifest(current(commit, name).read_bytes(), name)
         if manifest.get("mixture") and lost:
@@ -156,7 +157,13 @@ def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
         if name == f"shards/{MANIFEST}":
             stats["shards"] = _splits(entries, stats["shards"])
             stats["mixture"] = _without_by(manifest["mixture"])
-            shards = {entry.file: entry.sha256 for entry in entries}
+            shards |= {entry.file: entry.sha256 for entry in entries}
+        elif name.startswith("shards/"):
+            further = name.split("/")[1]
+            of_tokenizers[further] = _splits(entries, stats["tokenizers"][further]["shards"])
+            shards |= {f"{further}/{entry.file}": entry.sha256 for entry in entries}
+    if "tokenizers" in stats:
+        stats["tokenizers"] = recounted_tokenizers(stats["tokenizers"], ledger, of_tokenizers)
     if stats["contamination"] is not None and "contamination.json" in commit.files:
         stats["contamination"] = _contamination(stats["contamination"], current(commit, "contamination.json"))
     counted = aggregate_ledger(run, ledger, digests)

@@ -20,11 +20,18 @@ from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE
 
 Facts = dict[str, int | float | str]
 
+
+class Words(str):
+    """Words of a command, quoted already."""
+
+    __slots__ = ()
+
+
 _READING = ("read", "extract")
 _ORDINARY = frozenset({reasons.REVISIT, reasons.DNS, reasons.STATUS, reasons.NOT_HTML})
 """What every crawl holds beside pages: no damage, however much it is."""
 _WRONG_FORMAT = "is `read.format: {format}` the format of these files?"
-_CAUSES = {
+CAUSES = {
     reasons.BAD_JSON: _WRONG_FORMAT,
     reasons.DAMAGED: f"{_WRONG_FORMAT} If it is, the files were damaged on their way here",
     reasons.TRUNCATED_FILE: "the files end early: were they still being written, or was a transfer cut off?",
@@ -40,9 +47,11 @@ _CAUSES = {
     reasons.READER_OUT_OF_MEMORY: "the files need more memory than any sound file does: are they what they should be?",
     reasons.READER_CRASHED: "the reader died of them: are they damaged?",
 }
-_CAUSES_AT_EXTRACTION = {
+"""By reason, what is likely wrong where reading loses many records to it."""
+CAUSES_AT_EXTRACTION = {
     reasons.NO_TEXT: "the pages have no text of their own: are they drawn by scripts, or is another engine needed?",
 }
+"""The same of extraction."""
 _UNKNOWN = "look at some with `curate sample RUN --failed {rule}`"
 _NAMES = 3
 """Names that a sentence lists."""
@@ -205,7 +214,7 @@ def damage(pipeline: Pipeline, stats: RunNumbers) -> Iterator[Facts]:
                 reason = rule.partition("/")[2]
                 if row["step"] not in _READING or reason in _ORDINARY or not records:
                     continue
-                causes = _CAUSES if row["step"] == "read" else _CAUSES_AT_EXTRACTION
+                causes = CAUSES if row["step"] == "read" else CAUSES_AT_EXTRACTION
                 cause = causes.get(reason, _UNKNOWN).format(format=source.read.format, text=source.read.text, rule=rule)
                 most = source.read.max_lost_share
                 yield {

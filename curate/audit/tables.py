@@ -16,7 +16,9 @@ from curate.audit.timings import stage_times
 from curate.verdicts.choice import ENGINE
 
 LEDGER = "ledger"
-_LEDGER: Mapping[str, str] = {
+A_ROW = "a row per record, kept or dropped"
+"""What a row of the ledger is."""
+LEDGER_COLUMNS: Mapping[str, str] = {
     "id": "the record, 32 hexadecimal digits: a hash of source, file and offset",
     "source": "the source's name in the pipeline",
     "file": "the input file, named from the source's root",
@@ -31,6 +33,7 @@ _LEDGER: Mapping[str, str] = {
     "edits": "what edits took: step, kind, and characters",
     "quality_score": "the classifier's score, 0 to 1",
     "quality_draw": "the draw that the score is held against where `alpha` keeps by chance, 0 to 1",
+    "quality_bucket": "the twentieth of its source or language in which the score lies, 0 to 19",
     "failed": "every rule that it fails, as step/rule, also those after the step that dropped it",
     "duplicate_of": "the record that was kept in its place, where it is a copy",
     "duplicate_kind": "how the copy was found: exact, minhash, ...",
@@ -44,7 +47,8 @@ _LEDGER: Mapping[str, str] = {
     "shard": "the shard that its first copy is in",
     "shard_row": "the row there",
 }
-_COLUMNS: Mapping[str, tuple[str, Mapping[str, tuple[str, pa.DataType]]]] = {
+"""What each column is that every ledger has."""
+TABLES: Mapping[str, tuple[str, Mapping[str, tuple[str, pa.DataType]]]] = {
     "findings": (
         "what the run says of itself, the worst first",
         {
@@ -118,15 +122,16 @@ _COLUMNS: Mapping[str, tuple[str, Mapping[str, tuple[str, pa.DataType]]]] = {
         },
     ),
 }
+"""Of every other table, what a row of it is, and what each column is, with its type."""
 
 
 def describe_tables(run: OpenedRun) -> Answer:
     """Every table of a run with every column, its type and what it means."""
     schema = pq.read_schema(run.ledger[0]) if run.parts else pa.schema([])
-    rows = [(LEDGER, field.name, _type(field), meaning(field.name)) for field in schema]
-    for name, (_, columns) in _COLUMNS.items():
+    rows = [(LEDGER, field.name, type_told(field), meaning(field.name)) for field in schema]
+    for name, (_, columns) in TABLES.items():
         rows += [(name, column, str(kind), says) for column, (says, kind) in columns.items()]
-    about = [(LEDGER, "a row per record, kept or dropped"), *((name, says) for name, (says, _) in _COLUMNS.items())]
+    about = [(LEDGER, A_ROW), *((name, says) for name, (says, _) in TABLES.items())]
     data = [dict(zip(("table", "column", "type", "meaning"), row, strict=True)) for row in rows]
     blocks = (
         Table("Tables", ("table", "a row is"), tuple(about)),
@@ -135,18 +140,24 @@ def describe_tables(run: OpenedRun) -> Answer:
     return Answer(blocks, data)
 
 
-def _type(field: pa.Field) -> str:
+_OF_TOKENIZER = ("tokens", "shard", "shard_row")
+
+
+def type_told(field: pa.Field) -> str:
+    """A column's type as questions see it: ids are asked for in hexadecimal."""
     return "string" if field.name in ("id", "duplicate_of") else str(field.type)
 
 
 def meaning(column: str) -> str:
     """What a column of the ledger is; of metrics and carried columns, by how they are called."""
-    if column in _LEDGER:
-        return _LEDGER[column]
+    if column in LEDGER_COLUMNS:
+        return LEDGER_COLUMNS[column]
     if column == ENGINE:
         return "the engine whose text was chosen, where several extracted the page"
     if "@" in column:
         name, _, engine = column.partition("@")
+        if name in _OF_TOKENIZER:
+            return f"{LEDGER_COLUMNS[name]}; by the tokenizer {engine}"
         return f"{name} of the text that {engine} extracted"
     if column.startswith("meta."):
         return f"the column {column.removeprefix('meta.')} of the input, or what a page says of itself, as given"
@@ -162,7 +173,7 @@ def tables_of(run: OpenedRun) -> dict[str, pa.Table]:
 
 
 def _schema(name: str) -> pa.Schema:
-    return pa.schema([(column, kind) for column, (_, kind) in _COLUMNS[name][1].items()])
+    return pa.schema([(column, kind) for column, (_, kind) in TABLES[name][1].items()])
 
 
 def _rows(run: OpenedRun) -> Iterator[tuple[str, list[dict[str, object]]]]:

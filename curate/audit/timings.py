@@ -33,6 +33,21 @@ def stage_times(folder: Path) -> list[dict[str, Any]]:
     return stages
 
 
+def wall_clock(folder: Path) -> dict[str, tuple[float, float]]:
+    """Per stage (start, end) in seconds since the first stage of the last run began, as its progress was noted; nothing
+    where that is gone."""
+    path = folder / "progress.json"
+    listed = json.loads(path.read_bytes())["stages"] if path.exists() else []
+    known = [each for each in listed if each.get("started") is not None and each.get("seconds") is not None]
+    first = min((each["started"] for each in known), default=0.0)
+    found: dict[str, tuple[float, float]] = {}
+    for each in known:
+        start, end = each["started"] - first, each["started"] - first + each["seconds"]
+        before = found.get(each["name"], (start, end))
+        found[each["name"]] = min(before[0], start), max(before[1], end)
+    return found
+
+
 def peak_memory(stages: list[dict[str, Any]]) -> int:
     """The greatest memory of a worker during any task, in bytes; 0 where it is not known."""
     return max((each["peak"] for each in stages if each["peak"] is not None), default=0)

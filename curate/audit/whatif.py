@@ -353,11 +353,16 @@ def _samples(run: OpenedRun, chosen: Sequence[Flip]) -> list[tuple[str, str]]:
 
 def write_changed(pipeline: Pipeline) -> str:
     """The changed pipeline as YAML, as `--write` saves it."""
-    tree = pipeline.model_dump(mode="json", by_alias=True, exclude_defaults=True)
+    return write_document(written_tree(pipeline))
+
+
+def written_tree(pipeline: Pipeline) -> dict[str, Any]:
+    """A pipeline as its file has it, without what is a default."""
+    tree: dict[str, Any] = pipeline.model_dump(mode="json", by_alias=True, exclude_defaults=True)
     for name, source in pipeline.sources.items():
         tree["sources"][name]["steps"] = [_written(step) for step in source.steps]
     tree |= {"combine": [_written(step) for step in pipeline.combine]} if pipeline.combine else {}
-    return write_document(tree)
+    return tree
 
 
 def _written(step: StepModel) -> dict[str, Any]:

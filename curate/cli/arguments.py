@@ -68,6 +68,11 @@ def add_format(parser: argparse.ArgumentParser, *more: str, default: str = "tabl
     )
 
 
+def add_data_format(parser: argparse.ArgumentParser, what: str = "how to show it") -> None:
+    """How numbers are shown: to people, or to programs."""
+    parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help=f"{what} (default: table)")
+
+
 def add_number(parser: Any, name: str, default: int | None, what: str) -> None:
     """A whole number of at least 1."""
     told = what if default is None else f"{what} (default: {default})"

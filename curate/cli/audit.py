@@ -154,7 +154,7 @@ def _report(options: argparse.Namespace) -> int:
     if options.format != "html":
         return _show(options, report_numbers(open_finished(options.run)))
     path = write_report(options.run, options.texts, options.against, not options.no_map)
-    RESULTS.print(str(path))
+    RESULTS.print(str(path), soft_wrap=True)
     if options.open:
         webbrowser.open(path.resolve().as_uri())
     return 0
@@ -225,22 +225,27 @@ def _remove(options: argparse.Namespace) -> int:
     from curate.audit.removals import By
     from curate.audit.remove import remove
     from curate.engine.lock import hold
+    from curate.engine.mirror import local_run
 
+    run = local_run(options.run, "records cannot be removed from a run")
     kinds: dict[str, By] = {"urls": "url", "domains": "domain", "records": "record", "texts": "text"}
     given, by = next((getattr(options, name), by) for name, by in kinds.items() if getattr(options, name))
     values = [line for line in Path(given).read_text("utf-8").splitlines() if line.strip()]
-    folder = open_finished(options.run).folder
+    folder = open_finished(run).folder
     with hold(folder):
-        run = open_finished(folder)
+        opened = open_finished(folder)
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        answer = remove(run, by, values, at, options.why, purge=options.purge)
+        answer = remove(opened, by, values, at, options.why, purge=options.purge)
     return _show(options, answer)
 
 
 def _verify(options: argparse.Namespace) -> int:
     from curate.audit.verify import answer, verify
+    from curate.audit.verify_bucket import verify_address
+    from curate.engine.mirror import run_address
 
-    verified = verify(options.run, repair=options.repair)
+    address = run_address(options.run)
+    verified = verify_address(address, repair=options.repair) if address else verify(options.run, repair=options.repair)
     _show(options, answer(verified))
     return 0 if verified.sound else 1
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.table import Table
 
-from curate.cli.arguments import add_number, add_run
-from curate.cli.console import RESULTS
+from curate.cli.arguments import add_data_format, add_number, add_run
+from curate.cli.console import RESULTS, write_data
 from curate.config.formats import document_exporters, exporters
 
 
@@ -26,6 +26,7 @@ def add_commands(commands: Any) -> None:
     compare = actions.add_parser("compare", help="bytes per token of several tokenizers, by source and language")
     compare.add_argument("tokenizers", nargs="+", metavar="NAME", help="names, files or addresses of tokenizers")
     compare.add_argument("--run", required=True, metavar="RUN", help="run directory whose kept text is encoded")
+    add_data_format(compare)
     compare.set_defaults(call=_compare)
     verify = actions.add_parser(
         "verify", help="prove a tokenizer's encoder against the library that says what is right"
@@ -49,6 +50,7 @@ def add_commands(commands: Any) -> None:
     )
     export.add_argument("--out", metavar="DIR", help="folder to write; what is whole there is kept")
     export.add_argument("--check", action="store_true", help="say which exports of the run are no longer what it is")
+    add_data_format(export, "with --check: how to show it")
     add_number(export, "--sequence-length", 1024, "tokens of a row, for hf")
     add_number(export, "--workers", 2, "files written at once")
     export.set_defaults(call=_export)
@@ -71,8 +73,21 @@ def _compare(options: argparse.Namespace) -> int:
     from curate.tokens.comparing import compare
     from curate.tokens.kept import run_texts
 
+    rows = list(compare(run_texts(options.run), options.tokenizers))
+    if options.format != "table":
+        columns = ("source", "language", "documents", "bytes", *options.tokenizers)
+        told = [
+            (row.source, row.language, row.documents, row.bytes, *map(row.bytes_per_token, options.tokenizers))
+            for row in rows
+        ]
+        data = [
+            dict(zip(columns[:4], row, strict=False))
+            | {"bytes_per_token": dict(zip(options.tokenizers, row[4:], strict=True))}
+            for row in told
+        ]
+        return write_data(options.format, data, columns, told)
     table = Table("source", "language", "documents", "bytes", *(f"{name}, bytes/token" for name in options.tokenizers))
-    for row in compare(run_texts(options.run), options.tokenizers):
+    for row in rows:
         numbers = [f"{row.bytes_per_token(name):.3f}" for name in options.tokenizers]
         table.add_row(row.source, row.language, f"{row.documents:,}", f"{row.bytes:,}", *numbers)
     RESULTS.print(table)
@@ -99,7 +114,7 @@ def _export(options: argparse.Namespace) -> int:
     from curate.shards.export import export
 
     if options.check:
-        return _check_exports(options.path)
+        return _check_exports(options.path, options.format)
     if options.to is None or options.out is None:
         raise ConfigError("export needs --to FORMAT and --out DIR (or --check)")
     folder = export(
@@ -109,13 +124,18 @@ def _export(options: argparse.Namespace) -> int:
     return 0
 
 
-def _check_exports(run: str) -> int:
+def _check_exports(run: str, form: str) -> int:
     """Which exports are stale: status 3 where one is, or is not where it was."""
     from curate.shards.export.made import exports_of
 
     made = exports_of(Path(run))
-    table = Table("folder", "format", "of", "state")
-    for each in made:
-        table.add_row(each.path, each.format, each.of, each.state)
-    RESULTS.print(table if made else f"No export of {run} is on its list.")
+    columns = ("folder", "format", "of", "state")
+    rows = [(each.path, each.format, each.of, each.state) for each in made]
+    if form == "table":
+        table = Table(*columns)
+        for row in rows:
+            table.add_row(*row)
+        RESULTS.print(table if made else f"No export of {run} is on its list.")
+    else:
+        write_data(form, [dict(zip(columns, row, strict=True)) for row in rows], columns, rows)
     return 3 if any(each.state != "current" for each in made) else 0

@@ -8,11 +8,12 @@ errors and streams; knows no command.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from rich.console import Console
@@ -49,6 +50,14 @@ def write(text: str) -> None:
         sys.stdout.flush()
     except BrokenPipeError:
         raise OutputClosed from None
+
+
+def write_data(form: str, data: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
+    """Write numbers for programs: `data` as JSON, or with the form `csv` the rows under their columns. Status 0."""
+    from curate.audit.rendering import csv_text
+
+    write(json.dumps(data, indent=1, default=str) + "\n" if form == "json" else csv_text(columns, rows))
+    return 0
 
 
 def complain(message: str) -> None:

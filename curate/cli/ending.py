@@ -10,6 +10,7 @@ from typing import Any
 
 from curate.config.models import Pipeline
 from curate.config.step_params import verdict_steps
+from curate.engine.mirror import place_of
 from curate.verdicts.bounds import BoundsRule
 
 
@@ -21,7 +22,7 @@ def next_steps(folder: Path, pipeline: Pipeline, stats: Mapping[str, Any], colum
     number = len(stats.get("findings", ()))
     lines = [f"Report: {place}" + (f" ({number:,} finding{'s' * (number != 1)}, told below)" if number else "")]
     rule = _hardest(stats)
-    run = shlex.quote(str(folder))
+    run = shlex.quote(place_of(folder))
     asked = [f"curate query {run} 'select source, count(*) from ledger group by 1'"]
     if rule is not None:
         asked = [f"curate sample {run} --failed {rule} -n 3"]

@@ -13,6 +13,7 @@ from rich.text import Text
 from curate.audit.findings import command
 from curate.audit.rendering import csv_text
 from curate.cli.console import MESSAGES, complain, remark
+from curate.engine.mirror import place_of
 from curate.errors import counted
 from curate.records.findings import Finding
 from curate.records.statistics import kept_rate
@@ -50,7 +51,10 @@ def print_funnel(console: Console, stats: Mapping[str, Any]) -> None:
             share = "" if rate is None else f" ({rate:.1%} of {source['documents']:,})"
             _say(console, f"  kept {counted(source['kept'], 'document')}{share}, {amount(source)}")
         console.print()
-    for split, shard in stats.get("shards", {}).items():
+    further = {name: each["shards"] for name, each in stats.get("tokenizers", {}).items()}
+    splits = [(split, shard) for split, shard in stats.get("shards", {}).items()]
+    splits += [(f"{name}/{split}", shard) for name, shards in further.items() for split, shard in shards.items()]
+    for split, shard in splits:
         number, documents = counted(shard["tokens"], "token"), counted(shard["documents"], "document")
         _say(console, f"{split}: {number} of {documents} in {counted(shard['shards'], 'shard')}")
     for line in missed_shares(stats.get("mixture")):
@@ -95,7 +99,7 @@ def print_findings(folder: Path, found: Sequence[Finding]) -> None:
             complain(each["says"])
         else:
             remark(each["says"], each.get("level", "note"))
-        if call := command(each, folder):
+        if call := command(each, place_of(folder)):
             MESSAGES.print(Text(f"     {call}", style="dim"), soft_wrap=True)
     if left := len(found) - len(shown):
         MESSAGES.print(Text(f"     and {left:,} more: {folder / 'findings.json'}", style="dim"), soft_wrap=True)

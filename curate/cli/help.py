@@ -64,12 +64,15 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "plan": ("curate plan pipeline.yaml --files 90000 --workers 64 --price 0.05",),
     "duplicates": ("curate duplicates runs/first --largest 3",),
     "near": ("curate near runs/first --text page.txt",),
-    "mix": ("curate mix make runs/first --weights web=.8,books=.2 --name even",),
+    "mix": (
+        "curate mix make runs/first --weights web=.8,books=.2 --name even",
+        "curate mix search search.yaml",
+    ),
     "tokenizer": ("curate tokenizer compare gpt2 cl100k_base --run runs/first",),
     "export": ("curate export runs/first --to parquet --out exported", "curate export exported --check"),
     "quality": ("curate quality evaluate runs/first -n 20",),
     "train": ("curate train train.yaml --data runs/first",),
-    "validate": ("curate validate validate.yaml",),
+    "validate": ("curate validate validate.yaml --plan --noise 0.01", "curate validate validate.yaml"),
     "model": ("curate model generate checkpoints/last --prompt 'The ferry'",),
     "scaling": ("curate scaling plan --flops 1e21",),
 }

@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import argparse
-import json
+import dataclasses
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from curate.cli import audit as cli_audit
 from curate.cli import build as cli_build
+from curate.cli import catalogue as cli_catalogue
 from curate.cli import mix as cli_mix
 from curate.cli import quality as cli_quality
 from curate.cli import run as cli_run
 from curate.cli import train as cli_train
-from curate.cli.arguments import add_number, add_pipeline
-from curate.cli.console import RESULTS, guarded, remark, write
+from curate.cli.arguments import add_data_format, add_number, add_pipeline
+from curate.cli.console import RESULTS, guarded, remark, write, write_data
 from curate.cli.help import Parser
 from curate.errors import DISTRIBUTION
-
-if TYPE_CHECKING:
-    pass
-
-SHOWN_AS = "how to show it (default: table)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,39 +69,17 @@ def _parser() -> argparse.ArgumentParser:
     add_number(attempt, "--limit", 100, "records of each source, the first of them")
     attempt.add_argument("--sampled", action="store_true", help="a seeded sample of the source instead of the first")
     add_number(attempt, "--examples", 2, "records shown of each rule's failures")
+    add_data_format(attempt)
     attempt.set_defaults(call=_try)
 
     check = commands.add_parser("check", help="validate a pipeline and show what it would do; run nothing")
     add_pipeline(check)
+    add_data_format(check)
     check.set_defaults(call=_check)
 
     cli_run.add_status_command(commands)
 
-    packs = commands.add_parser("filters", help="the packs of published rules")
-    filters = packs.add_subparsers(required=True, metavar="ACTION")
-    filters.add_parser("list", help="packs, rules, bounds, citations").set_defaults(call=_list_filters)
-    show = filters.add_parser("show", help="one pack, whole")
-    show.add_argument("pack", metavar="PACK", help="a pack's name or path")
-    show.set_defaults(call=_show_filter)
-
-    steps = commands.add_parser("steps", help="the steps that a pipeline can have").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    steps.add_parser("list", help="every step, a line each").set_defaults(call=_list_steps)
-    show = steps.add_parser("show", help="one step: an example, and every key with its default")
-    show.add_argument("step", metavar="STEP", help="a step's name")
-    show.set_defaults(call=_show_step)
-
-    recipes = commands.add_parser("recipes", help="the bundled pipelines").add_subparsers(
-        required=True, metavar="ACTION"
-    )
-    recipes.add_parser("list", help="every recipe, a line each").set_defaults(call=_list_recipes)
-    show = recipes.add_parser("show", help="one recipe's file")
-    show.add_argument("recipe", metavar="RECIPE", help="a recipe's name")
-    show.set_defaults(call=_show_recipe)
-
-    schema = commands.add_parser("schema", help="JSON Schema of pipeline files, for editors")
-    schema.set_defaults(call=_schema)
+    cli_catalogue.add_commands(commands)
 
     complete = commands.add_parser("completion", help="a script by which a shell completes commands and options")
     complete.add_argument("shell", choices=("bash", "zsh", "fish"), help="which shell")
@@ -136,13 +110,19 @@ def _init(options: argparse.Namespace) -> int:
 
 
 def _try(options: argparse.Namespace) -> int:
-    from curate.cli.funnel import print_effects, print_funnel
+    from curate.cli.funnel import funnel_csv, print_effects, print_funnel
     from curate.config.bundled import find_recipe
     from curate.pipeline.attempt import attempt
 
     made = attempt(
         find_recipe(options.pipeline), options.set, options.limit, sampled=options.sampled, examples=options.examples
     )
+    if options.format == "json":
+        examples = [dataclasses.asdict(each) for each in made.examples]
+        return write_data("json", {"stats": made.stats, "examples": examples}, (), ())
+    if options.format == "csv":
+        write(funnel_csv(made.stats))
+        return 0
     print_funnel(RESULTS, made.stats)
     print_effects(RESULTS, made)
     return 0
@@ -153,7 +133,7 @@ def _check(options: argparse.Namespace) -> int:
     from curate.config.reading import read_pipeline
     from curate.config.step_params import foreign_code
     from curate.pipeline.check import check_inputs, doubts
-    from curate.pipeline.describe import describe
+    from curate.pipeline.describe import INPUT, describe, input_rows
     from curate.pipeline.inputs import find_inputs
     from curate.pipeline.run import check_steps
 
@@ -161,54 +141,19 @@ def _check(options: argparse.Namespace) -> int:
     inputs = find_inputs(file)
     check_inputs(file, inputs)
     check_steps(file, inputs)
+    own, doubted = foreign_code(file.pipeline), doubts(file.pipeline)
+    if options.format != "table":
+        rows = input_rows(file.pipeline, inputs)
+        sources = [dict(zip(INPUT, row, strict=True)) for row in rows]
+        data = {"sources": sources, "own_code": own, "doubts": doubted, "pipeline": file.pipeline.keys()}
+        return write_data(options.format, data, INPUT, rows)
     RESULTS.print(describe(file.pipeline, inputs))
-    own = foreign_code(file.pipeline)
     if own:
         RESULTS.print(f"  your own code, which a run executes: {', '.join(own)}")
-    for each in doubts(file.pipeline):
+    for each in doubted:
         remark(each)
     return 0
 
-
-def _list_filters(options: argparse.Namespace) -> int:
-    from curate.filters.catalogue import list_packs
-
-    write(list_packs().rstrip() + "\n")
-    return 0
-
-
-def _show_filter(options: argparse.Namespace) -> int:
-    from curate.filters.catalogue import show_pack
-
-    write(show_pack(options.pack).rstrip() + "\n")
-    return 0
-
-
-def _list_steps(options: argparse.Namespace) -> int:
-    from curate.config.reference import list_steps
-
-    write(list_steps() + "\n")
-    return 0
-
-
-def _show_step(options: argparse.Namespace) -> int:
-    from curate.config.reference import show_step
-
-    write(show_step(options.step) + "\n")
-    return 0
-
-
-def _list_recipes(options: argparse.Namespace) -> int:
-    from curate.config.reference import list_recipes
-
-    write(list_recipes() + "\n")
-    return 0
-
-
-def _show_recipe(options: argparse.Namespace) -> int:
-    from curate.config.reference import show_recipe
-
-    write(show_recipe(options.recipe))
     return 0
 
 
@@ -216,11 +161,4 @@ def _completion(options: argparse.Namespace) -> int:
     from curate.cli.completion import completion
 
     write(completion(options.shell, _parser()))
-    return 0
-
-
-def _schema(options: argparse.Namespace) -> int:
-    from curate.config.schema import pipeline_schema
-
-    write(json.dumps(pipeline_schema(), indent=2) + "\n")
     return 0

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import argparse
-import dataclasses
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from curate.cli.arguments import add_run, shares
-from curate.cli.console import RESULTS, write
+from curate.cli.arguments import add_data_format, add_run, shares
+from curate.cli.console import MESSAGES, RESULTS, write_data
+from curate.cli.mix_search import add_search, told_fit
 
 if TYPE_CHECKING:
-    from curate.config.models import Mixture
-    from curate.mixture.fit import Chosen, Fit
+    from curate.config.mixture import Mixture
+    from curate.mixture.fit import Fit
     from curate.mixture.results import Mixes
 
 
@@ -27,12 +26,13 @@ def add_commands(commands: Any) -> None:
     plan = actions.add_parser("plan", help="what a mixture would hold, group by group, before anything is written")
     add_run(plan)
     _add_mixture(plan)
-    _add_format(plan)
+    add_data_format(plan)
     plan.set_defaults(call=_plan)
     make = actions.add_parser("make", help="another mixture from the run's tokens, in RUN/mixes/NAME")
     add_run(make)
     make.add_argument("--name", required=True, metavar="NAME", help="the mix's name")
     _add_mixture(make)
+    add_data_format(make)
     make.add_argument("--materialise", action="store_true", help="write shards instead of an index")
     make.set_defaults(call=_make)
     fit = actions.add_parser("fit", help="fit losses to weights of mixes, and predict other mixes")
@@ -42,30 +42,23 @@ def add_commands(commands: Any) -> None:
         "--loss", required=True, metavar="PATTERN", help="loss columns: name, glob, part of a name, or regex"
     )
     fit.add_argument("--predict", metavar="OTHER.csv", help="mixes to predict")
-    _add_format(fit)
+    add_data_format(fit)
     fit.set_defaults(call=_fit)
-    search = actions.add_parser("search", help="propose a better mix from the results of several")
-    search.add_argument("results", metavar="FILE", help="JSON Lines: weights of a mix, and its loss or losses")
-    search.add_argument("--prior", type=shares, metavar="A=.5,B=.5", help="shares about which mixes are drawn")
-    search.add_argument("--available", type=shares, metavar="A=1e9,B=1e8", help="tokens that each group has")
-    search.add_argument(
-        "--tokens", type=float, metavar="N", help="tokens of the run that the mix is for, with --available"
-    )
-    search.add_argument(
-        "--max-epochs",
-        type=float,
-        default=4.0,
-        metavar="N",
-        help="most epochs of a group, with --available (default: 4)",
-    )
-    search.add_argument("--reuse", type=shares, metavar="A=.3,B=.7", help="groups that keep these shares to each other")
-    _add_format(search)
-    search.set_defaults(call=_search)
+    add_search(actions)
 
 
 def _add_mixture(parser: argparse.ArgumentParser) -> None:
     """The arguments that say what a mixture is."""
-    parser.add_argument("--weights", type=shares, default={}, metavar="A=.5,B=.5", help="share of tokens of each group")
+    parser.add_argument(
+        "--mixture", metavar="FILE", help="the mixture of this pipeline file, phases and all, instead of what follows"
+    )
+    parser.add_argument(
+        "--weights",
+        type=_weights,
+        default={},
+        metavar="A=.5,B=.5",
+        help="share of tokens of each group, or a file of weights by cell",
+    )
     parser.add_argument("--epochs", type=shares, default={}, metavar="A=2,B=1", help="or epochs of a group")
     parser.add_argument(
         "--max-epochs", type=shares, default={}, metavar="A=4", help="most epochs of a group with a weight"
@@ -93,16 +86,26 @@ def _add_mixture(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="order of the documents (default: the run's)")
 
 
-def _add_format(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
+def _weights(text: str) -> dict[str, float] | str:
+    """Weights by name, or the path of a file of them."""
+    return shares(text) if "=" in text else text
 
 
 def _mixture(options: argparse.Namespace) -> Mixture:
     """The settings that the arguments say."""
     from curate.config.document import Document, validate
-    from curate.config.models import Mixture
+    from curate.config.mixture import Mixture
+    from curate.config.reading import read_pipeline
+    from curate.errors import ConfigError
 
-    sources: dict[str, dict[str, float]] = {name: {"weight": value} for name, value in options.weights.items()}
+    if options.mixture is not None:
+        mixture = read_pipeline(options.mixture).pipeline.mixture
+        if mixture is None:
+            raise ConfigError(f"{options.mixture} has no mixture")
+        return mixture
+    from_file = isinstance(options.weights, str)
+    given = {} if from_file else options.weights
+    sources: dict[str, dict[str, float]] = {name: {"weight": value} for name, value in given.items()}
     for name, value in options.epochs.items():
         sources.setdefault(name, {})["epochs"] = value
     for name, value in options.max_epochs.items():
@@ -114,6 +117,8 @@ def _mixture(options: argparse.Namespace) -> Mixture:
         "unimax": options.unimax,
         "sources": sources,
     }
+    if from_file:
+        settings["weights"] = options.weights
     if options.upsample is not None:
         settings["upsample"] = {"most": options.upsample}
         settings["upsample"] |= {} if options.discard is None else {"discard": options.discard}
@@ -123,12 +128,7 @@ def _mixture(options: argparse.Namespace) -> Mixture:
 def _plan(options: argparse.Namespace) -> int:
     from curate.mixture.make import plan_mix
 
-    statement = plan_mix(options.run, _mixture(options), seed=options.seed).statement()
-    if options.format == "json":
-        write(json.dumps(statement, indent=1) + "\n")
-        return 0
-    _show(statement)
-    return 0
+    return _tell(options, plan_mix(options.run, _mixture(options), seed=options.seed).statement())
 
 
 def _make(options: argparse.Namespace) -> int:
@@ -136,25 +136,54 @@ def _make(options: argparse.Namespace) -> int:
     from curate.shards import ShardReader
 
     folder = make_mix(options.run, options.name, _mixture(options), seed=options.seed, materialise=options.materialise)
-    _show(ShardReader(folder).manifest["mixture"])
-    RESULTS.print(f"Mix: {folder}")
-    return 0
+    status = _tell(options, ShardReader(folder).manifest["mixture"])
+    (RESULTS if options.format == "table" else MESSAGES).print(f"Mix: {folder}")
+    return status
+
+
+def _tell(options: argparse.Namespace, mixture: Mapping[str, Any]) -> int:
+    """A mixture's statement, to people or to programs: as CSV a row of each group, of each phase and of all together."""
+    if options.format == "table":
+        _show(mixture)
+        return 0
+    columns = ("phase", "group", "tokens", "asked_share", "share", "epochs", "available_tokens")
+    parts = [*((phase["name"], phase["groups"]) for phase in mixture.get("phases", ())), ("", mixture["groups"])]
+    rows = [
+        (phase, name, *(group[column] for column in columns[2:]))
+        for phase, groups in parts
+        for name, group in groups.items()
+    ]
+    return write_data(options.format, mixture, columns, rows)
 
 
 def _show(mixture: Mapping[str, Any]) -> None:
-    """A mixture's statement as a table, and what is missing."""
-    table = Table("group", "tokens", "share", "epochs", "available")
-    for name, group in mixture["groups"].items():
+    """A mixture's statement as tables, one of each phase, and what is missing."""
+    for phase in mixture.get("phases", ()):
+        length = f", sequences of {phase['sequence_length']:,}" if phase["sequence_length"] else ""
+        slope = ", shares move to these" if phase["schedule"] == "linear" else ""
+        RESULTS.print(
+            f"{phase['name']}: {phase['tokens']:,} tokens, {phase['share']:.1%} of the mixture{length}{slope}"
+        )
+        _show_groups(phase["groups"])
+    if "phases" in mixture:
+        RESULTS.print(f"all phases: {mixture['tokens']:,} tokens")
+    _show_groups(mixture["groups"])
+    if mixture["missing_tokens"]:
+        RESULTS.print(f"{mixture['missing_tokens']:,} tokens are missing: every group is at its most epochs.")
+
+
+def _show_groups(groups: Mapping[str, Mapping[str, Any]]) -> None:
+    table = Table("group", "tokens", "asked", "share", "epochs", "available")
+    for name, group in groups.items():
         numbers = (
             f"{group['tokens']:,}",
+            "" if group["asked_share"] is None else f"{group['asked_share']:.2%}",
             f"{group['share']:.2%}",
             f"{group['epochs']:.3f}",
             f"{group['available_tokens']:,}",
         )
         table.add_row(name, *numbers)
     RESULTS.print(table)
-    if mixture["missing_tokens"]:
-        RESULTS.print(f"{mixture['missing_tokens']:,} tokens are missing: every group is at its most epochs.")
 
 
 def _fit(options: argparse.Namespace) -> int:
@@ -165,17 +194,17 @@ def _fit(options: argparse.Namespace) -> int:
     others = read_mixes(options.predict, results.groups) if options.predict else None
     found = fit(results.groups, results.weights, results.losses, results.names)
     predicted = _predictions(found, others) if others else []
-    if options.format == "json":
+    if options.format != "table":
         told: dict[str, Any] = {
-            **_told(found.mean),
+            **told_fit(found.mean),
             "runs": len(results.weights),
             "groups": list(results.groups),
             "confidence": CONFIDENCE,
-            "losses": [_told(each) for each in found.chosen],
+            "losses": [told_fit(each) for each in found.chosen],
             "predictions": predicted,
         }
-        write(json.dumps(told, indent=1) + "\n")
-        return 0
+        columns = ("loss", "model", "cv_error", "cv_spearman", "interval", "coverage")
+        return write_data(options.format, told, columns, [[each[name] for name in columns] for each in told["losses"]])
     table = Table("loss", "model", "error", "rank correlation", f"{CONFIDENCE:.0%} interval", "coverage")
     rows = found.chosen if len(found.chosen) == 1 else (*found.chosen, found.mean)
     for each in rows:
@@ -197,19 +226,6 @@ def _fit(options: argparse.Namespace) -> int:
     return 0
 
 
-def _told(chosen: Chosen) -> dict[str, Any]:
-    return {
-        "loss": chosen.loss,
-        "model": chosen.model,
-        "models": list(chosen.models),
-        "cv_error": chosen.error,
-        "cv_spearman": chosen.spearman,
-        "interval": chosen.half_width,
-        "coverage": chosen.coverage,
-        "candidates": dict(chosen.errors),
-    }
-
-
 def _predictions(found: Fit, others: Mixes) -> list[dict[str, Any]]:
     """A row per mix in the file's order: the mean of the losses with its interval, and each loss where there are several."""
     columns = found.predict(others.weights)
@@ -221,47 +237,3 @@ def _predictions(found: Fit, others: Mixes) -> list[dict[str, Any]]:
             row["losses"] = {each.loss: float(value) for each, value in zip(found.chosen, values, strict=True)}
         rows.append(row)
     return rows
-
-
-def _search(options: argparse.Namespace) -> int:
-    from curate.errors import ConfigError
-    from curate.mixture.fit import fit
-    from curate.mixture.results import read_json_lines
-    from curate.mixture.search import most_by_epochs, propose
-
-    if (options.available is None) != (options.tokens is None):
-        raise ConfigError("--available and --tokens go together: what a group has, and how much the run reads")
-    if options.tokens is not None and not (options.tokens > 0 and options.max_epochs > 0):
-        raise ConfigError("--tokens and --max-epochs must be above 0")
-    results = read_json_lines(options.results)
-    found = fit(results.groups, results.weights, results.losses, results.names)
-    most = None
-    if options.available is not None:
-        most = most_by_epochs(options.available, options.tokens, options.max_epochs)
-    proposal = propose(found, options.prior or options.available, most, options.reuse)
-    if options.format == "json":
-        told = {**dataclasses.asdict(proposal), "supported": proposal.supported, "fit": _told(found.mean)}
-        write(json.dumps(told, indent=1) + "\n")
-        return 0
-    if not proposal.supported:
-        RESULTS.print(
-            f"Nothing is proposed: the gain predicted, {proposal.best_loss - proposal.predicted:.4f}, is no larger than the "
-            f"error of the fit on mixes it has not seen, {proposal.error:.4f}. The best tried: {proposal.best_loss:.4f}."
-        )
-        return 0
-    table = Table("group", "best tried", "proposed")
-    for name, weight in proposal.weights.items():
-        table.add_row(name, f"{proposal.best_tried[name]:.3f}", f"{weight:.3f}")
-    RESULTS.print(table)
-    if len(proposal.trade_offs) > 1:
-        table = Table("loss", "under the proposal", "least of any mix")
-        for each in proposal.trade_offs:
-            table.add_row(each.loss, f"{each.predicted:.4f}", f"{each.least:.4f}")
-        RESULTS.print(table)
-    RESULTS.print(
-        f"Loss predicted {proposal.predicted:.4f}, of the best tried {proposal.best_loss:.4f}; "
-        f"the fit misses a mix it has not seen by {proposal.error:.4f}.",
-    )
-    weights = ",".join(f"{name}={weight:.3f}" for name, weight in proposal.weights.items())
-    RESULTS.print(f"Make it and train on it before you believe it: --weights {weights}")
-    return 0

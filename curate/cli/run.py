@@ -9,14 +9,12 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.cli.arguments import add_number, add_pipeline, add_run, port
-from curate.cli.console import MESSAGES, RESULTS, remark, write
+from curate.cli.arguments import add_data_format, add_number, add_pipeline, add_run, port
+from curate.cli.console import MESSAGES, RESULTS, remark, write, write_data
 from curate.errors import MISSED
 
 if TYPE_CHECKING:
     from curate.pipeline.made import Run
-
-SHOWN_AS = "how to show it (default: table)"
 
 
 def add_run_command(commands: Any) -> None:
@@ -24,7 +22,7 @@ def add_run_command(commands: Any) -> None:
     run = commands.add_parser("run", help="run a pipeline; what is done already is skipped")
     add_pipeline(run, needed=False)
     run.add_argument("--from", dest="record", metavar="RUN", help="repeat a run from its directory or its run.json")
-    run.add_argument("--out", metavar="DIR", help="run directory (default: runs/NAME)")
+    run.add_argument("--out", metavar="DIR", help="run directory, or a bucket's folder (default: runs/NAME)")
     add_number(run, "--workers", None, "tasks at once (default: every core)")
     run.add_argument("--address", metavar="RAY", help="address of an existing Ray cluster")
     few = run.add_mutually_exclusive_group()
@@ -32,13 +30,14 @@ def add_run_command(commands: Any) -> None:
     add_number(few, "--sample", None, "read a seeded sample of N records of each source only")
     run.add_argument("--until", metavar="STEP", help="stop after a step and keep its documents as Parquet")
     run.add_argument("--replace", action="store_true", help="write where other files, or another pipeline's run, are")
+    run.add_argument("--force-unlock", action="store_true", help="take a run in a bucket whose holder is dead")
     run.add_argument("--engine", choices=("ray", "serial"), default="ray", help="Ray tasks, or all in this process")
     run.add_argument("--log-file", metavar="FILE", help="add a line for each event to this file")
     run.add_argument(
         "--log-format", choices=("text", "json"), default="text", help="lines of words, or of JSON (default: text)"
     )
     run.add_argument("--quiet", action="store_true", help="print errors and findings only, no progress and no numbers")
-    run.add_argument("--format", choices=("table", "json", "csv"), default="table", help=SHOWN_AS)
+    add_data_format(run)
     run.set_defaults(call=_run)
 
 
@@ -56,7 +55,7 @@ def add_status_command(commands: Any) -> None:
         type=port,
         help="show it on a page for a browser of this machine (default: a port that is free)",
     )
-    status.add_argument("--format", choices=("table", "json", "csv"), default="table", help=SHOWN_AS)
+    add_data_format(status)
     status.set_defaults(call=_status)
 
 
@@ -80,6 +79,7 @@ def _run(options: argparse.Namespace) -> int:
         engine=options.engine,
         until=options.until,
         replace=options.replace,
+        force_unlock=options.force_unlock,
         limit=options.limit,
         sample=options.sample,
         console=None if options.quiet else MESSAGES,
@@ -117,6 +117,7 @@ def _repeat(options: argparse.Namespace) -> int:
         address=options.address,
         engine=options.engine,
         replace=options.replace,
+        force_unlock=options.force_unlock,
         console=None if options.quiet else MESSAGES,
         log_file=options.log_file,
         log_format=options.log_format,
@@ -141,29 +142,28 @@ def _show_run(result: Run, form: str) -> None:
         write(funnel_csv(result.stats))
     else:
         print_funnel(RESULTS, result.stats)
-        RESULTS.print(f"\nRun directory: {result.path}")
+        RESULTS.print(f"\nRun directory: {result.place}", soft_wrap=True)
         for line in next_steps(result.path, open_finished(result.path).pipeline, result.stats, RESULTS.width):
             RESULTS.print(line)
 
 
 def _status(options: argparse.Namespace) -> int:
-    from curate.audit.rendering import csv_text
     from curate.engine.progress import describe_progress, read_progress, watch_progress
     from curate.engine.status_page import StatusServer
 
     if options.format != "table":
-        state = read_progress(Path(options.run))
+        state = read_progress(options.run)
         columns = ("name", "done", "tasks", "documents", "seconds")
         rows = [[stage[column] for column in columns] for stage in state["stages"]]
-        write(json.dumps(state, indent=1) + "\n" if options.format == "json" else csv_text(columns, rows))
-    elif options.serve is not None:
-        with StatusServer(Path(options.run), options.serve) as server:
+        return write_data(options.format, state, columns, rows)
+    if options.serve is not None:
+        with StatusServer(options.run, options.serve) as server:
             RESULTS.print(f"{server.address} shows how far {options.run} is; Ctrl-C ends it", soft_wrap=True)
             sys.stdout.flush()
             with contextlib.suppress(KeyboardInterrupt):
                 server.serve_forever()
     elif options.watch:
-        watch_progress(Path(options.run), RESULTS)
+        watch_progress(options.run, RESULTS)
     else:
-        RESULTS.print(describe_progress(Path(options.run)))
+        RESULTS.print(describe_progress(options.run))
     return 0

@@ -1,16 +1,16 @@
-"""Commands of the extra `train`: train, validate, model, scaling. Parse, call, print; imports PyTorch only when called."""
+"""Commands of the extra `train`: train, model, and those of its neighbours. Parse, call, print; imports PyTorch only when
+called."""
 
 from __future__ import annotations
 
 import argparse
-import csv
-import dataclasses
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curate.cli.arguments import add_number, add_set, natural
 from curate.cli.console import MESSAGES, RESULTS, write
+from curate.cli.train_scaling import add_scaling
+from curate.cli.train_validate import add_validate
 from curate.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -27,11 +27,7 @@ def add_commands(commands: Any) -> None:
     add_set(train, "change a value of the file")
     train.set_defaults(call=_train)
 
-    validate = commands.add_parser("validate", help="train a proxy per mix and seed and say which mix is better")
-    validate.add_argument("file", metavar="FILE", help="validation file, such as examples/validate.yaml")
-    add_set(validate, "change a value of the file")
-    validate.set_defaults(call=_validate)
-
+    add_validate(commands)
     model = commands.add_parser("model", help="use a trained model").add_subparsers(required=True, metavar="ACTION")
     _add_generate(model)
     _add_evaluate(model)
@@ -40,26 +36,7 @@ def add_commands(commands: Any) -> None:
     export.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     export.add_argument("out", metavar="DIR", help="folder to write")
     export.set_defaults(call=_export)
-
-    scaling = commands.add_parser("scaling", help="scaling laws").add_subparsers(required=True, metavar="ACTION")
-    fit = scaling.add_parser("fit", help="fit Chinchilla's and Kaplan's laws to runs")
-    _add_runs(fit)
-    fit.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
-    fit.set_defaults(call=_scaling_fit)
-    plan = scaling.add_parser("plan", help="the best model and number of tokens for a compute budget")
-    plan.add_argument("runs", nargs="?", metavar="FILE", help="runs to fit the law to (default: the published law)")
-    plan.add_argument("--flops", type=float, required=True, help="training compute, 6 N D")
-    plan.add_argument("--batch", type=float, default=2**20, metavar="N", help="tokens of a step (default: 1048576)")
-    add_number(plan, "--devices", 1, "devices")
-    plan.add_argument(
-        "--peak", type=float, default=312e12, metavar="X", help="FLOP/s of one (default: an A100's, 312e12)"
-    )
-    plan.add_argument("--utilisation", type=float, default=0.45, metavar="X", help="share of it used (default: 0.45)")
-    plan.add_argument("--price", type=float, default=0.0, metavar="X", help="of a device for an hour")
-    plan.add_argument("--used", type=float, metavar="N", help="tokens that the model will be used on")
-    plan.add_argument("--unique", type=float, metavar="N", help="different tokens there are")
-    plan.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
-    plan.set_defaults(call=_scaling_plan)
+    add_scaling(commands)
 
 
 def _add_generate(model: Any) -> None:
@@ -92,6 +69,15 @@ def _add_evaluate(model: Any) -> None:
     evaluate.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     evaluate.add_argument("--tasks", default="", help="such as wikitext2,lambada,arc-easy")
     evaluate.add_argument("--shots", type=_shots, default="0", help="solved examples before each item, such as 0,1,5")
+    evaluate.add_argument(
+        "--style", choices=("olmes", "harness"), default="olmes", help="how tasks are written (default: olmes)"
+    )
+    evaluate.add_argument(
+        "--measures",
+        default="accuracy,gold bits/byte",
+        help="of: accuracy, gold bits/byte, probability, margin (default: the first two)",
+    )
+    evaluate.add_argument("--groups", action="store_true", help="MMLU by subject and BLiMP by paradigm as well")
     evaluate.add_argument("--folder", metavar="DIR", help="the folder that holds the tasks' files")
     evaluate.add_argument("--texts", action="append", default=[], metavar="NAME=FILE", help="JSON Lines: bits per byte")
     evaluate.add_argument("--data", metavar="DIR", help="look for items and texts in this mix (default: the model's)")
@@ -119,10 +105,6 @@ def _add_finetune(model: Any) -> None:
     finetune.set_defaults(call=_finetune)
 
 
-def _add_runs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("runs", metavar="FILE", help="CSV or JSON Lines: parameters, tokens and loss of trained models")
-
-
 def _shots(text: str) -> list[int]:
     counts = text.split(",")
     if not all(count.strip().isdigit() for count in counts):
@@ -144,18 +126,6 @@ def _train(options: argparse.Namespace) -> int:
     from curate.trainer.train.train import train
 
     RESULTS.print(f"Checkpoints: {train(settings).folder}")
-    return 0
-
-
-def _validate(options: argparse.Namespace) -> int:
-    from curate.trainer.compare.validate import output_folder, read_validation, validate
-
-    settings = read_validation(options.file, options.set)
-    verdict = validate(settings)
-    RESULTS.print()
-    for pair in verdict.pairs:
-        RESULTS.print(pair.sentence)
-    RESULTS.print(f"\nVerdict: {output_folder(settings) / 'verdict.html'}")
     return 0
 
 
@@ -203,6 +173,7 @@ def _generate(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from curate.tokens import load_recorded
     from curate.trainer.evaluate.evaluate import bits_per_byte, measure_task, wikitext_perplexity
+    from curate.trainer.evaluate.task_scores import MEASURES
     from curate.trainer.evaluate.tasks import find_task, read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
     from curate.trainer.train.parallel import pick_device
@@ -217,6 +188,10 @@ def _evaluate(options: argparse.Namespace) -> int:
     for name in names:
         if name != "wikitext2":
             find_task(name)
+    wanted = [each.strip() for each in options.measures.split(",")]
+    for each in wanted:
+        if each not in MEASURES:
+            raise ConfigError(f"--measures: no measure {each!r}; there are {', '.join(MEASURES)}")
     if names and not options.folder:
         raise ConfigError("--tasks needs --folder, the folder that holds the tasks' files")
     for pair in options.texts:
@@ -229,17 +204,31 @@ def _evaluate(options: argparse.Namespace) -> int:
             _print_measure(measure)
             RESULTS.print(f"{'':24}perplexity {perplexity:.2f} per word")
             continue
-        for measure in measure_task(model, tokenizer, name, options.folder, shots, limit=options.limit, data=data):
+        measures = measure_task(
+            model,
+            tokenizer,
+            name,
+            options.folder,
+            shots,
+            limit=options.limit,
+            data=data,
+            style=options.style,
+            wanted=wanted,
+            groups=options.groups,
+        )
+        for measure in measures:
             _print_measure(measure)
     return 0
 
 
 def _print_measure(measure: Measure) -> None:
+    from curate.trainer.evaluate.task_scores import MEASURES
+
     line = f"{measure.name:24}{measure.mean:.4f} ± {measure.standard_error:.4f} {measure.unit}, {len(measure.values)} items"
     found = measure.found
     if found is not None and not found.searched:
         line += ", all too short to be looked for in the training data"
-    elif found is not None and measure.unit == "accuracy":
+    elif found is not None and measure.unit in MEASURES:
         line += f", {found.share_of_texts:.1%} of the {found.searched} items of 13 tokens or more found in the training data"
     elif found is not None:
         line += f", {found.share_of_runs:.1%} of their runs of 13 tokens found in the training data"
@@ -272,76 +261,3 @@ def _export(options: argparse.Namespace) -> int:
 
     RESULTS.print(f"Written: {export(open_checkpoint(options.checkpoint), options.out)}")
     return 0
-
-
-def _scaling_fit(options: argparse.Namespace) -> int:
-    from curate.trainer.compare.scaling import fit_chinchilla, fit_kaplan, read_runs
-
-    runs = read_runs(_run_rows(options.runs))
-    law, other = fit_chinchilla(runs), fit_kaplan(runs)
-    if options.format == "json":
-        told = {"chinchilla": dataclasses.asdict(law), "kaplan": dataclasses.asdict(other), "runs": len(runs)}
-        write(json.dumps(told, indent=1) + "\n")
-        return 0
-    RESULTS.print(
-        f"Chinchilla  L = {law.E:.4f} + {law.A:.4g} / N^{law.a:.4f} + {law.B:.4g} / D^{law.b:.4f}   error {law.error:.2%}"
-    )
-    RESULTS.print(
-        f"Kaplan      L = (({other.Nc:.3g} / N)^({other.aN:.4f} / {other.aD:.4f}) + {other.Dc:.3g} / D)^{other.aD:.4f}"
-        f"   error {other.error:.2%}"
-    )
-    return 0
-
-
-def _scaling_plan(options: argparse.Namespace) -> int:
-    from curate.trainer.compare.plan import PUBLISHED, cost, effective_tokens, with_inference
-    from curate.trainer.compare.scaling import fit_chinchilla, read_runs
-
-    if min(options.flops, options.used or 1, options.unique or 1) <= 0:
-        raise ConfigError("--flops, --used and --unique must be above 0")
-    law = fit_chinchilla(read_runs(_run_rows(options.runs))) if options.runs else PUBLISHED["besiroglu"]
-    parameters, tokens = law.best(options.flops)
-    found = cost(
-        parameters,
-        tokens,
-        batch=options.batch,
-        devices=options.devices,
-        peak=options.peak,
-        utilisation=options.utilisation,
-        price=options.price,
-    )
-    told: dict[str, Any] = {**dataclasses.asdict(found), "loss": law.loss(parameters, tokens)}
-    if options.used:
-        smaller, longer = with_inference(law, parameters, tokens, options.used)
-        told["with_inference"] = {"parameters": smaller, "tokens": longer}
-    if options.unique:
-        told["effective_tokens"] = effective_tokens(tokens, options.unique)
-    if options.format == "json":
-        write(json.dumps(told, indent=1) + "\n")
-        return 0
-    RESULTS.print(
-        f"{options.flops:.3g} FLOP: {parameters:.3g} parameters, {tokens:.3g} tokens "
-        f"({tokens / parameters:.0f} per parameter), loss {told['loss']:.4f}"
-    )
-    RESULTS.print(
-        f"{found.steps:,.0f} steps, {found.days:,.1f} days on {options.devices:,} devices, cost {found.money:,.0f}; weights "
-        f"{found.weight_bytes / 1e9:,.1f} GB, with gradients and optimiser {found.training_bytes / 1e9:,.1f} GB"
-    )
-    if options.used:
-        RESULTS.print(f"Of the same loss and least compute with use: {smaller:.3g} parameters, {longer:.3g} tokens")
-    if options.unique:
-        RESULTS.print(f"{tokens / options.unique:.1f} epochs, worth {told['effective_tokens']:.3g} fresh tokens")
-    return 0
-
-
-def _run_rows(path: str) -> list[dict[str, Any]]:
-    """The rows of a CSV or JSON Lines file."""
-    from curate.trainer.evaluate.tasks import read_lines
-
-    if path.endswith(".csv"):
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            return list(csv.DictReader(file))
-    try:
-        return list(read_lines(path))
-    except ValueError as error:
-        raise ConfigError(f"{path}: neither JSON Lines nor named .csv ({error})") from None

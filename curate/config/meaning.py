@@ -112,11 +112,11 @@ def _of_bounds(pipeline: Pipeline) -> Iterator[Mistake]:
 def _of_mixture(pipeline: Pipeline) -> Iterator[Mistake]:
     if pipeline.mixture is None or pipeline.mixture.by != "source":
         return
-    for name in pipeline.mixture.sources:
+    for place, name in pipeline.mixture.named_groups():
         if name not in pipeline.sources:
-            yield ("mixture", "sources", name), f"no source {name!r}{nearest(name, pipeline.sources)}"
+            yield ("mixture", *place), f"no source {name!r}{nearest(name, pipeline.sources)}"
         elif pipeline.sources[name].role == "reference":
-            yield ("mixture", "sources", name), f"{name!r} has the role 'reference' and is no output"
+            yield ("mixture", *place), f"{name!r} has the role 'reference' and is no output"
 
 
 def _of_text_out(pipeline: Pipeline) -> Iterator[Mistake]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, Field, field_validator, model_serializer, model_validator
+from pydantic import AfterValidator, Field, model_serializer, model_validator
 
 from curate.config.document import write_document
 from curate.config.formats import format_named, formats
+from curate.config.mixture import Mixture
 from curate.config.steps import AnyCombiningStep, AnySourceStep
-from curate.settings import A_PATH, Count, Model, Name, Range, Share, Size, Strings, one_of, parse_count
-from curate.steps import resolve
+from curate.config.tokens import Tokens
+from curate.settings import Count, Model, Name, Range, Share, Size, Strings
 from curate.storage import write_atomically
 
 Setting = TypeVar("Setting", bound=Model)
@@ -156,127 +157,8 @@ class Source(Model):
         return [(step.name, step.setting) for step in self.steps]
 
 
-def _tokenizers() -> list[str]:
-    names: list[str] = list(resolve("curate.tokens.vocabulary:FILES"))  # when used: this room knows no tokenizer
-    return names
-
-
-class Tokens(Model):
-    """How text becomes token ids."""
-
-    tokenizer: str = Field(
-        "gpt2",
-        description="a name, tokenizer.json, .model, .tiktoken, a folder, hf:OWNER/NAME@REVISION",
-        json_schema_extra=one_of(_tokenizers, A_PATH, ":"),
-    )
-    end_of_text: str | int | None = Field(
-        None, description="a special token's name or an id; default: what it declares", examples=["<|endoftext|>"]
-    )
-    add_bos: bool = Field(False, description="whether documents begin with the tokenizer's begin-of-text")
-    prefix: tuple[int, ...] = Field((), description="ids before each document, after begin-of-text", examples=[[1]])
-    suffix: tuple[int, ...] = Field((), description="ids after each document, before end-of-text", examples=[[2]])
-
-
 VERDICTS = "verdicts"
 """What the documents of a pipeline without a combining step are kept after: every source's own rules."""
-
-MOST_EPOCHS = 4.0
-"""Epochs of a group unless the file says otherwise: up to four, repeated text is nearly worth new text, and soon after
-nothing (Muennighoff et al. 2023, section 6)."""
-
-
-class MixtureShare(Model):
-    """One group's part of the mixture."""
-
-    weight: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="share of the tokens, beside the other weights", examples=[0.8]
-    )
-    max_epochs: Annotated[float, Field(gt=0)] | None = Field(
-        MOST_EPOCHS, description="most epochs that a weight may come to; null: no bound"
-    )
-    epochs: Annotated[float, Field(ge=0)] | None = Field(
-        None, description="how often each document occurs, instead of a weight", examples=[2]
-    )
-
-    @model_validator(mode="after")
-    def _one(self) -> MixtureShare:
-        if self.weight is not None and self.epochs is not None:
-            raise ValueError("give either a weight or epochs")
-        if self.epochs is not None and self.max_epochs not in (None, MOST_EPOCHS):
-            raise ValueError("epochs are exact: max_epochs goes with a weight")
-        return self
-
-
-CELLS = " + "
-"""Stands between the columns of a mixture of cells."""
-
-
-class Upsampling(Model):
-    """Dolma 3's curve: the best buckets of a group come more often, the worst not at all."""
-
-    discard: Annotated[float, Field(ge=0, lt=1)] = Field(
-        0.4, description="most of a group's tokens that is left out for its quality"
-    )
-    most: Annotated[float, Field(gt=0)] = Field(7.0, description="most epochs of a group's best bucket")
-
-
-class Mixture(Model):
-    """How much of each group the shards hold, in tokens."""
-
-    tokens: Count | Literal["all"] = Field("all", description="tokens of the mixture; all: as many as there are")
-    by: Annotated[str, Field(json_schema_extra={"type": ["array", "string"], "items": {"type": "string"}})] = Field(
-        "source", description="source, domain, or a ledger column; several: cells such as de/0.7"
-    )
-    sources: dict[str, MixtureShare] = Field(
-        {},
-        description="each group's share; a group not named is left out",
-        examples=[{"web": {"weight": 0.8}, "books": {"weight": 0.2, "max_epochs": 4}}],
-    )
-    temperature: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="weights by size to the power 1/temperature, instead of given ones", examples=[2]
-    )
-    unimax: Annotated[float, Field(gt=0)] | None = Field(
-        None, description="UniMax: an equal share of tokens for each group, and at most so many epochs", examples=[4]
-    )
-    upsample: Upsampling | None = Field(
-        None,
-        description="by quality: the last column of `by` orders each group's documents, `sources` names the groups",
-        examples=[{"discard": 0.4, "most": 7}],
-    )
-
-    @model_validator(mode="after")
-    def _weighted_or_tempered(self) -> Mixture:
-        given = [key for key in ("temperature", "unimax", "upsample") if getattr(self, key) is not None]
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} each say what the weights are; give one")
-        if self.unimax is not None and self.sources:
-            raise ValueError("unimax gives every group an equal share; leave out sources")
-        if self.upsample is not None and any(share.epochs is not None for share in self.sources.values()):
-            raise ValueError("upsample gives each bucket its epochs; give the groups weights")
-        if self.upsample is not None and CELLS not in self.by:
-            raise ValueError("upsample needs two columns or more in `by`, the last one a number that says how good")
-        for name, share in self.sources.items():
-            if self.temperature is None and share.weight is None and share.epochs is None:
-                raise ValueError(f"{name}: give either a weight or epochs")
-            if self.temperature is not None and share.weight is not None:
-                raise ValueError(f"{name}: with a temperature the weights come from the sizes; leave out the weight")
-        return self
-
-    @field_validator("by", mode="before")
-    @classmethod
-    def _cells(cls, value: Any) -> Any:
-        several = isinstance(value, list | tuple) and value and all(isinstance(each, str) for each in value)
-        return CELLS.join(value) if several else value
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """The columns that part documents into groups."""
-        return tuple(self.by.split(CELLS))
-
-    @field_validator("tokens", mode="before")
-    @classmethod
-    def _all(cls, value: Any) -> Any:
-        return value if value == "all" else parse_count(value)
 
 
 class Shards(Model):

@@ -23,10 +23,10 @@ from curate.storage import is_remote, resolve
 
 __all__ = ["ConfigError", "KeyPath", "PipelineFile", "change_pipeline", "read_pipeline", "read_settings"]
 
-_PATH_KEYS = frozenset({"paths", "root", "base", "against", "index", "model", "lists", "removals", "key"})
+_PATH_KEYS = frozenset({"paths", "root", "base", "against", "index", "model", "lists", "removals", "key", "weights"})
 LISTED = "@"
 """What a path of a list of files begins with."""
-_PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "filter"})
+_PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "tokenizers", "filter"})
 _PATH_ENDINGS = (".yaml", ".yml", ".json", ".tiktoken", ".model")
 _NAME_BEGINNINGS = ("hf:", "package:")  # tokenizers of the Hub and of installed packages
 

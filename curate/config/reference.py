@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import textwrap
 import typing
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -58,9 +58,20 @@ def about(step: SourceStep | CombiningStep) -> str:
     return (step.settings.__doc__ or "").strip().partition("\n")[0]
 
 
+def steps_told() -> list[tuple[str, str, str, str]]:
+    """Every step: its name, the key that it stands under, what it is for, an example."""
+    rows = [(name, "sources.NAME.steps", about(step), step.example) for name, step in source_steps().items()]
+    return rows + [(name, "combine", about(step), step.example) for name, step in combining_steps().items()]
+
+
+def recipes_told() -> dict[str, str]:
+    """What each bundled pipeline is for, by name."""
+    return {path.stem: str(yaml.safe_load(path.read_text()).get("about", "")) for path in recipes()}
+
+
 def list_recipes() -> str:
     """Every bundled pipeline, a line each."""
-    told = {path.stem: str(yaml.safe_load(path.read_text()).get("about", "")) for path in recipes()}
+    told = recipes_told()
     width = max(map(len, told))
     lines = [f"{name:<{width}}  {text}" for name, text in told.items()]
     return "\n".join([*lines, "", "curate recipes show NAME prints one, curate run NAME runs it."])
@@ -147,29 +158,3 @@ def _plural(word: str) -> str:
     return {"text": "texts", "whole number": "whole numbers", "number": "numbers", "mapping": "mappings"}.get(
         word, word
     )
-
-
-def table(rows: Sequence[Key]) -> list[str]:
-    """Keys as rows of a Markdown table."""
-    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
-    lines = [f"| `{name}` | {takes} | {default} | {told} |" for name, takes, default, told in escaped]
-    return ["| key | takes | default | |", "| --- | --- | --- | --- |", *lines]
-
-
-def reference_page() -> str:
-    """docs/pipeline-keys.md: every key of a pipeline file and of every step."""
-    lines = [
-        "# Keys of a pipeline file",
-        "",
-        "Written from the settings' own descriptions by `python -m tests.project.commands`; a test compares. The terminal",
-        "has the same: `curate steps show NAME`. For editors, `curate schema` prints a JSON Schema.",
-        "",
-        "## The file",
-        "",
-        *table([*pipeline_keys()]),
-    ]
-    steps: dict[str, SourceStep | CombiningStep] = {**source_steps(), **combining_steps()}
-    for name, step in steps.items():
-        lines += ["", f"## {name}", "", about(step), "", *(["    - " + step.example, ""] if step.example else [])]
-        lines += table([*keys(step.settings)])
-    return "\n".join(lines) + "\n"

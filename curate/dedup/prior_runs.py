@@ -9,6 +9,7 @@ from curate.config.models import Pipeline
 from curate.dedup.index import Entry, IndexFile, Made, earlier_entries, entry_identity, write_entry
 from curate.dedup.step import Deduplicate
 from curate.dedup.tasks.index import IndexParams, Nothing, fetch_file, index_part
+from curate.engine.mirror import all_here
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.errors import ConfigError
@@ -78,7 +79,8 @@ class Indexed:
             for (part, _, _), result in zip(outputs, results, strict=True)
             for file in (result.files["index"],)
         )
-        write_entry(self.folder, replace(self.entry, files=files), [result.files["index"].path for result in results])
+        written = [str(path) for path in all_here(result.files["index"].path for result in results)]
+        write_entry(self.folder, replace(self.entry, files=files), written)
 
 
 def _fetched(files: Sequence[File], runner: Runner) -> list[File]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from curate.dedup.step import Deduplicate
+from curate.engine.mirror import here
 from curate.engine.task import Given
 from curate.errors import ConfigError
 from curate.flow import Part
@@ -21,7 +22,7 @@ def kept_documents(setting: Deduplicate, part: Part) -> tuple[dict[str, str], Gi
     if setting.scope in ORIGIN.names:
         return {"column": setting.scope}, {**inputs, "records": part.read.file("records")}
     for file in part.columns:
-        if setting.scope in read_schema(file.path).names:
+        if setting.scope in read_schema(str(here(file.path))).names:
             return {"column": setting.scope}, {**inputs, "scope": file}
     raise ConfigError(
         f"combine.deduplicate.scope: the source {part.source!r} has no column {setting.scope!r} before this step; "

@@ -16,69 +16,43 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.engine.listing import LISTING, DamagedError, Listed, Listing, parse_listing, read_listing
 from curate.engine.lock import LockedError, hold
-from curate.engine.seal import sealed, unsealed
-from curate.errors import CurateError
+from curate.engine.mirror import here
+from curate.engine.seal import sealed
 from curate.storage import OutputError, copy_file, digest_file, is_safe_name, sync_folder, write_atomically
 
-LISTING = ".published.json"
-"""What a folder's files are: name, size, SHA-256. Its own checksum stands in it."""
+__all__ = [
+    "JOURNAL",
+    "LISTING",
+    "STAGED",
+    "Commit",
+    "DamagedError",
+    "Listed",
+    "Listing",
+    "Published",
+    "leftovers",
+    "open_published",
+    "parse_listing",
+    "read_listing",
+    "settle",
+    "settle_above",
+    "sweep",
+]
+
 JOURNAL = ".publishing.json"
 STAGED = ".staged"
 _MARKERS = ("manifest.json", "stats.json", "run.json")
 """Files that say of others that they are whole, the last of them of all."""
-_MOST_BYTES = 4 << 30
-"""Of a listing: some 20 million files."""
 _TEMPORARY = re.compile(r"\..+\.[0-9a-f]{32}\.tmp")
 """What `storage.atomic_path` calls its files until they are whole."""
 _PATIENCE = 60.0
 """Seconds that a reader waits for a commit that is being carried out: it only renames."""
-
-
-class DamagedError(CurateError, OSError):
-    """A file that is not the one that was published; the message says which, and what would mend it."""
-
-
-@dataclass(frozen=True)
-class Listed:
-    """A file of a listing."""
-
-    bytes: int
-    sha256: str
-
-
-Listing = Mapping[str, Listed]
-
-
-def parse_listing(fields: Any) -> dict[str, Listed]:
-    """Names, sizes and hashes as they were written. Raises ValueError for a name that leads elsewhere."""
-    files = {}
-    for name, entry in fields.items():
-        listed = Listed(int(entry["bytes"]), str(entry["sha256"]))
-        if not is_safe_name(name) or listed.bytes < 0:
-            raise ValueError(f"{name!r} is no name of a published file")
-        files[name] = listed
-    return files
-
-
-def read_listing(folder: Path, name: str = LISTING) -> dict[str, Listed] | None:
-    """A folder's listing; None where there is none. Raises DamagedError where it is not what was written."""
-    path = folder / name
-    try:
-        if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"more than {_MOST_BYTES:,} bytes")
-        return parse_listing(unsealed(path.read_bytes())["files"])
-    except FileNotFoundError:
-        return None
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise DamagedError(
-            f"{path} is damaged ({error}): remove it and run the same command again, which publishes anew"
-        ) from None
 
 
 def settle(folder: Path) -> None:
@@ -208,9 +182,9 @@ class Commit:
         self.path(name).write_bytes(data)
         return self.put(name)
 
-    def copy(self, name: str, source: str | Path, digest: str | None = None) -> Listed:
+    def copy(self, name: str, source: str | Path, digest: str | None = None, size: int | None = None) -> Listed:
         """Put a copy of a file. With the `digest` it has, one that is published already is not copied again."""
-        size = os.stat(source).st_size
+        size = os.stat(source).st_size if size is None else size
         if digest is not None and self.published.has(name, Listed(size, digest)):
             self.files[name] = Listed(size, digest)
             return self.files[name]
@@ -230,6 +204,11 @@ class Commit:
             return False
         self.files[name] = listed
         return True
+
+    def kept(self, timed: Sequence[str]) -> bool:
+        """Whether these files, which tell how long things took, need not be made again: here they always are, so that they
+        tell of the last time."""
+        return False
 
     def drop(self, name: str) -> None:
         """Leave a file of the former listing out."""
@@ -292,7 +271,8 @@ class Published:
 
     def fault(self, name: str, *, thorough: bool = False) -> str | None:
         """What is wrong with a listed file, or None. `thorough` reads it whatever its time says."""
-        path, listed = self.folder / name, self.files[name]
+        listed = self.files[name]
+        path = here(self.folder / name)
         try:
             status = path.stat()
         except FileNotFoundError:

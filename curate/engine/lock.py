@@ -17,8 +17,9 @@ class LockedError(CurateError, RuntimeError):
 
 
 @contextlib.contextmanager
-def hold(folder: Path) -> Iterator[None]:
-    """Hold the directory for the length of the block. Raises LockedError when another process holds it."""
+def hold(folder: Path, place: str = "") -> Iterator[None]:
+    """Hold the directory for the length of the block; `place` is what people call it. Raises LockedError when another
+    process holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -27,7 +28,7 @@ def hold(folder: Path) -> Iterator[None]:
         except BlockingIOError:
             holder = os.read(handle, 1000).decode(errors="replace").strip()
             raise LockedError(
-                f"{folder} is in use by another run ({holder}); wait for it, or give --out another directory"
+                f"{place or folder} is in use by another run ({holder}); wait for it, or give --out another directory"
             ) from None
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())

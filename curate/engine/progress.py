@@ -18,7 +18,9 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Column
 from rich.text import Text
 
+from curate.engine.lease import is_leased
 from curate.engine.lock import is_held
+from curate.engine.mirror import read_progress_of, run_address
 from curate.engine.task import Committed, Timing
 from curate.errors import counted
 from curate.storage import write_atomically
@@ -282,8 +284,18 @@ def _duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
-def read_progress(folder: Path) -> dict[str, Any]:
-    """How far a run is: `outcome` and `stages`. Raises FileNotFoundError where no run was ever started."""
+def read_progress(place: str | Path) -> dict[str, Any]:
+    """How far a run is, in a directory or a bucket: `outcome` and `stages`. Raises FileNotFoundError where no run was ever
+    started. One in a bucket says so twice a minute."""
+    address = run_address(place)
+    if address is not None:
+        told = read_progress_of(address)
+        if told is None:
+            raise FileNotFoundError(f"{address} is no run's address, or one whose run has not said yet how far it is")
+        if told["outcome"] == "running" and not is_leased(address):
+            told["outcome"] = "killed; run the same command again to go on"
+        return told
+    folder = Path(place)
     try:
         state: dict[str, Any] = json.loads((folder / "timings" / "progress.json").read_bytes())
     except FileNotFoundError:
@@ -293,7 +305,7 @@ def read_progress(folder: Path) -> dict[str, Any]:
     return state
 
 
-def describe_progress(folder: Path) -> str:
+def describe_progress(folder: str | Path) -> str:
     """How far a run is: a line per stage, and what each step of those at work has dropped so far."""
     state = read_progress(folder)
     lines = [f"{folder}: {state['outcome']}"]
@@ -306,7 +318,7 @@ def describe_progress(folder: Path) -> str:
     return "\n".join(lines)
 
 
-def watch_progress(folder: Path, console: Console) -> None:
+def watch_progress(folder: str | Path, console: Console) -> None:
     """Show how far a run is until it ends, again and again in place; where this is no terminal, a block at each change."""
     with Live(console=console, auto_refresh=False, transient=True) if console.is_terminal else nullcontext() as live:
         shown = ""

@@ -60,9 +60,9 @@ class RunLog:
     def _write(self, event: str, level: int = logging.INFO, /, **fields: Any) -> None:
         self._logger.log(level, event, extra={_FIELDS: fields})
 
-    def begin(self, name: str, folder: Path, version: str) -> None:
+    def begin(self, name: str, out: str | Path, version: str) -> None:
         """A run begins."""
-        self._write("run", name=name, out=str(folder), version=version)
+        self._write("run", name=name, out=str(out), version=version)
 
     def step(self, name: str, number: int, of: int) -> None:
         """See Watcher.step."""

@@ -13,9 +13,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from curate.engine.bucket_results import bring_inputs, put_result, take_up
 from curate.engine.executors import Engine, EngineError
 from curate.engine.fingerprint import canonical
 from curate.engine.foreign import CodeChanged, check_unchanged, make_importable
+from curate.engine.lease import Lease
+from curate.engine.mirror import Mirror
 from curate.engine.task import Committed, Result, Task, Timing, committed, execute
 from curate.errors import DISTRIBUTION, InvariantError, disk_full
 
@@ -77,6 +80,10 @@ class Runner:
     watcher: Watcher
     code_folder: Path | None = None
     """Where code from outside lies beside the pipeline file; workers look there too."""
+    mirror: Mirror | None = None
+    """Of a run in a bucket: where results are put, and inputs come from that another machine made."""
+    lease: Lease | None = None
+    """Of a run in a bucket: what keeps other runs out; one that was lost stops this run."""
     executed: Counter[str] = field(default_factory=Counter)
     """Tasks executed, by stage: what was committed before is not among them."""
     _prepared: set[tuple[str, str]] = field(default_factory=set)
@@ -91,7 +98,7 @@ class Runner:
             return []
         (stage,) = {task.stage for task in tasks}
         title = f"{stage}-{detail}" if detail else stage
-        results = [committed(self.work, task) for task in tasks]
+        results = self._committed(tasks)
         missing = [index for index, result in enumerate(results) if result is None]
         sizes = [sum(file.bytes for _, file in task.inputs) for task in tasks]
         whole = sum(sizes)
@@ -99,7 +106,7 @@ class Runner:
             title, len(tasks), len(tasks) - len(missing), whole, whole - sum(sizes[index] for index in missing)
         )
         if missing:
-            run_one = functools.partial(execute_named, str(self.code_folder or ""), self.work)
+            run_one = functools.partial(execute_named, str(self.code_folder or ""), self.work, self.mirror)
             named = [(tasks[index], tasks[index].folder) for index in missing]
             self._prepare(named)
             self.timings.mkdir(parents=True, exist_ok=True)
@@ -108,6 +115,7 @@ class Runner:
                     for position, (result, timing) in self.engine().map(run_one, named, memory):
                         results[missing[position]] = result
                         self.executed[title] += 1
+                        self.check()
                         log.write(json.dumps(asdict(timing)) + "\n")
                         log.flush()
                         self.watcher.finished(result, timing, sizes[missing[position]])
@@ -127,15 +135,31 @@ class Runner:
         self._prepared |= distinct.keys()
         compile_kernels([task for task, _ in fresh])
         self.work.mkdir(parents=True, exist_ok=True)
-        prepare = functools.partial(prepare_node, str(self.code_folder or ""), self.work)
+        prepare = functools.partial(
+            prepare_node, str(self.code_folder or ""), self.work if self.mirror is None else None
+        )
         for address, wrong in self.engine().on_each_node(prepare, fresh):
             if wrong:
                 raise EngineError(f"the node {address} {wrong}")
 
+    def check(self) -> None:
+        """Raise LockedError where another run has taken this one's place."""
+        if self.lease is not None:
+            self.lease.check()
 
-def prepare_node(code_folder: str, work: Path, named: Sequence[tuple[Task[Any, Any], str]]) -> str:
-    """Where a machine is to work on a run: compile the kernels of tasks. Returns why it cannot; empty where it can."""
-    if not work.is_dir():
+    def _committed(self, tasks: Sequence[Task[Any, Result]]) -> list[Committed[Result] | None]:
+        self.check()
+        if self.mirror is not None:
+            return take_up(self.mirror, self.work, tasks)
+        return [committed(self.work, task) for task in tasks]
+
+
+def prepare_node(code_folder: str, work: Path | None, named: Sequence[tuple[Task[Any, Any], str]]) -> str:
+    """Where a machine is to work on a run: compile the kernels of tasks. Returns why it cannot; empty where it can.
+
+    `work`: the folder that it has to see, where files are handed on in one.
+    """
+    if work is not None and not work.is_dir():
         return f"does not see the run directory {work.parent}: it has to lie on storage that all nodes share"
     if code_folder and Path(code_folder).is_dir():
         make_importable(code_folder)
@@ -151,7 +175,7 @@ def prepare_node(code_folder: str, work: Path, named: Sequence[tuple[Task[Any, A
 
 
 def execute_named(
-    code_folder: str, work: Path, named: tuple[Task[Any, Result], str]
+    code_folder: str, work: Path, mirror: Mirror | None, named: tuple[Task[Any, Result], str]
 ) -> tuple[Committed[Result], Timing]:
     """Execute a task in a worker, where the code is still what the run named the task's folder after.
 
@@ -163,7 +187,11 @@ def execute_named(
     check_unchanged(dict(task.params))
     if task.folder != folder:
         raise CodeChanged(f"the source of {task.reference} was changed while the run was going; run the command again")
-    return execute(work, task)
+    if mirror is None:
+        return execute(work, task)
+    bring_inputs(mirror, task)
+    result, timing = execute(work, task)
+    return put_result(mirror, work, result), timing
 
 
 def compile_kernels(tasks: Sequence[Task[Any, Any]]) -> None:

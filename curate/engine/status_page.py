@@ -53,9 +53,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(404, b"there are / and /progress.json\n", "text/plain")
 
     def _numbers(self) -> None:
-        folder = self.server.folder
         try:
-            state = read_progress(folder) | {"run": str(folder)}
+            state = read_progress(self.server.run) | {"run": str(self.server.run)}
         except (OSError, ValueError, KeyError):
             self._answer(503, b"the run's progress cannot be read\n", "text/plain")
             return
@@ -83,9 +82,9 @@ class StatusServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, folder: Path, port: int = 0) -> None:
-        read_progress(folder)
-        self.folder = folder
+    def __init__(self, run: str | Path, port: int = 0) -> None:
+        read_progress(run)
+        self.run = run
         self.page, self.policy = page()
         super().__init__((HOST, port), _Handler)
 

@@ -20,7 +20,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from curate.engine.fingerprint import code_fingerprint, fingerprint
 from curate.engine.memory import read_peak, start_peak
 from curate.engine.seal import sealed, unsealed
-from curate.storage import digest_file, sync_folder, write_atomically
+from curate.storage import digest_file, is_safe_name, sync_folder, write_atomically
 
 Params = TypeVar("Params", bound=Mapping[str, Any])
 """What a task is told: a TypedDict whose values are JSON."""
@@ -223,6 +223,27 @@ def committed(work: Path, task: Task[Any, Result]) -> Committed[Result] | None:
         return Committed(task, files, manifest["counts"])
     except (FileNotFoundError, KeyError, TypeError, AttributeError, ValueError):
         return None
+
+
+def promised(work: Path, task: Task[Any, Result]) -> Committed[Result] | None:
+    """What a task's manifest says that it left, whether or not its files are on this machine; a file that is, and is not
+    as it was written, is removed, so that it is brought again. None where there is no whole manifest."""
+    folder = work / task.folder
+    try:
+        manifest = unsealed((folder / f"{task.key}.json").read_bytes())
+        entries = {str(name): (str(entry["sha256"]), int(entry["bytes"])) for name, entry in manifest["files"].items()}
+        counts = manifest["counts"]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+    if not all(is_safe_name(name) and "/" not in name for name in entries):
+        return None
+    files = {}
+    for name, (sha256, size) in entries.items():
+        file = folder / f"{task.key}.{name}"
+        if file.exists() and (file.stat().st_size != size or digest_file(file) != sha256):
+            file.unlink()
+        files[name] = File(name, str(file), sha256, size)
+    return Committed(task, files, counts)
 
 
 EMPTIED = "emptied"

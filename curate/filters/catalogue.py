@@ -3,6 +3,7 @@
 import textwrap
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from curate.filters.errors import PackError
 from curate.filters.loading import describe
@@ -12,7 +13,7 @@ from curate.filters.packs import STOP_WORDS, Pack
 from curate.filters.url import UrlPack, load_url
 
 _WIDTH = 100
-_EDIT_METRICS = {
+METRICS_OF_EDITS = {
     "lines_before": "Lines of `str.splitlines()` before the edits.",
     "lines_dropped": "Those the edits dropped.",
     "words_before": "Words of `str.split()` before the edits.",
@@ -21,7 +22,8 @@ _EDIT_METRICS = {
 }
 
 
-def _open(path: Path) -> Pack | UrlPack:
+def opened(path: Path) -> Pack | UrlPack:
+    """A pack to be told of, of whichever kind. Raises PackError."""
     try:
         return describe(str(path))
     except PackError:
@@ -39,8 +41,12 @@ def _paragraph(text: str, indent: str = "  ") -> list[str]:
     return textwrap.wrap(" ".join(text.split()), _WIDTH, initial_indent=indent, subsequent_indent=indent)
 
 
-def _rules(pack: Pack | UrlPack) -> list[tuple[str, str, str, str]]:
-    """(rule, metric, bounds, why) of every rule."""
+PACK_RULE = ("rule", "metric", "passes", "why")
+"""What `rules_told` tells of a rule."""
+
+
+def rules_told(pack: Pack | UrlPack) -> list[tuple[str, str, str, str]]:
+    """PACK_RULE of every rule; of one on addresses, what it matches in place of a metric."""
     if isinstance(pack, Pack):
         return [(rule.name, rule.metric, rule.bounds_text(), rule.why) for rule in pack.rules]
     return [
@@ -53,19 +59,19 @@ def list_packs() -> str:
     """Every pack that is found by name: its source, edits, rules and bounds."""
     told = []
     for name, path in available():
-        pack = _open(path)
+        pack = opened(path)
         told.append(name)
         told += _paragraph(pack.source)
         if isinstance(pack, Pack) and pack.edits:
             told += _paragraph("edits: " + ", ".join(edit.name for edit in pack.edits))
-        told += _paragraph("rules: " + "; ".join(f"{rule} {bounds}" for rule, _, bounds, _ in _rules(pack)))
+        told += _paragraph("rules: " + "; ".join(f"{rule} {bounds}" for rule, _, bounds, _ in rules_told(pack)))
         told.append("")
     return "\n".join(told).rstrip()
 
 
 def show_pack(name_or_path: str, base: str | Path | None = None) -> str:
     """All that one pack says, and the definition of each metric it uses. Raises PackError where there is none."""
-    pack = _open(find(name_or_path, base))
+    pack = opened(find(name_or_path, base))
     told = [pack.name, *_paragraph(pack.about), "", "Source", *_paragraph(pack.source)]
     if isinstance(pack, Pack) and pack.languages:
         told += ["", "Languages", *_paragraph(f"{len(pack.languages.lines):,}, of {pack.languages.source}")]
@@ -73,15 +79,28 @@ def show_pack(name_or_path: str, base: str | Path | None = None) -> str:
         told += ["", "Languages", *_paragraph(", ".join(pack.speaks))]
     if isinstance(pack, Pack) and pack.edits:
         told += ["", "Edits, in this order", *_table([(edit.name, edit.about) for edit in pack.edits])]
-    told += ["", "Rules", *_table(_rules(pack))]
+    told += ["", "Rules", *_table(rules_told(pack))]
     if isinstance(pack, Pack):
         told += ["", "Metrics"]
         for name in pack.metric_names:
-            told += [f"  {name}", *_paragraph(_definition(name), "    ")]
+            told += [f"  {name}", *_paragraph(definition(name), "    ")]
     return "\n".join(told)
 
 
-def _definition(name: str) -> str:
+def pack_told(name_or_path: str, base: str | Path | None = None) -> dict[str, Any]:
+    """All that `show_pack` says, for programs. Raises PackError where there is none."""
+    pack = opened(find(name_or_path, base))
+    rules = [dict(zip(PACK_RULE, rule, strict=True)) for rule in rules_told(pack)]
+    told: dict[str, Any] = {"pack": pack.name, "about": pack.about, "source": pack.source, "rules": rules}
+    if isinstance(pack, Pack):
+        told["languages"] = [line.language for line in pack.languages.lines] if pack.languages else list(pack.speaks)
+        told["edits"] = [{"edit": edit.name, "about": edit.about} for edit in pack.edits]
+        told["metrics"] = {name: " ".join(definition(name).split()) for name in pack.metric_names}
+    return told
+
+
+def definition(name: str) -> str:
+    """What a metric of a pack counts, and where it comes from."""
     if name in METRICS:
         return METRICS[name].__doc__ or ""
-    return _EDIT_METRICS.get(name, "Lines on which the edit of this name acts, where it stands in their order.")
+    return METRICS_OF_EDITS.get(name, "Lines on which the edit of this name acts, where it stands in their order.")

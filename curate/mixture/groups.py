@@ -18,7 +18,25 @@ SOURCE = "source"
 """Not a column of a part's files: the name of its source."""
 DOMAIN = "domain"
 """Not a column itself: the host of the column `url`."""
+NOT_IN_LEDGER = (SOURCE, DOMAIN)
+"""What documents are always parted by, whatever columns a ledger has."""
+LENGTHS = ("tokens", "chars")
+"""Columns of lengths: their groups are powers of two, `4096` is from 4,096 to 8,191."""
 _BUCKETS = 10  # a number between 0 and 1, such as a quality score, falls into one of ten
+
+
+def groups_by(by: str, column: pa.Array) -> pa.Array:
+    """The group of each row by a column: of `url` for `domain`, else of the column of that name."""
+    if by == DOMAIN:
+        return domains(column)
+    return octaves(column) if by in LENGTHS else group_names(column)
+
+
+def octaves(lengths: pa.Array) -> pa.Array:
+    """The greatest power of two that is not above each length, in digits; `0` for nothing."""
+    values = lengths.fill_null(0).to_numpy(zero_copy_only=False).astype(np.float64)
+    powers = np.where(values >= 1, 2.0 ** np.floor(np.log2(np.maximum(values, 1.0))), 0.0).astype(np.int64)
+    return pc.if_else(lengths.is_valid(), pa.array(powers).cast(pa.string()), NONE)
 
 
 def group_names(column: pa.Array) -> pa.Array:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,19 +18,21 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.config.models import CELLS, Mixture
+from curate.config.mixture import CELLS, Mixture
 from curate.engine.commit import Commit, Published
 from curate.engine.fingerprint import fingerprint
 from curate.engine.lock import hold
+from curate.engine.mirror import here, local_run, mirrored
 from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
-from curate.mixture.groups import DOMAIN, SOURCE, cell_names, domains, group_names
-from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
+from curate.mixture.groups import DOMAIN, SOURCE, cell_names, groups_by
+from curate.mixture.planned import MixturePlan, PhasePlan
+from curate.mixture.solve import MixtureError, plan_mixture
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.pages import ID
-from curate.shards.copies import copies, key_bins
-from curate.shards.entry import MANIFEST, MIX_FORMAT, SHARDS_FORMAT, parse_manifest
-from curate.shards.order import SPLITS, in_validation, keys, sort_order
+from curate.shards.copies import NOTHING, Span, copies, key_bins
+from curate.shards.entry import MANIFEST, MIX_FORMAT, SHARDS_FORMAT, parse_manifest, phase_entries
+from curate.shards.order import SPLITS, TRAIN, VALIDATION, in_validation, keys, sort_order
 from curate.shards.store import gather, write_shard
 
 INDEX = pa.schema([("part", pa.int32()), ("row", pa.int64())])
@@ -51,7 +54,7 @@ class _Store:
 
 def plan_mix(run: str | Path, mixture: Mixture, *, seed: int | None = None) -> MixturePlan:
     """What a mix would hold, group by group; writes nothing. Raises as `make_mix`."""
-    run = Path(run)
+    run = Path(mirrored(run))
     try:
         published = Commit(run, ()).published
         settings = json.loads(published.check("run.json").read_bytes())
@@ -77,53 +80,83 @@ def make_mix(
     Seed, validation split and size of the shards are the run's, unless `seed` is given. The mix is published as one commit,
     under the run's lock. Raises MixtureError, FileNotFoundError where the run has no token store, LockedError, DamagedError.
     """
-    if not _NAME.fullmatch(name):
-        raise MixtureError(
-            f"{name!r} is no name for a mix: it becomes a folder of the run's mixes/; use letters, digits, '-', '_', '.'"
-        )
-    run = Path(run)
+    return make_mixes(run, {name: mixture}, seed=seed, materialise=materialise)[name]
+
+
+def make_mixes(
+    run: str | Path, mixtures: Mapping[str, Mixture], *, seed: int | None = None, materialise: bool = False
+) -> dict[str, Path]:
+    """Several mixes of a run by name, in one commit and one reading of its token store; as `make_mix`."""
+    for name in mixtures:
+        if not _NAME.fullmatch(name):
+            raise MixtureError(
+                f"{name!r} is no name for a mix: it becomes a folder of the run's mixes/; use letters, digits, '-', '_', '.'"
+            )
+    run = local_run(run, "a mix cannot be made of a run")
     if not run.is_dir():
         raise FileNotFoundError(f"{run} holds no finished run with shards: there is no such directory")
     with hold(run):
-        commit = Commit(run, (f"mixes/{name}/",))
-        commit.write(f"mixes/{name}/{MANIFEST}", _made(run, name, mixture, seed, materialise, commit))
+        commit = Commit(run, tuple(f"mixes/{name}/" for name in mixtures))
+        settings, made = _finished(run, commit.published)
+        parts = [part["name"] for part in settings["parts"]]
+        stores = {by: _read_store(commit.published, parts, by) for by in {each.by for each in mixtures.values()}}
+        for name, mixture in mixtures.items():
+            manifest = _made(name, mixture, stores[mixture.by], settings["pipeline"], made, seed, materialise, commit)
+            commit.write(f"mixes/{name}/{MANIFEST}", manifest)
         commit.finish()
-    return run / "mixes" / name
+    return {name: run / "mixes" / name for name in mixtures}
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
 
 
-def _made(run: Path, name: str, mixture: Mixture, seed: int | None, materialise: bool, commit: Commit) -> bytes:
-    """Put the mix's shards; returns their manifest."""
+def _finished(run: Path, published: Published) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A run's settings, and the manifest of its shards."""
     try:
-        settings = json.loads(commit.published.check("run.json").read_bytes())
-        made, _ = parse_manifest(commit.published.check(f"shards/{MANIFEST}").read_bytes(), f"{run}/shards/{MANIFEST}")
+        settings = json.loads(published.check("run.json").read_bytes())
+        made, _ = parse_manifest(published.check(f"shards/{MANIFEST}").read_bytes(), f"{run}/shards/{MANIFEST}")
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{run} holds no finished run with shards: {error.filename} is missing") from None
-    pipeline = settings["pipeline"]
+    return settings, made
+
+
+def _made(
+    name: str,
+    mixture: Mixture,
+    store: _Store,
+    pipeline: Mapping[str, Any],
+    made: Mapping[str, Any],
+    seed: int | None,
+    materialise: bool,
+    commit: Commit,
+) -> bytes:
+    """Put the mix's shards; returns their manifest."""
     seed = pipeline["seed"] if seed is None else seed
-    store = _read_store(commit.published, [part["name"] for part in settings["parts"]], mixture.by)
     order = keys(store.ids, seed)
     validation = in_validation(store.groups, seed, pipeline["shards"]["validation"])
     stock = stock_of(store.mix, key_bins(order), store.lengths, ~validation & (store.lengths > 0))
     plan = plan_mixture(mixture, stock)
     entries: list[dict[str, Any]] = []
     for split in SPLITS:
-        rows, places = _placed(
-            plan if split == "train" else None, store, order, validation == (split == "validation"), seed
-        )
-        sequence = rows[sort_order(places, store.ids.take(pa.array(rows)))]
-        for number, chosen in enumerate(_cut(store.lengths[sequence], pipeline["shards"]["tokens_per_shard"])):
-            file = f"{split}-{number:05d}{'.arrow' if materialise else '.index'}"
-            _write(commit.path(f"mixes/{name}/{file}"), store, sequence[chosen], materialise)
-            listed = commit.put(f"mixes/{name}/{file}")
-            size = {"rows": len(sequence[chosen]), "tokens": int(store.lengths[sequence[chosen]].sum())}
-            entries.append({"file": file, "split": split, **size, "bytes": listed.bytes, "sha256": listed.sha256})
+        mine = validation == (split == VALIDATION)
+        number = 0
+        for phase_number, phase in enumerate(plan.phases) if split == TRAIN else ((0, None),):
+            rows, places = _placed(phase, store, order, mine, seed)
+            sequence = rows[sort_order(places, store.ids.take(pa.array(rows)))]
+            for chosen in _cut(store.lengths[sequence], pipeline["shards"]["tokens_per_shard"]):
+                file = f"{split}-{number:05d}{'.arrow' if materialise else '.index'}"
+                _write(commit.path(f"mixes/{name}/{file}"), store, sequence[chosen], materialise)
+                listed = commit.put(f"mixes/{name}/{file}")
+                size = {"rows": len(sequence[chosen]), "tokens": int(store.lengths[sequence[chosen]].sum())}
+                entry = {"file": file, "split": split, **size, "bytes": listed.bytes, "sha256": listed.sha256}
+                entries.append(entry | ({"phase": phase_number} if split == TRAIN and mixture.phases else {}))
+                number += 1
     listed_store = {
         "store": [f"../../tokens/{file.name}" for file in store.files],
         "store_sha256": [commit.files[f"tokens/{file.name}"].sha256 for file in store.files],
     }
+    statement = plan.statement()
+    phases = phase_entries(statement)
     manifest = {
         "format": SHARDS_FORMAT if materialise else MIX_FORMAT,
         "name": f"{pipeline['name']}/{name}",
@@ -131,17 +164,21 @@ def _made(run: Path, name: str, mixture: Mixture, seed: int | None, materialise:
         "tokenizer": made["tokenizer"],
         "documents": sum(entry["rows"] for entry in entries),
         "tokens": sum(entry["tokens"] for entry in entries),
-        "mixture": {"by": mixture.by} | plan.statement(),
+        "mixture": {"by": mixture.by} | statement,
+        **({"phases": phases} if phases else {}),
         **({} if materialise else listed_store),
         "shards": entries,
-        "fingerprint": fingerprint(made["tokenizer"]["vocabulary_sha256"], made["fingerprint"], entries),
+        "fingerprint": fingerprint(
+            made["tokenizer"]["vocabulary_sha256"], made["fingerprint"], entries, *([phases] if phases else [])
+        ),
     }
     return sealed(manifest)
 
 
 def _read_store(published: Published, parts: list[str], by: str) -> _Store:
     run = published.folder
-    files = [published.check(f"tokens/{name}.arrow") for name in parts if (run / "tokens" / f"{name}.arrow").exists()]
+    stored = [f"tokens/{name}.arrow" for name in parts]
+    files = [published.check(name) for name in stored if here(run / name).exists()]
     if not files:
         raise FileNotFoundError(f"{run} has no token store; run the pipeline again with tokens and without --until")
     part, row, ids, groups, mix, lengths = [], [], [], [], [], []
@@ -178,22 +215,20 @@ def ledger_groups(ledger: Path, by: str) -> pa.Array:
     table = pq.read_table(ledger, columns=list({*columns.values(), "tokens"}))
     kept = table.filter(pc.is_valid(table.column("tokens")))
     values = {each: kept.column(column).combine_chunks() for each, column in columns.items()}
-    return cell_names([domains(each) if name == DOMAIN else group_names(each) for name, each in values.items()])
+    return cell_names([groups_by(name, each) for name, each in values.items()])
 
 
 def _placed(
-    plan: MixturePlan | None, store: _Store, order: npt.NDArray[np.uint64], mine: npt.NDArray[np.bool_], seed: int
+    plan: PhasePlan | None, store: _Store, order: npt.NDArray[np.uint64], mine: npt.NDArray[np.bool_], seed: int
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.uint64]]:
-    """(document, key) of everything in a split; with a plan as often as it says."""
+    """(document, key) of everything in a split; with a plan of a phase as often as it says."""
     rows = np.flatnonzero(mine & (store.lengths > 0)).astype(np.int64)  # without the documents that were removed
     if plan is None:
         return rows, order[rows]
     names = store.mix.take(pa.array(rows)).dictionary_encode()
-    plans = np.array(
-        [(plan.groups[name].whole, plan.groups[name].bins) for name in names.dictionary.to_pylist()], np.int64
-    )
-    whole, bins = plans.reshape(-1, 2)[names.indices.to_numpy()].T
-    chosen, places = copies(store.ids.take(pa.array(rows)), order[rows], seed, whole, bins)
+    plans = np.array([plan.groups[name].sorting for name in names.dictionary.to_pylist()], np.float64)
+    span = Span.of(plans.reshape(-1, len(NOTHING))[names.indices.to_numpy()])
+    chosen, places = copies(store.ids.take(pa.array(rows)), order[rows], seed, span)
     return rows[chosen], places
 
 

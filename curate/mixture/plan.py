@@ -6,17 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from curate.config.models import Pipeline
+from curate.config.tokens import Tokenizing
 from curate.engine.exchange import FAN_IN, regroup
+from curate.engine.mirror import all_here, here
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
 from curate.mixture.available_tokens import total_stock
 from curate.mixture.groups import DOMAIN, SOURCE
-from curate.mixture.solve import MixtureError, MixturePlan, plan_mixture
+from curate.mixture.planned import MixturePlan, PhasePlan
+from curate.mixture.solve import MixtureError, plan_mixture
 from curate.mixture.tasks import CountParams, GroupParams, count_part, group_part
 from curate.records.batches import read_schema
 from curate.records.counts import TokenCounts
-from curate.shards.order import SPLITS, bucket_bits, windows
+from curate.records.metadata import META
+from curate.shards.order import TRAIN, VALIDATION, bucket_bits, windows
 from curate.shards.shuffle import (
     MergeParams,
     NoParams,
@@ -34,15 +38,56 @@ _GROUP_BYTES = 256 << 20  # tokens sorted at once by one shuffle task
 
 
 def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
-    """Documents in their global order, as often as the mixture says, cut into shards. Raises MixtureError."""
+    """Documents in their global order, as often as the mixture says, cut into shards. Raises MixtureError.
+
+    Every tokenizer's shards hold the same documents in the same order: the mixture is planned in the first one's tokens.
+    """
+    assert pipeline.tokens is not None  # shards hold tokens
     store = [(number, part.tokens) for number, part in enumerate(flow.parts) if part.tokens is not None]
     groups = _mixture_groups(pipeline, flow, runner)
     plan = _plan(pipeline, store, groups, runner)
+    further, phases = {}, {}
+    for each in pipeline.tokens.further:
+        other = [(number, flow.parts[number].further_tokens[each.name]) for number, _ in store]
+        made = _shards(pipeline, each, other, groups, plan, _total(store), runner)
+        further[each.name], phases[each.name] = made
+    shards, phases[""] = _shards(pipeline, pipeline.tokens, store, groups, plan, _total(store), runner)
+    return replace(flow, shards=shards, further_shards=further, phases=phases, mixture=plan)
+
+
+Store = Sequence[tuple[int, Committed[TokenCounts]]]
+"""The token store of each part that has one, by the part's number."""
+
+
+def _total(store: Store) -> int:
+    """Tokens of a store, end-of-text counted."""
+    return sum(result.counts["documents"] + result.counts["tokens"] for _, result in store)
+
+
+def _shards(
+    pipeline: Pipeline,
+    tokenizing: Tokenizing,
+    store: Store,
+    groups: Mapping[int, File],
+    plan: MixturePlan | None,
+    counted: int,
+    runner: Runner,
+) -> tuple[dict[str, tuple[Committed[TokenCounts], ...]], tuple[int, ...]]:
+    """The shards of one tokenizer, by split, and the phase of each of the training split.
+
+    `counted`: the tokens of the store that the plan was made of.
+    """
     documents = sum(result.counts["documents"] for _, result in store)
-    total = documents + sum(result.counts["tokens"] for _, result in store)
+    total = _total(store)
     validation = pipeline.shards.validation
-    expected = {"train": plan.tokens if plan else total, "validation": int(total * validation)}
-    mixed = None if plan is None else {name: [group.whole, group.bins] for name, group in plan.groups.items()}
+    share = total / counted if counted else 1.0
+    phases = _by_section(plan) if plan else {}
+    expected = {name: round(phase.tokens * share) for name, phase in phases.items()} if plan else {TRAIN: total}
+    expected[VALIDATION] = int(total * validation)
+    mixed = {
+        name: {group: each.sorting for group, each in phase.groups.items() if each.documents}
+        for name, phase in phases.items()
+    }
     tasks = [
         Task(
             "sort",
@@ -53,7 +98,7 @@ def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
                 tokens_per_shard=pipeline.shards.tokens_per_shard,
                 validation=validation,
                 tokens=expected,
-                mixture=mixed,
+                mixture=mixed if plan else None,
             ),
             {
                 "tokens": [result.file("tokens") for _, result in group],
@@ -65,18 +110,32 @@ def shuffle(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     ]
     sorted_groups = runner.stage(tasks)
     placed = {
-        "train": sum(group.counts["train"] for group in sorted_groups),
-        "validation": sum(group.counts["validation"] for group in sorted_groups),
+        TRAIN: sum(group.counts["train"] for group in sorted_groups),
+        VALIDATION: sum(group.counts["validation"] for group in sorted_groups),
     }
     if plan is None:
         check_balance("shuffle", into=documents, **placed)
+        in_section = placed
     else:
-        check_balance("mixture", into=sum(group.documents for group in plan.groups.values()), placed=placed["train"])
+        asked = {name: phase.documents for name, phase in phases.items()}
+        check_balance("mixture", into=sum(asked.values()), placed=placed[TRAIN])
+        in_section = asked | {VALIDATION: placed[VALIDATION]}
     index = _index(sorted_groups, runner)
-    shards = {
-        split: _cut(pipeline, split, expected[split], placed[split], sorted_groups, index, runner) for split in SPLITS
+    dtype = str(load_tokenizer(tokenizing.tokenizer, tokenizing.end_of_text).arrow_type)
+    made = {
+        section: _cut(pipeline, number, section, tokens, in_section[section], sorted_groups, index, dtype, runner)
+        for number, (section, tokens) in enumerate(expected.items())
     }
-    return replace(flow, shards=shards, mixture=plan)
+    train = [(number, shard) for number, name in enumerate(phases or (TRAIN,)) for shard in made[name]]
+    numbers = tuple(number for number, _ in train) if plan and plan.phases[0].name else ()
+    return {TRAIN: tuple(shard for _, shard in train), VALIDATION: made[VALIDATION]}, numbers
+
+
+def _by_section(plan: MixturePlan) -> dict[str, PhasePlan]:
+    """The phases by the names of their sections: `train`, or `train-0` and so on where there are several."""
+    if not plan.phases[0].name:
+        return {TRAIN: plan.phases[0]}
+    return {f"{TRAIN}-{number}": phase for number, phase in enumerate(plan.phases)}
 
 
 def _index(groups: Sequence[Committed[SplitCounts]], runner: Runner) -> list[str]:
@@ -86,32 +145,32 @@ def _index(groups: Sequence[Committed[SplitCounts]], runner: Runner) -> list[str
         fans = [files[start : start + FAN_IN] for start in range(0, len(files), FAN_IN)]
         tasks = [Task("buckets", add_buckets, NoParams(), {"index": fan}, f"{len(fan)} groups") for fan in fans]
         files = [result.file("index") for result in runner.stage(tasks)]
-    return [file.path for file in files]
+    return [str(path) for path in all_here(file.path for file in files)]
 
 
 def _cut(
     pipeline: Pipeline,
-    split: str,
+    number: int,
+    section: str,
     expected: int,
     placed: int,
     groups: Sequence[Committed[SplitCounts]],
     index: Sequence[str],
+    dtype: str,
     runner: Runner,
 ) -> tuple[Committed[TokenCounts], ...]:
-    """The shards of a split, from the sorted groups."""
+    """The shards of a section, the `number`-th, from the sorted groups."""
     per_shard = pipeline.shards.tokens_per_shard
-    assert pipeline.tokens is not None  # shards hold tokens
-    dtype = str(load_tokenizer(pipeline.tokens.tokenizer, pipeline.tokens.end_of_text).arrow_type)
     bits = bucket_bits(expected, per_shard)
-    cut = windows(bucket_tokens(index, split, 1 << bits), per_shard)
+    cut = windows(bucket_tokens(index, number, 1 << bits), per_shard)
     spans = [(bucket_span(each.buckets[0], bits)[0], bucket_span(each.buckets[-1], bits)[1]) for each in cut]
-    given = regroup(runner, "sorted", [group.file(split, "sorted") for group in groups], "key", spans)
+    given = regroup(runner, "sorted", [group.file(section, "sorted") for group in groups], "key", spans)
     tasks = [
         Task(
             "shards",
             merge_shard,
             MergeParams(
-                split=split,
+                section=section,
                 first=window.first,
                 last=window.last,
                 start=window.start,
@@ -119,19 +178,17 @@ def _cut(
                 bits=bits,
                 dtype=dtype,
             ),
-            {"sorted": given[number]},
-            f"{split} {number}",
+            {"sorted": given[place]},
+            f"{section} {place}",
         )
-        for number, window in enumerate(cut)
+        for place, window in enumerate(cut)
     ]
-    results = runner.stage(tasks, detail=split)
-    check_balance(f"shards {split}", into=placed, written=sum(result.counts["documents"] for result in results))
+    results = runner.stage(tasks, detail=section)
+    check_balance(f"shards {section}", into=placed, written=sum(result.counts["documents"] for result in results))
     return tuple(result for result in results if result.counts["documents"])
 
 
-def _plan(
-    pipeline: Pipeline, store: Sequence[tuple[int, Committed[TokenCounts]]], groups: Mapping[int, File], runner: Runner
-) -> MixturePlan | None:
+def _plan(pipeline: Pipeline, store: Store, groups: Mapping[int, File], runner: Runner) -> MixturePlan | None:
     """How often each group's documents appear; None without a mixture."""
     if pipeline.mixture is None:
         return None
@@ -147,7 +204,8 @@ def _plan(
         for number, result in store
     ]
     counted = runner.stage(tasks)
-    return plan_mixture(pipeline.mixture, total_stock([result.files["stock"].path for result in counted]))
+    paths = all_here(result.files["stock"].path for result in counted)
+    return plan_mixture(pipeline.mixture, total_stock([str(path) for path in paths]))
 
 
 def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int, File]:
@@ -155,6 +213,7 @@ def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int,
     if pipeline.mixture is None or pipeline.mixture.by == SOURCE:
         return {}
     by = pipeline.mixture.columns
+    _known(flow, by)
     numbers = [number for number, part in enumerate(flow.parts) if part.tokens is not None]
     tasks = [
         Task(
@@ -178,22 +237,26 @@ def _mixture_groups(pipeline: Pipeline, flow: Flow, runner: Runner) -> dict[int,
     return {number: result.file("groups") for number, result in zip(numbers, results, strict=True)}
 
 
-def _column(part: Part, by: str) -> File:
-    """The part's file that holds the column. Raises MixtureError where no step made it."""
-    if by in (DOMAIN, SOURCE):
-        return part.documents
-    found = next((file for file in part.columns if by in read_schema(file.path).names), None)
-    if found is None:
-        names = sorted({name for file in part.columns for name in read_schema(file.path).names})
+def _known(flow: Flow, by: Sequence[str]) -> None:
+    """Raise MixtureError where a part has no column of this name, unless it is one that rows of others carry along."""
+    parts = [part for part in flow.parts if part.tokens is not None]
+    for each in by:
+        have = [each in (DOMAIN, SOURCE) or _column(part, each) is not part.documents for part in parts]
+        if all(have) or (each.startswith(META) and any(have)):
+            continue
+        part = parts[have.index(False)]
+        names = sorted({name for file in part.columns for name in read_schema(str(here(file.path))).names})
         raise MixtureError(
-            f"mixture.by: no step of {part.source} makes a column {by!r}; there are: source, domain, {', '.join(names)}"
+            f"mixture.by: no step of {part.source} makes a column {each!r}; there are: source, domain, {', '.join(names)}"
         )
-    return found
 
 
-def _batches_of_parts(
-    store: Sequence[tuple[int, Committed[TokenCounts]]],
-) -> list[list[tuple[int, Committed[TokenCounts]]]]:
+def _column(part: Part, by: str) -> File:
+    """The part's file that holds the column; its documents where no column of it is asked for, or there is none."""
+    return next((file for file in part.columns if by in read_schema(str(here(file.path))).names), part.documents)
+
+
+def _batches_of_parts(store: Store) -> list[list[tuple[int, Committed[TokenCounts]]]]:
     """Token-store parts in runs of about _GROUP_BYTES."""
     groups: list[list[tuple[int, Committed[TokenCounts]]]] = []
     held = _GROUP_BYTES

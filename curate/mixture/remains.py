@@ -57,19 +57,41 @@ def statement_of_rest(
     ids, splits = (pa.array([getattr(each, name) for each in lost], ID) for name in ("id", "group"))
     bins = key_bins(keys(ids, seed)).tolist()
     held_out = in_validation(splits, seed, validation).tolist()
-    groups = {name: dict(group) for name, group in statement["groups"].items()}
-    for each, at, elsewhere in zip(lost, bins, held_out, strict=True):
-        group = groups.get(each.name(statement["by"]))
-        if group is None or elsewhere:
+    gone = [
+        (each.name(statement["by"]), at, each.tokens)
+        for each, at, elsewhere in zip(lost, bins, held_out, strict=True)
+        if not elsewhere
+    ]
+    groups = _groups_of_rest(statement["groups"], gone)
+    total = sum(group["tokens"] for group in groups.values())
+    rest = {**statement, "tokens": total, "groups": groups}
+    if "phases" in statement:
+        rest["phases"] = [_phase_of_rest(phase, gone, total) for phase in statement["phases"]]
+    return rest
+
+
+def _phase_of_rest(phase: Mapping[str, Any], gone: Sequence[tuple[str, int, int]], total: int) -> dict[str, Any]:
+    groups = _groups_of_rest(phase["groups"], gone)
+    tokens = sum(group["tokens"] for group in groups.values())
+    return {**phase, "tokens": tokens, "share": round(tokens / total, 8) if total else 0.0, "groups": groups}
+
+
+def _groups_of_rest(before: Mapping[str, Any], gone: Sequence[tuple[str, int, int]]) -> dict[str, dict[str, Any]]:
+    """The groups without documents of these (group, bin, tokens)."""
+    groups = {name: dict(group) for name, group in before.items()}
+    for name, at, tokens in gone:
+        group = groups.get(name)
+        if group is None:
             continue
         times = group["whole"] + (at < group["bins"])
-        group["available_tokens"] -= each.tokens
+        times -= group.get("begin_whole", 0) + (at < group.get("begin_bins", 0))
+        group["available_tokens"] -= tokens
         group["available_documents"] -= 1
-        group["tokens"] -= times * each.tokens
+        group["tokens"] -= times * tokens
         group["documents"] -= times
     total = sum(group["tokens"] for group in groups.values())
     for group in groups.values():
         there = group["available_tokens"]
         group["epochs"] = round(group["tokens"] / there, 6) if there else 0.0
         group["share"] = round(group["tokens"] / total, 8) if total else 0.0
-    return {**statement, "tokens": total, "groups": groups}
+    return groups

@@ -12,6 +12,10 @@ The rules, in order:
 Each group is cut within a document of its target, above or below, so that all together come as near to the tokens asked
 for as whole documents allow.
 
+Phases are solved one after another by the same rules: a group goes on where the phase before left it, and `max_epochs`
+counts what all phases took so far. Under the schedule `linear` a group's share moves evenly from what the phase before
+ended with to its own, so that over the phase it has the mean of the two.
+
 With `unimax` N every group has the same weight and may have N epochs (Chung et al. 2023, algorithm 1). With `upsample` a
 group is a topic, whose cells by the last column get the epochs of Dolma 3's curve (`curate.mixture.upsampling`).
 
@@ -22,17 +26,18 @@ With `temperature` T a group's weight is its tokens to the power 1/T: 1 keeps pr
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from curate.config.models import MOST_EPOCHS, Mixture, Upsampling
+from curate.config.mixture import MOST_EPOCHS, Mixture, MixturePhase, Upsampling, Weighing
 from curate.errors import CurateError
 from curate.mixture.available_tokens import Stock
 from curate.mixture.groups import CELL, NONE
+from curate.mixture.planned import FLAT, START, Cut, GroupPlan, MixturePlan, PhasePlan
 from curate.mixture.upsampling import most_tokens, upsampling
+from curate.mixture.weights import weights_of
 
 
 class MixtureError(CurateError, ValueError):
@@ -40,101 +45,140 @@ class MixtureError(CurateError, ValueError):
 
 
 @dataclass(frozen=True)
-class GroupPlan:
-    """A group's part: every document `whole` times, those of the first `bins` bins once more."""
+class _Aim:
+    """What a phase is to have of each group in tokens, by which weights, and the most that it may have."""
 
-    available_tokens: int
-    available_documents: int
-    weight: float | None
-    target_tokens: float
-    whole: int
-    bins: int
-    tokens: int
-    documents: int
+    total: float
+    targets: Mapping[str, float]
+    weights: Mapping[str, float]
+    caps: Mapping[str, float]
 
     @property
-    def epochs(self) -> float:
-        """Tokens used over tokens there are."""
-        return self.tokens / self.available_tokens if self.available_tokens else 0.0
+    def shares(self) -> dict[str, float]:
+        """Of the tokens that the targets come to."""
+        given = sum(self.targets.values())
+        return {name: tokens / given for name, tokens in self.targets.items()} if given else {}
 
 
 @dataclass(frozen=True)
-class MixturePlan:
-    """The whole mixture of the training split."""
+class _Phase:
+    """A phase as it is solved: what it says of the groups, and what it is."""
 
-    groups: Mapping[str, GroupPlan]
-    missing_tokens: int
-
-    @property
-    def tokens(self) -> int:
-        """Tokens of all groups."""
-        return sum(group.tokens for group in self.groups.values())
-
-    def statement(self) -> dict[str, Any]:
-        """What was asked and what was achieved, as JSON for manifests and reports."""
-        total = self.tokens
-        weights = sum(group.weight or 0.0 for group in self.groups.values())
-        groups = {
-            name: asdict(group)
-            | {
-                "asked_share": round(group.weight / weights, 8) if group.weight is not None and weights else None,
-                "target_tokens": round(group.target_tokens),
-                "epochs": round(group.epochs, 6),
-                "share": round(group.tokens / total, 8) if total else 0.0,
-            }
-            for name, group in self.groups.items()
-        }
-        return {"tokens": total, "missing_tokens": self.missing_tokens, "groups": groups}
+    weighing: Weighing
+    tokens: float
+    of: MixturePhase | None = None
 
 
 def plan_mixture(settings: Mixture, stocks: Mapping[str, Stock]) -> MixturePlan:
     """The plan for these settings and stocks. Raises MixtureError naming a group that is asked for and not there."""
     available = {name: int(stock.tokens.sum()) for name, stock in sorted(stocks.items())}
-    if settings.upsample is not None:
-        return _cut(stocks, available, *_upsampled(settings, settings.upsample, available))
-    absent = [name for name in settings.sources if not available.get(name) and _wanted(settings, name)]
+    plans: list[PhasePlan] = []
+    ends: dict[str, Cut] = {}
+    used = dict.fromkeys(available, 0)
+    shares: dict[str, float] = {}
+    for phase in _phases(settings, available):
+        aim = _aim(phase, settings.columns, available, used)
+        slopes: dict[str, tuple[float, float]] = {}
+        own = aim.shares
+        if phase.of is not None and phase.of.schedule == "linear":
+            slopes = {name: (shares.get(name, 0.0), own.get(name, 0.0)) for name in {*shares, *own}}
+            weights = {name: sum(ends_of) / 2 for name, ends_of in slopes.items() if sum(ends_of)}
+            aim = _Aim(aim.total, share_out(aim.total, weights, aim.caps), weights, aim.caps)
+        plan = _cut(phase, aim, stocks, available, used, ends, slopes)
+        plans.append(plan)
+        ends = {name: group.end for name, group in plan.groups.items()}
+        used = {name: used[name] + group.tokens for name, group in plan.groups.items()}
+        shares = own
+    return MixturePlan(tuple(plans))
+
+
+def _phases(settings: Mixture, available: Mapping[str, int]) -> list[_Phase]:
+    total = sum(available.values()) if settings.tokens == "all" else settings.tokens
+    if not settings.phases:
+        return [_Phase(settings, float(total))]
+    return [
+        _Phase(settings.weighing(each), float(each.tokens) if each.share is None else each.share * total, each)
+        for each in settings.phases
+    ]
+
+
+def _aim(phase: _Phase, columns: Sequence[str], available: Mapping[str, int], used: Mapping[str, int]) -> _Aim:
+    """Targets of a phase by what it says of the groups. Raises MixtureError."""
+    weighing = phase.weighing
+    asked = weights_of(weighing, columns)
+    if weighing.upsample is not None:
+        return _upsampled(weighing, weighing.upsample, phase.tokens, available, asked)
+    wanted = {name for name, share in weighing.sources.items() if share.weight != 0 and share.epochs != 0}
+    wanted |= {name for name, weight in (asked or {}).items() if weight}
+    absent = sorted(name for name in wanted if not available.get(name))
     if absent:
-        known = ", ".join(name for name, tokens in available.items() if tokens) or "none"
-        raise MixtureError(
-            f"the mixture asks for {', '.join(map(repr, absent))}, of which no token was kept; there are: {known}"
-        )
-    weights = _weights(settings, available)
+        raise _absent(absent, available)
+    weights = asked if asked is not None else _weights(weighing, available)
+    weights = {name: weight for name, weight in weights.items() if weight}
     fixed = {
         name: share.epochs * available[name]
-        for name, share in settings.sources.items()
+        for name, share in weighing.sources.items()
         if share.epochs is not None and name in available
     }
-    total = sum(available.values()) if settings.tokens == "all" else settings.tokens
-    bounds = dict.fromkeys(available, settings.unimax or MOST_EPOCHS) | {
-        name: share.max_epochs for name, share in settings.sources.items()
+    bounds = dict.fromkeys(available, weighing.unimax or weighing.max_epochs or MOST_EPOCHS) | {
+        name: share.max_epochs for name, share in weighing.sources.items()
     }
-    caps = {name: bound * available.get(name, 0) for name, bound in bounds.items() if bound is not None}
-    left = max(0.0, total - sum(fixed.values()))
-    targets = fixed | share_out(left, weights, caps)
-    return _cut(stocks, available, targets, weights, total)
+    caps = {
+        name: max(0.0, bound * available.get(name, 0) - used.get(name, 0))
+        for name, bound in bounds.items()
+        if bound is not None
+    }
+    left = max(0.0, phase.tokens - sum(fixed.values()))
+    return _Aim(phase.tokens, fixed | share_out(left, weights, caps), weights, caps)
+
+
+def _absent(names: Sequence[str], available: Mapping[str, int]) -> MixtureError:
+    known = ", ".join(name for name, tokens in available.items() if tokens) or "none"
+    return MixtureError(
+        f"the mixture asks for {', '.join(map(repr, names))}, of which no token was kept; there are: {known}"
+    )
 
 
 def _cut(
+    phase: _Phase,
+    aim: _Aim,
     stocks: Mapping[str, Stock],
     available: Mapping[str, int],
-    targets: Mapping[str, float],
-    weights: Mapping[str, float],
-    total: float,
-) -> MixturePlan:
+    used: Mapping[str, int],
+    begins: Mapping[str, Cut],
+    slopes: Mapping[str, tuple[float, float]],
+) -> PhasePlan:
     """Whole documents for these targets; what a group is over or under, the next makes up where it is cut anyway."""
     groups: dict[str, GroupPlan] = {}
     over = 0.0
-    for name, tokens in available.items():
-        groups[name] = _group_plan(stocks[name], tokens, targets.get(name, 0.0), weights.get(name), over)
+    for name in available:
+        group = GroupPlan(
+            available_tokens=available[name],
+            available_documents=int(stocks[name].documents.sum()),
+            weight=aim.weights.get(name),
+            target_tokens=aim.targets.get(name, 0.0),
+            begin=begins.get(name, START),
+            slope=slopes.get(name, FLAT),
+            end=START,
+            tokens=0,
+            documents=0,
+        )
+        groups[name] = _filled(group, stocks[name], used[name], over)
         over += groups[name].tokens - groups[name].target_tokens
-    missing = max(0, round(total - sum(targets.values())))
-    return MixturePlan(groups, missing)
+    missing = max(0, round(aim.total - sum(aim.targets.values())))
+    if phase.of is None:
+        return PhasePlan("", groups, missing)
+    return PhasePlan(phase.of.name, groups, missing, phase.of.schedule, phase.of.sequence_length)
 
 
 def _upsampled(
-    settings: Mixture, curve: Upsampling, available: Mapping[str, int]
-) -> tuple[dict[str, float], dict[str, float], float]:
-    """(tokens of each cell, weight of each topic's cells, tokens asked for) by the curve of each topic.
+    weighing: Weighing,
+    curve: Upsampling,
+    total: float,
+    available: Mapping[str, int],
+    asked: Mapping[str, float] | None,
+) -> _Aim:
+    """Tokens of each cell by the curve of its topic, and the topic's weight.
 
     Raises MixtureError naming a topic that is not there, or wants more than the curve can give.
     """
@@ -142,14 +186,11 @@ def _upsampled(
     for name in available:
         topics.setdefault(name.rpartition(CELL)[0], []).append(name)
     sizes = {topic: sum(available[name] for name in cells) for topic, cells in topics.items()}
-    weights = {topic: share.weight or 0.0 for topic, share in settings.sources.items()} or dict(sizes)
+    given = asked or {topic: share.weight or 0.0 for topic, share in weighing.sources.items()}
+    weights = dict(given) or {topic: float(size) for topic, size in sizes.items()}
     absent = [topic for topic, weight in weights.items() if weight and not sizes.get(topic)]
     if absent:
-        raise MixtureError(
-            f"the mixture asks for {', '.join(map(repr, absent))}, of which no token was kept; there are: "
-            + (", ".join(topic for topic, tokens in sizes.items() if tokens) or "none")
-        )
-    total = sum(sizes.values()) if settings.tokens == "all" else settings.tokens
+        raise _absent(absent, sizes)
     targets: dict[str, float] = {}
     for topic, weight in weights.items():
         wanted = total * weight / (sum(weights.values()) or 1.0)
@@ -166,7 +207,7 @@ def _upsampled(
             name: tokens * float(factor) for name, tokens, factor in zip(cells, there, found.factors, strict=True)
         }
     shown = {name: weights[name.rpartition(CELL)[0]] for name in targets}
-    return targets, shown, float(total)
+    return _Aim(total, targets, shown, {})
 
 
 def _goodness(cell: str) -> float:
@@ -182,19 +223,14 @@ def _goodness(cell: str) -> float:
         ) from None
 
 
-def _wanted(settings: Mixture, name: str) -> bool:
-    share = settings.sources[name]
-    return share.weight != 0 and share.epochs != 0
-
-
-def _weights(settings: Mixture, available: Mapping[str, int]) -> dict[str, float]:
+def _weights(weighing: Weighing, available: Mapping[str, int]) -> dict[str, float]:
     """Weight of each group that has one: the settings', or by the temperature for those without epochs."""
-    if settings.unimax is not None:
+    if weighing.unimax is not None:
         return {name: 1.0 for name, tokens in available.items() if tokens}
-    if settings.temperature is None and settings.sources:
-        return {name: share.weight for name, share in settings.sources.items() if share.weight and available.get(name)}
-    power = 1 / (settings.temperature or 1.0)
-    fixed = {name for name, share in settings.sources.items() if share.epochs is not None}
+    if weighing.temperature is None and weighing.sources:
+        return {name: share.weight for name, share in weighing.sources.items() if share.weight and available.get(name)}
+    power = 1 / (weighing.temperature or 1.0)
+    fixed = {name for name, share in weighing.sources.items() if share.epochs is not None}
     return {name: tokens**power for name, tokens in available.items() if tokens and name not in fixed}
 
 
@@ -214,12 +250,14 @@ def share_out(total: float, weights: Mapping[str, float], caps: Mapping[str, flo
     return given
 
 
-def _group_plan(stock: Stock, tokens: int, target: float, weight: float | None, over: float) -> GroupPlan:
-    """Whole epochs, and the cut of the next one that comes nearest to the target; or the cut on its other side, if it is
-    within a document and makes up for the tokens that the groups before are `over`."""
-    whole = int(target // tokens) if tokens else 0
+def _filled(group: GroupPlan, stock: Stock, used: int, over: float) -> GroupPlan:
+    """The group's end: whole epochs, and the cut of the next one that comes nearest to the target; or the cut on its other
+    side, if it is within a document and makes up for the tokens that the groups before are `over`. `used`: before."""
+    tokens = group.available_tokens
+    goal = used + group.target_tokens
+    whole = int(goal // tokens) if tokens else 0
     reached = np.concatenate([[0], np.cumsum(stock.tokens)])
-    wanted = target - whole * tokens
+    wanted = goal - whole * tokens
     filled = int(np.argmin(np.abs(reached - wanted)))  # bins taken of those that hold documents
     other = filled + 1 if reached[filled] < wanted else filled - 1
     if reached[filled] != wanted and 0 <= other < len(reached):
@@ -228,15 +266,14 @@ def _group_plan(stock: Stock, tokens: int, target: float, weight: float | None, 
         better = abs(over + reached[other] - wanted) < abs(over + reached[filled] - wanted)
         if better and abs(reached[other] - wanted) <= document:
             filled = other
+    documents = int(whole * stock.documents.sum() + stock.documents[:filled].sum())
+    taken = int(whole * tokens + reached[filled])
     if filled and filled == len(stock.bins):
         whole, filled = whole + 1, 0
-    return GroupPlan(
-        available_tokens=tokens,
-        available_documents=int(stock.documents.sum()),
-        weight=weight,
-        target_tokens=target,
-        whole=whole,
-        bins=int(stock.bins[filled - 1]) + 1 if filled else 0,
-        tokens=int(whole * tokens + reached[filled]),
-        documents=int(whole * stock.documents.sum() + stock.documents[:filled].sum()),
-    )
+    end = Cut(whole, int(stock.bins[filled - 1]) + 1 if filled else 0)
+    return replace(group, end=end, tokens=taken - used, documents=documents - _documents(stock, group.begin))
+
+
+def _documents(stock: Stock, cut: Cut) -> int:
+    """Documents before a cut."""
+    return int(cut.whole * stock.documents.sum() + stock.documents[stock.bins < cut.bins].sum())

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from curate.engine.task import Inputs, Output
 from curate.mixture.available_tokens import summed
-from curate.mixture.groups import DOMAIN, SOURCE, cell_names, domains, group_names
+from curate.mixture.groups import DOMAIN, SOURCE, cell_names, groups_by
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts
 from curate.shards.copies import key_bins
@@ -55,8 +55,10 @@ def group_part(params: GroupParams, inputs: Inputs, output: Output) -> DocumentC
 
 
 def _names(by: str, batch: pa.RecordBatch, kept: pa.Array) -> pa.Array:
-    values = batch.column("url" if by == DOMAIN else by).filter(kept)
-    return domains(values) if by == DOMAIN else group_names(values)
+    """The groups of a batch's kept documents. A batch without the column is of a source whose rows do not carry it."""
+    name = "url" if by == DOMAIN else by
+    column = batch.column(name) if name in batch.schema.names else pa.nulls(len(batch), pa.string())
+    return groups_by(by, column.filter(kept))
 
 
 def count_part(params: CountParams, inputs: Inputs, output: Output) -> DocumentCounts:

@@ -16,21 +16,25 @@ import pyarrow as pa
 from curate import ingest, tokens
 from curate.audit.findings import finding_rules, scores_only
 from curate.config.expectations import FINDINGS
+from curate.config.mixture import Mixture
 from curate.config.models import Pipeline, Source
 from curate.config.reading import KeyPath, PipelineFile
 from curate.config.step_params import evaluated_columns, evaluation_steps, table_columns, verdict_steps
 from curate.config.steps import StepModel
-from curate.errors import missing_extra, nearest
+from curate.errors import CurateError, missing_extra, nearest
 from curate.extract import engines
 from curate.extract.extractors import SAID
 from curate.extract.step import Extract
 from curate.filters.step import Filter, spoken_languages
 from curate.language.step import Language
-from curate.mixture.groups import DOMAIN, NONE, SOURCE
+from curate.mixture.groups import NONE, NOT_IN_LEDGER
+from curate.mixture.weights import weights_of
+from curate.quality.buckets import BUCKETS
 from curate.quality.step import Quality
+from curate.quality.tasks.bucket import WHOLE_SOURCE
 from curate.records.metadata import META, RAW, common_type, kind_of
 from curate.records.pages import ORIGIN
-from curate.records.quality import QUALITY
+from curate.records.quality import BUCKET, QUALITY, QUALITY_BUCKET
 from curate.steps import Carried, combining_steps, source_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
@@ -91,15 +95,17 @@ def _engine_mistake(name: str, error: Exception) -> str:
 
 
 def check_tokenizer(file: PipelineFile) -> None:
-    """Load the tokenizer, where there is one. Raises ConfigError naming file, line, key and what is right."""
+    """Load every tokenizer, where there are any. Raises ConfigError naming file, line, key and what is right."""
     settings = file.pipeline.tokens
     if settings is None:
         return
-    try:
-        tokenizer = tokens.load(settings.tokenizer, settings.end_of_text)
-        surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
-    except (ValueError, OSError) as error:
-        raise file.error(("tokens", "tokenizer"), str(error)) from None
+    for number, each in enumerate(settings.tokenizers or (settings,)):
+        try:
+            tokenizer = tokens.load(each.tokenizer, each.end_of_text)
+            surroundings(tokenizer, each.add_bos, each.prefix, each.suffix)
+        except (ValueError, OSError) as error:
+            place: KeyPath = ("tokens", "tokenizers", number) if settings.tokenizers else ("tokens", "tokenizer")
+            raise file.error(place, str(error)) from None
 
 
 def check_bounds(file: PipelineFile, step: StepModel) -> None:
@@ -131,6 +137,20 @@ def check_scope(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
             raise file.error(place, f"no step makes a column {scope!r}{nearest(scope, known)}")
 
 
+def check_buckets(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
+    """Raise ConfigError where quality buckets are to be within a column that the source does not have."""
+    for name, source in file.pipeline.sources.items():
+        for index, (step, setting) in enumerate(source.named_steps()):
+            if not isinstance(setting, Quality) or setting.buckets in (None, WHOLE_SOURCE):
+                continue
+            columns = _mixture_columns(file.pipeline, name, carried.get(name, ()))
+            unseen = setting.buckets.startswith(META) and source.read.metadata == "all"
+            if setting.buckets not in columns and not unseen:
+                known = nearest(setting.buckets, [WHOLE_SOURCE, *columns])
+                place: KeyPath = ("sources", name, "steps", index, step, "buckets")
+                raise file.error(place, f"no step of {name!r} makes a column {setting.buckets!r}{known}")
+
+
 def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     """Whether every source that is output has the column that the mixture's groups are made of, and can have the groups that
     it names. `carried`: by source, the columns that its rows carry, as far as they are known.
@@ -138,40 +158,57 @@ def check_mixture(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
     Raises ConfigError naming file, line, key and what is right.
     """
     pipeline, mixture = file.pipeline, file.pipeline.mixture
-    if mixture is None or set(mixture.columns) <= {SOURCE, DOMAIN}:
+    if mixture is None:
         return
+    _check_weights(file, mixture)
+    if set(mixture.columns) <= {*NOT_IN_LEDGER}:
+        return
+    _check_columns(file, carried)
     if len(mixture.columns) > 1:
-        _check_cells(file, carried)
         return
-    outputs = [name for name, source in pipeline.sources.items() if source.role == "training"]
     possible: set[str] = {NONE}
-    for name in outputs:
-        columns = _mixture_columns(pipeline, name, carried.get(name, ()))
+    for name, columns in _columns_of_outputs(file, carried).items():
         unseen = mixture.by.startswith(META) and pipeline.sources[name].read.metadata == "all"
         if mixture.by not in columns and unseen:
             return  # a column of later rows may be it
-        if mixture.by not in columns:
-            known = nearest(mixture.by, [SOURCE, DOMAIN, *columns])
-            raise file.error(("mixture", "by"), f"no step of {name!r} makes a column {mixture.by!r}{known}")
-        possible |= _possible_groups(pipeline, name, mixture.by, columns[mixture.by]) or set(mixture.sources)
-    for group in mixture.sources:
+        if mixture.by in columns:
+            named = {group for _, group in mixture.named_groups()}
+            possible |= _possible_groups(pipeline, name, mixture.by, columns[mixture.by]) or named
+    for place, group in mixture.named_groups():
         if group not in possible:
             message = f"no document that is kept is of the group {group!r} of {mixture.by}{nearest(group, possible)}"
-            raise file.error(("mixture", "sources", group), message)
+            raise file.error(("mixture", *place), message)
 
 
-def _check_cells(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
-    """Whether every source that is output has all columns of a mixture of cells. Raises ConfigError as `check_mixture`."""
+def _check_weights(file: PipelineFile, mixture: Mixture) -> None:
+    """Read every file of weights. Raises ConfigError at its key where it cannot be used."""
+    for place, each in mixture.weighings():
+        if isinstance(each.weights, str):
+            try:
+                weights_of(each, mixture.columns)
+            except (CurateError, OSError) as error:
+                raise file.error(("mixture", *place, "weights"), str(error)) from None
+
+
+def _check_columns(file: PipelineFile, carried: Mapping[str, Carried]) -> None:
+    """Whether there are the columns that a mixture's groups are made of. What rows carry along may be missing from some
+    sources: their documents have no value in it. Raises ConfigError as `check_mixture`."""
     pipeline = file.pipeline
-    wanted = [each for each in (pipeline.mixture.columns if pipeline.mixture else ()) if each not in (SOURCE, DOMAIN)]
-    for name, source in pipeline.sources.items():
-        if source.role != "training":
-            continue
-        columns = _mixture_columns(pipeline, name, carried.get(name, ()))
-        for each in wanted:
-            if each not in columns and not (each.startswith(META) and source.read.metadata == "all"):
-                known = nearest(each, [SOURCE, DOMAIN, *columns])
+    wanted = [each for each in (pipeline.mixture.columns if pipeline.mixture else ()) if each not in NOT_IN_LEDGER]
+    of_outputs = _columns_of_outputs(file, carried)
+    unseen = any(pipeline.sources[name].read.metadata == "all" for name in of_outputs)
+    for each in wanted:
+        somewhere = unseen or any(each in columns for columns in of_outputs.values())
+        for name, columns in of_outputs.items():
+            if each not in columns and not (each.startswith(META) and somewhere):
+                known = nearest(each, [*NOT_IN_LEDGER, *columns])
                 raise file.error(("mixture", "by"), f"no step of {name!r} makes a column {each!r}{known}")
+
+
+def _columns_of_outputs(file: PipelineFile, carried: Mapping[str, Carried]) -> dict[str, dict[str, str]]:
+    """By source that is output, its `_mixture_columns`."""
+    outputs = [name for name, source in file.pipeline.sources.items() if source.role == "training"]
+    return {name: _mixture_columns(file.pipeline, name, carried.get(name, ())) for name in outputs}
 
 
 def _mixture_columns(pipeline: Pipeline, name: str, carried: Carried) -> dict[str, str]:
@@ -184,8 +221,9 @@ def _mixture_columns(pipeline: Pipeline, name: str, carried: Carried) -> dict[st
     extract = source.setting(Extract)
     if extract is not None and extract.metadata:
         columns |= {field.name: str(field.type) for field in SAID}
-    if source.setting(Quality) is not None:
-        columns |= {field.name: str(field.type) for field in QUALITY}
+    quality = source.setting(Quality)
+    if quality is not None:
+        columns |= {field.name: str(field.type) for field in (*QUALITY, *(QUALITY_BUCKET if quality.buckets else ()))}
     for kind in combining_steps().values():
         if pipeline.combines(kind.name):
             columns |= dict((*kind.columns, *_COMBINED.get(kind.name, ())))
@@ -196,6 +234,8 @@ def _possible_groups(pipeline: Pipeline, name: str, by: str, kind: str) -> set[s
     """The groups that kept documents of a source can be of; None where they are not known before."""
     if pa.types.is_floating(pa.type_for_alias(kind)):
         return set(_TENTHS) if by in _FRACTIONS else None
+    if by == BUCKET:
+        return {str(number) for number in range(BUCKETS)}
     rules = [rule for step in verdict_steps(pipeline, name) for rule in step.rules]
     allowed = [set(rule.values) for rule in rules if isinstance(rule, AllowedRule) and rule.column == by]
     return allowed[0] if allowed else None

@@ -30,8 +30,30 @@ def describe(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]]) -> 
         lines.append(f"  text out: documents after {pipeline.last_step}, no tokens")
     else:
         lines.append(f"  tokens: {pipeline.tokens.tokenizer}")
+        lines += [f"  tokens: {each.tokenizer} too, in shards/{each.name}" for each in pipeline.tokens.further]
         lines.append(f"  shards{_settings(pipeline.shards)}")
     return "\n".join(lines)
+
+
+INPUT = ("source", "role", "format", "files", "bytes", "steps")
+"""What `input_rows` tells of a source; its steps by name, with a space between them."""
+
+
+def input_rows(
+    pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]]
+) -> list[tuple[str, str, str, int, int, str]]:
+    """INPUT of each source."""
+    return [
+        (
+            name,
+            source.role,
+            source.read.format,
+            len(inputs[name]),
+            sum(file.size for file in inputs[name]),
+            " ".join(step for step, _ in source.named_steps()),
+        )
+        for name, source in pipeline.sources.items()
+    ]
 
 
 def _settings(setting: Model) -> str:

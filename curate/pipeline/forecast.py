@@ -29,6 +29,7 @@ from curate.pipeline.parts import portions
 from curate.quality.step import Quality
 from curate.records.statistics import SourceNumbers, text_out
 from curate.storage import SourceFile, is_remote, open_binary
+from curate.storage.objects import list_objects
 
 _SAMPLE_BYTES = 8 << 20
 """Bytes of a source that the dry run reads, spread over its files: seconds of work."""
@@ -298,7 +299,10 @@ def _actual(run: OpenedRun) -> dict[str, float]:
     """What a finished run took, under the names of the forecast's lines."""
     sources = run.stats["sources"].values()
     times = stage_times(run.folder / "timings")
-    work = (run.folder / ".work").glob("*/*")
+    if is_remote(run.place):
+        disk = sum(each.size for each in list_objects(f"{run.place}/.work"))
+    else:
+        disk = sum(path.stat().st_size for path in (run.folder / ".work").glob("*/*"))
     return {
         "parts": len(run.parts),
         "input bytes": sum(source["bytes"] for source in sources),
@@ -307,7 +311,7 @@ def _actual(run: OpenedRun) -> dict[str, float]:
         "characters" if text_out(run.stats) else "tokens": sum(map(_made, sources)),
         "worker hours": sum(each["seconds"] for each in times) / _HOUR,
         "peak memory per worker": peak_memory(times),
-        "disk": sum(path.stat().st_size for path in work),
+        "disk": disk,
     }
 
 

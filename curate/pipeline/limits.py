@@ -14,6 +14,7 @@ import numpy as np
 from curate.config.formats import format_named
 from curate.config.models import Source
 from curate.config.step_params import ReadParams
+from curate.engine.mirror import here
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, Task
 from curate.pipeline.parts import Portion, settled
@@ -74,7 +75,7 @@ def sampled(
     drawn = settled(list(zip(given, do(given), strict=True)), do, chained)
     smallest = np.empty(0, np.uint64)
     for _, result in drawn:
-        for batch in read_batches(result.files["draws"].path):
+        for batch in read_batches(str(here(result.files["draws"].path))):
             smallest = np.sort(np.concatenate([smallest, batch.column("draw").to_numpy()]))[:limit]
     highest = int(smallest[-1]) if len(smallest) == limit else (1 << 64) - 1
     return {**params, "sample": {"seed": seed, "highest": highest}}, [portion for portion, _ in drawn]

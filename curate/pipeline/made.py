@@ -9,10 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-from pyarrow.dataset import Dataset, dataset
 
 from curate.audit.diff import diff
 from curate.audit.duplicates import duplicates
@@ -24,8 +23,12 @@ from curate.audit.sample import condition, sample
 from curate.audit.tables import tables_of
 from curate.audit.whatif import what_if
 from curate.engine.fingerprint import canonical
+from curate.engine.mirror import all_here, place_of
 from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader
+
+if TYPE_CHECKING:
+    from pyarrow.dataset import Dataset
 
 
 @dataclass(frozen=True, repr=False)
@@ -33,6 +36,7 @@ class Run:
     """A run directory and what is in it."""
 
     path: Path
+    """Where it lies on this machine; of a run in a bucket, the folder that mirrors what is touched of it."""
     stats: RunNumbers
     executed: Mapping[str, int]
     """Tasks executed by this call, by stage; what was committed before is not among them."""
@@ -47,7 +51,7 @@ class Run:
         where there is only one, and where the run makes text (`tokens: null`) and its product is meant. Raises
         AuditError where none were kept after it, DamagedError as `ledger`."""
         opened = open_finished(self.path)
-        kept = sorted(folder.name for folder in (self.path / "documents").glob("*") if folder.is_dir())
+        kept = sorted({name.split("/")[1] for name in opened.published.files if name.startswith("documents/")})
         if step is None and len(kept) == 1:
             (step,) = kept
         elif step is None and opened.pipeline.tokens is None:
@@ -55,9 +59,11 @@ class Run:
         if step not in kept:
             there = f"there are those after {', '.join(kept)}" if kept else "`keep: [STEP]` in its pipeline keeps them"
             asked = f"after {step!r}" if step else "without naming a step"
-            raise AuditError(f"{self.path} has no documents {asked}: {there}")
+            raise AuditError(f"{opened.place} has no documents {asked}: {there}")
         names = [f"documents/{step}/{part.name}.parquet" for part in opened.parts]
-        return _files([opened.file(name) for name in names if name in opened.published.files])
+        written = [name for name in names if name in opened.published.files]
+        all_here(opened.folder / name for name in written)
+        return _files([opened.file(name) for name in written])
 
     def sample(
         self, failed: str | None = None, kept: bool | None = None, where: str | None = None, n: int = 10, seed: int = 0
@@ -123,19 +129,32 @@ class Run:
         """What differs between two runs, and for whom: what `curate diff --format json` prints."""
         return diff(open_finished(self.path), open_finished(other.path), examples).data
 
+    @property
+    def place(self) -> str:
+        """The run as people name it: its directory, or its address in a bucket."""
+        return place_of(self.path)
+
     def __repr__(self) -> str:
         sources = ", ".join(
             f"{name}: {source['kept']:,} of {source['records']:,}" for name, source in self.stats["sources"].items()
         )
-        return f"Run({str(self.path)!r}; kept {sources})"
+        return f"Run({self.place!r}; kept {sources})"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: the funnel of each source."""
         return funnel_html(self.stats)
 
-    def shards(self) -> ShardReader:
-        """The product. `curate.shards.Loader(run.path, ...)` reads it in sequences, as a training does."""
-        return ShardReader(self.path)
+    def shards(self, tokenizer: str | None = None) -> ShardReader:
+        """The product; of several tokenizers the first one's, or those of the one named. `curate.shards.Loader(run.path,
+        ...)` reads it in sequences, as a training does. Raises AuditError for a name that the run does not have."""
+        if tokenizer is None:
+            return ShardReader(self.path)
+        if tokenizer not in self.stats.get("tokenizers", {}):
+            names = ", ".join(self.stats.get("tokenizers", {})) or "none"
+            raise AuditError(
+                f"{self.path} has no shards of a tokenizer {tokenizer!r} beside its first; there are: {names}"
+            )
+        return ShardReader(self.path / "shards" / tokenizer)
 
 
 SAMPLED = pa.schema(
@@ -191,6 +210,8 @@ def funnel_html(stats: RunNumbers) -> str:
 
 
 def _files(paths: Sequence[Path]) -> Dataset:
+    from pyarrow.dataset import dataset  # brings pandas along, which no command needs
+
     return dataset([str(path) for path in paths], format="parquet")
 
 
@@ -200,7 +221,7 @@ def assignments(set: Mapping[str, Any] | Sequence[str]) -> list[str]:
 
 
 def open_run(path: str | Path) -> Run:
-    """A run directory made before. Raises FileNotFoundError where there is none, or none that was finished, DamagedError
-    where a file is not the one that was published."""
+    """A run made before, in a directory or a bucket. Raises FileNotFoundError where there is none, or none that was
+    finished, DamagedError where a file is not the one that was published."""
     opened = open_finished(path)
     return Run(opened.folder, opened.stats, {})

@@ -25,17 +25,19 @@ from curate.flow import Flow
 from curate.pipeline.circumstances import circumstances, mark_of
 from curate.pipeline.manifest import shard_manifest
 from curate.pipeline.statistics import run_statistics
-from curate.records.counts import DocumentCounts
+from curate.records.counts import DocumentCounts, TokenCounts
 from curate.records.statistics import RunNumbers
 from curate.storage import OutputError, SourceFile
 
 _OURS = (LISTING, JOURNAL, STAGED, ".work", "timings")
 """What only a run leaves in a directory."""
-_OF_A_RUN = (
+OF_A_RUN = (
     "ledger/", "documents/", "tokens/", "quality/", "shards/", "contamination.json", "findings.json", "stats.json",
     "run.json", "report.html",
 )  # fmt: skip
 """What a run makes anew. Mixes and the list of removals stay."""
+TIMED = ("report.html",)
+"""What of it shows how long tasks took, which is no result."""
 
 
 def claim(folder: Path, name: str, replace: bool) -> None:
@@ -71,20 +73,21 @@ def publish_run(
     flow: Flow,
     counted: Committed[DocumentCounts] | None,
     folder: Path,
-    replace: bool = False,
+    commit: Commit,
     until: str | None = None,
 ) -> RunNumbers:
     """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers, report."""
     pipeline = file.pipeline
-    commit = Commit(folder, _OF_A_RUN, take_over=replace)
     for name, result in _results(flow):
-        listed = commit.copy(name, result.path, result.digest)
+        listed = commit.copy(name, result.path, result.digest, result.bytes)
         if listed.sha256 != result.digest and not is_emptied(result):
             raise DamagedError(
                 f"{result.path} is not what was written there: remove it, and run the same command again"
             )
     if flow.shards:
         commit.write("shards/manifest.json", shard_manifest(pipeline, flow))
+        for each in pipeline.tokens.further if pipeline.tokens is not None else ():
+            commit.write(f"shards/{each.name}/manifest.json", shard_manifest(pipeline, flow, each))
     if (folder / LIST).exists():
         commit.copy(LIST, folder / LIST)
     stats = run_statistics(pipeline, flow, counted)
@@ -94,7 +97,8 @@ def publish_run(
     commit.write("stats.json", as_json(stats))
     commit.write("findings.json", as_json(stats["findings"]))
     commit.write("run.json", as_json(record))
-    commit.write("report.html", report_page(opened(folder, record, stats, commit.published)).encode())
+    if not commit.kept(TIMED):
+        commit.write("report.html", report_page(opened(folder, record, stats, commit.published)).encode())
     commit.finish()
     empty_work(folder, removed, read_lists([*pipeline.removals, folder / LIST]))
     return stats
@@ -113,11 +117,19 @@ def _results(flow: Flow) -> Iterator[tuple[str, File]]:
     for name, classified in flow.quality.items():
         if classified.card:
             yield f"quality/{name}.arrow", classified.model
-    for split, shards in flow.shards.items():
-        for number, shard in enumerate(shards):
-            yield f"shards/{split}-{number:05d}.arrow", shard.files["shard"]
+    for name, shard in _shards(flow):
+        yield f"shards/{name}", shard.files["shard"]
     if flow.contamination is not None:
         yield "contamination.json", flow.contamination.files["report"]
+
+
+def _shards(flow: Flow) -> Iterator[tuple[str, Committed[TokenCounts]]]:
+    """Every shard by its name below `shards/`: those of further tokenizers in folders of their names."""
+    folders = {"": flow.shards, **{f"{name}/": shards for name, shards in flow.further_shards.items()}}
+    for folder, shards in folders.items():
+        for split, results in shards.items():
+            for number, result in enumerate(results):
+                yield f"{folder}{split}-{number:05d}.arrow", result
 
 
 def _record(
@@ -128,11 +140,7 @@ def _record(
     stats: RunNumbers,
 ) -> dict[str, Any]:
     """run.json: what was asked for, of which files, and which tasks were done for each part."""
-    shards = {
-        f"{split}-{number:05d}.arrow": result.files["shard"].digest
-        for split, results in flow.shards.items()
-        for number, result in enumerate(results)
-    }
+    shards = {name: result.files["shard"].digest for name, result in _shards(flow)}
     return {
         "name": file.pipeline.name,
         "folder": str(file.folder.resolve()),

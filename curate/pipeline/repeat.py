@@ -24,7 +24,7 @@ from curate.pipeline.circumstances import Circumstances, circumstances, mark_of
 from curate.pipeline.inputs import find_inputs
 from curate.pipeline.made import Run
 from curate.pipeline.run import run_file
-from curate.storage import SourceFile, output_path
+from curate.storage import SourceFile
 
 _RECORD = "run.json"
 _SHOWN = 3  # names of files in one sentence
@@ -172,6 +172,7 @@ def repeat(
     address: str | None = None,
     engine: str = "ray",
     replace: bool = False,
+    force_unlock: bool = False,
     console: Console | None = None,
     log_file: str | Path | None = None,
     log_format: LogForm = "text",
@@ -186,19 +187,19 @@ def repeat(
     recorded = read_record(record)
     for sentence in recorded.differences(find_inputs(recorded.file)):
         told(sentence)
-    folder = output_path(out, "a run") if out is not None else Path("runs") / f"{recorded.file.pipeline.name}-repeated"
     made = run_file(
         recorded.file,
-        folder,
+        out if out is not None else Path("runs") / f"{recorded.file.pipeline.name}-repeated",
         workers=workers,
         address=address,
         engine=engine,
         until=recorded.until,
         replace=replace,
+        force_unlock=force_unlock,
         console=console,
         log=None if log_file is None else RunLog(Path(log_file), log_format),
     )
-    same = read_record(folder).fingerprint == recorded.fingerprint
+    same = read_record(made.path).fingerprint == recorded.fingerprint
     told(
         f"numbers and shards are those of {recorded.path}"
         if same

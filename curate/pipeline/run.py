@@ -15,16 +15,14 @@ from typing import Any
 
 from rich.console import Console
 
-from curate.audit.places import forget_emptied
 from curate.audit.plan import aggregate, mark_removed, unit_of
-from curate.audit.removals import LIST, read_lists
+from curate.audit.removals import LIST
 from curate.config.models import Pipeline
 from curate.config.reading import PipelineFile, made_here, read_pipeline
 from curate.config.step_params import evaluation_step, foreign_code, read_params, verdict_step
-from curate.engine.commit import sweep
+from curate.engine.commit import Commit
 from curate.engine.executors import Engine, start_engine
 from curate.engine.foreign import load_again_what_changed, note_loaded
-from curate.engine.lock import hold
 from curate.engine.progress import ProgressDisplay
 from curate.engine.run_log import LogForm, RunLog
 from curate.engine.runner import Runner, Watchers
@@ -35,6 +33,7 @@ from curate.mixture.solve import MixtureError
 from curate.pipeline import stages
 from curate.pipeline.check import (
     check_bounds,
+    check_buckets,
     check_carried,
     check_engines,
     check_findings,
@@ -46,13 +45,14 @@ from curate.pipeline.check import (
 )
 from curate.pipeline.inputs import find_inputs
 from curate.pipeline.made import Run, assignments
-from curate.pipeline.publish import claim, publish_run
+from curate.pipeline.place import claim_place, held
+from curate.pipeline.publish import OF_A_RUN, publish_run
 from curate.pipeline.until import LAST_STEPS, limited, truncated
 from curate.quality.plan import score as score_quality
 from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
-from curate.storage import SourceFile, output_path
+from curate.storage import SourceFile
 
 
 def run(
@@ -67,13 +67,15 @@ def run(
     replace: bool = False,
     limit: int | None = None,
     sample: int | None = None,
+    force_unlock: bool = False,
     console: Console | None = None,
     log_file: str | Path | None = None,
     log_format: LogForm = "text",
 ) -> Run:
     """Run a pipeline file, or a Pipeline, whose paths are taken from the working directory.
 
-    `set` maps key paths to values (or lists KEY=VALUE); `out` defaults to runs/NAME.
+    `set` maps key paths to values (or lists KEY=VALUE); `out` defaults to runs/NAME; it may be a bucket's folder
+    (`s3://bucket/runs/a`), and `force_unlock` then takes it from a run that is dead.
 
     `limit` reads the first records of each source only, `sample` so many of each by a seeded draw; `out` is then
     runs/NAME-limited.
@@ -90,15 +92,15 @@ def run(
         console.print(f"Running your own code: {', '.join(own)}", highlight=False, markup=False, soft_wrap=True)
     if until is not None:
         file = truncated(file, until)
-    folder = output_path(out, "a run") if out is not None else Path("runs") / _folder_name(file, limit or sample)
     return run_file(
         file,
-        folder,
+        out if out is not None else Path("runs") / _folder_name(file, limit or sample),
         workers=workers,
         address=address,
         engine=engine,
         until=until,
         replace=replace,
+        force_unlock=force_unlock,
         console=console,
         log=None if log_file is None else RunLog(Path(log_file), log_format),
     )
@@ -111,30 +113,32 @@ def _folder_name(file: PipelineFile, limit: int | None) -> str:
 
 def run_file(
     file: PipelineFile,
-    folder: Path,
+    out: str | Path,
     *,
     workers: int | None = None,
     address: str | None = None,
     engine: str = "ray",
     until: str | None = None,
     replace: bool = False,
+    force_unlock: bool = False,
     console: Console | None = None,
     log: RunLog | None = None,
 ) -> Run:
-    """Run a pipeline that was read, in a folder; see `run`."""
+    """Run a pipeline that was read, in a folder or a bucket; see `run`."""
     if log is not None:
-        log.begin(file.pipeline.name, folder, version(DISTRIBUTION))
+        log.begin(file.pipeline.name, out, version(DISTRIBUTION))
     outcome, why = "failed", ""
     try:
         made = _run_file(
             file,
-            folder,
+            out,
             workers=workers,
             address=address,
             engine=engine,
             until=until,
             replace=replace,
-            console=console,
+            force_unlock=force_unlock,
+            console=console or Console(quiet=True),
             log=log,
         )
         outcome = "done"
@@ -152,42 +156,43 @@ def run_file(
 
 def _run_file(
     file: PipelineFile,
-    folder: Path,
+    out: str | Path,
     *,
     workers: int | None,
     address: str | None,
     engine: str,
     until: str | None,
     replace: bool,
-    console: Console | None,
+    force_unlock: bool,
+    console: Console,
     log: RunLog | None,
 ) -> Run:
-    claim(folder, file.pipeline.name, replace)
+    place = claim_place(out, file.pipeline, replace)
     inputs = find_inputs(file)
     check_inputs(file, inputs)
     check_steps(file, inputs)
-    console = console or Console(quiet=True)
-    with hold(folder), ExitStack() as stack:
-        sweep(folder)
-        forget_emptied(folder, read_lists([*file.pipeline.removals, folder / LIST]))
-        display = ProgressDisplay(console, folder / "timings" / "progress.json")
+    with ExitStack() as stack:
+        stack.enter_context(held(place, file.pipeline, force_unlock=force_unlock))
+        display = ProgressDisplay(console, place.folder / "timings" / "progress.json")
         runner = Runner(
-            folder.resolve() / ".work",
-            folder / "timings",
+            place.folder.resolve() / ".work",
+            place.folder / "timings",
             _lazily(stack, engine, workers, address),
             display if log is None else Watchers((display, log)),
             code_folder=file.folder,
+            mirror=place.mirror,
+            lease=place.lease,
         )
         outcome = "failed"
         try:
-            result = execute(file, inputs, runner, folder, until, replace)
+            result = execute(file, inputs, runner, place.folder, until, place.commit)
             outcome = "done"
         except KeyboardInterrupt:
             outcome = "stopped"
             raise
         finally:
             display.end(outcome)
-    return Run(folder, result, dict(runner.executed))
+    return Run(place.published, result, dict(runner.executed))
 
 
 def _lazily(stack: ExitStack, kind: str, workers: int | None, address: str | None) -> Any:
@@ -232,6 +237,7 @@ def check_steps(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]] |
     check_tokenizer(file)
     check_mixture(file, carried)
     check_scope(file, carried)
+    check_buckets(file, carried)
     for index, step in enumerate(file.pipeline.combine):
         check = combining_steps()[step.kind].check
         try:
@@ -250,9 +256,9 @@ def execute(
     runner: Runner,
     folder: Path,
     until: str | None,
-    take_over: bool = False,
+    commit: Callable[[], Commit] | None = None,
 ) -> RunNumbers:
-    """Every stage in order, then the run directory."""
+    """Every stage in order, then the run directory; `commit` makes what it is published by."""
     pipeline = file.pipeline
     flow = Flow(())
     order = _order(file, inputs, runner, folder, until)
@@ -264,7 +270,8 @@ def execute(
         if name in pipeline.keep:
             flow = stages.keep_documents(pipeline, flow, name, runner)
     runner.watcher.step("publish", len(shown) + 1, len(shown) + 1)
-    return publish_run(file, inputs, flow, aggregate(flow, runner, unit_of(pipeline)), folder, take_over, until)
+    counted = aggregate(flow, runner, unit_of(pipeline))
+    return publish_run(file, inputs, flow, counted, folder, commit() if commit else Commit(folder, OF_A_RUN), until)
 
 
 def _has(pipeline: Pipeline, name: str, folder: Path) -> bool:

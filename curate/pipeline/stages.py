@@ -35,8 +35,9 @@ from curate.pipeline.tasks.ledger import LedgerParams, write_part
 from curate.pipeline.tasks.metadata import MetadataParams, type_metadata
 from curate.pipeline.tasks.places import PlacesParams, number_places
 from curate.pipeline.tasks.read import MOST_COLUMNS, further_texts, read_part
-from curate.records.counts import ChosenCounts, EvaluatedCounts, ReadCounts
+from curate.records.counts import ChosenCounts, EvaluatedCounts, ReadCounts, TokenCounts
 from curate.records.metadata import META, common_type
+from curate.records.tokens import of_tokenizer
 from curate.shards.order import SPLITS
 from curate.steps import Carried, source_steps
 from curate.storage import SourceFile
@@ -282,46 +283,60 @@ def tokenize(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """Tokens of every document that is kept."""
     settings = pipeline.tokens
     assert settings is not None  # a run without a tokenizer has no such stage
-    tokenizer = load_tokenizer(settings.tokenizer, settings.end_of_text)
-    before, after = surroundings(tokenizer, settings.add_bos, settings.prefix, settings.suffix)
-    tasks, positions = [], []
-    for position, part in enumerate(flow.parts):
-        if not is_output(pipeline, part) or part.verdicts is None:
-            continue
-        params = TokenizeParams(
-            tokenizer=settings.tokenizer,
-            end_of_text=settings.end_of_text,
-            before=before,
-            after=after,
-            vocabulary=tokenizer.vocabulary_hash,
-            source=part.source,
-        )
-        inputs: Given = {"documents": part.documents, "verdicts": part.verdicts, "groups": part.group}
-        tasks.append(Task("tokens", tokenize_part, params, inputs, part.name))
-        positions.append(position)
+    chosen = ((None, settings), *((each.name, each) for each in settings.further))
+    positions = [at for at, part in enumerate(flow.parts) if is_output(pipeline, part) and part.verdicts is not None]
+    tasks = []
+    for name, each in chosen:
+        tokenizer = load_tokenizer(each.tokenizer, each.end_of_text)
+        before, after = surroundings(tokenizer, each.add_bos, each.prefix, each.suffix)
+        for part in map(flow.parts.__getitem__, positions):
+            params = TokenizeParams(
+                tokenizer=each.tokenizer,
+                end_of_text=each.end_of_text,
+                before=before,
+                after=after,
+                vocabulary=tokenizer.vocabulary_hash,
+                source=part.source,
+                column=of_tokenizer("tokens", name),
+            )
+            inputs: Given = {"documents": part.documents, "verdicts": part.verdicts, "groups": part.group}
+            tasks.append(Task("tokens", tokenize_part, params, inputs, of_tokenizer(part.name, name)))
     parts = list(flow.parts)
-    for position, result in zip(positions, runner.stage(tasks), strict=True):
-        part = parts[position]
-        check_balance(f"tokens {part.name}", into=part.decided[-1].counts["kept"], tokenized=result.counts["documents"])
-        parts[position] = part.after(result, tokens=result, columns=(*part.columns, result.file("counts")))
+    results = iter(runner.stage(tasks))
+    for name, _ in chosen:
+        for position in positions:
+            part, result = parts[position], next(results)
+            kept = part.decided[-1].counts["kept"]
+            check_balance(of_tokenizer(f"tokens {part.name}", name), into=kept, tokenized=result.counts["documents"])
+            columns = (*part.columns, result.file("counts"))
+            if name is None:
+                parts[position] = part.after(result, tokens=result, columns=columns)
+            else:
+                stores = {**part.further_tokens, name: result}
+                parts[position] = part.after(result, further_tokens=stores, columns=columns)
     return replace(flow, parts=tuple(parts))
 
 
 def write_ledger(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     """The ledger of every part."""
-    places = _places(flow, runner)
+    further = [each.name for each in pipeline.tokens.further] if pipeline.tokens is not None else []
+    places = {
+        name: _places(flow, shards, runner) for name, shards in ((None, flow.shards), *flow.further_shards.items())
+    }
     tasks = []
     for number, part in enumerate(flow.parts):
-        params = LedgerParams(metrics=[list(pair) for pair in flow.metrics], output=is_output(pipeline, part))
+        params = LedgerParams(
+            metrics=[list(pair) for pair in flow.metrics], output=is_output(pipeline, part), tokenizers=further
+        )
         inputs: dict[str, File | Sequence[File] | None] = {
             "records": part.read.file("records"),
             "verdicts": part.verdicts,
             "columns": part.columns,
             "carried": part.metadata.file("rows") if part.metadata is not None else None,
         }
-        if part.tokens is not None and places:
+        if part.tokens is not None and places[None]:
             params["part"] = number
-            inputs["places"] = places[number]
+            inputs |= {of_tokenizer("places", name): each[number] for name, each in places.items() if each}
         tasks.append(Task("ledger", write_part, params, inputs, part.name))
     results = runner.stage(tasks)
     for part, result in zip(flow.parts, results, strict=True):
@@ -332,9 +347,9 @@ def write_ledger(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     return replace(flow, parts=parts, ledger=tuple(results))
 
 
-def _places(flow: Flow, runner: Runner) -> list[list[File]]:
+def _places(flow: Flow, shards: Mapping[str, Sequence[Committed[TokenCounts]]], runner: Runner) -> list[list[File]]:
     """By part the files that say in which shards its documents are; nothing where there are no shards."""
-    files = [result.file("places") for split in SPLITS for result in flow.shards.get(split, ())]
+    files = [result.file("places") for split in SPLITS for result in shards.get(split, ())]
     tasks = [
         Task(
             "places",

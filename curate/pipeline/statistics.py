@@ -8,14 +8,15 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 from typing import TypeVar
 
 from curate.audit.findings import findings
 from curate.config.models import Pipeline
+from curate.config.tokens import OneOfSeveral
+from curate.engine.mirror import here
 from curate.engine.task import Committed
 from curate.flow import Flow, Part, files_of, is_output
-from curate.records.counts import DocumentCounts, EngineNumbers
+from curate.records.counts import DocumentCounts, EngineNumbers, TokenCounts
 from curate.records.metadata import JSON, META, TEXT, CarriedNumbers
 from curate.records.statistics import (
     ContaminationNumbers,
@@ -26,6 +27,7 @@ from curate.records.statistics import (
     RunNumbers,
     SourceNumbers,
     SplitNumbers,
+    TokenizerNumbers,
 )
 from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE, ROLE_RULE
 
@@ -64,26 +66,44 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
             sources[name]["metadata"] = carried
         if text is not None:
             sources[name]["kept_chars"] = sum(text[part.name].counts["chars"] for part in parts if part.name in text)
-    shards: dict[str, SplitNumbers] = {
+    mixture = flow.mixture.statement() if flow.mixture else None
+    audit = json.loads(here(counted.files["aggregate"].path).read_bytes()) if counted else {}
+    numbers: RunNumbers = {
+        "name": pipeline.name,
+        "sources": sources,
+        "shards": _splits(flow.shards),
+        "mixture": mixture,
+        "contamination": _contamination_statistics(flow.contamination),
+        "audit": audit,
+    }
+    if pipeline.tokens is not None and pipeline.tokens.further:
+        numbers["tokenizers"] = {each.name: _further(each, pipeline, flow) for each in pipeline.tokens.further}
+    numbers["findings"] = findings(pipeline, numbers)
+    return numbers
+
+
+def _splits(shards: Mapping[str, Sequence[Committed[TokenCounts]]]) -> dict[str, SplitNumbers]:
+    return {
         split: {
             "shards": len(results),
             "documents": sum(result.counts["documents"] for result in results),
             "tokens": sum(result.counts["tokens"] for result in results),
         }
-        for split, results in flow.shards.items()
+        for split, results in shards.items()
     }
-    mixture = flow.mixture.statement() if flow.mixture else None
-    audit = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
-    numbers: RunNumbers = {
-        "name": pipeline.name,
-        "sources": sources,
-        "shards": shards,
-        "mixture": mixture,
-        "contamination": _contamination_statistics(flow.contamination),
-        "audit": audit,
+
+
+def _further(tokenizer: OneOfSeveral, pipeline: Pipeline, flow: Flow) -> TokenizerNumbers:
+    """The numbers of a tokenizer beside the first."""
+    tokens = dict.fromkeys(pipeline.sources, 0)
+    for part in flow.parts:
+        if tokenizer.name in part.further_tokens:
+            tokens[part.source] += part.further_tokens[tokenizer.name].counts["tokens"]
+    return {
+        "tokenizer": tokenizer.tokenizer,
+        "tokens": tokens,
+        "shards": _splits(flow.further_shards.get(tokenizer.name, {})),
     }
-    numbers["findings"] = findings(pipeline, numbers)
-    return numbers
 
 
 def _edited_chars(part: Part) -> Mapping[str, int]:
@@ -119,7 +139,7 @@ def _contamination_statistics(reported: Committed[Mapping[str, object]] | None) 
     """Per evaluation set its items, those too short to look for, those found, and the documents that hold them."""
     if reported is None:
         return None
-    report = json.loads(Path(reported.files["report"].path).read_bytes())
+    report = json.loads(here(reported.files["report"].path).read_bytes())
     sets = {
         name: EvaluationSetNumbers(
             items=counts["items"],

@@ -15,16 +15,20 @@ from math import sqrt
 
 from curate.config.models import Pipeline
 from curate.config.step_params import verdict_steps
+from curate.engine.mirror import here
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.errors import ConfigError
 from curate.flow import Classified, Flow, Part
 from curate.quality.model import read_card
 from curate.quality.step import SCORE, Quality
+from curate.quality.tasks.bucket import WHOLE_SOURCE, BucketParams, LimitsParams, bucket_part, find_limits
 from curate.quality.tasks.sample import SampleParams, sample_part
 from curate.quality.tasks.score import ScoreParams, ShareParams, find_threshold, score_part
 from curate.quality.tasks.train import TrainParams, train_model
+from curate.records.batches import read_schema
 from curate.records.counts import DocumentCounts
+from curate.records.quality import BUCKET
 from curate.storage import digest_file
 from curate.verdicts.steps import VerdictStep
 
@@ -60,17 +64,18 @@ def score(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             check_balance(f"score {part.name}", into=part.read.counts["documents"], scored=result.counts["documents"])
             part = part.after(result, columns=(*part.columns, result.file("columns")), scored=result)
         scored.append(part)
+    scored = _bucketed(pipeline, scoring, scored, runner)
     least = _least_scores(pipeline, scoring, scored, runner)
     classified = {
-        name: Classified(model, read_card(model.path), least.get(name), scoring[name].model is None)
+        name: Classified(model, read_card(str(here(model.path))), least.get(name), scoring[name].model is None)
         for name, model in models.items()
     }
     return replace(flow, parts=tuple(scored), quality=classified)
 
 
 def rules_before_scores(pipeline: Pipeline, source: str) -> tuple[VerdictStep, ...]:
-    """A source's rules that do not look at quality scores."""
-    return tuple(step for step in verdict_steps(pipeline, source) if SCORE not in step.columns())
+    """A source's rules that do not look at quality scores, nor at the buckets made of them."""
+    return tuple(step for step in verdict_steps(pipeline, source) if not {SCORE, BUCKET} & {*step.columns()})
 
 
 def _models(
@@ -145,6 +150,46 @@ def _sampling(
             )
         )
     return tasks
+
+
+def _bucketed(pipeline: Pipeline, scoring: dict[str, Quality], parts: Sequence[Part], runner: Runner) -> list[Part]:
+    """The parts with buckets of their scores, where the source asks for them. Raises ConfigError for an unknown column."""
+    within = {name: setting.buckets for name, setting in scoring.items() if setting.buckets is not None}
+    limits = []
+    for name, column in within.items():
+        mine = [part for part in parts if part.source == name]
+        if column != WHOLE_SOURCE and not any(
+            column in read_schema(str(here(file.path))).names for file in mine[0].columns
+        ):
+            raise ConfigError(f"sources.{name}.steps: quality.buckets: no step of {name!r} makes a column {column!r}")
+        steps = [step.to_json() for step in rules_before_scores(pipeline, name)]
+        params = LimitsParams(within=column, steps=steps, files=len(mine[0].columns))
+        given = {"columns": [file for part in mine for file in part.columns]}
+        limits.append(Task("bucket-limits", find_limits, params, given, name, name))
+    of_source = dict(zip(within, runner.stage(limits), strict=True))
+    tasks = [
+        Task(
+            "buckets",
+            bucket_part,
+            BucketParams(within=within[part.source]),
+            {"columns": part.columns, "limits": of_source[part.source].file("limits")},
+            part.name,
+            part.source,
+        )
+        for part in parts
+        if part.source in within
+    ]
+    made = {result.task.label: result for result in runner.stage(tasks)}
+    found = []
+    for part in parts:
+        if part.source in within:
+            result = made[part.name]
+            check_balance(
+                f"bucket {part.name}", into=part.read.counts["documents"], bucketed=result.counts["documents"]
+            )
+            part = part.after(result, columns=(*part.columns, result.file("bucket")))
+        found.append(part)
+    return found
 
 
 def _least_scores(

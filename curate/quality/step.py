@@ -10,6 +10,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from curate.records.quality import BUCKET
 from curate.settings import Count, Model, Share, Strings
 from curate.steps import ON_SCORES, Changes, Evaluation, SourceStep
 from curate.verdicts.bounds import BoundsRule
@@ -39,6 +40,14 @@ class Quality(Model):
     keep_share: Share | None = Field(
         None, description="keep this share of the documents that pass the other rules, those with the highest scores"
     )
+    buckets: str | None = Field(
+        None,
+        description="number each document's twentieth by score, 0 to 19, within its source, its language or another column",
+        examples=["source", "language"],
+    )
+    minimum_bucket: Annotated[int, Field(ge=0, lt=20)] | None = Field(
+        None, description="keep these twentieths and those above, instead of a minimum of the score", examples=[18]
+    )
     sample: Annotated[Count, Field(gt=0)] = Field(100_000, description="most documents of each class to train on")
     label: str | None = Field(
         None, description="a fastText file's label of good documents; default: __label__hq", examples=["__label__hq"]
@@ -50,12 +59,16 @@ class Quality(Model):
             raise ValueError("give either positives, the sources to learn from, or a trained model")
         if self.minimum is not None and self.keep_share is not None:
             raise ValueError("give either a minimum or a keep_share")
+        if self.minimum_bucket is not None and (self.minimum is not None or self.keep_share is not None):
+            raise ValueError("give either a minimum_bucket, or a minimum or keep_share of the score")
+        if self.minimum_bucket is not None and self.buckets is None:
+            raise ValueError("minimum_bucket needs buckets: within what they are, source or language")
         return self
 
     @property
     def decides(self) -> bool:
         """Whether documents are kept by their score; else they are only scored."""
-        return any(each is not None for each in (self.alpha, self.minimum, self.keep_share))
+        return any(each is not None for each in (self.alpha, self.minimum, self.keep_share, self.minimum_bucket))
 
 
 def _evaluation(name: str, setting: Quality) -> Evaluation | None:
@@ -65,6 +78,10 @@ def _evaluation(name: str, setting: Quality) -> Evaluation | None:
 
 
 def _rules(name: str, setting: Quality, changes: Changes, least: float | None) -> tuple[AnyRule, ...]:
+    if setting.minimum_bucket is not None:
+        bucket = setting.minimum_bucket
+        key = "quality.minimum_bucket"
+        return (BoundsRule(name, "minimum_bucket", BUCKET, min=bucket, column=BUCKET, setting=key),)
     if setting.keep_share is None and setting.minimum is None:
         return () if setting.alpha is None else (DrawRule(name, "draw", setting.alpha),)
     rule = "minimum" if setting.keep_share is None else "keep_share"
@@ -81,6 +98,6 @@ STEP = SourceStep(
     example="quality: {classifier: gpt3, positives: [reference], keep_share: 0.5}",
     evaluation=_evaluation,
     rules=_rules,
-    thresholds=frozenset({"alpha", "minimum", "keep_share"}),
+    thresholds=frozenset({"alpha", "minimum", "keep_share", "minimum_bucket"}),
     sources_named=lambda setting: {"positives": setting.positives},
 )

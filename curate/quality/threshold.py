@@ -29,13 +29,17 @@ def passing_scores(columns: Columns, steps: Sequence[VerdictStep]) -> Scores:
 
     `columns`: `quality_score` and what the rules look at, by their names in the ledger.
     """
-    scores = columns["quality_score"]
-    passing = np.asarray(pc.is_valid(scores), bool)
+    chosen: Scores = columns["quality_score"].filter(pa.array(passing(columns, steps))).to_numpy(zero_copy_only=False)
+    return chosen
+
+
+def passing(columns: Columns, steps: Sequence[VerdictStep]) -> NDArray[np.bool_]:
+    """Which rows have a score and fail no rule of these steps."""
+    found = np.asarray(pc.is_valid(columns["quality_score"]), bool)
     for step in steps:
         for failed in step.fails(columns).values():
-            passing = passing & ~failed
-    chosen: Scores = scores.filter(pa.array(passing)).to_numpy(zero_copy_only=False)
-    return chosen
+            found = found & ~failed
+    return found
 
 
 def threshold_of_share(chunks: Callable[[], Iterable[Scores]], share: float) -> float:
@@ -46,7 +50,7 @@ def threshold_of_share(chunks: Callable[[], Iterable[Scores]], share: float) -> 
     """
     high = np.zeros(1 << 16, np.int64)
     for scores in chunks():
-        high += np.bincount(_bits(scores) >> 16, minlength=1 << 16)
+        high += np.bincount(score_bits(scores) >> 16, minlength=1 << 16)
     wanted = round(share * int(high.sum()))
     if wanted == 0:
         return _ABOVE_ALL
@@ -54,12 +58,13 @@ def threshold_of_share(chunks: Callable[[], Iterable[Scores]], share: float) -> 
     half = int(np.flatnonzero(above >= wanted)[-1])
     low = np.zeros(1 << 16, np.int64)
     for scores in chunks():
-        bits = _bits(scores)
+        bits = score_bits(scores)
         low += np.bincount(bits[bits >> 16 == half] & 0xFFFF, minlength=1 << 16)
     rest = wanted - (int(above[half + 1]) if half + 1 < len(above) else 0)
     last = int(np.flatnonzero(np.cumsum(low[::-1])[::-1] >= rest)[-1])
     return float(np.array([half << 16 | last], np.uint32).view(np.float32)[0])
 
 
-def _bits(scores: Scores) -> NDArray[np.int64]:
+def score_bits(scores: Scores) -> NDArray[np.int64]:
+    """The bits of scores in [0, 1] as whole numbers, which order as the scores do."""
     return np.ascontiguousarray(scores, np.float32).view(np.uint32).astype(np.int64)

@@ -82,9 +82,13 @@ class EngineNumbers(TypedDict):
     engine's text passes, and those that were chosen."""
 
     texts: int
+    """All that it found."""
     passing: int
+    """Those that pass every rule."""
     only: int
+    """Those of them where no other engine's text passes."""
     chosen: int
+    """Those that were chosen."""
 
 
 class ChosenCounts(DocumentCounts):

@@ -17,10 +17,15 @@ class Finding(TypedDict):
     """
 
     kind: str
+    """The rule that found it."""
     subject: str
+    """What it is about: a source, a rule, an evaluation set."""
     number: float | None
+    """The number that it rests on."""
     says: str
+    """The sentence."""
     missed: bool
+    """Whether the run ends with status 3 for it."""
     level: NotRequired[Level]
     section: NotRequired[str]
     cure: NotRequired[str]

@@ -1,9 +1,12 @@
 """The ledger: one row per record, kept or dropped. Knows types and names only."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 
 from curate.records.edits import EDITS
 from curate.records.pages import ID, ORIGIN
+from curate.records.tokens import of_tokenizer
 from curate.records.verdicts import FAILED
 
 ROW_GROUP = 1 << 16
@@ -15,6 +18,7 @@ _AFTER_METRICS = [
     ("edits", EDITS),
     ("quality_score", pa.float32()),
     ("quality_draw", pa.float32()),
+    ("quality_bucket", pa.int8()),
     ("failed", FAILED),
     ("duplicate_of", ID),
     ("duplicate_kind", pa.string()),
@@ -24,12 +28,14 @@ _AFTER_METRICS = [
     ("pii", pa.map_(pa.string(), pa.int32())),
     ("kept", pa.bool_()),
     ("dropped_at", pa.string()),
-    ("tokens", pa.int64()),
-    ("shard", pa.int32()),
-    ("shard_row", pa.int64()),
 ]
 
+_OF_TOKENIZER = [("tokens", pa.int64()), ("shard", pa.int32()), ("shard_row", pa.int64())]
 
-def ledger_schema(metrics: list[list[str]]) -> pa.Schema:
-    """The ledger's schema, given [name, Arrow type's name] of the pipeline's metric columns, each `step.metric`."""
-    return pa.schema([*_BEFORE_METRICS, *((name, pa.type_for_alias(kind)) for name, kind in metrics), *_AFTER_METRICS])
+
+def ledger_schema(metrics: list[list[str]], tokenizers: Sequence[str] = ()) -> pa.Schema:
+    """The ledger's schema, given [name, Arrow type's name] of the pipeline's metric columns, each `step.metric`, and the
+    names of the tokenizers beside the first."""
+    measured = ((name, pa.type_for_alias(kind)) for name, kind in metrics)
+    of_each = ((of_tokenizer(name, each), kind) for each in (None, *tokenizers) for name, kind in _OF_TOKENIZER)
+    return pa.schema([*_BEFORE_METRICS, *measured, *_AFTER_METRICS, *of_each])

@@ -25,8 +25,11 @@ class CarriedNumbers(TypedDict):
     written as JSON, or as double."""
 
     type: str
+    """Of the column in the ledger."""
     values: int
+    """Values that are not null."""
     converted: int
+    """Those of another type, which were written as JSON, or as double."""
 
 
 def kind_of(value: Any) -> str | None:

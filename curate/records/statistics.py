@@ -14,7 +14,9 @@ class RuleNumbers(TypedDict):
     """Records that failed a rule, and those that failed nothing else."""
 
     failed: int
+    """Records that fail it, whatever else they fail."""
     alone: int
+    """Those that fail nothing else."""
 
 
 # Named by call, as `in` is a word of Python.
@@ -28,30 +30,46 @@ class QualityNumbers(TypedDict):
     """Documents by twentieth of the score, the least kept of a share, and what the model says of itself."""
 
     scores: NotRequired[list[int]]
+    """Documents by twentieth of the score, from 0 to 1."""
     least_score: NotRequired[float | None]
+    """Where a share is kept, the least score that is."""
     sampled: NotRequired[int]
     """Documents of the source that its classifier learned from, where the run trained it."""
     seen: NotRequired[int]
     """Documents whose very text the model that scored them was trained on: with folds, only copies on several hosts."""
     model: NotRequired[Mapping[str, Any]]
+    """What the model says of itself: kind, what it learned from, how well it tells held-out documents apart."""
 
 
 class SourceNumbers(TypedDict):
     """A source from its files to its tokens."""
 
     role: str
+    """training, or reference: then it is no output."""
     files: int
+    """Input files."""
     bytes: int
+    """Of the files as they are stored."""
     records: int
+    """Rows of the ledger."""
     other_records: dict[str, int]
+    """By kind, records of WARC files that have no row: requests, metadata, ..."""
     documents: int
+    """Records with text."""
     chars: int
+    """Characters of their texts as extracted."""
     funnel: list[FunnelRow]
+    """Its steps in order."""
     edited_chars: dict[str, int]
+    """By step/edit, characters cut out."""
     steps: dict[str, dict[str, float]]
+    """By step, what it counted of its own: statistics of datatrove's blocks, errors of others' functions."""
     quality: QualityNumbers
+    """Of a quality step."""
     kept: int
+    """Documents in the product."""
     tokens: int
+    """Their tokens, each document once, end-of-text not counted."""
     metadata: NotRequired[dict[str, CarriedNumbers]]
     """Columns carried from the input."""
     engines: NotRequired[dict[str, EngineNumbers]]
@@ -64,36 +82,63 @@ class SplitNumbers(TypedDict):
     """A split's shards."""
 
     shards: int
+    """Files."""
     documents: int
+    """Documents in them, repetitions counted."""
     tokens: int
+    """Tokens in them, end-of-text counted."""
+
+
+class TokenizerNumbers(TypedDict):
+    """A tokenizer beside the first: tokens by source, end-of-text not counted, and its shards by split."""
+
+    tokenizer: str
+    """As the pipeline names it."""
+    tokens: dict[str, int]
+    """By source, end-of-text not counted."""
+    shards: dict[str, SplitNumbers]
+    """By split."""
 
 
 class EvaluationSetNumbers(TypedDict):
     """Items of a set, those too short to look for, those found, and the documents that hold them."""
 
     items: int
+    """Items of the set."""
     too_short: int
+    """Items too short to look for."""
     found: int
+    """Items found."""
     documents: int
+    """Documents that hold some."""
 
 
 class ContaminationNumbers(TypedDict):
     """How evaluation items were looked for, and what was found of each set."""
 
     ngram: int
+    """Words of a run that is looked for."""
     mode: str
+    """What is done where one is found."""
     sets: dict[str, EvaluationSetNumbers]
+    """By evaluation set."""
 
 
 class RunNumbers(TypedDict):
     """A whole run."""
 
     name: str
+    """The pipeline's name."""
     sources: dict[str, SourceNumbers]
+    """By source."""
     shards: dict[str, SplitNumbers]
+    """By split; empty where the run makes text."""
+    tokenizers: NotRequired[dict[str, TokenizerNumbers]]
+    """By name, those beside the one that counts, where there are any."""
     mixture: Mapping[str, Any] | None
     """What was asked for and what was achieved; see `curate.mixture.solve`."""
     contamination: ContaminationNumbers | None
+    """Of a run that decontaminates."""
     audit: Mapping[str, Any]
     """Counts of the ledger by source; see `curate.audit.aggregates`."""
     findings: NotRequired[list[Finding]]

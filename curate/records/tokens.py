@@ -10,5 +10,15 @@ def token_store(tokens: pa.DataType) -> pa.Schema:
     return pa.schema([("id", ID), ("source", pa.string()), ("group", ID), ("tokens", pa.list_(tokens))])
 
 
-TOKEN_COUNTS = pa.schema([("tokens", pa.int64())])
-"""Tokens per document, end-of-text not counted; null where the document was dropped."""
+def token_counts(column: str = "tokens") -> pa.Schema:
+    """Tokens per document, end-of-text not counted; null where the document was dropped."""
+    return pa.schema([(column, pa.int64())])
+
+
+def of_tokenizer(column: str, tokenizer: str | None) -> str:
+    """The ledger's column for one tokenizer of several; None stands for the first, whose columns have no suffix.
+
+    >>> of_tokenizer("tokens", "llama3"), of_tokenizer("shard", None)
+    ('tokens@llama3', 'shard')
+    """
+    return column if tokenizer is None else f"{column}@{tokenizer}"

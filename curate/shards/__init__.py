@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from curate.shards.entry import ShardError
     from curate.shards.loader import Batch, Loader, StateError
+    from curate.shards.mixed_loader import MixedBatch, MixedLoader
     from curate.shards.reader import ShardReader
 
-__all__ = ["Batch", "Loader", "ShardError", "ShardReader", "StateError"]
+__all__ = ["Batch", "Loader", "MixedBatch", "MixedLoader", "ShardError", "ShardReader", "StateError"]
 
-_HOMES = {"Batch": "loader", "Loader": "loader", "ShardError": "entry", "ShardReader": "reader", "StateError": "loader"}
+_HOMES = {
+    "Batch": "loader",
+    "Loader": "loader",
+    "MixedBatch": "mixed_loader",
+    "MixedLoader": "mixed_loader",
+    "ShardError": "entry",
+    "ShardReader": "reader",
+    "StateError": "loader",
+}
 
 
 def __getattr__(name: str) -> object:

@@ -6,6 +6,7 @@ A manifest may come from anywhere: what it names becomes paths and sizes here, s
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -24,6 +25,7 @@ MOST_MANIFEST_BYTES = 256 << 20
 _MOST_ROWS = 1 << 31
 _MOST_TOKENS = 1 << 31  # offsets of a list are int32
 _MOST_SHARD_BYTES = 64 << 30
+_MOST_PHASES = 1000
 
 _Hash = Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")]
 _Short = Annotated[str, Field(max_length=1024)]
@@ -48,6 +50,16 @@ class ShardEntry(_Frozen):
     sha256: _Hash
     emptied: Annotated[int, Field(ge=0, le=_MOST_ROWS)] = 0
     """Rows without a token."""
+    phase: Annotated[int, Field(ge=0, lt=_MOST_PHASES)] = 0
+    """The number of the phase of a training shard, in the manifest's list."""
+
+
+class PhaseEntry(_Frozen):
+    """A stretch of the training that the manifest lists: its shards are read before those of the next."""
+
+    name: _Short
+    sequence_length: Annotated[int, Field(ge=1, le=_MOST_TOKENS)] | None = None
+    """Of the sequences that a loader makes of it; None for the loader's own."""
 
 
 class TokenizerEntry(_Frozen):
@@ -66,6 +78,7 @@ class _Manifest(_Frozen):
     fingerprint: Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
     tokenizer: TokenizerEntry
     shards: tuple[ShardEntry, ...]
+    phases: Annotated[tuple[PhaseEntry, ...], Field(max_length=_MOST_PHASES)] = ()
     store: tuple[Annotated[str, Field(pattern=r"^\.\./\.\./tokens/[A-Za-z0-9_][A-Za-z0-9._-]*$")], ...] = ()
     store_sha256: tuple[_Hash, ...] = ()
 
@@ -92,6 +105,15 @@ def parse_manifest(data: bytes, place: str) -> tuple[dict[str, Any], tuple[Shard
     names = [entry.file for entry in manifest.shards]
     if len(set(names)) < len(names):
         raise ShardError(f"{place} lists a file twice")
+    if any(entry.phase >= max(1, len(manifest.phases)) for entry in manifest.shards):
+        raise ShardError(f"{place} has a shard of a phase that it does not list")
     if manifest.format == MIX_FORMAT and len(manifest.store_sha256) not in (0, len(manifest.store)):
         raise ShardError(f"{place}: store and store_sha256 differ in length")
     return fields, manifest.shards
+
+
+def phase_entries(mixture: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """What a manifest says of the phases of a mixture's statement: names and lengths of sequences, in order."""
+    return [
+        {"name": each["name"], "sequence_length": each["sequence_length"]} for each in (mixture or {}).get("phases", ())
+    ]

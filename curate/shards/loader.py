@@ -1,15 +1,19 @@
 """Batches of token sequences for a trainer, read from shards under a memory map.
 
 The stream of sequences is a pure function of (dataset, split, seed, sequence length, packing): epoch after epoch, the
-shards in a keyed order and the sequences of each shard in a keyed order, so that files are read one after another. (The
-documents were shuffled globally when the shards were made.) Ranks share it out: of every batch_size x world_size
+phases of the dataset in their order, and of each its shards and their sequences in a keyed order (`curate.shards.section`).
+(The documents were shuffled globally when the shards were made.) Ranks share it out: of every batch_size x world_size
 sequences in a row, rank r takes the r-th batch_size. A position in it is one integer, whoever reads.
+
+A phase may have sequences of a length of its own. A step then has as many of them as come nearest to its tokens, and none
+holds sequences of two lengths: the last step before another length may be short, as the last of all.
 
 Knows shards; knows no model, device or framework.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from collections import deque
 from collections.abc import Iterator
@@ -21,31 +25,18 @@ import numpy as np
 import numpy.typing as npt
 
 from curate.errors import CurateError
-from curate.shards.best_fit import BestFit, read_or_plan
-from curate.shards.packing import Concat, Packing
-from curate.shards.permutation import KeyedPermutation
-from curate.shards.reader import ShardReader, ShardView
+from curate.shards.packing import Filling, Sums
+from curate.shards.reader import ShardReader
+from curate.shards.section import Copy, sections_of
 from curate.text.compiled import kernel
 
 Numbers = npt.NDArray[np.int64]
-_AHEAD_TOKENS = 1 << 18  # copied at once: little Python per step, and half a megabyte stays in a core's cache
+AHEAD_TOKENS = 1 << 18  # copied at once: little Python per step, and half a megabyte stays in a core's cache
 _PADDING = -1  # the document number of padding
 
 
 class StateError(CurateError, ValueError):
     """A loader's state that belongs to another dataset or another stream."""
-
-
-@dataclass(frozen=True)
-class Copy:
-    """Stretches that lie in one open shard; `first_document` is the number of its first row in the split."""
-
-    view: ShardView
-    first_document: int
-    row: Numbers
-    at: Numbers
-    begin: Numbers
-    length: Numbers
 
 
 @dataclass(frozen=True)
@@ -103,7 +94,8 @@ class Loader:
     """Iterates over batches; endless unless `epochs` is given, and then begins anew when iterated again.
 
     `path`: a run directory, its `shards/`, or a mix; an address too. `batch_size`: sequences per rank and step. `packing`:
-    concat or best_fit. `shuffle=False` gives the shards' own order. The last step of the last epoch may be short, on some
+    concat or best_fit. `shuffle=False` gives the shards' own order. A phase of the dataset that has a length of its own has
+    sequences of that. The last step of the last epoch may be short, on some
     ranks empty. Raises ShardError or FileNotFoundError where there are no shards, ValueError where a split holds no whole
     sequence.
     """
@@ -132,27 +124,27 @@ class Loader:
         self.batch_size = batch_size
         self.rank, self.world_size = rank, world_size
         self.epochs = epochs
-        self._shuffle, self._seed = shuffle, seed
-        self._entries = self.reader.split(split)
-        self._starts = np.cumsum([0, *(entry.tokens for entry in self._entries)])
-        self._first_documents = np.cumsum([0, *(entry.rows for entry in self._entries)])
-        self.packing = self._packing(packing)
+        self._seed = seed if shuffle else None
+        self._sections = sections_of(self.reader, split, sequence_length, packing, self._seed)
+        self._ends = np.cumsum([section.sequences for section in self._sections], dtype=np.int64)
         if self.sequences_per_epoch == 0:
             raise ValueError(
-                f"the {split} split of {self.reader.folder} has {self._starts[-1]} tokens, fewer than one sequence of "
+                f"the {split} split of {self.reader.folder} has {self.tokens} tokens, fewer than one sequence of "
                 f"{sequence_length} + 1; use a shorter sequence_length or another split"
             )
         self._consumed = 0
         self._ahead: deque[tuple[int, Batch]] = deque()
-        self._order: tuple[int, Numbers, Numbers] | None = None
 
-    def _packing(self, name: str) -> Packing:
-        if name == Concat.name:
-            return Concat([entry.tokens for entry in self._entries], self.sequence_length)
-        if name == BestFit.name:
-            lengths = [np.diff(self.reader.open(entry).offsets) for entry in self._entries]
-            return read_or_plan(self.reader.folder, self.split, self.reader.fingerprint, lengths, self.sequence_length)
-        raise ValueError(f"unknown packing {name!r}; known: {Concat.name}, {BestFit.name}")
+    @property
+    def packing(self) -> Filling:
+        """How documents fill the sequences; of phases, all together."""
+        each = [section.packing for section in self._sections]
+        return Sums(each[0].name, sum(one.discarded for one in each), sum(one.padding for one in each))
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """The lengths of the sequences, one per phase: `sequence_length`, but for phases with a length of their own."""
+        return tuple(section.length for section in self._sections)
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -162,38 +154,53 @@ class Loader:
     @property
     def sequences_per_epoch(self) -> int:
         """Sequences of the split."""
-        return int(self.packing.owned[-1])
+        return int(self._ends[-1])
 
     @property
     def tokens(self) -> int:
         """Tokens of the split, end-of-text included."""
-        return int(self._starts[-1])
+        return sum(section.tokens for section in self._sections)
 
     def __iter__(self) -> Iterator[Batch]:
         return self
 
     def __next__(self) -> Batch:
-        first, last = self._consumed, self._consumed + self.batch_size * self.world_size
-        end = None if self.epochs is None else self.epochs * self.sequences_per_epoch
-        if end is not None and first >= end:
+        first = self._consumed
+        if self.epochs is not None and first >= self.epochs * self.sequences_per_epoch:
             self._consumed = 0
             raise StopIteration
+        per_rank, end = self._steps_at(first)
         if not self._ahead or self._ahead[0][0] != first:
-            self._ahead = self._read_ahead(first, end)
+            self._ahead = self._read_ahead(first, per_rank, end)
         _, batch = self._ahead.popleft()
+        last = first + per_rank * self.world_size
         self._consumed = last if end is None else min(last, end)
         return batch
 
-    def _read_ahead(self, first: int, end: int | None) -> deque[tuple[int, Batch]]:
+    def _steps_at(self, position: int) -> tuple[int, int | None]:
+        """(sequences of a step on each rank, position at which such steps end) where a step begins; None for no end."""
+        end = None if self.epochs is None else self.epochs * self.sequences_per_epoch
+        if len(set(self.lengths)) == 1 and self.lengths[0] == self.sequence_length:
+            return self.batch_size, end
+        epoch, within = divmod(position, self.sequences_per_epoch)
+        number = int(np.searchsorted(self._ends, within, side="right"))
+        length = self.lengths[number]
+        while number + 1 < len(self._sections) and self.lengths[number + 1] == length:
+            number += 1
+        per_rank = max(1, round(self.batch_size * self.sequence_length / length))
+        if len(set(self.lengths)) == 1:
+            return per_rank, end
+        return per_rank, epoch * self.sequences_per_epoch + int(self._ends[number])
+
+    def _read_ahead(self, first: int, per_rank: int, end: int | None) -> deque[tuple[int, Batch]]:
         """(position of the step, its batch) for the next steps of this rank, from one pass over the shards."""
-        stride = self.batch_size * self.world_size
-        steps = max(1, _AHEAD_TOKENS // (self.batch_size * self.sequence_length))
-        begins = first + stride * np.arange(steps, dtype=np.int64)
+        steps = max(1, AHEAD_TOKENS // (self.batch_size * self.sequence_length))
+        begins = first + per_rank * self.world_size * np.arange(steps, dtype=np.int64)
         if end is not None:
             begins = begins[begins < end]
-        mine = begins[:, None] + (self.rank * self.batch_size + np.arange(self.batch_size, dtype=np.int64))
-        counts = np.full(len(begins), self.batch_size) if end is None else (mine < end).sum(axis=1)
-        block = self.batch(mine.ravel() if end is None else mine[mine < end])
+        mine = begins[:, None] + (self.rank * per_rank + np.arange(per_rank, dtype=np.int64))
+        counts = np.full(len(begins), per_rank) if end is None else (mine < end).sum(axis=1)
+        block = self._batch(mine.ravel() if end is None else mine[mine < end], self._length_at(first))
         cuts = np.cumsum(counts)
         return deque(
             (begin, Batch(block.tokens[low:high], block.sequences[low:high], self))
@@ -218,70 +225,58 @@ class Loader:
         return {
             "fingerprint": self.reader.fingerprint,
             "split": self.split,
-            "seed": self._seed if self._shuffle else None,
+            "seed": self._seed,
             "sequence_length": self.sequence_length,
             "packing": self.packing.name,
         }
 
     def order(self, positions: Numbers) -> Numbers:
         """The sequence at each position (int64) of the stream; positions go on through the epochs."""
-        epochs = positions // self.sequences_per_epoch
+        epochs, within = np.divmod(positions, self.sequences_per_epoch)
+        turn = np.searchsorted(self._ends, within, side="right")
         sequences = np.empty_like(positions)
-        for epoch in np.unique(epochs).tolist():
-            chosen = epochs == epoch
-            sequences[chosen] = self._order_in_epoch(epoch, positions[chosen] - epoch * self.sequences_per_epoch)
+        for epoch, number in {*zip(epochs.tolist(), turn.tolist(), strict=True)}:
+            chosen = (epochs == epoch) & (turn == number)
+            first = int(self._ends[number]) - self._sections[number].sequences
+            sequences[chosen] = first + self._sections[number].order(epoch, within[chosen] - first)
         return sequences
-
-    def _order_in_epoch(self, epoch: int, positions: Numbers) -> Numbers:
-        if not self._shuffle:
-            return positions
-        shards, begins = self._shard_order(epoch)
-        turn = np.searchsorted(begins, positions, side="right") - 1
-        owned = self.packing.owned
-        sequences = np.empty_like(positions)
-        for each in np.unique(turn).tolist():
-            chosen = turn == each
-            shard = int(shards[each])
-            first, last = int(owned[shard]), int(owned[shard + 1])
-            if each + 1 < len(shards):
-                self.reader.fetch_ahead(self._entries[shards[each + 1]])
-            permute = KeyedPermutation(last - first, self._seed, "sequences", epoch, shard)
-            sequences[chosen] = first + permute(positions[chosen] - begins[each])
-        return sequences
-
-    def _shard_order(self, epoch: int) -> tuple[Numbers, Numbers]:
-        """The epoch's shards in order, and how many sequences come before each."""
-        if self._order is None or self._order[0] != epoch:
-            count = len(self._entries)
-            shards = KeyedPermutation(count, self._seed, "shards", epoch)(np.arange(count))
-            begins = np.cumsum([0, *np.diff(self.packing.owned)[shards]])[:-1]
-            self._order = (epoch, shards, begins)
-        return self._order[1], self._order[2]
 
     def batch(self, positions: Numbers) -> Batch:
-        """The sequences at these positions (int64) of the stream, without moving it."""
+        """The sequences at these positions (int64) of the stream, without moving it. Raises ValueError where they are of
+        different lengths."""
+        within = np.unique(np.searchsorted(self._ends, positions % self.sequences_per_epoch, side="right")).tolist()
+        lengths = {self.lengths[number] for number in within} or {self.lengths[0]}
+        if len(lengths) > 1:
+            raise ValueError(f"sequences of {' and '.join(map(str, sorted(lengths)))} tokens do not fit into one batch")
+        return self._batch(positions, lengths.pop())
+
+    def _length_at(self, position: int) -> int:
+        within = position % self.sequences_per_epoch
+        return self.lengths[int(np.searchsorted(self._ends, within, side="right"))]
+
+    def _batch(self, positions: Numbers, length: int) -> Batch:
         sequences = self.order(positions)
-        shape = (len(positions), self.sequence_length + 1)
-        tokens = np.full(shape, self.reader.tokenizer["end_of_text"], dtype=self.dtype)
-        for copy in self.copies(sequences):
-            _copy_tokens(copy.view.tokens, copy.row, copy.at, copy.begin, copy.length, tokens)
+        tokens = np.full((len(positions), length + 1), self.reader.tokenizer["end_of_text"], dtype=self.dtype)
+        self.fill(tokens, np.arange(len(positions)), sequences)
         return Batch(tokens, sequences, self)
 
+    def fill(self, tokens: npt.NDArray[Any], rows: Numbers, sequences: Numbers) -> None:
+        """Write sequences of the split into these rows of an array (rows, length + 1)."""
+        for copy in self.copies(sequences):
+            _copy_tokens(copy.view.tokens, rows[copy.row], copy.at, copy.begin, copy.length, tokens)
+
     def copies(self, sequences: Numbers) -> Iterator[Copy]:
-        """What to copy, shard by shard; a stretch that runs past a shard's end goes on in the next."""
-        part = self.packing.stretches(sequences)
-        row, at, begin, length = part.row, part.at, part.begin, part.length
-        while len(row):
-            shard = np.searchsorted(self._starts, begin, side="right") - 1
-            taken = np.minimum(length, self._starts[shard + 1] - begin)
-            for number in np.unique(shard).tolist():
-                mine = shard == number
-                view = self.reader.open(self._entries[number])
-                inside = begin[mine] - self._starts[number]
-                yield Copy(view, int(self._first_documents[number]), row[mine], at[mine], inside, taken[mine])
-            rest = length > taken
-            row, at = row[rest], (at + taken)[rest]
-            begin, length = (begin + taken)[rest], (length - taken)[rest]
+        """What to copy, shard by shard."""
+        if len(self._sections) == 1:
+            yield from self._sections[0].copies(sequences)
+            return
+        turn = np.searchsorted(self._ends, sequences, side="right")
+        for number in np.unique(turn).tolist():
+            rows = np.flatnonzero(turn == number)
+            section = self._sections[number]
+            first = int(self._ends[number]) - section.sequences
+            for copy in section.copies(sequences[rows] - first):
+                yield dataclasses.replace(copy, row=rows[copy.row])
 
 
 @kernel

@@ -15,7 +15,8 @@ import pyarrow as pa
 
 from curate.chance import Words, draw, id_words, unit
 
-SPLITS = ("train", "validation")
+TRAIN, VALIDATION = "train", "validation"
+SPLITS = (TRAIN, VALIDATION)
 _BUCKETS_PER_SHARD = 4  # a bucket is read whole by each shard it touches: a quarter keeps waste under a half
 KEY_BITS = 64
 

@@ -26,8 +26,8 @@ class Stretches:
     length: Numbers
 
 
-class Packing(Protocol):
-    """Cuts a split into sequences, numbered in the order of the shards they begin in."""
+class Filling(Protocol):
+    """What a packing came to, in numbers."""
 
     @property
     def name(self) -> str:
@@ -35,13 +35,22 @@ class Packing(Protocol):
         ...
 
     @property
-    def owned(self) -> Numbers:
-        """Sequences that begin before each shard, and in all: int64, shards + 1."""
+    def discarded(self) -> int:
+        """Tokens of the split that are in no sequence."""
         ...
 
     @property
-    def discarded(self) -> int:
-        """Tokens of the split that are in no sequence."""
+    def padding(self) -> int:
+        """Places of sequences that hold no token."""
+        ...
+
+
+class Packing(Filling, Protocol):
+    """Cuts shards into sequences, numbered in the order of the shards they begin in."""
+
+    @property
+    def owned(self) -> Numbers:
+        """Sequences that begin before each shard, and in all: int64, shards + 1."""
         ...
 
     def stretches(self, sequences: Numbers) -> Stretches:
@@ -56,6 +65,7 @@ class Concat:
     """
 
     name = "concat"
+    padding = 0
 
     def __init__(self, tokens_by_shard: Sequence[int], length: int) -> None:
         self._length = length
@@ -75,3 +85,12 @@ class Concat:
             sequences * self._length,
             np.full(count, self._length + 1, dtype=np.int64),
         )
+
+
+@dataclass(frozen=True)
+class Sums:
+    """The fillings of several phases together."""
+
+    name: str
+    discarded: int
+    padding: int

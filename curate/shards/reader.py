@@ -18,6 +18,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.engine.commit import Published, settle_above
+from curate.engine.mirror import here
+from curate.engine.pointer import PUBLISHED, run_above
 from curate.records.batches import read_batches
 from curate.records.shards import shard
 from curate.shards.entry import (
@@ -26,13 +28,14 @@ from curate.shards.entry import (
     MIX_FORMAT,
     MOST_MANIFEST_BYTES,
     SHARDS_FORMAT,
+    PhaseEntry,
     ShardEntry,
     ShardError,
     parse_manifest,
 )
 from curate.shards.remote import RemoteShards
 from curate.shards.store import gather
-from curate.storage import digest_file, is_remote, open_binary
+from curate.storage import digest_file, is_bucket, is_remote, open_binary
 
 __all__ = [
     "FORMATS",
@@ -59,7 +62,8 @@ class ShardView:
 
 
 class ShardReader:
-    """The shards of one folder. `path` is a run directory, its `shards/`, a mix, or the address of one."""
+    """The shards of one folder. `path` is a run directory, its `shards/`, a mix, or the address of one; of a run in
+    a bucket, what is published when it is opened."""
 
     def __init__(self, path: str | Path) -> None:
         self.folder, self.manifest, self.entries = _find_manifest(str(path))
@@ -82,6 +86,11 @@ class ShardReader:
     def dtype(self) -> np.dtype[Any]:
         """Type of a token id: uint16 or uint32."""
         return np.dtype(str(self.tokenizer["dtype"]))
+
+    @property
+    def phases(self) -> tuple[PhaseEntry, ...]:
+        """The stretches of the training split, in order; none where it is one."""
+        return tuple(PhaseEntry.model_validate(each) for each in self.manifest.get("phases", ()))
 
     def split(self, name: str) -> tuple[ShardEntry, ...]:
         """The shards of a split in their order. Raises ShardError for a split that is not there."""
@@ -115,7 +124,7 @@ class ShardReader:
             if entry.file in self._open:
                 self._open.move_to_end(entry.file)
                 return self._open[entry.file]
-        path = self._remote.path(entry) if self._remote else f"{self.folder}/{entry.file}"
+        path = self._remote.path(entry) if self._remote else str(here(f"{self.folder}/{entry.file}"))
         if self.manifest["format"] == MIX_FORMAT:
             if self.manifest.get("store_sha256"):
                 check_shard(path, entry)
@@ -195,13 +204,25 @@ def _gathered(path: str, entry: ShardEntry, store: Sequence[str]) -> ShardView:
     return view
 
 
+def _in_run(path: str) -> str | None:
+    """Where the shards of the run in a bucket that a path names, or leads into, are published now."""
+    found = run_above(path)
+    if found is None:
+        return None
+    address, pointer, below = found
+    return f"{address}/{PUBLISHED}/{pointer.generation}/{below or 'shards'}"
+
+
 def _find_manifest(path: str) -> tuple[str, dict[str, Any], tuple[ShardEntry, ...]]:
     """The folder that holds the manifest, the manifest, its shards. A run directory's shards are in its `shards/`."""
     path = path.rstrip("/") if is_remote(path) else str(Path(path).resolve())
     if not is_remote(path):
         settle_above(Path(path))
-    for folder in (path, f"{path}/shards"):
+    published = _in_run(path) if is_bucket(path) else None
+    for folder in (path, f"{path}/shards", *([published] if published else ())):
         try:
+            if not is_remote(folder):
+                here(f"{folder}/{MANIFEST}")
             with open_binary(f"{folder}/{MANIFEST}") as file:
                 data = file.read(MOST_MANIFEST_BYTES + 1)
         except (FileNotFoundError, NotADirectoryError):

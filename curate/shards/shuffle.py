@@ -1,7 +1,8 @@
 """The external shuffle: sort groups of token-store parts by key, then merge the buckets of all groups into shards.
 
-A mixture decides how often a document appears; without one it appears once. Knows the token store and the global order;
-knows no text. Memory is bounded by a group of parts and by a shard, however often documents repeat.
+A mixture decides how often a document appears; without one it appears once. A section is what has an order of its own:
+the validation split, and the training split or each of its phases. Memory is bounded by a group of parts and by a shard,
+however often documents repeat. Knows the token store and the global order; knows no text.
 """
 
 from __future__ import annotations
@@ -21,11 +22,21 @@ from curate.records.counts import TokenCounts
 from curate.records.pages import ID
 from curate.records.shards import PLACES
 from curate.records.sorted_files import read_range
-from curate.shards.copies import copies
-from curate.shards.order import KEY_BITS, SPLITS, bucket_bits, buckets, in_validation, keys, sort_order
+from curate.shards.copies import NOTHING, Span, copies
+from curate.shards.order import (
+    KEY_BITS,
+    SPLITS,
+    TRAIN,
+    VALIDATION,
+    bucket_bits,
+    buckets,
+    in_validation,
+    keys,
+    sort_order,
+)
 from curate.shards.store import write_shard
 
-INDEX = pa.schema([("split", pa.int8()), ("bucket", pa.int64()), ("documents", pa.int64()), ("tokens", pa.int64())])
+INDEX = pa.schema([("section", pa.int32()), ("bucket", pa.int64()), ("documents", pa.int64()), ("tokens", pa.int64())])
 """How many documents and tokens of each bucket are there, of those that hold any."""
 
 
@@ -54,9 +65,10 @@ class SortParams(TypedDict):
     tokens_per_shard: int
     validation: float
     tokens: dict[str, int]
-    """Expected of each split."""
-    mixture: dict[str, list[int]] | None
-    """[whole epochs, bins of the next one] by group; None for every document once."""
+    """Expected of each section."""
+    mixture: dict[str, dict[str, list[float]]] | None
+    """By section of the training split what is taken of each group, as `curate.shards.copies.Span` has it; None for every
+    document once."""
 
 
 class SplitCounts(TypedDict):
@@ -77,9 +89,9 @@ class RowCounts(TypedDict):
 
 
 class MergeParams(TypedDict):
-    """A shard: the documents of a split whose first token lies in [first, last); `start` is that of its first bucket."""
+    """A shard: the documents of a section whose first token lies in [first, last); `start` is that of its first bucket."""
 
-    split: str
+    section: str
     first: int
     last: int
     start: int
@@ -92,7 +104,7 @@ class MergeParams(TypedDict):
 def sort_group(params: SortParams, inputs: Inputs, output: Output) -> SplitCounts:
     """Inputs: for each of the `parts` its token store (`tokens`), and `groups` where the mixture is not by source.
 
-    Writes a file per split, named after it, sorted by key and id, and the `index` (INDEX) of both.
+    Writes a file per section (of `tokens`), named after it, sorted by key and id, and the `index` (INDEX) of all.
     """
     table = _store_rows(params["parts"], inputs)
     token_type = table.schema.field("tokens").type.value_type
@@ -104,15 +116,15 @@ def sort_group(params: SortParams, inputs: Inputs, output: Output) -> SplitCount
     written: dict[str, list[int]] = {name: [] for name in INDEX.names}
     documents = dict.fromkeys(SPLITS, 0)
     schema = _sorted_schema(token_type)
-    for number, split in enumerate(SPLITS):
-        with BatchWriter(output.path(split), schema, compressed=False) as writer:
-            rows = np.flatnonzero(validation == (split == "validation"))
+    for number, section in enumerate(params["tokens"]):
+        with BatchWriter(output.path(section), schema, compressed=False) as writer:
+            rows = np.flatnonzero(validation == (section == VALIDATION))
             places = order[rows]
-            if split == "train" and params["mixture"] is not None:
-                rows, places = _mixed(params["mixture"], table, ids, order, rows, seed)
+            if section != VALIDATION and params["mixture"] is not None:
+                rows, places = _mixed(params["mixture"][section], table, ids, order, rows, seed)
             sequence = sort_order(places, ids.take(pa.array(rows)))
             rows, places = rows[sequence], places[sequence]
-            in_bucket = buckets(places, bucket_bits(params["tokens"][split], tokens_per_shard))
+            in_bucket = buckets(places, bucket_bits(params["tokens"][section], tokens_per_shard))
             for low in range(0, len(rows), _ROWS):
                 taken = table.take(pa.array(rows[low : low + _ROWS])).combine_chunks()
                 columns = {
@@ -122,17 +134,17 @@ def sort_group(params: SortParams, inputs: Inputs, output: Output) -> SplitCount
             present, starts = np.unique(in_bucket, return_index=True)
             tokens = np.add.reduceat(lengths[rows], starts) if len(rows) else starts
             held = np.diff(np.append(starts, len(rows)))
-            of_split = (np.full(len(present), number), present, held, tokens)
-            for name, values in zip(INDEX.names, of_split, strict=True):
+            of_section = (np.full(len(present), number), present, held, tokens)
+            for name, values in zip(INDEX.names, of_section, strict=True):
                 written[name] += values.tolist()
-            documents[split] = len(rows)
+            documents[VALIDATION if section == VALIDATION else TRAIN] += len(rows)
     with BatchWriter(output.path("index"), INDEX) as index:
         index.write({name: pa.array(values, INDEX.field(name).type) for name, values in written.items()})
     return SplitCounts(train=documents["train"], validation=documents["validation"])
 
 
 def _mixed(
-    mixture: Mapping[str, Sequence[int]],
+    mixture: Mapping[str, Sequence[float]],
     table: pa.Table,
     ids: pa.Array,
     order: Words,
@@ -141,9 +153,9 @@ def _mixed(
 ) -> tuple[npt.NDArray[np.intp], Words]:
     """(row, key) of every copy that the mixture takes of these rows."""
     names = table.column("mix").combine_chunks().take(pa.array(rows)).dictionary_encode()
-    plans = np.array([mixture.get(name, (0, 0)) for name in names.dictionary.to_pylist()], np.int64).reshape(-1, 2)
-    codes = names.indices.to_numpy()
-    chosen, places = copies(ids.take(pa.array(rows)), order[rows], seed, plans[codes, 0], plans[codes, 1])
+    plans = np.array([mixture.get(name, NOTHING) for name in names.dictionary.to_pylist()], np.float64)
+    span = Span.of(plans.reshape(-1, len(NOTHING))[names.indices.to_numpy()])
+    chosen, places = copies(ids.take(pa.array(rows)), order[rows], seed, span)
     return rows[chosen], places
 
 
@@ -171,9 +183,9 @@ def _table(path: str) -> pa.Table:
 
 
 def merge_shard(params: MergeParams, inputs: Inputs, output: Output) -> TokenCounts:
-    """Inputs: the `sorted` files of the split, regrouped. Writes `shard` and the `places` of its rows.
+    """Inputs: the `sorted` files of the section, regrouped. Writes `shard` and the `places` of its rows.
 
-    Takes the documents of one split whose first token lies in [first, last); writes nothing where there are none.
+    Takes the documents of one section whose first token lies in [first, last); writes nothing where there are none.
     """
     paths = inputs.paths("sorted")
     schema = _sorted_schema(pa.from_numpy_dtype(params["dtype"]))
@@ -214,20 +226,20 @@ def bucket_span(bucket: int, bits: int) -> tuple[int, int]:
 def add_buckets(params: NoParams, inputs: Inputs, output: Output) -> RowCounts:
     """Inputs: several `index`. Writes the `index` of all that they are of."""
     table = pa.concat_tables([_table(path) for path in inputs.paths("index")])
-    summed = table.group_by(["split", "bucket"]).aggregate([("documents", "sum"), ("tokens", "sum")])
-    summed = summed.sort_by([("split", "ascending"), ("bucket", "ascending")]).combine_chunks()
+    summed = table.group_by(["section", "bucket"]).aggregate([("documents", "sum"), ("tokens", "sum")])
+    summed = summed.sort_by([("section", "ascending"), ("bucket", "ascending")]).combine_chunks()
     names = {"documents": "documents_sum", "tokens": "tokens_sum"}
     with BatchWriter(output.path("index"), INDEX) as writer:
         writer.write({name: summed.column(names.get(name, name)).combine_chunks() for name in INDEX.names})
     return {"rows": summed.num_rows}
 
 
-def bucket_tokens(indexes: Sequence[str], split: str, buckets: int) -> list[int]:
-    """Tokens in each bucket of a split, over the indexes of all groups."""
+def bucket_tokens(indexes: Sequence[str], section: int, buckets: int) -> list[int]:
+    """Tokens in each bucket of a section, by its number, over the indexes of all groups."""
     totals = np.zeros(buckets, dtype=np.int64)
     for path in indexes:
         for batch in read_batches(path):
-            mine = batch.column("split").to_numpy() == SPLITS.index(split)
+            mine = batch.column("section").to_numpy() == section
             np.add.at(totals, batch.column("bucket").to_numpy()[mine], batch.column("tokens").to_numpy()[mine])
     tokens: list[int] = totals.tolist()
     return tokens

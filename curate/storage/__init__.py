@@ -3,6 +3,7 @@
 Knows bytes, names, checksums and atomic commits; knows nothing of what the bytes mean.
 """
 
+from curate.storage.buckets import is_bucket
 from curate.storage.listing import SourceFile, file_system, is_web, join, list_files, list_named, open_binary, read_list
 from curate.storage.local import (
     atomic_path,
@@ -15,6 +16,7 @@ from curate.storage.local import (
 from curate.storage.places import (
     Address,
     OutputError,
+    bucket_folder,
     common_root,
     is_remote,
     is_safe_name,
@@ -29,10 +31,12 @@ __all__ = [
     "OutputError",
     "SourceFile",
     "atomic_path",
+    "bucket_folder",
     "common_root",
     "copy_file",
     "digest_file",
     "file_system",
+    "is_bucket",
     "is_remote",
     "is_safe_name",
     "is_web",

@@ -24,7 +24,13 @@ SCHEMES = frozenset({"s3", "s3a", "gs", "az", "abfs", "abfss", "adl"})
 """Schemes of addresses that this client reads."""
 _TIMEOUT = timedelta(minutes=2)
 """For a request with its body: a block of 8 MiB at 70 kB a second."""
+_NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
+"""What stores say of a bucket that is not there, where the client takes it for a fault."""
 _AWS_SETTINGS = ("AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_WEB_IDENTITY_TOKEN_FILE")
+
+
+class ChangedError(StorageError):
+    """An object that is not the one that was listed, or asked for before."""
 
 
 def is_bucket(address: str) -> bool:
@@ -37,7 +43,7 @@ def list_bucket(folder: str) -> list[tuple[str, int, str]]:
 
     Raises StorageError, PermissionError.
     """
-    store, prefix = _store_of(folder)
+    store, prefix = store_of(folder)
     begin = folder[: len(folder) - len(prefix)] if prefix else f"{folder.rstrip('/')}/"
 
     def ask() -> list[tuple[str, int, str]]:
@@ -47,24 +53,24 @@ def list_bucket(folder: str) -> list[tuple[str, int, str]]:
             for meta in batch
         ]
 
-    return sorted(_asked(folder, ask))
+    return sorted(asked(folder, ask))
 
 
 def describe_object(address: str) -> tuple[int, str]:
     """(size, mark) of an object. Raises FileNotFoundError, PermissionError, StorageError."""
-    store, key = _store_of(address)
-    meta = _asked(address, lambda: store.head(key))
+    store, key = store_of(address)
+    meta = asked(address, lambda: store.head(key))
     return int(meta["size"]), _mark(meta)
 
 
 def open_object(address: str, size: int | None = None) -> IO[bytes]:
     """Open an object for reading, all of it as it is now: where it changes meanwhile, reading fails. `size` where it is
     known. Raises FileNotFoundError, PermissionError, StorageError."""
-    store, key = _store_of(address)
-    meta = _asked(address, lambda: store.head(key))
+    store, key = store_of(address)
+    meta = asked(address, lambda: store.head(key))
     now, mark = int(meta["size"]), meta.get("e_tag")
     if size is not None and size != now:
-        raise StorageError(f"{shown(address)} has {now:,} bytes, not {size:,}: it has changed since it was listed")
+        raise ChangedError(f"{shown(address)} has {now:,} bytes, not {size:,}: it has changed since it was listed")
 
     def fetch(start: int, end: int) -> bytes:
         def ask() -> bytes:
@@ -76,7 +82,7 @@ def open_object(address: str, size: int | None = None) -> IO[bytes]:
                 raise Fault(f"{len(data):,} bytes came of {end - start:,}")
             return data
 
-        return _asked(address, ask)
+        return asked(address, ask)
 
     return open_ranged(now, fetch)
 
@@ -85,8 +91,9 @@ def _mark(meta: Any) -> str:
     return f"ETag {meta['e_tag']}" if meta.get("e_tag") else f"Last-Modified {meta['last_modified'].isoformat()}"
 
 
-def _asked(address: str, ask: Callable[[], T]) -> T:
-    """The answer of the client, whose faults are told apart: what may pass, and what is so."""
+def asked(address: str, ask: Callable[[], T], doing: str = "read", lane: str = "") -> T:
+    """The answer of the client, whose faults are told apart: what may pass, and what is so. `doing` is what was tried, for
+    people; `lane` names places among those that ask at once which long transfers do not take."""
     from obstore.exceptions import BaseError, PreconditionError
 
     def told() -> T:
@@ -95,13 +102,15 @@ def _asked(address: str, ask: Callable[[], T]) -> T:
         except FileNotFoundError:
             raise FileNotFoundError(f"there is no {shown(address)}") from None
         except PermissionError:
-            raise PermissionError(f"{shown(address)} may not be read with the credentials there are") from None
+            raise PermissionError(f"{shown(address)} may not be {doing} with the credentials there are") from None
         except PreconditionError:
-            raise StorageError(f"{shown(address)} has changed while it was read; run the same command again") from None
+            raise ChangedError(f"{shown(address)} has changed while it was read; run the same command again") from None
         except BaseError as error:
+            if any(word in str(error) for word in _NO_BUCKET):
+                raise FileNotFoundError(f"there is no bucket {'/'.join(shown(address).split('/')[:3])}") from None
             raise Fault(_words(error)) from None
 
-    return persist(address, address.split("/")[2], told)
+    return persist(address, address.split("/")[2] + lane, told, doing)
 
 
 def _words(error: Exception) -> str:
@@ -111,15 +120,16 @@ def _words(error: Exception) -> str:
     return f"{type(error).__name__}{f' (status {status})' if status else ''}"
 
 
-def _store_of(address: str) -> tuple[Any, str]:
-    """The client of an address's bucket, and the key in it. Raises ImportError where the extra is not installed."""
+def store_of(address: str, tries: int = 0) -> tuple[Any, str]:
+    """The client of an address's bucket, and the key in it; it asks again so many times by itself, of which a file that is
+    sent in many pieces has need. Raises ImportError where the extra is not installed."""
     scheme, _, rest = address.partition("://")
     bucket, _, key = rest.partition("/")
-    return _store(f"{scheme}://{bucket}", os.environ.get("AWS_ENDPOINT_URL", ""), os.getpid()), key
+    return _store(f"{scheme}://{bucket}", os.environ.get("AWS_ENDPOINT_URL", ""), os.getpid(), tries), key
 
 
 @functools.lru_cache(maxsize=64)
-def _store(bucket: str, endpoint: str, process: int) -> Any:
+def _store(bucket: str, endpoint: str, process: int, tries: int) -> Any:
     """One client a bucket and process: its threads do not survive a fork."""
     from obstore.store import from_url
 
@@ -130,7 +140,7 @@ def _store(bucket: str, endpoint: str, process: int) -> Any:
         if provider is not None:
             more["credential_provider"] = provider
     make: Any = from_url
-    return make(bucket, client_options=options, retry_config={"max_retries": 0}, **more)
+    return make(bucket, client_options=options, retry_config={"max_retries": tries}, **more)
 
 
 def _client_options(bucket: str, endpoint: str) -> dict[str, Any]:

@@ -86,8 +86,9 @@ def pause(address: str, attempt: int, after: float = 0.0) -> float:
     return max(bound * int.from_bytes(digest, "big") / 2.0**64, min(after, given.longest))
 
 
-def persist(address: str, host: str, ask: Callable[[], T]) -> T:
-    """What `ask` answers, asked again while it raises Fault. Raises StorageError where it never answers."""
+def persist(address: str, host: str, ask: Callable[[], T], doing: str = "read") -> T:
+    """What `ask` answers, asked again while it raises Fault; `doing` is what was tried, for people. Raises StorageError
+    where it never answers."""
     given = patience()
     attempt = 0
     with place_among(host):
@@ -98,8 +99,8 @@ def persist(address: str, host: str, ask: Callable[[], T]) -> T:
                 attempt = 0 if fault.got >= PROGRESS else attempt + 1
                 if attempt >= given.tries:
                     raise StorageError(
-                        f"{shown(address)} could not be read in {given.tries} tries, the last of which ended so: {fault}. "
-                        "The same command goes on from what is done"
+                        f"{shown(address)} could not be {doing} in {given.tries} tries, the last of which ended so: "
+                        f"{fault}. The same command goes on from what is done"
                     ) from None
                 time.sleep(pause(address, attempt, fault.after))
 

@@ -46,6 +46,24 @@ def output_path(place: str | Path, what: str) -> Path:
     )
 
 
+def bucket_folder(address: str) -> str:
+    """The address of a folder in a bucket as it is written everywhere: no slash at its end, no empty step.
+
+    >>> bucket_folder("s3://bucket/runs/a/")
+    's3://bucket/runs/a'
+
+    Raises OutputError where it is none that files can be put below.
+    """
+    scheme, _, rest = address.partition("://")
+    pieces = rest.rstrip("/").split("/")
+    if not all(_PIECE.fullmatch(piece) for piece in pieces) or {".", ".."} & set(pieces) or set("?#*@") & set(rest):
+        raise OutputError(
+            f"{shown(address)} names no folder in a bucket: write {scheme}://BUCKET/FOLDER, without *, ?, # and @, and "
+            "nothing empty between slashes"
+        )
+    return f"{scheme}://{'/'.join(pieces)}"
+
+
 def is_safe_name(name: str) -> bool:
     """Whether a name from outside stays below the folder that it is joined to: relative pieces, none hidden or `..`."""
     pieces = name.split("/")

@@ -143,6 +143,42 @@ def percent(part: float, whole: float) -> str:
     return f"{share:.1f} %" if share < 99.95 or part == whole else "99.9 %"
 
 
+def rounded(number: float) -> str:
+    """A large number as it is said, with two digits: 0.39 M, 12 M, 1.2 G; below a hundred thousand whole.
+
+    >>> rounded(628_877), rounded(11_267_053_401), rounded(980)
+    ('0.63 M', '11 G', '980')
+    """
+    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
+        if number >= (size if unit != "M" else 0.1 * size):
+            return f"{_two(number / size)} {unit}"
+    return count(number)
+
+
+def roughly(number: float) -> str:
+    """An estimate, with two digits at any size: 180, 14,000, 0.17 M."""
+    return rounded(float(f"{number:.2g}"))
+
+
+def share_of(part: float, whole: float) -> str:
+    """A share as it is said, with two digits: 24 %, 4.8 %. Only nothing is 0 %, and only all of it 100 %.
+
+    >>> share_of(543, 2231), share_of(1, 9999), share_of(999, 1000), share_of(3, 3)
+    ('24 %', 'less than 0.1 %', 'over 99 %', '100 %')
+    """
+    if not whole:
+        return ""
+    share = 100 * part / whole
+    if part and share < 0.1:
+        return "less than 0.1 %"
+    return "over 99 %" if part != whole and share > 99 else f"{_two(share)} %"
+
+
+def _two(number: float) -> str:
+    """A number with two digits: 0.39, 1.2, 12, 120."""
+    return f"{float(f'{number:.2g}'):g}"
+
+
 def short(number: float) -> str:
     """A number as an axis has it."""
     for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):

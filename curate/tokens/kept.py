@@ -12,6 +12,8 @@ import pyarrow.json as json_lines
 import pyarrow.parquet as pq
 
 from curate import tokens
+from curate.engine.commit import open_published
+from curate.engine.mirror import mirrored
 from curate.records.batches import read_batches
 from curate.tokens.comparing import Texts
 
@@ -21,14 +23,15 @@ _BLOCK = 64 << 20
 
 def run_texts(run: str | Path) -> Iterator[Texts]:
     """Every kept document once, in the store's order. Raises FileNotFoundError where there is no token store."""
-    run = Path(run)
-    files = sorted((run / "tokens").glob("*.arrow"))
+    run = Path(mirrored(run))
+    listed = open_published(run)
+    files = [listed.check(name) for name in sorted(listed.files) if name.startswith("tokens/")]
     if not files:
         raise FileNotFoundError(f"{run} has no token store; give a run directory of a finished run")
-    entry = json.loads((run / "shards" / "manifest.json").read_bytes())["tokenizer"]
+    entry = json.loads(listed.check("shards/manifest.json").read_bytes())["tokenizer"]
     tokenizer = tokens.load_recorded(entry)
     for file in files:
-        ledger = pq.read_table(run / "ledger" / f"{file.stem}.parquet", columns=["language", "tokens"])
+        ledger = pq.read_table(listed.check(f"ledger/{file.stem}.parquet"), columns=["language", "tokens"])
         languages = ledger.column("language").filter(pc.is_valid(ledger.column("tokens"))).combine_chunks()
         begin = 0
         for batch in read_batches(str(file)):

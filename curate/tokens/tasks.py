@@ -11,14 +11,14 @@ from curate import tokens
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import EncodedCounts
-from curate.records.tokens import TOKEN_COUNTS, token_store
+from curate.records.tokens import token_counts, token_store
 from curate.tokens.rows import surround_rows
 from curate.tokens.verify import prove_sample
 
 
 class TokenizeParams(TypedDict):
-    """The tokenizer, its end-of-text where the file names one, the ids around a document, the hash of the vocabulary, and
-    the source of the part's documents."""
+    """The tokenizer, its end-of-text where the file names one, the ids around a document, the hash of the vocabulary, the
+    source of the part's documents, and the ledger's column for the counts."""
 
     tokenizer: str
     end_of_text: str | int | None
@@ -26,12 +26,13 @@ class TokenizeParams(TypedDict):
     after: list[int]
     vocabulary: str
     source: str
+    column: str
 
 
 def tokenize_part(params: TokenizeParams, inputs: Inputs, output: Output) -> EncodedCounts:
     """Inputs `documents` and `verdicts`, and `groups` where deduplication made them.
 
-    Writes `tokens` (the store's schema, kept documents only) and `counts` (TOKEN_COUNTS, a row per document). Raises
+    Writes `tokens` (the store's schema, kept documents only) and `counts` (token_counts, a row per document). Raises
     ProofError where one document in a thousand shows that the encoder is wrong.
     """
     tokenizer = tokens.load(params["tokenizer"], params["end_of_text"])
@@ -39,7 +40,7 @@ def tokenize_part(params: TokenizeParams, inputs: Inputs, output: Output) -> Enc
     documents = total = proved = 0
     with (
         BatchWriter(output.path("tokens"), schema, compressed=False) as store,
-        BatchWriter(output.path("counts"), TOKEN_COUNTS) as counts,
+        BatchWriter(output.path("counts"), token_counts(params["column"])) as counts,
     ):
         groups = read_batches(inputs.path("groups")) if "groups" in inputs else None
         aligned = map(read_batches, (inputs.path("documents"), inputs.path("verdicts")))
@@ -52,7 +53,7 @@ def tokenize_part(params: TokenizeParams, inputs: Inputs, output: Output) -> Enc
             proved += prove_sample(tokenizer, ids, texts, rows)
             lengths = pc.list_value_length(rows).cast(pa.int64())
             position = pc.subtract(pc.cumulative_sum(kept.cast(pa.int64())), 1)
-            counts.write({"tokens": lengths.take(pc.if_else(kept, position, pa.scalar(None, pa.int64())))})
+            counts.write({params["column"]: lengths.take(pc.if_else(kept, position, pa.scalar(None, pa.int64())))})
             store.write(
                 {
                     "id": ids,

@@ -7,6 +7,7 @@ import html
 import json
 import re
 import shlex
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 
 from curate.audit.finding_facts import SCOPES
 from curate.audit.findings import command, finding_rules, findings, findings_of_time, verdict
+from curate.audit.finished_run import open_finished
 from curate.audit.source_facts import score_facts
 from curate.cli.funnel import print_findings
 from curate.cli.main import main
@@ -164,17 +166,36 @@ def test_a_quality_step_that_is_a_coin_is_found_and_one_that_tells_is_not() -> N
     assert score_facts(telling.stats["audit"]["web"]["quality"])["score_lift"] > 0.25
 
 
-def test_findings_json_holds_them_and_their_commands_run(capsys: pytest.CaptureFixture[str]) -> None:
-    opened = planted_run(True)
+def test_findings_json_holds_them_and_their_commands_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    opened = open_finished(shutil.copytree(planted_run(True).folder, tmp_path / "run"))
     found = json.loads((opened.folder / "findings.json").read_bytes())
     assert found == opened.stats["findings"]
     calls = {command(each, opened.folder) for each in found} - {""}
     assert len(calls) > 8
     for call in sorted(calls):
         words = shlex.split(call)
-        assert words[0] == "curate"
-        if "--help" not in words:
-            assert main(words[1:]) == 0, (call, capsys.readouterr().err)
+        assert words[0] == "curate" and "--help" not in words
+        assert main(words[1:]) == 0, (call, capsys.readouterr().err)
+    mixture = json.loads((opened.folder / "mixes" / "mended" / "manifest.json").read_bytes())["mixture"]
+    asked = {name: group["asked_share"] for name, group in opened.stats["mixture"]["groups"].items()}
+    for name, group in mixture["groups"].items():
+        assert group["share"] == pytest.approx(asked[name], abs=0.01), "the share that was missed"
+        assert group["epochs"] <= 4 and not mixture["missing_tokens"]
+
+
+def test_a_mixture_of_epochs_or_of_many_groups_is_mended_too() -> None:
+    opened = planted_run(True)
+    stats = copy.deepcopy(opened.stats)
+    groups = stats["mixture"]["groups"]
+    for group in groups.values():
+        group["asked_share"] = None
+
+    def cure() -> str:
+        return next(each["cure"] for each in findings(opened.pipeline, stats) if each["kind"] == "many-epochs")
+
+    assert cure() == "curate mix make RUN --name mended --epochs books=4,web=4"
+    groups |= {f"a, b {number}": copy.deepcopy(groups["books"]) for number in range(20)}
+    assert cure() == "curate mix make RUN --name mended --unimax 4"
 
 
 def test_the_report_begins_with_them_each_with_its_evidence_and_command() -> None:

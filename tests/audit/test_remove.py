@@ -16,7 +16,7 @@ from curate.audit.ledger import connect
 from curate.audit.removals import LIST, key_of, matcher, read_lists
 from curate.audit.remove import remove
 from curate.audit.whatif import decide
-from curate.config.models import Mixture
+from curate.config.mixture import Mixture
 from curate.mixture.make import make_mix
 from curate.pipeline.run import run as run_pipeline
 from curate.shards.reader import ShardReader

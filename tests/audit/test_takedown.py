@@ -23,7 +23,7 @@ from curate.audit.recount import recounted
 from curate.audit.remove import remove
 from curate.audit.report import write_report
 from curate.config.formats import exporters
-from curate.config.models import Mixture
+from curate.config.mixture import Mixture
 from curate.engine.lock import hold
 from curate.mixture.make import make_mix
 from curate.pipeline.run import run

@@ -21,10 +21,11 @@ import pyarrow as pa
 
 from curate import tokens
 from curate.engine.fingerprint import fingerprint
-from curate.shards import Loader
+from curate.shards import Loader, MixedLoader
 from curate.shards.export import export
 from curate.shards.reader import MANIFEST, SHARDS_FORMAT
 from curate.shards.store import write_shard
+from curate.storage import digest_file
 
 MEAN_DOCUMENT = 800
 SHARDS = 2
@@ -47,7 +48,8 @@ def make_shards(folder: Path, count: int) -> None:
         path = folder / f"train-{number:05d}.arrow"
         sources = pa.array(["made"] * len(lengths))
         write_shard(str(path), pa.record_batch([ids, sources, rows], names=["id", "source", "tokens"]))
-        size = {"rows": len(lengths), "tokens": len(values), "bytes": path.stat().st_size, "sha256": ""}
+        size: dict[str, Any] = {"rows": len(lengths), "tokens": len(values), "bytes": path.stat().st_size}
+        size["sha256"] = digest_file(path)
         entries.append({"file": path.name, "split": "train"} | size)
     described = {
         "name": "gpt2",
@@ -59,6 +61,12 @@ def make_shards(folder: Path, count: int) -> None:
     content = {"format": SHARDS_FORMAT, "name": "random", "tokenizer": described, "shards": entries}
     totals = {"documents": sum(e["rows"] for e in entries), "tokens": sum(e["tokens"] for e in entries)}
     (folder / MANIFEST).write_text(json.dumps(content | totals | {"fingerprint": fingerprint(entries)}))
+
+
+def in_phases(manifest: dict[str, Any]) -> dict[str, Any]:
+    """The same shards, each a phase."""
+    shards = [{**entry, "phase": number} for number, entry in enumerate(manifest["shards"])]
+    return {**manifest, "shards": shards, "phases": [{"name": f"phase-{number}"} for number in range(len(shards))]}
 
 
 def rate(batches: Iterator[Any], limit: int) -> float:
@@ -87,6 +95,15 @@ def main() -> None:
         ours = rate((batch.inputs for batch in loader), 8 * options.tokens)
         masked = rate((batch.inputs for batch in loader if len(batch.cu_seqlens)), options.tokens)
         print(f"loader: {ours:,.0f} M tokens/s; with document boundaries {masked:,.0f} M tokens/s")
+        mixed = MixedLoader(
+            {"a": shards, "b": shards}, {"a": 0.7, "b": 0.3}, options.sequence_length, options.batch_size
+        )
+        blended = rate((batch.inputs for batch in mixed), 8 * options.tokens)
+        print(f"mixed loader, 70 to 30 of two datasets: {blended:,.0f} M tokens/s")
+        (shards / MANIFEST).write_text(json.dumps(in_phases(json.loads((shards / MANIFEST).read_text()))))
+        phased = Loader(shards, options.sequence_length, options.batch_size)
+        followed = rate((batch.inputs for batch in phased), 8 * options.tokens)
+        print(f"loader of two phases: {followed:,.0f} M tokens/s")
 
         import datasets
 

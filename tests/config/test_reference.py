@@ -6,10 +6,9 @@ import pytest
 import yaml
 
 from curate.config.models import Pipeline
-from curate.config.reference import about, keys, list_recipes, pipeline_keys, reference_page, show_step
+from curate.config.reference import about, keys, list_recipes, pipeline_keys, show_step
 from curate.errors import ConfigError
 from curate.steps import combining_steps, source_steps
-from tests.project.commands import KEYS_PAGE
 from tests.support.running import ROOT, curate
 
 STEPS = {**source_steps(), **combining_steps()}
@@ -30,10 +29,6 @@ def test_the_example_of_a_step_is_one(name: str) -> None:
     written = yaml.safe_load(STEPS[name].example)
     assert list(written) == [name]
     STEPS[name].settings.model_validate(written[name])
-
-
-def test_the_page_of_keys_is_what_the_models_say_now() -> None:
-    assert KEYS_PAGE.read_text() == reference_page(), "python -m tests.project.commands writes it again"
 
 
 def test_a_step_that_is_none_is_told_with_the_nearest() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from curate.engine.fingerprint import UnnameableCode, code_fingerprint, forget, named_code
+from curate.engine.modules import distributions
 
 PACKAGE = Path(__file__).resolve().parents[2] / "curate"
 
@@ -179,6 +180,12 @@ def test_an_installed_distribution_is_named_by_its_version(code: Path, monkeypat
     monkeypatch.setattr(importlib.metadata, "version", lambda name: "0.0")
     names |= {name_of("mine"), name_of("numpy")}
     assert len(names) == 4
+
+
+def test_distributions_are_those_that_python_finds() -> None:
+    found = {module: set(owners) for module, owners in distributions().items()}
+    expected = {module: set(owners) for module, owners in importlib.metadata.packages_distributions().items()}
+    assert expected and {module: found.get(module) for module in expected} == expected
 
 
 def test_a_function_of_pythons_own_is_named_by_pythons_version(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.cli.mix import add_commands
-from curate.config.models import Mixture
+from curate.config.mixture import Mixture
 from curate.config.reading import ConfigError, read_pipeline
 from curate.mixture.groups import cell_names
 from curate.mixture.make import make_mix, plan_mix
@@ -191,3 +191,38 @@ def test_a_column_of_a_cell_that_no_step_makes_is_a_mistake_in_the_file(tmp_path
     with pytest.raises(ConfigError, match="no step of 'a' makes a column 'topik'"):
         run(wrong, out=tmp_path / "run", engine="serial")
     assert read_pipeline(wrong).pipeline.mixture is not None
+
+
+def test_documents_of_a_source_that_carries_no_such_column_are_the_group_none(tmp_path: Path) -> None:
+    """Code whose rows say their language beside a web whose rows do not."""
+    texts = [f"document {number} says {'something of its own ' * 20}{number}" for number in range(60)]
+    (tmp_path / "code.jsonl").write_text(
+        "".join(
+            json.dumps({"text": text, "lang": ["c", "go"][place % 2]}) + "\n" for place, text in enumerate(texts[:30])
+        )
+    )
+    (tmp_path / "web.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in texts[30:]))
+
+    def written(by: Any, **mixture: Any) -> Path:
+        sources = {
+            "code": {"read": {"format": "jsonl", "paths": [str(tmp_path / "code.jsonl")], "metadata": ["lang"]}},
+            "web": {"read": {"format": "jsonl", "paths": [str(tmp_path / "web.jsonl")]}},
+        }
+        tree = {"name": "x", "sources": sources, "mixture": {"by": by, **mixture}, "shards": {"validation": 0}}
+        (tmp_path / "x.yaml").write_text(yaml.safe_dump(tree | {"tokens": {"tokenizer": "gpt2"}}))
+        return tmp_path / "x.yaml"
+
+    cells = {"code/c": {"epochs": 2}, "web/none": {"epochs": 1}}
+    made = run(written(["source", "meta.lang"], sources=cells), out=tmp_path / "cells", engine="serial").path
+    groups = ShardReader(made).manifest["mixture"]["groups"]
+    assert {name: group["documents"] for name, group in groups.items()} == {"code/c": 30, "code/go": 0, "web/none": 30}
+    mix = make_mix(
+        made, "same", Mixture.model_validate({"by": ["source", "meta.lang"], "sources": cells}), materialise=True
+    )
+    assert [entry.sha256 for entry in ShardReader(mix).entries] == [entry.sha256 for entry in ShardReader(made).entries]
+    alone = {"none": {"epochs": 1}, "go": {"epochs": 1}}
+    one = run(written("meta.lang", sources=alone), out=tmp_path / "one", engine="serial").path
+    documents = {name: group["documents"] for name, group in ShardReader(one).manifest["mixture"]["groups"].items()}
+    assert documents == {"c": 0, "go": 15, "none": 30}
+    with pytest.raises(ConfigError, match=r"no step of 'code' makes a column 'meta\.lagn'; did you mean 'meta\.lang'"):
+        run(written(["source", "meta.lagn"]), out=tmp_path / "wrong", engine="serial")

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from curate.cli.mix import add_commands
-from curate.config.models import Mixture
+from curate.config.mixture import Mixture
 from curate.config.reading import ConfigError
 from curate.mixture.make import make_mix
 from curate.pipeline.run import run

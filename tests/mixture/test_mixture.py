@@ -12,11 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.chance import draw
-from curate.config.models import Mixture
+from curate.config.mixture import Mixture
 from curate.mixture.available_tokens import Stock
 from curate.mixture.groups import domains, group_names
 from curate.mixture.solve import MixtureError, plan_mixture, share_out
-from curate.shards.copies import BINS, copies, key_bins
+from curate.shards.copies import BINS, Span, copies, key_bins
 
 
 def ids_of(count: int, name: str = "") -> pa.Array:
@@ -32,6 +32,12 @@ def stock(tokens_per_document: list[int], name: str = "") -> Stock:
     np.add.at(tokens, where, tokens_per_document)
     np.add.at(documents, where, 1)
     return Stock(listed, tokens, documents)
+
+
+def span(
+    count: int, whole: int, bins: int, begin: tuple[int, int] = (0, 0), slope: tuple[float, float] = (1, 1)
+) -> Span:
+    return Span.of(np.tile([*begin, whole, bins, *slope], (count, 1)).astype(np.float64))
 
 
 STOCKS = {"web": stock([50] * 2_000, "w"), "books": stock([1_000] * 20, "b"), "wiki": stock([100] * 100, "k")}
@@ -140,7 +146,7 @@ def test_each_epoch_is_permuted_as_a_whole_and_repeats_lie_an_epoch_apart(epochs
     ids = ids_of(count)
     order = draw(ids, 0, "shuffle")
     whole, bins = int(epochs), round((epochs - int(epochs)) * BINS)
-    rows, keys = copies(ids, order, 0, np.full(count, whole), np.full(count, bins))
+    rows, keys = copies(ids, order, 0, span(count, whole, bins))
     sequence = rows[np.argsort(keys, kind="stable")]
     assert len(sequence) == pytest.approx(epochs * count, rel=0.03)
     per_epoch = count
@@ -165,14 +171,14 @@ def test_each_epoch_is_permuted_as_a_whole_and_repeats_lie_an_epoch_apart(epochs
 def test_one_epoch_of_everything_keeps_the_order_of_a_run_without_mixture() -> None:
     ids = ids_of(500)
     order = draw(ids, 3, "shuffle")
-    rows, keys = copies(ids, order, 3, np.full(500, 1), np.zeros(500, np.int64))
+    rows, keys = copies(ids, order, 3, span(500, 1, 0))
     assert np.array_equal(rows, np.arange(500)) and np.array_equal(keys, order)
 
 
 def test_a_part_of_an_epoch_is_spread_over_all_shards() -> None:
     ids = ids_of(10_000)
     order = draw(ids, 0, "shuffle")
-    _, keys = copies(ids, order, 0, np.zeros(10_000, np.int64), np.full(10_000, BINS // 10))
+    _, keys = copies(ids, order, 0, span(10_000, 0, BINS // 10))
     shares = np.histogram(keys.astype(np.float64) / 2.0**64, bins=10, range=(0, 1))[0] / len(keys)
     assert shares == pytest.approx(np.full(10, 0.1), abs=0.04)
 

@@ -1,18 +1,23 @@
-"""docs/commands.md, every command and option as the parser has them, and docs/pipeline-keys.md, every key as the models have
-them. `python -m tests.project.commands` writes both again."""
+"""docs/commands.md, every command and option as the parser has them, and the list of all pages that are made from the code:
+`python -m tests.project.commands` writes them again."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from curate.cli.help import EXAMPLES
 from curate.cli.main import _parser
-from curate.config.reference import reference_page
+from tests.project.reference.data import files_page, ledger_page
+from tests.project.reference.keys import keys_page, steps_page
+from tests.project.reference.messages import messages_page
+from tests.project.reference.python import names_page
+from tests.project.reference.rules import metrics_page, packs_page
+from tests.project.reference.site import llms_txt
 from tests.support.running import ROOT
 
-PAGE = ROOT / "docs" / "commands.md"
-KEYS_PAGE = ROOT / "docs" / "pipeline-keys.md"
+DOCS = ROOT / "docs"
+PAGE = DOCS / "commands.md"
 
 BEGINNING = """# Commands
 
@@ -77,6 +82,21 @@ def meaning(action: argparse.Action) -> str:
     return f"{told} (default: {action.default})" if unsaid and action.option_strings else told
 
 
+PAGES: Mapping[str, Callable[[], str]] = {
+    "commands.md": page,
+    "pipeline-keys.md": keys_page,
+    "steps.md": steps_page,
+    "packs.md": packs_page,
+    "metrics.md": metrics_page,
+    "ledger.md": ledger_page,
+    "run-files.md": files_page,
+    "python-names.md": names_page,
+    "messages.md": messages_page,
+    "llms.txt": llms_txt,  # the last: it reads the others
+}
+"""Every page that is made from the code, and what makes it."""
+
+
 if __name__ == "__main__":
-    PAGE.write_text(page())
-    KEYS_PAGE.write_text(reference_page())
+    for name, made in PAGES.items():
+        (DOCS / name).write_text(made())

@@ -11,7 +11,7 @@ import fsspec
 import pytest
 
 from curate.audit.finished_run import AuditError, open_finished
-from curate.config.models import Mixture
+from curate.config.mixture import Mixture
 from curate.dedup.index import read_entries
 from curate.engine.commit import Commit, DamagedError
 from curate.engine.seal import sealed

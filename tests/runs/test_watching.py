@@ -84,7 +84,7 @@ def asked(server: StatusServer, path: str, method: str = "GET", **headers: str) 
 def test_the_page_shows_how_far_a_run_is(server: StatusServer) -> None:
     numbers = json.load(asked(server, "/progress.json"))
     assert numbers["outcome"] == "done"
-    assert numbers["run"] == str(server.folder)
+    assert numbers["run"] == str(server.run)
     assert {"read", "ledger"} <= {stage["name"] for stage in numbers["stages"]}
     answer = asked(server, "/")
     assert answer.status == 200

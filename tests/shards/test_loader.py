@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from curate.shards import Loader, ShardError, StateError
 from curate.shards.permutation import KeyedPermutation
+from curate.shards.section import sections_of
 from tests.support.synthetic_shards import END_OF_TEXT, documents, write_shards
 
 SHARDS = [documents(60, seed) for seed in range(5)]
@@ -180,12 +181,13 @@ def test_a_damaged_shard_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("length", [16, 64, 500])
 def test_best_fit_packs_every_token_once_and_documents_side_by_side(folder: Path, length: int) -> None:
     loader = Loader(folder, length, 4, epochs=1, packing="best_fit")
+    (section,) = sections_of(loader.reader, "train", length, "best_fit", None)
     seen = np.zeros(len(STREAM), int)
     numbers = [len(each) for each in itertools.chain.from_iterable(SHARDS)]
     begins = np.cumsum(numbers) - numbers
     padding = 0
     for batch in loader:
-        stretches = loader.packing.stretches(batch.sequences)
+        stretches = section.packing.stretches(batch.sequences)
         for row, at, begin, size in zip(stretches.row, stretches.at, stretches.begin, stretches.length, strict=True):
             assert np.array_equal(batch.tokens[row, at : at + size], STREAM[begin : begin + size])
             seen[begin : begin + size] += 1
@@ -215,7 +217,7 @@ def test_a_plan_of_packing_is_kept_beside_the_shards_and_never_used_for_others(t
     write_shards(tmp_path, [documents(60, 2)])
     other = Loader(tmp_path, 64, 2, packing="best_fit")
     assert plan.stat().st_mtime_ns != stamp
-    assert other.packing.owned[-1] != first.packing.owned[-1]
+    assert other.sequences_per_epoch != first.sequences_per_epoch
     with pytest.raises(StateError, match="fingerprint"):
         other.load_state_dict(first.state_dict())
 

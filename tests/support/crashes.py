@@ -23,7 +23,7 @@ from typing import Any
 from curate.audit.finished_run import open_finished
 from curate.audit.ledger import ask, connect
 from curate.audit.remove import remove
-from curate.config.models import Mixture
+from curate.config.mixture import Mixture
 from curate.engine.lock import hold
 from curate.mixture.make import make_mix
 from curate.pipeline.run import run

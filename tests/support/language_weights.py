@@ -16,6 +16,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numba
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -45,6 +46,18 @@ def read(path: str) -> tuple[list[str], NDArray[Any]]:
     return [row["text"] for row in rows], np.array([CODES.get(row["lang"], row["lang"]) for row in rows])
 
 
+@numba.njit
+def _walk(text: NDArray[Any], moves: NDArray[Any], names: NDArray[Any], first: int) -> NDArray[np.int64]:
+    """The n-gram, or none, that ends at each byte of a text."""
+    named = np.empty(len(text), np.int64)
+    state = first
+    for place, byte in enumerate(text):
+        at = np.int64(state) << 8 | np.int64(byte)
+        state = np.int64(moves[at])
+        named[place] = names[at]
+    return named
+
+
 def counts(texts: list[str]) -> sp.csr_matrix:
     """log(1 + times) of the model's n-grams, a row a text."""
     model = bayes.model(own=False)
@@ -52,12 +65,8 @@ def counts(texts: list[str]) -> sp.csr_matrix:
     data, bounds = normalised(*text_buffers(as_column(texts)))
     rows, columns, values = [], [], []
     for row in range(len(bounds) - 1):
-        state, named = model.first, []
-        for byte in data[bounds[row] : bounds[row + 1]].tolist():
-            at = int(state) << 8 | byte
-            state = int(model.moves[at])
-            named.append(int(model.names[at]))
-        grams, times = np.unique(np.array(named, np.int64), return_counts=True)
+        named = _walk(data[bounds[row] : bounds[row + 1]], model.moves, model.names, model.first)
+        grams, times = np.unique(named, return_counts=True)
         known = grams != none
         rows += [row] * int(known.sum())
         columns += grams[known].tolist()

@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from curate.config.models import Mixture
+from curate.config.mixture import Mixture
 from curate.mixture.make import make_mix
 from curate.pipeline.run import run
 from tests.support.crashes import PIPELINE, write_inputs

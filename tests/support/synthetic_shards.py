@@ -26,9 +26,14 @@ def documents(count: int, seed: int = 0, mean: int = 40) -> list[npt.NDArray[np.
 
 
 def write_shards(
-    folder: Path, shards: Sequence[Sequence[npt.NDArray[np.uint16]]], split: str = "train", name: str = "synthetic"
+    folder: Path,
+    shards: Sequence[Sequence[npt.NDArray[np.uint16]]],
+    split: str = "train",
+    name: str = "synthetic",
+    phases: Sequence[tuple[int, int | None]] = (),
 ) -> Path:
-    """A folder of shards as a run leaves it, the documents of each shard in order."""
+    """A folder of shards as a run leaves it, the documents of each shard in order; `phases`: how many shards each has, and
+    its sequences' length."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for number, rows in enumerate(shards):
@@ -51,5 +56,9 @@ def write_shards(
         "shards": entries,
         "fingerprint": fingerprint(entries),
     }
+    if phases:
+        of_shard = [number for number, (count, _) in enumerate(phases) for _ in range(count)]
+        entries[:] = [entry | {"phase": phase} for entry, phase in zip(entries, of_shard, strict=True)]
+        manifest["phases"] = [{"name": f"p{n}", "sequence_length": length} for n, (_, length) in enumerate(phases)]
     (folder / MANIFEST).write_text(json.dumps(manifest))
     return folder

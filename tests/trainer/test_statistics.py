@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from curate.trainer.compare.comparison import Verdict, judge
 from curate.trainer.compare.comparison_html import to_html
 from curate.trainer.compare.comparison_markdown import to_markdown
 from curate.trainer.compare.scaling import Chinchilla, Kaplan, Run, fit_chinchilla, fit_kaplan, read_runs
+from curate.trainer.compare.signal import signal
 from curate.trainer.compare.statistics import (
     Values,
     compare,
@@ -183,12 +185,37 @@ def test_the_report_holds_the_verdict_in_every_form() -> None:
         for words in (found.pairs[0].sentence, "quiz", "25.0%", "a note", "no difference shown"):
             assert words in text
     assert page.count("<polyline") == 2
+    for words in (
+        "Ranking on these texts",
+        "rank between",
+        "Domains",
+        "probability that clean is the best",
+        "8 proxies",
+    ):
+        assert words in page
+        assert words in markdown or words == "Ranking"
+    cells = re.findall(r"<td style=\"background:color-mix\(in srgb,var\(--good\) (\d+)%,transparent\)\">([\d.]+)", page)
+    assert [int(depth) for depth, _ in cells] == [70, 0], "the better mix is coloured, the worse is not"
+    assert float(cells[0][1]) < float(cells[1][1])
     assert "http" not in page
     known = json.loads(found.to_json())
     assert known["contamination"]["quiz"]["noisy"] is None
     assert known["pairs"][0]["primary"]["comparison"]["low"] > 0
     for seeds in (1, 2):
         assert "<svg" in to_html(verdict(0.0, seeds))
+
+
+def test_a_measure_s_spread_over_mixes_stands_beside_its_noise() -> None:
+    """The worked ranking: MSE 1.4166667e-4, means 3.1, 3.05, 3.123333, 2.99."""
+    values = np.array([[3.10, 3.12, 3.08], [3.05, 3.08, 3.02], [3.11, 3.14, 3.12], [3.00, 3.01, 2.96]])
+    found = signal("web", "bits/byte", values)
+    assert found.noise == pytest.approx(1.4166667e-4**0.5)
+    assert found.spread == pytest.approx(np.std([3.1, 3.05, 3.123333, 2.99], ddof=1), rel=1e-5)
+    told = verdict(1.0)
+    assert [each.name for each in told.signals] == ["all domains", "web", "quiz"]
+    assert told.signals[1].ratio > 3 > told.signals[2].ratio
+    assert "What each measure can tell apart" in to_markdown(told)
+    assert verdict(1.0, seeds=1).signals == ()
 
 
 def test_chinchilla_s_law_is_found_again_from_noisy_runs() -> None:

@@ -21,15 +21,16 @@ from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import Tokenizer, load  # noqa: E402
 from curate.trainer.evaluate.evaluate import (  # noqa: E402
     Measure,
-    accuracy,
     bits_per_byte,
     encode,
     find_in_training,
+    score_items,
     wikitext_perplexity,
 )
 from curate.trainer.evaluate.finetune import FineTuning, classify, finetune, measure, read_examples  # noqa: E402
 from curate.trainer.evaluate.scoring import continuation_likelihoods, document_nats  # noqa: E402
-from curate.trainer.evaluate.tasks import TASKS, Item, find_task, read_items, with_shots  # noqa: E402
+from curate.trainer.evaluate.task_formats import Item  # noqa: E402
+from curate.trainer.evaluate.tasks import find_task  # noqa: E402
 from curate.trainer.model.architecture import Architecture  # noqa: E402
 from curate.trainer.model.generate import Sampling, beam_search, cache_bytes, choose, generate, stream  # noqa: E402
 from curate.trainer.model.model import GPT  # noqa: E402
@@ -198,28 +199,7 @@ def test_a_model_prefers_what_it_was_trained_on(model: GPT, tokenizer: Tokenizer
         tokenizer.decode(view.tokens[a : b - 1][:10]) for a, b in zip(view.offsets[:-1], view.offsets[1:], strict=True)
     ]
     items = [Item(("", ""), (text, codecs.encode(text, "rot13")), 0) for text in texts]
-    assert accuracy(model, tokenizer, find_task("blimp"), items).mean > 0.8
-
-
-def test_every_task_reads_its_file_and_has_an_answer(shared_data: Path) -> None:
-    for name, task in TASKS.items():
-        items = read_items(task, shared_data / "eval", 20)
-        assert len(items) == 20, name
-        for item in items:
-            assert len(item.prompts) == len(item.continuations) >= (1 if task.kind == "exact" else 2)
-            assert 0 <= item.gold < len(item.prompts)
-            assert not any(prompt.endswith(" ") for prompt in item.prompts), name
-
-
-def test_shots_are_other_items_solved_and_the_same_each_time(shared_data: Path) -> None:
-    items = read_items(TASKS["arc-easy"], shared_data / "eval", 30)
-    once, again = with_shots(items, 3, 0), with_shots(items, 3, 0)
-    assert once == again != with_shots(items, 3, 1)
-    for item, shown in zip(items, once, strict=True):
-        before = shown.prompts[0].removesuffix(item.prompts[0])
-        assert before.count("Answer:") == 3
-        assert item.text not in before
-        assert sum(other.text in before for other in items) == 3
+    assert score_items(model, tokenizer, find_task("blimp"), items)[0].mean > 0.8
 
 
 def test_wikitext_s_perplexity_is_per_word(model: GPT, tokenizer: Tokenizer, tmp_path: Path) -> None:

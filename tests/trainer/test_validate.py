@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import gzip
+import hashlib
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 torch = pytest.importorskip("torch")
 
+from curate.engine.seal import sealed  # noqa: E402
 from curate.errors import ConfigError  # noqa: E402
 from curate.shards import ShardReader  # noqa: E402
 from curate.tokens import load  # noqa: E402
-from curate.trainer.compare.validate import ProxyError, read_validation, validate  # noqa: E402
+from curate.trainer.compare.proxies import ProxyError  # noqa: E402
+from curate.trainer.compare.validate import read_validation, validate  # noqa: E402
+from curate.trainer.compare.validation_plan import Device, plan_validation  # noqa: E402
 from curate.trainer.evaluate.validation_set import choose_texts  # noqa: E402
-from curate.trainer.model.architecture import training_flops_per_token  # noqa: E402
+from curate.trainer.model.architecture import matrix_parameters, training_flops_per_token  # noqa: E402
 from tests.support.trainer_example import LENGTH, MERGES, make_shards  # noqa: E402
 
 ROOT = Path(__file__).parents[2]
@@ -39,6 +46,24 @@ def inside(shards: Path) -> str:
 def write(path: Path, texts: list[str]) -> Path:
     path.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
     return path
+
+
+def scrambled(folder: Path) -> None:
+    """Every token of a copy of shards replaced by one of a few, so that a model learns nothing of text."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for entry in manifest["shards"]:
+        path = folder / entry["file"]
+        with pa.ipc.open_stream(path.read_bytes()) as reader:
+            table = reader.read_all()
+        lists = table.column("tokens").combine_chunks()
+        values = np.arange(len(lists.values), dtype=np.uint16) % 7
+        tokens = pa.ListArray.from_arrays(lists.offsets, pa.array(values, lists.values.type))
+        table = table.set_column(table.schema.get_field_index("tokens"), table.schema.field("tokens"), tokens)
+        with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
+            writer.write_batch(table.to_batches()[0])
+        entry |= {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
+    del manifest["checksum"]
+    (folder / "manifest.json").write_bytes(sealed({**manifest, "fingerprint": "0badc0de"}))
 
 
 def config(folder: Path, shards: Path, **changes: str) -> Path:
@@ -83,10 +108,16 @@ def test_a_proxy_that_was_killed_goes_on_from_its_checkpoint(shards: Path, tmp_p
     settings = read_validation(config(tmp_path, shards))
     before = validate(settings, lambda _: None)
     folder = tmp_path / "out" / "proxies" / "two" / "seed-1"
+    assert [path.name for path in (folder / "checkpoints").glob("step-*")] == ["step-00000006"], "one is kept"
     (folder / "result.json").unlink()
-    shutil.rmtree(folder / "checkpoints" / "step-00000006")
-    after = validate(settings, lambda _: None)
-    assert before.to_json() == after.to_json()
+    (folder / "curve" / "step-00000006.json").unlink()
+    assert validate(settings, lambda _: None).to_json() == before.to_json()
+    (folder / "result.json").unlink()
+    shutil.rmtree(folder / "checkpoints")
+    (folder / "curve" / "step-00000006.json").write_text("{}")
+    assert validate(settings, lambda _: None).to_json() == before.to_json(), (
+        "measurements of a lost attempt are not kept"
+    )
 
 
 @pytest.mark.parametrize("devices", ["[cpu]", "[cpu, cpu]"])
@@ -147,6 +178,33 @@ def test_the_validation_set_holds_no_copies_and_nothing_of_any_mix(shards: Path,
         choose_texts({"web": str(only)}, {"mix": str(shards)}, 0.2, None)
 
 
+def test_a_hopeless_mix_is_stopped_and_the_rest_go_on(shards: Path, tmp_path: Path) -> None:
+    """One mix whose documents are noise, three seeds, a look after two; a task is measured beside the texts."""
+    rows = [{"sentence_good": text, "sentence_bad": text[::-1], "UID": "zebra"} for text in OUTSIDE]
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "blimp.jsonl.gz").write_bytes(gzip.compress(lines.encode(), mtime=0))
+    file = config(tmp_path, shards, seeds="3", stopping="{looks: [2]}")
+    noise = shutil.copytree(tmp_path / "copy", tmp_path / "noise")
+    scrambled(noise)
+    tasks = ["evaluation.tasks=[blimp]", "evaluation.folder=."]
+    settings = read_validation(file, ["proxy.optimizer.learning_rate=0.02", "proxy.budget.tokens=2048", *tasks])
+    settings = settings.model_copy(update={"mixes": {**settings.mixes, "noise": str(noise)}})
+    said: list[str] = []
+    verdict = validate(settings, said.append)
+    assert [(each.mix, each.seeds) for each in verdict.stopped] == [("noise", 2)]
+    assert "noise was stopped after 2 seeds" in (tmp_path / "out" / "verdict.md").read_text()
+    assert [(pair.first, pair.second) for pair in verdict.pairs] == [("one", "two")]
+    assert [len(curve.tokens) for curve in verdict.curves] == [3, 3, 3]
+    assert [(row.comparison.name, row.comparison.unit) for row in verdict.pairs[0].rows[1:]] == [
+        ("blimp", "accuracy"),
+        ("blimp", "gold bits/byte"),
+    ]
+    assert not (tmp_path / "out" / "proxies" / "noise" / "seed-2" / "result.json").exists()
+    assert said[0] == "6 proxies, 0 done already"
+    with pytest.raises(ConfigError, match=r"stopping\.looks: 3 is no look before the end"):
+        read_validation(file, ["stopping.looks=[3]"])
+
+
 def test_each_seed_reads_its_own_part_of_a_mix(shards: Path, tmp_path: Path) -> None:
     validate(read_validation(config(tmp_path, shards)), lambda _: None)
     jobs = [
@@ -155,6 +213,14 @@ def test_each_seed_reads_its_own_part_of_a_mix(shards: Path, tmp_path: Path) -> 
     total = sum(entry.tokens for entry in ShardReader(shards).split("train"))
     assert [job["training"]["data"]["start"] for job in jobs] == [0, total // 2]
     assert jobs[0]["training"]["data"]["seed"] == jobs[1]["training"]["data"]["seed"]
+
+
+def test_the_example_of_an_hour_costs_an_hour() -> None:
+    """Of an H100 at 30 % of its peak; at 20 tokens a parameter."""
+    settings = read_validation(ROOT / "examples" / "validate-h100-hour.yaml")
+    plan = plan_validation(settings, Device(989e12, 0.3))
+    assert 0.8 < plan.chosen.hours <= 1
+    assert (plan.tokens or 0) / matrix_parameters(settings.proxy.model) == pytest.approx(20, rel=0.05)
 
 
 def test_the_example_s_file_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:

@@ -56,8 +56,8 @@ def _picture(slider: Slider, spread: Scale, most_bars: int) -> Html:
     """Bars: all documents, and darker those of them that no other rule drops."""
     length = 2 * len(spread.at) + 1
     low, high = 2 * spread.first, 2 * spread.last + 2
-    everything = _bars(dense(slider.numbers["values"], length)[low:high], most_bars)
-    passing = _bars(dense(slider.numbers["others_pass"], length)[low:high], most_bars)
+    everything = bars_of(dense(slider.numbers["values"], length)[low:high], most_bars)
+    passing = bars_of(dense(slider.numbers["others_pass"], length)[low:high], most_bars)
     most = max(1.0, float(everything.max()))
     x = spread.border(int(np.searchsorted(spread.at, slider.bound)), slider)
     return svg(
@@ -88,7 +88,7 @@ def _outline(parts: npt.NDArray[np.int64], everything: npt.NDArray[np.int64], mo
     return tag("path", d="".join(drawn), class_=kind)
 
 
-def _bars(bins: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
+def bars_of(bins: npt.NDArray[np.int64], most: int) -> npt.NDArray[np.int64]:
     """Bins put together into so many bars at most."""
     together = max(2, -(-len(bins) // most))
     padded = np.concatenate([bins, np.zeros(-len(bins) % together, np.int64)])

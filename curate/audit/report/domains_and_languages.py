@@ -31,7 +31,8 @@ def languages(stats: RunNumbers) -> Html:
         return note("No document to tell the language of.")
     key = note(
         tag("span", class_="key kept"), "kept ", tag("span", class_="key kept-soft"), "dropped. ",
-        "Not identified: the source has no language step, or the text has no words.",
+        "A bar is as long as the language has documents. Not identified: the source has no language step, or the text has "
+        "no words.",
     )  # fmt: skip
     heads = ("language", "documents", "kept", "rate", facts.unit(stats), "kept of all")
     return join([key, long_table(heads, rows, _LANGUAGES_OPEN, "languages")])
@@ -51,8 +52,9 @@ def domains(stats: RunNumbers) -> Html:
     heads = ("domain", "documents", "pass every rule", "kept", "rate", facts.unit(stats), "against its source")
     parts: list[str] = [
         note(
-            f"Each domain is held against its own source ({overall}). The dot is its rate, the line the rate's 95 % "
-            "interval (Wilson), the upright mark its source's rate: a line that clears the mark is treated unlike the rest.",
+            f"Each domain is compared with its own source ({overall}). The dot is the share kept, the line its 95 % "
+            "interval (Wilson), the upright mark the source's share. Where line and mark do not touch, the domain fares "
+            "unlike its source.",
         ),
         tag("h3", "Removed more than the rest"),
     ]
@@ -62,8 +64,8 @@ def domains(stats: RunNumbers) -> Html:
             long_table((*heads[:4], "missing", *heads[4:]), rows[:facts.SHOWN], _DOMAINS_OPEN, "domains"),
             note(
                 f"{count(len(low))} of {count(len(found))} domains. "
-                "Missing: how many more would be kept at the source's rate. About one domain in forty, if it has many "
-                "documents, would be listed by chance alone. What they lost: ",
+                "Missing: how many more would be kept at the source's rate. Of domains that fare like their source, chance "
+                "alone puts about one in forty here. What they lost: ",
                 tag("code", "curate sample RUN --failed STEP/RULE"), ".",
             ),
         ]  # fmt: skip

@@ -11,7 +11,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from curate.audit.aggregates import MOST_ODDS
-from curate.records.statistics import RunNumbers, SourceNumbers, Sources, outputs, text_out
+from curate.records.statistics import RunNumbers, SourceNumbers, Sources, SplitNumbers, outputs, text_out
 from curate.verdicts.steps import ROLE
 
 SHOWN = 40
@@ -206,7 +206,11 @@ def classifiers(sources: Sources) -> list[tuple[str, str, float | int]]:
 
 
 _KINDS = ("positive", "negative")
-_BASELINES = {"length": "length alone", "register": "register alone", "both": "length and register"}
+_BASELINES = {
+    "length": "length alone",
+    "register": "style alone: counts of capitals, digits and punctuation",
+    "both": "length and style",
+}
 
 
 def clusters(found: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -253,6 +257,25 @@ def unit(stats: RunNumbers) -> str:
 def amount(source: SourceNumbers) -> int:
     """Tokens of a source's kept documents, or their characters where the run makes text."""
     return source.get("kept_chars", source["tokens"])
+
+
+def token_rate(name: str, stats: RunNumbers) -> float:
+    """Tokens to a character of what a source keeps, 1 in a run without; of one that keeps nothing, of all sources."""
+
+    def of(names: Sequence[str]) -> float:
+        chars = sum(stats["audit"].get(each, {}).get("fates", {}).get("kept", {}).get("chars", 0) for each in names)
+        return sum(amount(stats["sources"][each]) for each in names) / chars if chars else 0.0
+
+    return of((name,)) or of(outputs(stats["sources"]))
+
+
+def splits(stats: RunNumbers) -> list[tuple[str, SplitNumbers]]:
+    """(name, numbers) of each split; of tokenizers beside the first as NAME/SPLIT."""
+    further = stats.get("tokenizers", {}).items()
+    return [
+        *stats["shards"].items(),
+        *((f"{name}/{split}", numbers) for name, each in further for split, numbers in each["shards"].items()),
+    ]
 
 
 class Share(NamedTuple):

@@ -10,11 +10,11 @@ from typing import NamedTuple
 
 from curate.audit.findings import command, verdict
 from curate.audit.report import facts
+from curate.audit.report.headlines import lost_by_step, plural
 from curate.records.findings import Finding
 from curate.records.statistics import RunNumbers, outputs
 from curate.steps import combining_steps
-from curate.text.html import Html, clean, count, join, percent, tag
-from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE
+from curate.text.html import Html, clean, count, join, percent, rounded, share_of, tag
 
 _OPEN = 7
 """Findings that are not folded."""
@@ -65,30 +65,16 @@ def funnel(stats: RunNumbers) -> list[Level]:
 def sentence(stats: RunNumbers) -> str:
     """The run in words: what came in, what came out, where most was lost."""
     totals = facts.totals(stats["sources"])
-    lost: dict[str, int] = {}
-    for name in outputs(stats["sources"]):
-        for row in stats["sources"][name]["funnel"]:
-            if row["step"] not in (*BEFORE_DOCUMENTS, ROLE):
-                lost[row["step"]] = lost.get(row["step"], 0) + row["dropped"]
-    worst = sorted((item for item in lost.items() if item[1]), key=lambda item: (-item[1], item[0]))[:2]
-    share = percent(totals.kept, totals.documents)
-    whole = "all" if totals.documents and totals.kept == totals.documents else share or "none"
+    worst = lost_by_step(stats)[:2]
+    whole = "all" if totals.documents and totals.kept == totals.documents else share_of(totals.kept, totals.documents)
     says = (
-        f"Of {count(totals.documents)} documents, {count(totals.kept)} ({whole}) became "
-        f"{_two_digits(totals.amount)} {facts.unit(stats)}."
+        f"Of {plural(totals.documents, 'document')}, {count(totals.kept)} ({whole or 'none'}) became "
+        f"{rounded(totals.amount)} {facts.unit(stats)}."
     )
     if worst:
         says += f" The largest loss is {worst[0][0]} ({count(worst[0][1])} documents)"
         says += f", then {worst[1][0]} ({count(worst[1][1])})." if len(worst) > 1 else "."
     return says
-
-
-def _two_digits(number: float) -> str:
-    """A large number as it is said: 0.39 M, 12 M, 1.2 G; small ones whole."""
-    for size, unit in ((1e12, "T"), (1e9, "G"), (1e6, "M")):
-        if number >= 0.1 * size:
-            return f"{float(f'{number / size:.2g}'):g} {unit}"
-    return count(number)
 
 
 def funnel_picture(stats: RunNumbers, before: RunNumbers | None = None, before_name: str = "") -> Html | None:
@@ -119,7 +105,7 @@ def funnel_picture(stats: RunNumbers, before: RunNumbers | None = None, before_n
                 ),
                 tag(
                     "td",
-                    tag("b", about + _two_digits(level.chars * rate if rate else level.chars)),
+                    tag("b", about + rounded(level.chars * rate if rate else level.chars)),
                     tag("small", f" {unit}"),
                     _bar(level.chars / max(1, levels[0].chars), ghost_text, False),
                 ),
@@ -140,7 +126,7 @@ def funnel_picture(stats: RunNumbers, before: RunNumbers | None = None, before_n
 def _bar(share: float, ghost: float | None, published: bool) -> Html:
     marks = [("ghost", ghost, "the other run")] if ghost is not None else []
     if published:
-        marks += [("published", each.share, f"{each.name}: {_percent(each.share)} {each.of}") for each in PUBLISHED]
+        marks += [("published", each.share, f"{each.name}: {share_of(each.share, 1)} {each.of}") for each in PUBLISHED]
     return tag(
         "svg",
         tag("rect", class_="soft", width="100%", height="100%"),
@@ -152,7 +138,10 @@ def _bar(share: float, ghost: float | None, published: bool) -> Html:
         class_="bar",
         role="img",
         aria_label="; ".join(
-            [_percent(share), *(f"{title}: {_percent(at)}" for kind, at, title in marks if kind == "ghost")]
+            [
+                share_of(share, 1) or "0 %",
+                *(f"{title}: {share_of(at, 1)}" for kind, at, title in marks if kind == "ghost"),
+            ]
         ),
     )
 
@@ -161,13 +150,9 @@ def _at(share: float) -> str:
     return f"{100 * min(1.0, max(0.0, share)):.2f}%"
 
 
-def _percent(share: float) -> str:
-    return f"{float(f'{100 * share:.2g}'):g} %"
-
-
 def _legend(before: str, tokens: bool) -> Html:
     named_before = join([tag("span", class_="key ghost"), f"where {clean(before)} ended. "]) if before else None
-    listed = "; ".join(f"{each.name} {_percent(each.share)} {each.of} ({each.source})" for each in PUBLISHED)
+    listed = "; ".join(f"{each.name} {share_of(each.share, 1)} {each.of} ({each.source})" for each in PUBLISHED)
     guess = "Tokens of what was dropped are its characters at the rate of what is kept. " if tokens else ""
     return tag(
         "figcaption", named_before, guess, tag("span", class_="key published"), "published yields, each of its own kind: ",
@@ -175,7 +160,7 @@ def _legend(before: str, tokens: bool) -> Html:
     )  # fmt: skip
 
 
-_CHIPS = {"ok": "nothing to see to", "look": "worth a look", "stop": "stop and look"}
+_CHIPS = {"ok": "nothing found", "look": "worth a look", "stop": "stop and look"}
 
 
 def findings_panel(found: Sequence[Finding], folder: str) -> Html:
@@ -191,7 +176,7 @@ def findings_panel(found: Sequence[Finding], folder: str) -> Html:
     items = [_item(each, folder) for each in found]
     more = tag(
         "details",
-        tag("summary", f"{count(len(items) - _OPEN)} more findings"),
+        tag("summary", plural(len(items) - _OPEN, "more finding")),
         tag("ol", *items[_OPEN:], class_="findings", start=_OPEN + 1),
     )
     return tag(
@@ -225,18 +210,50 @@ def _item(each: Finding, folder: str) -> Html:
 
 
 def figures(stats: RunNumbers, made_of: str) -> Html:
-    """The four numbers of a run."""
+    """The four numbers of a run: as they are said where they are long, and in full below."""
     totals = facts.totals(stats["sources"])
-    rows: tuple[tuple[str, str, str], ...] = (
-        (count(totals.records), "records read", f"from {count(totals.files)} files"),
-        (count(totals.documents), "documents", percent(totals.documents, totals.records) + " of the records"),
-        (count(totals.kept), "kept", percent(totals.kept, totals.documents) + " of the documents"),
-        (count(totals.amount), facts.unit(stats), f"{made_of}, each document once"),
+    rows: tuple[tuple[int, str, str], ...] = (
+        (totals.records, "records read", f"from {plural(totals.files, 'file')}"),
+        (totals.documents, "documents", f"{percent(totals.documents, totals.records)} of the records hold a text"),
+        (totals.kept, "kept", percent(totals.kept, totals.documents) + " of the documents"),
+        (totals.amount, facts.unit(stats), f"{made_of}, each document once"),
     )
-    listed = (tag("div", tag("dt", what), tag("dd", tag("b", size), tag("small", note))) for size, what, note in rows)
-    return tag("dl", *listed, class_="figures")
+    listed = (
+        tag("div", tag("dt", what), tag("dd", tag("b", _told(size)), tag("small", _in_full(size), note)))
+        for size, what, note in rows
+    )
+    return join([tag("dl", *listed, class_="figures"), _words()])
 
 
-def copied(text: str) -> Html:
-    """A command, an id or an address that a click copies."""
-    return tag("code", text, class_="copy", tabindex="0", role="button", aria_label=f"copy {clean(text)}")
+def _told(size: int) -> str:
+    return rounded(size) if size >= _LONG else count(size)
+
+
+def _in_full(size: int) -> str:
+    return f"{count(size)}, " if size >= _LONG else ""
+
+
+_LONG = 10_000_000
+"""From here on a number is said with two digits, and stands in full below."""
+
+_WORDS = (
+    ("record", "an entry of an input file: a fetched page, an image, a redirect, a row of a table"),
+    ("document", "a record that a text was extracted from; every rule judges every document"),
+    ("rule", "a bound on one number of a document, written step/rule: c4/min_words is a rule of the step c4"),
+    ("alone", "documents that fail this rule and no other: without it they would pass"),
+    (
+        "kept",
+        "documents that pass every rule, are no copy of another that is kept, and hold no evaluation item that drops them",
+    ),
+    ("copy", "a document with the same text as another, or nearly; of each cluster of copies one survives"),
+    ("epochs", "how often the mixture has each document of a group: 1.3 is once, and three in ten twice"),
+    ("sample", "the documents with the smallest draws of their ids: the same ones in every run of these files"),
+)
+
+
+def _words() -> Html:
+    """The page's own words, where a newcomer looks first."""
+    listed = (join([tag("dt", word), tag("dd", meaning)]) for word, meaning in _WORDS)
+    return tag(
+        "details", tag("summary", "What the words mean"), tag("dl", *listed, class_="words-of"), class_="glossary"
+    )

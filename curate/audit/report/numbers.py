@@ -12,7 +12,11 @@ from curate.audit.finished_run import OpenedRun
 from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report import facts
+from curate.audit.report.flow import rows as flow_rows
+from curate.audit.report.headlines import headlines, plural
 from curate.audit.report.losses import losses
+from curate.audit.report.performance import PRICE, costs
+from curate.audit.report.ranking import rule_losses
 from curate.audit.timings import stage_times
 from curate.records.statistics import RunNumbers, Sources, kept_rate, outputs
 from curate.text.html import shortened
@@ -22,18 +26,20 @@ def report_numbers(run: OpenedRun) -> Answer:
     """What the report shows, without its pictures and texts."""
     stats, times = run.stats, stage_times(run.folder / "timings")
     candidates, audit = outputs(stats["sources"]), run.stats["audit"]
+    says = headlines(run.pipeline, stats, times)
     blocks = [
-        *_findings(stats), *_flow(stats["sources"]), *_product(stats), *_engines(stats["sources"]),
-        *_rules(stats["sources"]),
+        *_findings(stats), *_some("What each part found", ("part", "what"), list(says.items())),
+        *_flow(stats["sources"]), *_fates(stats), *_product(stats), *_engines(stats["sources"]),
+        *_rules(stats),
         *_overlap(facts.summed(audit, candidates, "overlap")), *_thresholds(audit, candidates), *_languages(stats),
         *_domains(stats),
         *_quality(facts.summed(audit, candidates, "quality"), stats["sources"]),
         *_duplicates(facts.summed(audit, candidates, "duplicates")),
         *_contamination(stats), *_personal(facts.summed(audit, candidates, "pii")),
         *_lengths(facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats),
-        *_damage(stats["sources"]), *_time(times),
+        *_damage(stats["sources"]), *_time(times, stats),
     ]  # fmt: skip
-    return Answer(tuple(blocks), {"stats": stats, "timings": times})
+    return Answer(tuple(blocks), {"stats": stats, "timings": times, "headlines": says})
 
 
 def _findings(stats: RunNumbers) -> Iterator[Table]:
@@ -57,6 +63,13 @@ def _flow(sources: Sources) -> Iterator[Table]:
         yield _table(title, ("step", "in", "dropped", "kept"), rows, end)
 
 
+def _fates(stats: RunNumbers) -> Iterator[Table]:
+    unit = facts.unit(stats)
+    heads = ("source", "what became of them", "documents", unit)
+    note = "Tokens of what was dropped: their characters at the rate of what is kept." if unit == "tokens" else ""
+    yield from _some("All sources", heads, flow_rows(stats), note)
+
+
 def _product(stats: RunNumbers) -> Iterator[Table]:
     unit = facts.unit(stats)
     columns = ("shards", "documents", "tokens")
@@ -64,7 +77,7 @@ def _product(stats: RunNumbers) -> Iterator[Table]:
         yield _table(
             "Shards",
             ("split", *columns),
-            [(name, each["shards"], each["documents"], each["tokens"]) for name, each in stats["shards"].items()],
+            [(name, each["shards"], each["documents"], each["tokens"]) for name, each in facts.splits(stats)],
         )
     mixture = stats.get("mixture") or {}
     missing = mixture.get("missing_tokens", 0)
@@ -82,15 +95,25 @@ def _product(stats: RunNumbers) -> Iterator[Table]:
     )  # fmt: skip
 
 
-def _rules(sources: Sources) -> Iterator[Table]:
-    every = facts.removals(sources)
-    rows = [(each.rule, each.source, each.failed, each.alone, each.together) for each in every if each.failed]
-    idle = len(every) - len(rows)
-    note = f"{idle} rules failed nothing." if idle else ""
-    yield from _some("Rules", ("rule", "source", "failed", "alone", "with others"), rows, note)
+def _rules(stats: RunNumbers) -> Iterator[Table]:
+    sources, unit = stats["sources"], facts.unit(stats)
+    rows = [
+        (
+            each.rule, ", ".join(each.sources), None if each.chars_alone is None else _two(each.amount_alone), each.alone,
+            each.failed, each.failed - each.alone, each.partner or None, _percent(each.partner_share) or None,
+        )
+        for each in rule_losses(stats)
+    ]  # fmt: skip
+    idle = len({each.rule for each in facts.removals(sources)} - {row[0] for row in rows})
+    note = f"{plural(idle, 'rule')} that no document fails. {_ALONE}" if idle else _ALONE
+    heads = ("rule", "sources", f"{unit} alone", "alone", "failed", "with others", "goes with", "% that fail it too")
+    yield from _some("Rules, by what each costs alone", heads, rows, note)
     edits = [(edit, source, chars, _percent(chars / whole if whole else None)) for edit, source, chars, whole in
              facts.edited(sources)]  # fmt: skip
     yield from _some("Characters removed by edits", ("edit", "source", "characters", "% of the source's text"), edits)
+
+
+_ALONE = "Alone: of documents that no other rule fails, at the rate of what is kept."
 
 
 def _overlap(overlap: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
@@ -191,7 +214,7 @@ def _damage(sources: Sources) -> Iterator[Table]:
     yield from _some("Damage and quarantine", ("kind", "what", "source", "number", "unit"), rows)
 
 
-def _time(times: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
+def _time(times: Sequence[Mapping[str, Any]], stats: RunNumbers) -> Iterator[Table]:
     rows = [
         (
             each["stage"], each["tasks"], each["seconds"], each["cpu"], each["rate"], _megabytes(each["peak"]),
@@ -211,6 +234,14 @@ def _time(times: Sequence[Mapping[str, Any]]) -> Iterator[Table]:
         "a task added MB",
     )
     yield from _some("Time and throughput", columns, rows, total)
+    if rows:
+        cost = [(what, _two(hours), _two(PRICE * hours)) for what, hours in costs(whole / 3600, stats)]
+        yield _table(f"Cost, where an hour of one core is {PRICE:g}", ("of", "core-hours", "money"), cost)
+
+
+def _two(number: float) -> float:
+    """An estimate: two of its digits are true."""
+    return float(f"{number:.2g}")
 
 
 def _megabytes(number: int | None) -> float | None:

@@ -34,10 +34,10 @@ def panel(overlap: Overlap) -> Html:
     more = len(overlap) - len(order)
     note = tag(
         "p",
-        "A row is a rule, and so is the column of its number. Ink is the share of the documents failing the row's rule that "
-        "fail the column's rule too: a dark row is a rule that seldom acts alone. Every rule judges every document, also "
-        "those that an earlier step drops.",
-        f" The {len(order)} rules that fail most are shown, {count(more)} are not." if more else None,
+        "Row and column are rules, by the same numbers. The darker a cell, the more of the documents that fail the row's "
+        "rule fail the column's rule too: a rule with a dark row hardly ever drops a document by itself. Every rule judges "
+        "every document, also those that an earlier step drops.",
+        f" The {len(order)} rules that most documents fail are shown, {count(more)} are not." if more else None,
         class_="quiet",
     )
     listed = table(

@@ -10,7 +10,7 @@ import dataclasses
 import hashlib
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,20 +18,29 @@ import pyarrow as pa
 
 from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
-from curate.audit.report import cards, facts, head, overlap, panels, performance, reader, thresholds
+from curate.audit.report import cards, facts, flow, head, overlap, panels, performance, reader, thresholds
 from curate.audit.report import domains_and_languages as standing
+from curate.audit.report.headlines import headlines
+from curate.audit.report.reasons import whys
 from curate.audit.report.river import river
+from curate.audit.report.rules_panel import rules_table
 from curate.audit.sampled import candidates_of
+from curate.audit.timings import stage_times
+from curate.audit.whatif import written_tree
 from curate.config.document import write_document
 from curate.config.models import Source
 from curate.engine.commit import Commit
 from curate.engine.lock import hold
+from curate.engine.mirror import run_address
 from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers, outputs
+from curate.storage import write_atomically
 from curate.text.html import Html, bar, clean, count, join, named, percent, table, tag
 
 _HERE = Path(__file__).parent
 _FILES_SHOWN = 50
+_OPEN_RIVERS = 2
+"""Sources up to which each one's flow is unfolded."""
 _RIVERS = 24
 """Sources whose flow is drawn: those with the most records."""
 _GROUPS = 30
@@ -42,8 +51,15 @@ _SETTINGS_SHOWN = 60_000
 def write_report(
     folder: str | Path, texts: Mode = "scrubbed", against: str | Path | None = None, mapped: bool = True
 ) -> Path:
-    """Write report.html into a finished run's directory; returns its path. `texts`: how it shows texts; `against`: another
+    """Write report.html into a finished run's directory, or for a run in a bucket beside what is mirrored of it here;
+    returns its path. `texts`: how it shows texts; `against`: another
     run, whose numbers are marked beside this one's; `mapped`: whether the map of the crawl is drawn."""
+    if run_address(folder) is not None:
+        run = dataclasses.replace(open_finished(folder), texts=texts)
+        other = open_finished(against) if against is not None else None
+        path = run.folder.parent / "report.html"
+        write_atomically(path, report_page(run, other, mapped).encode())
+        return path
     with hold(Path(folder)):
         run = dataclasses.replace(open_finished(folder), texts=texts)
         commit = Commit(run.folder)
@@ -57,15 +73,16 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     """The whole page; `mapped`: with the map of the crawl, where the pipeline does not leave it out."""
     stats = run.stats
     candidates = outputs(stats["sources"])
-    audit = stats["audit"]
+    audit, unit = stats["audit"], facts.unit(stats)
     found = thresholds.sliders(audit, candidates)
     agree = facts.summed(audit, candidates, "overlap")
     sample = candidates_of(_sample(run), candidates)
     rows = reader.packed(run, sample, len(found), mapped and run.pipeline.report.map)
     data = thresholds.script_data(audit, candidates, found, sample) | {
-        "reader": rows | {"run": clean(shlex.quote(str(run.folder)))},
-        "run": clean(str(run.folder)),
+        "reader": rows | {"run": clean(shlex.quote(run.place))},
+        "run": clean(run.place),
         "overlap": overlap.script_data(agree),
+        **_pipeline_data(run, candidates),
     }
     engines = panels.engines(stats["sources"])
     sections = [
@@ -74,7 +91,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ("flow", "Flow", "Where it went", _flow(stats)),
         ("product", "Product", "What came out", _product(stats)),
         *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
-        ("rules", "Rules", "What the rules removed", panels.rules_table(stats["sources"])),
+        ("rules", "Rules", "What the rules removed", rules_table(stats, found, whys(run.pipeline))),
         ("overlap", "Overlap", "Which rules agree", overlap.panel(agree)),
         ("thresholds", "Thresholds", "Thresholds", _thresholds(run, found)),
         ("languages", "Languages", "Languages", standing.languages(stats)),
@@ -82,20 +99,23 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, candidates, "quality"), stats["sources"])),
         ("duplicates", "Duplicates", "Duplicates", panels.duplicates(facts.summed(audit, candidates, "duplicates"))),
         ("contamination", "Contamination", "Contamination", panels.contamination(stats)),
-        ("personal", "Personal", "Personal data", panels.personal_data(facts.summed(audit, candidates, "pii"))),
-        ("lengths", "Lengths", "Tokens per document", panels.lengths(
+        ("personal", "Personal data", "Personal data", panels.personal_data(facts.summed(audit, candidates, "pii"))),
+        ("lengths", "Lengths", f"{unit.capitalize()} per document", panels.lengths(
             facts.summed(audit, candidates, "lengths"), facts.summed(audit, candidates, "amounts"), stats
         )),
         ("damage", "Damage", "Damage and quarantine", panels.damage(stats["sources"])),
-        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings")),
+        ("time", "Time", "Time and throughput", performance.panel(run.folder / "timings", stats)),
         ("settings", "Settings", "Settings and inputs", _settings(run)),
     ]  # fmt: skip
+    says = headlines(run.pipeline, stats, stage_times(run.folder / "timings"))
+    if rows["map"]:
+        says["map"] = rows["says"]
     links = (tag("a", link, href=f"#{name}") for name, link, _, _ in sections)
     body = [
         tag("a", "To the content", href="#map", class_="skip"),
         _header(run, stats, against),
         tag("nav", tag("div", *links), aria_label="Contents"),
-        tag("main", *(tag("section", tag("h2", title), content, id=name) for name, _, title, content in sections)),
+        tag("main", *(_section(name, title, says.get(name, ""), content) for name, _, title, content in sections)),
         tag(
             "footer",
             "Every number is in stats.json beside this file, but for those of time, which are in timings/. ",
@@ -103,6 +123,20 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ),
     ]
     return _document(f"{stats['name']} — report", join(body), data)
+
+
+def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
+    """The pipeline that moved thresholds are written into; none where it is too long for a page."""
+    tree = written_tree(run.pipeline)
+    if len(json.dumps(tree)) > _SETTINGS_SHOWN:
+        return {}
+    return {"pipeline": tree, "outputs": list(candidates)}
+
+
+def _section(name: str, title: str, says: str, content: Html) -> Html:
+    """A part of the page: what it is about, what it found, and the pictures that show it."""
+    head = [tag("p", title, class_="kicker"), tag("h2", says)] if says else [tag("h2", title)]
+    return tag("section", *head, content, id=name)
 
 
 def _document(title: str, body: Html, data: Mapping[str, Any]) -> str:
@@ -165,8 +199,8 @@ def _header(run: OpenedRun, stats: RunNumbers, against: OpenedRun | None) -> Htm
         else None,
         tag(
             "div",
-            head.funnel_picture(stats, other, str(against.folder) if against else ""),
-            head.findings_panel(found, str(run.folder)),
+            head.funnel_picture(stats, other, against.place if against else ""),
+            head.findings_panel(found, run.place),
             class_="first",
         ),
         class_="top",
@@ -174,18 +208,35 @@ def _header(run: OpenedRun, stats: RunNumbers, against: OpenedRun | None) -> Htm
 
 
 def _flow(stats: RunNumbers) -> Html:
-    """A river for each source, the largest first where there are many."""
-    listed = list(stats["sources"].items())
+    """All sources in one picture; and a river for each, the largest first where there are many."""
+    listed = [(name, each) for name, each in stats["sources"].items()]
     if len(listed) > _RIVERS:
         listed = sorted(listed, key=lambda item: -item[1]["records"])[:_RIVERS]
     more = len(stats["sources"]) - len(listed)
-    note = panels.note(
-        "From records, at the top, to what is kept. A document leaves at the first step it fails. The rules named beside a "
-        "step are those that fail most, counted on every document, also on those that left before: together they may be "
-        "more than the step dropped."
+    unit = facts.unit(stats)
+    estimated = (
+        " Tokens of what was dropped are its characters at the rate of what is kept." if unit == "tokens" else ""
+    )
+    says = (
+        "From the sources, left, to what became of their documents: kept, or dropped at the first step that they fail. "
+        "A band is as thick as it has documents; into the mixture, right, it widens where a group has more than one "
+        f"epoch.{estimated} A band or a name, clicked, leads to its documents in the reader."
+    )
+    by_source = panels.note(
+        "From the records read, at the top, to the documents kept. Beside a step stand the rules that most documents fail, "
+        "counted on every document, also on those that left before, so their numbers may add up to more than the step "
+        "drops."
     )
     rest = panels.note(f"{count(more)} sources with fewer records are in stats.json.") if more else None
-    return join([note, *(river(name, each) for name, each in listed), rest])
+    rivers = tag(
+        "details",
+        tag("summary", f"Step by step, {'source by source' if len(listed) > 1 else 'from records to text'}"),
+        by_source,
+        *(river(name, each) for name, each in listed),
+        rest,
+        open=len(listed) <= _OPEN_RIVERS,
+    )
+    return join([panels.note(says), flow.picture(stats), rivers])
 
 
 def _product(stats: RunNumbers) -> Html:
@@ -193,7 +244,7 @@ def _product(stats: RunNumbers) -> Html:
     columns = ("shards", "documents", "tokens")
     splits = [
         (split, count(each["shards"]), count(each["documents"]), count(each["tokens"]))
-        for split, each in stats["shards"].items()
+        for split, each in facts.splits(stats)
     ]
     mixture, unit = stats.get("mixture"), facts.unit(stats)
     rows = [
@@ -207,11 +258,11 @@ def _product(stats: RunNumbers) -> Html:
     heads = ("group", "asked", "achieved", unit, "documents", "epochs", f"available {unit}", "share")
     if mixture:
         says = (
-            "The mixture: the bar is the share achieved, the mark what was asked for. "
-            "A document is there as often as its group has epochs."
+            "The bar is the share that each group has of the mixture, the mark what was asked for. Epochs: how often the "
+            "mixture has each document of the group."
         )
     else:
-        says = "No mixture was asked for: every document is there once."
+        says = "No mixture was asked for: every kept document is in the shards once."
     missing = mixture["missing_tokens"] if mixture else 0
     return join(
         [
@@ -254,7 +305,15 @@ def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
     )
     full = len(found) == thresholds.MOST_SLIDERS
     rest = panels.note(f"The first {len(found)} thresholds are shown.") if full else None
-    return join([note, stays if shares else None, cards.legend(), console, cards.cards(run, found), rest])
+    saved = tag(
+        "details",
+        tag("summary", "The pipeline with these thresholds"),
+        tag("pre", "", id="pipeline-text", class_="copy", tabindex="0", role="button", aria_label="copy the pipeline"),
+        tag("p", tag("button", "Save as a pipeline file", type="button", id="pipeline-save"), class_="buttons"),
+        id="pipeline",
+        hidden=True,
+    )
+    return join([note, stays if shares else None, cards.legend(), console, saved, cards.cards(run, found), rest])
 
 
 def _keeps_share(source: Source) -> bool:

@@ -1,4 +1,4 @@
-"""The report's tables and small pictures: rules, languages, domains, scores, lengths, duplicates, and the rest.
+"""The report's tables and small pictures: scores, lengths, duplicates, evaluation items, personal data, damage.
 
 Knows what facts and rates say; counts nothing.
 """
@@ -12,10 +12,8 @@ from curate.audit.report import facts
 from curate.audit.report.losses import Loss, losses
 from curate.audit.report.pictures import Bar, histogram
 from curate.records.statistics import RunNumbers, Sources, outputs
-from curate.text.html import Html, bar, count, join, named, percent, shortened, table, tag
+from curate.text.html import Html, count, join, named, table, tag
 
-_RULES_SHOWN = 100
-_RULES_OPEN = 25
 _MORE_SHOWN = 200
 """Rows of a table, the folded ones included, that no other limit is set for."""
 SOURCES_NAMED = 6
@@ -41,53 +39,6 @@ def long_table(heads: Sequence[str], rows: Sequence[Sequence[str]], at_once: int
     )
 
 
-def rules_table(sources: Sources) -> Html:
-    """Every rule: how many failed it, how many failed nothing else; what edits took; rules that nothing failed."""
-    every = facts.removals(sources)
-    failed = [row for row in every if row.failed]
-    if not failed:
-        return note("No record failed a rule.")
-    most = failed[0].failed
-    rows = [
-        (
-            named(row.rule, whose(row.source, sources)), count(row.failed), percent(row.failed, row.records),
-            count(row.alone), count(row.together), bar(row.failed / most, row.alone / most),
-        )
-        for row in failed[:_RULES_SHOWN]
-    ]  # fmt: skip
-    more = len(failed) - _RULES_SHOWN
-    idle = [row.rule for row in every if not row.failed]
-    heads = ("rule", "failed", "of records", "alone", "with others", "alone, and with others")
-    return join(
-        [
-            note(
-                "Alone: no other rule fails these, so without this one they would stay. "
-                "With others: dropped with or without it. ",
-                tag("span", class_="key solid"), "alone ", tag("span", class_="key soft"), "with others",
-            ),
-            long_table(heads, rows, _RULES_OPEN, "rules"),
-            note(f"{count(more)} more rules are in stats.json.") if more > 0 else None,
-            tag(
-                "details",
-                tag("summary", f"{count(len(idle))} rules that nothing failed"),
-                note(", ".join(map(shortened, idle[:_RULES_SHOWN]))),
-            ) if idle else None,
-            _edited(sources),
-        ]
-    )  # fmt: skip
-
-
-def _edited(sources: Sources) -> Html | None:
-    rows = [
-        (named(edit, whose(source, sources)), count(chars), percent(chars, whole), bar(chars / whole if whole else 0))
-        for edit, source, chars, whole in facts.edited(sources)[: facts.SHOWN]
-    ]
-    if not rows:
-        return None
-    heads = ("edit", "characters removed", "of the source's text", "share")
-    return tag("details", tag("summary", "What edits cut out of documents"), table(heads, rows, class_="sortable"))
-
-
 def whose(source: str, sources: Sources) -> Html | None:
     """Whose it is, where there is more than one it could be of."""
     return tag("small", f" · {source}", class_="of") if len(sources) > 1 else None
@@ -103,14 +54,11 @@ def lengths(audit: Mapping[str, Any], amounts: Mapping[str, int], stats: RunNumb
     means = ", ".join(
         f"{name} {facts.amount(each) / each['kept']:,.0f}" for name, each in listed[:SOURCES_NAMED] if each["kept"]
     )
-    caption = (
-        f"Kept documents by their number of {facts.unit(stats)}; each bar is half a doubling wide. Means: {means}."
-    )
+    caption = f"Kept documents by their length in {facts.unit(stats)}; two bars are a doubling. Means: {means}."
     unit = facts.unit(stats)
     by_amount = histogram(
         [Bar(label, number) for label, _, number in rows],
-        f"{unit.capitalize()} by the length of the document they are in: long documents hold most of them, and a context "
-        "shorter than those cuts them.",
+        f"The {unit} in these documents. A context shorter than a document cuts it.",
     )
     return join([histogram(bars, caption), by_amount])
 
@@ -120,7 +68,10 @@ def scores(audit: Mapping[str, Any], sources: Sources) -> Html:
     bars = [Bar(*row) for row in facts.scores(audit)]
     if not bars:
         return note("No quality classifier scored this run.")
-    caption = "Documents by quality score; the odds double from bar to bar."
+    caption = (
+        "Documents by quality score. Scores crowd at 0 and 1, so a bar is as wide as a doubling of the odds, score / "
+        "(1 - score). A step that decides by the score keeps more of each bar from left to right."
+    )
     key = note(
         tag("span", class_="key kept"), "kept in the end ", tag("span", class_="key kept-soft"), "dropped by any step"
     )  # fmt: skip
@@ -130,6 +81,11 @@ def scores(audit: Mapping[str, Any], sources: Sources) -> Html:
     ]
     held = table(("classifier", "of", "value"), rows, class_="slim") if rows else None
     return join([key, histogram(bars, caption, split=True), held])
+
+
+_ALIKE = (
+    "Copies removed, by how alike they are to the one kept (Jaccard similarity of their n-grams: 1 is the same set)."
+)
 
 
 def duplicates(found: Mapping[str, Mapping[str, int]]) -> Html:
@@ -144,9 +100,9 @@ def duplicates(found: Mapping[str, Mapping[str, int]]) -> Html:
             table(("how", "removed"), [(kind, count(number)) for kind, number in kinds.items()], class_="slim"),
             tag(
                 "div",
-                histogram(clusters, "Clusters of copies by their number of documents, the survivor included.")
+                histogram(clusters, "Clusters of copies by their number of documents; one of each is kept.")
                 if clusters else None,
-                histogram(alike, "Removed documents by their Jaccard similarity to the survivor.") if alike else None,
+                histogram(alike, _ALIKE) if alike else None,
                 class_="pair",
             ),
         ]
@@ -162,8 +118,8 @@ def personal_data(found: Mapping[str, Mapping[str, int]]) -> Html:
     return join(
         [
             note(
-                "Counted and replaced in the product's texts. The ledger holds no value; texts from before lie in .work "
-                "until it is removed."
+                "Counted and replaced in the product's texts. Nothing that was found is stored; texts from before the "
+                "replacement lie in .work until that folder is removed."
             ),
             table(("type", "found", "documents"), rows, class_="slim"),
         ]
@@ -181,7 +137,7 @@ def contamination(stats: RunNumbers) -> Html:
     return join(
         [
             note(
-                "A match is an evaluation item in a document. The passages are in contamination.json beside this file."
+                "A match is one evaluation item in one document. The passages are in contamination.json beside this file."
             ),
             table(facts.CONTAMINATED, rows),
         ]
@@ -201,8 +157,8 @@ _KINDS = {
     "damaged": "Damaged: could not be read",
     "quarantined": "Quarantined: the page broke a limit or its extractor",
     "no page": "No page: read, and holds no text to use",
-    "read all the same": "Stored otherwise than declared, and read all the same",
-    "only counted": "Only counted",
+    "read all the same": "Read in spite of headers that say otherwise",
+    "only counted": "Other records, counted only",
 }
 
 

@@ -170,6 +170,18 @@
       show();
     });
   }
+  // Other parts of the page ask for documents: of a fate, a source, a rule, a language, or words.
+  document.addEventListener("reader-asked", (event) => {
+    clear();
+    for (const [name, wanted] of Object.entries(event.detail)) {
+      const there = name === "search" || Array.from(field[name].options).some((each) => each.value === wanted);
+      field[name].value = there ? wanted : "";
+    }
+    opened = -1;
+    show();
+    document.getElementById("reader").scrollIntoView({ behavior: "instant" });
+    by("reader-said").focus({ preventScroll: true });
+  });
   const linked = () => {
     const wanted = /^#row=([0-9a-f]+)$/.exec(location.hash);
     const row = wanted ? rows.id.findIndex((id) => id.startsWith(wanted[1])) : -1;

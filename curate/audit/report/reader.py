@@ -16,6 +16,7 @@ import pyarrow as pa
 from curate.audit.crawl_map import SIZE, crawl_map
 from curate.audit.finished_run import OpenedRun
 from curate.audit.removals import RULE
+from curate.audit.report.headlines import map_headline
 from curate.audit.sample_texts import Texts, sample_texts
 from curate.audit.sampled import VALUE
 from curate.text.html import Html, clean, count, join, tag
@@ -41,9 +42,13 @@ def packed(run: OpenedRun, sample: pa.Table, dials: int = 0, mapped: bool = True
     if found is not None:
         rows |= {"map": {"x": found.x, "y": found.y, "size": SIZE, "clumps": [list(each) for each in found.clumps]}}
     data = json.dumps(rows, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
+    fates, sources = (
+        ([rows[name]["words"][of] for of in rows[name]["of"]] for name in ("fate", "source")) if found else ([], [])
+    )
     return {
         "rows": sample.num_rows,
         "map": found is not None,
+        "says": map_headline(fates, sources, found.x, found.y) if found is not None else "",
         "packed": base64.b64encode(zlib.compress(data, 9)).decode(),
     }
 
@@ -150,7 +155,7 @@ def panel(rows: int, total: int) -> Html:
                 tag("button", "Clear", type="button", id="reader-clear"),
                 class_="buttons",
             ),
-            tag("p", "", id="reader-said", role="status", class_="quiet"),
+            tag("p", "", id="reader-said", role="status", tabindex="-1", class_="quiet"),
             tag("div", id="reader-rows"),
             tag(
                 "p",
@@ -174,9 +179,10 @@ def map_panel(there: bool) -> Html:
         [
             tag(
                 "p",
-                "A dot is a document of the sample. Near means similar words; distances between clumps, and the axes, mean "
-                "nothing. The names are words typical of a clump. Point at a dot to see what it is, click it to read it; "
-                "the legend filters the map and the reader; `dials` shows what moved thresholds below would change.",
+                "A dot is a document of the sample, and dots near each other have similar words; how far apart clumps lie, "
+                "and the axes, mean nothing. Clumps are named by words typical of them. Point at a dot to see what it is, "
+                "click it to read it. The legend filters map and reader; dials shows what thresholds moved below would "
+                "change.",
                 class_="quiet",
             ),
             tag(

@@ -85,7 +85,8 @@
   const value = (cell) => {
     const text = (cell ? cell.textContent : "").trim();
     const parsed = parseFloat(text.replace(/[<,\s%]/g, "").replace("−", "-"));
-    return Number.isNaN(parsed) || !/^[-−±<]?\s?\d/.test(text) ? text : parsed;
+    const size = { k: 1e3, M: 1e6, G: 1e9, T: 1e12 }[(/^[\d.,]+\s([kMGT])B?$/.exec(text) || [])[1]] || 1;
+    return Number.isNaN(parsed) || !/^[-−±<]?\s?\d/.test(text) ? text : parsed * size;
   };
   for (const table of document.querySelectorAll("table.sortable")) {
     table.querySelectorAll("thead th").forEach((head, column) => {
@@ -104,6 +105,44 @@
         if (down) rows.reverse();
         body.append(...rows.map(([, row]) => row));
       });
+    });
+  }
+
+  // The flow, in documents or in text. Its bands and names lead to the reader, which listens for what was asked.
+  for (const button of document.querySelectorAll("[data-flow]")) {
+    button.addEventListener("click", () => {
+      for (const each of document.querySelectorAll("[data-flow]")) {
+        each.setAttribute("aria-pressed", String(each === button));
+        document.getElementById(`flow-${each.dataset.flow}`).hidden = each !== button;
+      }
+    });
+  }
+  for (const each of document.querySelectorAll(".sankey [data-fate]")) {
+    each.addEventListener("click", (event) => {
+      event.preventDefault();
+      const { fate, source } = each.dataset;
+      document.dispatchEvent(new CustomEvent("reader-asked", { detail: { fate, source: source || "" } }));
+    });
+  }
+
+  // A link to a card opens what it is folded in.
+  const unfold = () => {
+    const target = location.hash.length > 1 && document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    for (let each = target && target.closest("details"); each; each = each.parentElement.closest("details")) each.open = true;
+    if (target && target.matches(".card")) target.scrollIntoView({ behavior: "instant" });
+  };
+  addEventListener("hashchange", unfold);
+  unfold();
+
+  // What the run cost, at another price.
+  const price = document.getElementById("price");
+  if (price) {
+    price.addEventListener("input", () => {
+      const money = Number(price.value) || 0;
+      for (const each of document.querySelectorAll("[data-hours]")) {
+        const cost = money * Number(each.dataset.hours);
+        each.textContent = cost ? Number(cost.toPrecision(2)).toLocaleString("en-US", { maximumSignificantDigits: 2 }) : "0";
+      }
     });
   }
 
@@ -186,6 +225,60 @@
     return found === null || passes(slider.side, slider.exclusive, found, slider.values[at(slider)]);
   }));
 
+  // Where they are is kept in the page's address: #dials=NAME:VALUE;... leads to the same state.
+  const begins = "#dials=";
+  const remember = (changed) => {
+    const state = changed.map((slider) => `${encodeURIComponent(slider.name)}:${written(slider.values[at(slider)])}`).join(";");
+    if (state || location.hash.startsWith(begins)) history.replaceState(null, "", state ? begins + state : location.pathname + location.search);
+    save(changed);
+  };
+  const recall = () => {
+    if (!location.hash.startsWith(begins)) return;
+    const wanted = new Map(location.hash.slice(begins.length).split(";").map((each) => each.split(":").map(decodeURIComponent)));
+    for (const slider of data.sliders) {
+      const value = wanted.has(slider.name) ? Number(wanted.get(slider.name)) : slider.values[slider.own];
+      let best = 0;
+      slider.values.forEach((each, index) => { if (Math.abs(each - value) < Math.abs(slider.values[best] - value)) best = index; });
+      slider.input.value = Number.isFinite(value) ? best : slider.own;
+      place(slider);
+    }
+  };
+
+  // The run's pipeline with the moved thresholds, as a file: YAML, lists of steps as YAML's flow style, which JSON is.
+  const yaml = (value, pad = "") => Object.entries(value).map(([key, each]) => {
+    const name = `${pad}${JSON.stringify(key)}:`;
+    if (Array.isArray(each) && each.some((one) => one && typeof one === "object")) return `${name}\n${each.map((one) => `${pad}  - ${JSON.stringify(one)}\n`).join("")}`;
+    if (each && typeof each === "object" && !Array.isArray(each) && Object.keys(each).length) return `${name}\n${yaml(each, `${pad}  `)}`;
+    return `${name} ${JSON.stringify(each)}\n`;
+  }).join("").replace(/^(\s*)"([A-Za-z_][\w-]*)":/gm, "$1$2:");
+  const piped = (changed) => {
+    const tree = JSON.parse(JSON.stringify(data.pipeline)), left = [];
+    for (const slider of changed) {
+      const value = Number(written(slider.values[at(slider)])), [first, ...rest] = slider.key.split(".");
+      const within = (object) => {
+        for (const key of rest.slice(0, -1)) object = object[key] && typeof object[key] === "object" ? object[key] : (object[key] = {});
+        object[rest[rest.length - 1]] = value;
+      };
+      if (first === "filters") { within(tree.filters ??= {}); continue; }
+      const steps = slider.sources.flatMap((source) => tree.sources[data.outputs[source]].steps || []).filter((step) => step[first]);
+      steps.forEach((step) => within(step[first]));
+      if (!steps.length) left.push(slider);
+    }
+    return yaml(tree) + left.map((slider) => `# not written here: --set ${slider.key}=${written(slider.values[at(slider)])}\n`).join("");
+  };
+  const saved = document.getElementById("pipeline"), text = document.getElementById("pipeline-text");
+  const save = (changed) => {
+    saved.hidden = !data.pipeline || !changed.length;
+    if (!saved.hidden) text.textContent = piped(changed);
+  };
+  document.getElementById("pipeline-save").addEventListener("click", () => {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(new Blob([text.textContent], { type: "application/yaml" }));
+    link.download = `${data.pipeline.name}-changed.yaml`;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
+
   const show = document.getElementById("yield"), note = document.getElementById("yield-note");
   const command = document.getElementById("command"), bar = document.getElementById("yield-bar");
   const was = document.getElementById("yield-was");
@@ -214,6 +307,7 @@
     }
     bar.setAttribute("width", share(total));
     document.dispatchEvent(new CustomEvent("dials", { detail: decided() }));
+    remember(changed);
     const sets = changed.map((slider) => `--set ${slider.key}=${written(slider.values[at(slider)])}`);
     command.textContent = changed.length ? `curate whatif ${data.run} ${sets.join(" ")}` : "";
   };
@@ -286,5 +380,7 @@
     update();
   });
   document.addEventListener("dials-asked", update);
+  addEventListener("hashchange", () => { recall(); update(); });
+  recall();
   update();
 })();

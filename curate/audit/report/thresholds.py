@@ -128,6 +128,8 @@ class Scale:
     last: int
     places: npt.NDArray[np.int64]
 
+    wide: float = WIDE
+
     def x(self, edge: float) -> float:
         """Where an edge, by number, lies in the picture."""
         return WIDE * (edge - self.first + 0.5) / (self.last - self.first + 1)

@@ -21,29 +21,33 @@ from curate.records.ledger import ROW_GROUP, ledger_schema
 from curate.records.metadata import META
 from curate.records.pages import ORIGIN
 from curate.records.sorted_files import read_range
+from curate.records.tokens import of_tokenizer
 from curate.verdicts.decide import drop_documents
 from curate.verdicts.steps import ROLE, ROLE_RULE
 
 
 class LedgerParams(TypedDict):
     """What a part's ledger holds: [name, Arrow type] of metric columns; whether its documents are output, and else they
-    are dropped for the role of their source; the part's number, where there are shards."""
+    are dropped for the role of their source; the names of tokenizers beside the first; the part's number, where there are
+    shards."""
 
     metrics: list[list[str]]
     output: bool
+    tokenizers: list[str]
     part: NotRequired[int]
 
 
 def write_part(params: LedgerParams, inputs: Inputs, output: Output) -> LedgerCounts:
     """Inputs: `records`; `verdicts`, the last decision on each document; `columns`, aligned files of ledger columns, with
-    `chars` among them where one of several texts was chosen; `places` (NUMBERED_PLACES), regrouped by part; `carried`,
-    columns of every record from the input.
+    `chars` among them where one of several texts was chosen; `places` (NUMBERED_PLACES), regrouped by part, and
+    `places@NAME` of each further tokenizer; `carried`, columns of every record from the input.
 
     Writes `ledger` (Parquet, the ledger's schema).
     """
-    schema = ledger_schema(params["metrics"])
+    schema = ledger_schema(params["metrics"], params["tokenizers"])
     columns = [read_batches(path) for path in inputs.paths("columns")]
-    places = _Places(params, inputs.paths("places"))
+    names = (None, *params["tokenizers"])
+    places = {name: _Places(params, inputs.paths(of_tokenizer("places", name))) for name in names}
     verdicts = read_batches(inputs.path("verdicts"))
     carried = read_batches(inputs.path("carried")) if "carried" in inputs else None
     kept = rows = 0
@@ -73,16 +77,20 @@ def _write_groups(writer: pq.ParquetWriter, tables: list[pa.Table]) -> list[pa.T
     return [table.slice(full)]
 
 
-def _wide(verdict: pa.RecordBatch, parts: Sequence[pa.RecordBatch], places: _Places) -> dict[str, pa.Array]:
-    """Every column known of a batch of documents."""
+def _wide(
+    verdict: pa.RecordBatch, parts: Sequence[pa.RecordBatch], places: Mapping[str | None, _Places]
+) -> dict[str, pa.Array]:
+    """Every column known of a batch of documents. `places`: by tokenizer, None being the first."""
     wide: dict[str, pa.Array] = {name: verdict.column(name) for name in verdict.schema.names}
     for part in parts:
         for name in part.schema.names:
             wide[name] = (
                 _concat_lists(wide[name], part.column(name)) if name == "edits" and name in wide else part.column(name)
             )
-    if "tokens" in wide:
-        wide["shard"], wide["shard_row"] = places.of(pc.is_valid(wide["tokens"]))
+    for name, each in places.items():
+        tokens, shard, row = (of_tokenizer(column, name) for column in ("tokens", "shard", "shard_row"))
+        if tokens in wide:
+            wide[shard], wide[row] = each.of(pc.is_valid(wide[tokens]))
     return wide
 
 

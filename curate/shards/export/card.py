@@ -188,6 +188,8 @@ def _mixture(mixture: Mapping[str, Any] | None) -> list[str]:
     if not mixture:
         return []
     rows = ["\n## Mixture\n", f"By {mixture['by']}; {mixture['missing_tokens']:,} tokens are missing.\n"]
+    if "counted_in" in mixture:
+        rows.append(f"Planned and counted in tokens of `{mixture['counted_in']}`; the documents are the same.\n")
     rows.append("| group | target tokens | tokens | share | epochs |\n| --- | ---: | ---: | ---: | ---: |")
     return rows + [
         f"| {name} | {group['target_tokens']:,} | {group['tokens']:,} | {group['share']:.2%} | {group['epochs']:.2f} |"

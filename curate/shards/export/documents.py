@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from curate.engine.commit import Published, open_published
 from curate.engine.fingerprint import fingerprint
+from curate.engine.mirror import here
 from curate.records.metadata import META
 from curate.shards.export.formats import ExportError, ExportFile
 
@@ -67,7 +68,7 @@ def find_documents(path: str | Path, step: str | None = None) -> Documents | Non
         run, step = path.parent.parent, path.name
     else:
         run = path
-    if not (run / "run.json").is_file():
+    if not here(run / "run.json").is_file():
         return None
     published = open_published(run)
     record = json.loads(published.check("run.json").read_bytes())
@@ -88,8 +89,7 @@ def need_documents(path: str | Path) -> Documents:
     found = find_documents(path)
     if found is not None:
         return found
-    folder = Path(path) / FOLDER
-    kept = sorted(each.name for each in folder.glob("*")) if folder.is_dir() else []
+    kept = sorted({name.split("/")[1] for name in open_published(Path(path)).files if name.startswith(f"{FOLDER}/")})
     if len(kept) == 1 and (found := find_documents(path, kept[0])) is not None:
         return found
     there = (

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from curate.engine.mirror import here
 from curate.shards.entry import ShardError
 from curate.shards.export.documents import FOLDER, find_documents
 from curate.shards.reader import ShardReader
@@ -38,7 +39,7 @@ class Made:
 def run_of(shards: str) -> Path | None:
     """The run directory that a folder of shards or a mix belongs to; None where it lies alone."""
     for folder in Path(shards).parents[:2]:
-        if (folder / "run.json").exists() and (folder / "stats.json").exists():
+        if here(folder / "run.json").exists() and here(folder / "stats.json").exists():
             return folder
     return None
 

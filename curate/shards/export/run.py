@@ -20,6 +20,7 @@ from curate.config.formats import document_exporters, exporter_named, exporters
 from curate.engine.commit import STAGED, Commit
 from curate.engine.fingerprint import fingerprint, named_code
 from curate.engine.lock import hold_folder
+from curate.engine.mirror import mirrored
 from curate.shards.export.card import card_files, document_card_files
 from curate.shards.export.documents import Documents, find_documents, need_documents
 from curate.shards.export.formats import ExportError, ExportFile, Source
@@ -46,8 +47,10 @@ def export(
     A run that makes text (`tokens: null`), or a folder `documents/STEP`, is written from its documents, all columns with
     them; so is any run where the format is one of documents only. `to`: a name of `curate.config.formats.exporters` or
     `document_exporters`, or `module:function`. `sequence_length`: tokens per row, for hf. `tokenizer`: where the one that
-    the shards name is now. Raises ConfigError, ExportError, ShardError and OSError.
+    the shards name is now. A run in a bucket is brought here as it is read. Raises ConfigError, ExportError, ShardError and
+    OSError.
     """
+    path = mirrored(path)
     if to in document_exporters() and (to not in exporters() or find_documents(path) is not None):
         return _export_documents(need_documents(path), to, output_path(out, "an export"), workers)
     exporter = exporter_named(to)

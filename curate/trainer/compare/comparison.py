@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from curate.trainer.compare.ranking import Ranking, rank
+from curate.trainer.compare.signal import Signal, signal
 from curate.trainer.compare.statistics import (
     Comparison,
     Floats,
@@ -28,10 +29,11 @@ from curate.trainer.compare.statistics import (
     smallest_detectable,
     tokens_needed,
 )
+from curate.trainer.evaluate.task_scores import GOLD
 
 Results = Mapping[str, Sequence[Mapping[str, Any]]]
 PRIMARY = "all domains"
-_LOWER_IS_BETTER = "bits/byte"
+LOWER_IS_BETTER = "bits/byte"
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Row:
         if not self.comparison.shown or self.adjusted_p > 1 - self.confidence:
             return None
         lower = self.comparison.difference < 0
-        return "second" if lower == (self.comparison.unit == _LOWER_IS_BETTER) else "first"
+        return "second" if lower == (self.comparison.unit in (LOWER_IS_BETTER, GOLD)) else "first"
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,33 @@ class Curve:
 
 
 @dataclass(frozen=True)
+class Stopped:
+    """A mix that was stopped early: after so many seeds, and by how much it was above the best one then."""
+
+    mix: str
+    seeds: int
+    behind: float
+    best: str
+
+    @property
+    def sentence(self) -> str:
+        """For people."""
+        return (
+            f"{self.mix} was stopped after {self.seeds} seeds: at {self.behind:.4f} bits per byte above {self.best}, it is "
+            "shown not to be the best."
+        )
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What was trained for an answer. No time: that depends on the machine."""
+
+    proxies: int = 0
+    tokens: int = 0
+    flops: float = 0.0
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What `validate` found."""
 
@@ -88,7 +117,14 @@ class Verdict:
     contamination: Mapping[str, Mapping[str, float]]
     notes: tuple[str, ...]
     ranking: Ranking | None = None
-    """All mixes by the primary measure on these texts; None with one seed."""
+    """Mixes trained to the end by the primary measure on these texts; None with one seed, or one mix."""
+    stopped: tuple[Stopped, ...] = ()
+    """Mixes that were shown not to be the best, and trained no further."""
+    domains: Mapping[str, Mapping[str, float]] = dataclasses.field(default_factory=dict)
+    """Bits per byte of each domain by mix, means over its seeds."""
+    cost: Cost = Cost()
+    signals: tuple[Signal, ...] = ()
+    """Per measure, what its values can tell apart; none with one seed, or one mix."""
 
     def to_json(self) -> str:
         """All of it; numbers that are not known are null."""
@@ -103,31 +139,79 @@ def judge(
     confidence: float = 0.95,
     baseline: str | None = None,
     matters: float | None = None,
+    stopped: Sequence[str] = (),
+    flops_per_token: float = 0.0,
 ) -> Verdict:
-    """Compare every pair of mixes, and rank them all. `results`: per mix one result per seed, as a proxy writes it."""
+    """Compare every pair of mixes, and rank them all. `results`: per mix one result per seed, as a proxy writes it.
+
+    Mixes that were `stopped` have fewer seeds: they are shown, and compared no more, but count in intervals' correction.
+    """
+    mixes = len(results)
+    proxies = [run for runs in results.values() for run in runs]
+    tokens = sum(run["curve"][-1]["tokens"] for run in proxies)
+    cost = Cost(len(proxies), tokens, tokens * flops_per_token)
+    domains = _domains(results)
+    ended = tuple(_stopped(mix, results) for mix in stopped)
     curves = tuple(_curve(mix, runs) for mix, runs in results.items())
+    results = {mix: runs for mix, runs in results.items() if mix not in stopped}
     names = list(itertools.combinations(results, 2))
     primaries = [_primary(first, second, results, confidence) for first, second in names]
+    left_out = [1.0] * (math.comb(mixes, 2) - len(names))  # pairs that stopping left out count as compared
+    adjusted = holm([*(each.p for each in primaries), *left_out])
     pairs = tuple(
         _compare_pair(first, second, results, Row(primary, p, confidence))
-        for (first, second), primary, p in zip(names, primaries, holm([each.p for each in primaries]), strict=True)
+        for (first, second), primary, p in zip(names, primaries, adjusted, strict=False)
     )
     seeds = len(next(iter(results.values())))
     ranking = None
-    if seeds > 1:
-        ranking = rank(list(results), _by_seed(results), baseline, matters, confidence)
-    return Verdict(name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking)
+    if seeds > 1 and len(results) > 1:
+        ranking = rank(list(results), primary_by_seed(results), baseline, matters, confidence, mixes)
+    signals = _signals(results) if ranking is not None else ()
+    return Verdict(
+        name, confidence, seeds, pairs, curves, contamination, tuple(notes), ranking, ended, domains, cost, signals
+    )
 
 
-def _by_seed(results: Results) -> Floats:
-    """The primary measure (mixes, seeds)."""
+def _domains(results: Results) -> dict[str, dict[str, float]]:
+    """Bits per byte of each domain by mix."""
+    found: dict[str, dict[str, float]] = {}
+    for mix, runs in results.items():
+        for each in measured(runs):
+            if each.unit == LOWER_IS_BETTER:
+                means = each.values.sum(axis=1) / each.weights.sum()
+                found.setdefault(each.name, {})[mix] = float(means.mean())
+    return found
+
+
+def _signals(results: Results) -> tuple[Signal, ...]:
+    """Of the mean over domains, and of each measure."""
+    values = [signal(PRIMARY, LOWER_IS_BETTER, primary_by_seed(results))]
+    for same in zip(*(measured(runs) for runs in results.values()), strict=True):
+        by_mix = np.array([each.values.sum(axis=1) / each.weights.sum() for each in same])
+        values.append(signal(same[0].name, same[0].unit, by_mix))
+    return tuple(values)
+
+
+def _stopped(mix: str, results: Results) -> Stopped:
+    seeds = len(results[mix])
+    means = {
+        other: float(primary_by_seed({other: runs[:seeds]}).mean())
+        for other, runs in results.items()
+        if len(runs) >= seeds
+    }
+    best = min(means, key=lambda other: means[other])
+    return Stopped(mix, seeds, means[mix] - means[best], best)
+
+
+def primary_by_seed(results: Results) -> Floats:
+    """The primary measure (mixes, seeds), the same seeds for all."""
     return np.array(
         [
             np.mean(
                 [
                     each.values.sum(axis=1) / each.weights.sum()
                     for each in measured(runs)
-                    if each.unit == _LOWER_IS_BETTER
+                    if each.unit == LOWER_IS_BETTER
                 ],
                 axis=0,
             )
@@ -149,7 +233,7 @@ def measured(runs: Sequence[Mapping[str, Any]]) -> list[Values]:
 
 def _primary(first: str, second: str, results: Results, confidence: float) -> Comparison:
     both = zip(measured(results[first]), measured(results[second]), strict=True)
-    return compare_mean(PRIMARY, [(a, b) for a, b in both if a.unit == _LOWER_IS_BETTER], confidence)
+    return compare_mean(PRIMARY, [(a, b) for a, b in both if a.unit == LOWER_IS_BETTER], confidence)
 
 
 def _compare_pair(first: str, second: str, results: Results, row: Row) -> Pair:
@@ -209,7 +293,7 @@ def _curve(mix: str, runs: Sequence[Mapping[str, Any]]) -> Curve:
     values = np.array(
         [
             [
-                np.mean([each["mean"] for each in point["measures"] if each["unit"] == _LOWER_IS_BETTER])
+                np.mean([each["mean"] for each in point["measures"] if each["unit"] == LOWER_IS_BETTER])
                 for point in seeds
             ]
             for seeds in points

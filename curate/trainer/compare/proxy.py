@@ -12,14 +12,17 @@ from typing import Any
 
 from curate.settings import Model
 from curate.storage import write_atomically
-from curate.tokens import load_recorded
+from curate.tokens import Tokenizer, load_recorded
 from curate.trainer.evaluate.evaluate import Measure, bits_per_byte, measure_task
+from curate.trainer.evaluate.task_formats import Style
 from curate.trainer.evaluate.tasks import read_lines
+from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
 from curate.trainer.train.settings import Training
 from curate.trainer.train.train import train
 
-JOB, RESULT = "job.json", "result.json"
+JOB, RESULT, CURVE = "job.json", "result.json", "curve"
+_CHECKPOINTS = "checkpoints"
 
 
 class Job(Model):
@@ -33,46 +36,83 @@ class Job(Model):
     shots: tuple[int, ...]
     folder: str
     limit: int | None
+    style: Style
+    measures: tuple[str, ...]
     points: int
     inputs: dict[str, str]
 
 
 def run_proxy(folder: Path, device: str) -> None:
-    """Train as FOLDER/job.json says, from where it stopped, and write FOLDER/result.json."""
+    """Train as FOLDER/job.json says, from where it stopped, measuring on the way, and write FOLDER/result.json."""
     job = Job.model_validate_json((folder / JOB).read_bytes())
-    training = job.training.model_copy(
-        update={"device": device, "out": str(folder / "checkpoints"), "keep": job.points + 1}
-    )
+    training = job.training.model_copy(update={"device": device, "out": str(folder / _CHECKPOINTS), "keep": 1})
     name = f"{folder.parent.name}/{folder.name}"
-    done = train(training, say=lambda line: print(f"{name}  {line}", flush=True), points=job.points)
-    there = checkpoints.found(done.folder)
-    curve = [_measure(job, path, device, last=path == there[-1]) for path in there]
+
+    def say(line: str) -> None:
+        print(f"{name}  {line}", file=sys.stderr, flush=True)
+
+    def measure() -> None:
+        _measure(job, folder, device)
+
+    for path in _after(folder):
+        path.unlink()  # of an attempt whose checkpoint is lost
+    measure()  # the checkpoint of an attempt that ended before it was
+    done = train(training, say, points=job.points, saved=measure)
+    curve = [json.loads(path.read_bytes()) for path in sorted((folder / CURVE).glob("*.json"))]
+    for point in curve[:-1]:
+        point["measures"] = [{key: each[key] for key in ("name", "unit", "mean")} for each in point["measures"]]
+    curve[-1]["measures"] += _tasks(job, folder, device)
     result = {"tokens": done.tokens, "seconds": done.last.get("seconds"), "curve": curve}
     write_atomically(folder / RESULT, json.dumps(result).encode())
 
 
-def _measure(job: Job, path: Path, device: str, *, last: bool) -> dict[str, Any]:
-    """The model of one checkpoint on every domain; the last one per item, and on the tasks too."""
-    from curate.trainer.train.parallel import pick_device
+def _after(folder: Path) -> list[Path]:
+    """Measurements of steps later than the newest checkpoint."""
+    there = checkpoints.found(folder / _CHECKPOINTS)
+    newest = there[-1].name if there else ""
+    return [path for path in (folder / CURVE).glob("*.json") if path.stem > newest]
 
-    checkpoint = checkpoints.open_checkpoint(path)
-    model = checkpoints.load_model(checkpoint, pick_device(device))
-    tokenizer = load_recorded(checkpoint.about["tokenizer"])
-    measures: list[Measure] = []
+
+def _measure(job: Job, folder: Path, device: str) -> None:
+    """FOLDER/curve/STEP.json: the newest checkpoint's model on every domain, per text. Done once."""
+    there = checkpoints.found(folder / _CHECKPOINTS)
+    if not there or (folder / CURVE / f"{there[-1].name}.json").exists():
+        return
+    checkpoint, model, tokenizer = _opened(folder, device)
+    measures = []
     for domain, file in job.texts.items():
         lines = [row["text"] for row in read_lines(file)]
-        measures.append(bits_per_byte(model, tokenizer, domain, [lines[item] for item in job.items[domain]]))
-    if last:
-        for task in job.tasks:
-            measures += measure_task(model, tokenizer, task, job.folder, job.shots, limit=job.limit)
-    return {
-        "tokens": checkpoint.about["tokens"],
-        "measures": [
-            {"name": each.name, "unit": each.unit, "mean": each.mean}
-            | ({"values": each.values.tolist(), "weights": each.weights.tolist()} if last else {})
-            for each in measures
-        ],
-    }
+        texts = [lines[item] for item in job.items[domain]]
+        measures.append(_told(bits_per_byte(model, tokenizer, domain, texts)))
+    point = {"tokens": checkpoint.about["tokens"], "measures": measures}
+    write_atomically(folder / CURVE / f"{checkpoint.path.name}.json", json.dumps(point).encode())
+
+
+def _tasks(job: Job, folder: Path, device: str) -> list[dict[str, Any]]:
+    """The last model on every task."""
+    if not job.tasks:
+        return []
+    _, model, tokenizer = _opened(folder, device)
+    return [
+        _told(each)
+        for task in job.tasks
+        for each in measure_task(
+            model, tokenizer, task, job.folder, job.shots, limit=job.limit, style=job.style, wanted=job.measures
+        )
+    ]
+
+
+def _opened(folder: Path, device: str) -> tuple[checkpoints.Checkpoint, GPT, Tokenizer]:
+    from curate.trainer.train.parallel import pick_device
+
+    checkpoint = checkpoints.open_checkpoint(folder / _CHECKPOINTS)
+    model = checkpoints.load_model(checkpoint, pick_device(device))
+    return checkpoint, model, load_recorded(checkpoint.about["tokenizer"])
+
+
+def _told(measure: Measure) -> dict[str, Any]:
+    values = {"values": measure.values.tolist(), "weights": measure.weights.tolist()}
+    return {"name": measure.name, "unit": measure.unit, "mean": measure.mean} | values
 
 
 if __name__ == "__main__":

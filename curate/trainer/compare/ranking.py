@@ -83,9 +83,14 @@ def rank(
     baseline: str | None = None,
     matters: float | None = None,
     confidence: float = 0.95,
+    of: int | None = None,
 ) -> Ranking:
-    """Rank mixes by values (mixes, seeds), lower being better. Raises ConfigError for fewer than two of either."""
+    """Rank mixes by values (mixes, seeds), lower being better. `of`: how many mixes there were, where some were stopped.
+
+    Raises ConfigError for fewer than two of either.
+    """
     mixes, seeds = values.shape
+    compared = of or mixes
     if mixes < 2 or seeds < 2:
         raise ConfigError(f"{mixes} mixes and {seeds} seeds: a ranking needs two of each at least")
     if baseline is not None and baseline not in names:
@@ -104,16 +109,16 @@ def rank(
         if start is None
         else [(start, j) for j in places if j != start]
     )
-    wide, narrow = (critical(mixes, freedom, level, start is not None) for level in (confidence, 2 * confidence - 1))
+    wide, narrow = (critical(compared, freedom, level, start is not None) for level in (confidence, 2 * confidence - 1))
     differences = []
     for i, j in pairs:
         found = float(means[j] - means[i])
-        p = _p(abs(found) / error if error else math.inf * bool(found), mixes, freedom, start is not None)
+        p = _p(abs(found) / error if error else math.inf * bool(found), compared, freedom, start is not None)
         verdict = _verdict(found, wide * error, narrow * error, matters)
         differences.append(
             Difference(names[i], names[j], found, found - wide * error, found + wide * error, p, verdict)
         )
-    all_pairs = critical(mixes, freedom, confidence, False) * error
+    all_pairs = critical(compared, freedom, confidence, False) * error
     chances = _chances(means, residual / seeds, freedom)
     order = np.argsort(means, kind="stable")
     own = (rests**2).sum(axis=1)

@@ -7,6 +7,8 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from curate.settings import Model, Name, Share, Strings
+from curate.trainer.evaluate.task_formats import Style
+from curate.trainer.evaluate.task_scores import ACCURACY, GOLD, MEASURES
 from curate.trainer.evaluate.tasks import find_task
 from curate.trainer.train.settings import Natural, Training
 
@@ -24,8 +26,20 @@ class Evaluation(Model):
     limit: Natural | None = Field(None, description="most texts of a domain, and items of a task")
     tasks: Strings = ()
     shots: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
+    style: Style = Field("olmes", description="how tasks are written and choices compared: olmes, or harness")
+    measures: Annotated[Strings, Field(min_length=1)] = Field(
+        (ACCURACY, GOLD), description="of the tasks: accuracy, gold bits/byte, probability, margin"
+    )
     folder: str = Field("", description="folder of the tasks' files")
     points: Natural = Field(5, description="measurements along each learning curve")
+
+    @field_validator("measures")
+    @classmethod
+    def _measures_there_are(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if name not in MEASURES:
+                raise ValueError(f"no measure {name!r}; there are {', '.join(MEASURES)}")
+        return names
 
     @field_validator("tasks")
     @classmethod
@@ -33,6 +47,32 @@ class Evaluation(Model):
         for name in names:
             find_task(name)
         return names
+
+
+def refuse_data_path(value: Any) -> Any:
+    """The keys of a file, unless its proxy names what it reads."""
+    proxy = value.get("proxy") if isinstance(value, dict) else None
+    if isinstance(proxy, dict) and "path" in (proxy.get("data") or {}):
+        raise ValueError("proxy.data.path: leave it out, the mixes are what is read")
+    return value
+
+
+class Stopping(Model):
+    """When mixes that are shown not to be the best are trained no further."""
+
+    looks: Annotated[tuple[Annotated[int, Field(ge=2)], ...], Field(min_length=1)] = Field(
+        description="after how many seeds of each mix it is asked, such as [3, 5]"
+    )
+    error: Annotated[float, Field(gt=0, lt=0.5)] = Field(
+        0.05, description="largest chance that the best mix is among those stopped"
+    )
+
+    @field_validator("looks")
+    @classmethod
+    def _rising(cls, looks: tuple[int, ...]) -> tuple[int, ...]:
+        if list(looks) != sorted(set(looks)):
+            raise ValueError(f"{list(looks)} do not rise: give each number of seeds once, the smallest first")
+        return looks
 
 
 class Validation(Model):
@@ -49,6 +89,9 @@ class Validation(Model):
     matters: Annotated[float, Field(gt=0)] | None = Field(
         None, description="smallest difference in bits per byte that matters: mixes closer than that are equal"
     )
+    stopping: Stopping | None = Field(
+        None, description="looks before the end, at which hopeless mixes are stopped; the baseline never is"
+    )
     devices: Strings | None = Field(None, description="one proxy at a time on each; default: every GPU, or the CPU")
     attempts: Natural = Field(
         3, description="starts of a proxy before it counts as failed; each goes on where it stopped"
@@ -61,13 +104,15 @@ class Validation(Model):
             raise ValueError(f"baseline: {self.baseline} is no mix; there are {', '.join(self.mixes)}")
         return self
 
+    @model_validator(mode="after")
+    def _looks_before_the_end(self) -> Validation:
+        if self.stopping is not None and self.stopping.looks[-1] >= self.seeds:
+            raise ValueError(
+                f"stopping.looks: {self.stopping.looks[-1]} is no look before the end: there are {self.seeds} seeds"
+            )
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _no_path(cls, value: Any) -> Any:
-        if (
-            isinstance(value, dict)
-            and isinstance(value.get("proxy"), dict)
-            and "path" in (value["proxy"].get("data") or {})
-        ):
-            raise ValueError("proxy.data.path: leave it out, the mixes are what is read")
-        return value
+        return refuse_data_path(value)

@@ -15,6 +15,7 @@ Knows numbers; knows no model. Floats in, floats out, in a fixed order.
 
 from __future__ import annotations
 
+import bisect
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,11 +25,10 @@ import numpy.typing as npt
 from scipy import stats  # type: ignore[import-untyped,unused-ignore]
 
 from curate.errors import ConfigError
+from curate.trainer.compare.power import POWER, chance_to_show, smallest
 
 Floats = npt.NDArray[np.float64]
 
-POWER = 0.8
-"""The chance of showing a difference that is there, for which seeds and tokens are planned (Cohen 1988, §2.4)."""
 _MOST_SEEDS = 1000
 _MOST_TIMES = 1000  # a line over log(tokens) is not believed further than three decades
 
@@ -186,11 +186,19 @@ def seeds_needed(comparison: Comparison, confidence: float = 0.95) -> int | None
     """
     if math.isnan(comparison.p) or not comparison.difference:
         return None
-    for seeds in range(2, _MOST_SEEDS + 1):
-        error = math.sqrt(comparison.seed_variance / seeds + comparison.item_variance)
-        if abs(comparison.difference) >= _detectable(error, seeds - 1, confidence):
-            return seeds
-    return None
+    candidates = range(2, _MOST_SEEDS + 1)  # more seeds always show more
+    place = bisect.bisect_left(candidates, True, key=lambda seeds: _enough(comparison, seeds, confidence))
+    return candidates[place] if place < len(candidates) else None
+
+
+def _enough(comparison: Comparison, seeds: int, confidence: float) -> bool:
+    """Whether so many seeds would show a difference as large as the one seen with a chance of 0.8."""
+    of_seeds, of_items = comparison.seed_variance / seeds, comparison.item_variance
+    if not of_seeds + of_items > 0:
+        return True
+    freedom = _satterthwaite(of_seeds, seeds, [(of_items, 0.0)], [max(2, comparison.items)])
+    critical = float(stats.t.ppf((1 + confidence) / 2, freedom))
+    return chance_to_show(abs(comparison.difference), math.sqrt(of_seeds + of_items), freedom, critical) >= POWER
 
 
 def smallest_detectable(comparison: Comparison, confidence: float = 0.95) -> float:
@@ -198,11 +206,7 @@ def smallest_detectable(comparison: Comparison, confidence: float = 0.95) -> flo
     if math.isnan(comparison.p):
         return math.nan
     error = math.sqrt(comparison.seed_variance / comparison.seeds + comparison.item_variance)
-    return _detectable(error, comparison.seeds - 1, confidence)
-
-
-def _detectable(error: float, freedom: int, confidence: float) -> float:
-    return float(stats.t.ppf((1 + confidence) / 2, freedom) + stats.t.ppf(POWER, freedom)) * error
+    return smallest(error, comparison.freedom, float(stats.t.ppf((1 + confidence) / 2, comparison.freedom)))
 
 
 def tokens_needed(tokens: Sequence[int], differences: Sequence[float], wanted: float) -> int | None:

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +19,10 @@ import pyarrow as pa
 
 from curate.tokens import Tokenizer
 from curate.trainer.evaluate.overlap import NGRAM, overlaps
-from curate.trainer.evaluate.scoring import continuation_likelihoods, document_nats
-from curate.trainer.evaluate.tasks import WIKITEXT, Item, Task, find_task, read_items, read_lines, with_shots
+from curate.trainer.evaluate.scoring import Likelihood, continuation_likelihoods, document_nats
+from curate.trainer.evaluate.task_formats import UNCONDITIONAL, Item, Style, Task
+from curate.trainer.evaluate.task_scores import ACCURACY, GOLD, MEASURES, bits_of_gold, scores
+from curate.trainer.evaluate.tasks import WIKITEXT, find_task, read_items, read_lines, read_shots, with_shots
 from curate.trainer.model.model import GPT
 
 Floats = npt.NDArray[np.float64]
@@ -98,33 +101,82 @@ def wikitext_perplexity(
     return measure, math.exp(measure.mean)
 
 
-def accuracy(
+def score_items(
     model: GPT,
     tokenizer: Tokenizer,
     task: Task,
     items: Sequence[Item],
     shots: int = 0,
     seed: int = 0,
-) -> Measure:
-    """Share of items answered rightly by likelihood, with solved examples before each."""
-    asked = with_shots(items, shots, seed)
+    *,
+    style: Style = "olmes",
+    wanted: Sequence[str] = MEASURES,
+    solved: Sequence[Item] | None = None,
+) -> list[Measure]:
+    """The measures of a task's items by likelihood, with solved examples before each; those of `wanted` that it has.
+
+    `solved`: the examples of the task's own split, where there is one.
+    """
+    asked = with_shots(items, shots, seed, solved)
     flat = [pair for item in asked for pair in zip(item.prompts, item.continuations, strict=True)]
-    prompts = encode(tokenizer, [prompt for prompt, _ in flat])
-    endings = encode(tokenizer, [ending for _, ending in flat])
-    start = [tokenizer.end_of_text]
-    pairs = [([*start, *prompt.tolist()], ending.tolist()) for prompt, ending in zip(prompts, endings, strict=True)]
-    scores = iter(zip(flat, continuation_likelihoods(model, pairs), strict=True))
-    right = []
-    for item in asked:
-        mine = [next(scores) for _ in item.prompts]
-        if task.kind == "exact":
-            right.append(float(mine[0][1].greedy))
-            continue
-        nats = [score.nats / len(ending.encode()) if task.per_byte else score.nats for (_, ending), score in mine]
-        right.append(float(int(np.argmax(nats)) == item.gold))
-    return Measure(
-        f"{task.name}{f' {shots}-shot' if task.shots else ''}", "accuracy", np.array(right), np.ones(len(right))
+    found = iter(_likelihoods(model, tokenizer, flat))
+    normalise = task.normalise(style)
+    alone = (
+        [each.nats for each in _likelihoods(model, tokenizer, [(UNCONDITIONAL, ending) for _, ending in flat])]
+        if normalise == "unconditional" and task.kind == "choice"
+        else [0.0] * len(flat)
     )
+    rows, begin = [], 0
+    for item in asked:
+        mine = [next(found) for _ in item.prompts]
+        gold = bits_of_gold(mine[item.gold].nats, item.continuations[item.gold])
+        if task.kind == "choice":
+            nats, without = [each.nats for each in mine], alone[begin : begin + len(mine)]
+            spaces = style == "olmes"
+            row = scores(nats, item.continuations, item.gold, normalise, spaces=spaces, unconditional=without)
+        else:
+            row = {ACCURACY: float(mine[0].greedy), GOLD: gold} if task.kind == "exact" else {GOLD: gold}
+        rows.append(row)
+        begin += len(mine)
+    weights = _weights(task, items)
+    name = f"{task.name}{f' {shots}-shot' if task.shots else ''}"
+    return [
+        Measure(name, unit, np.array([row[unit] for row in rows]) * weights, weights)
+        for unit in MEASURES
+        if unit in wanted and rows and unit in rows[0]
+    ]
+
+
+def by_group(measure: Measure, items: Sequence[Item]) -> list[Measure]:
+    """A task's measure by subject or paradigm."""
+    groups = np.array([item.group for item in items])
+    return [
+        Measure(f"{measure.name} {name}", measure.unit, measure.values[groups == name], measure.weights[groups == name])
+        for name in sorted(set(groups.tolist()))
+    ]
+
+
+def _weights(task: Task, items: Sequence[Item]) -> Floats:
+    """Equal weights, or such that each group counts the same."""
+    if not task.macro:
+        return np.ones(len(items))
+    sizes = Counter(item.group for item in items)
+    return np.array([1 / sizes[item.group] for item in items])
+
+
+def _likelihoods(model: GPT, tokenizer: Tokenizer, pairs: Sequence[tuple[str, str]]) -> list[Likelihood]:
+    """Of each continuation after its prompt. The two are encoded as one text, which is cut where the prompt's tokens end."""
+    prompts = encode(tokenizer, [prompt for prompt, _ in pairs])
+    wholes = encode(tokenizer, [prompt + ending for prompt, ending in pairs])
+    cut = []
+    for prompt, whole, (_, ending) in zip(prompts, wholes, pairs, strict=True):
+        rest = whole[len(prompt) :]
+        if not len(rest):  # the ending's tokens are one with the prompt's last
+            rest = encode(tokenizer, [ending])[0]
+            cut.append(([tokenizer.end_of_text, *prompt.tolist()], rest.tolist()))
+            continue
+        cut.append(([tokenizer.end_of_text, *whole[: len(prompt)].tolist()], rest.tolist()))
+    return continuation_likelihoods(model, cut)
 
 
 def measure_task(
@@ -137,13 +189,24 @@ def measure_task(
     limit: int | None = None,
     data: str | Path | None = None,
     seed: int = 0,
+    style: Style = "olmes",
+    wanted: Sequence[str] = MEASURES,
+    groups: bool = False,
 ) -> list[Measure]:
-    """A task once per number of shots. `data` is the mix to look for its items in. Raises ValueError, FileNotFoundError."""
+    """A task once per number of shots, and with `groups` each of its subjects or paradigms.
+
+    `data` is the mix to look for its items in. Raises ConfigError, FileNotFoundError.
+    """
     task = find_task(name)
-    items = read_items(task, folder, limit)
+    items = read_items(task, folder, limit, style)
+    solved = read_shots(task, folder, style) if task.shots else None
     found = None if data is None else find_in_training(tokenizer, [item.text for item in items], data)
-    measures = [accuracy(model, tokenizer, task, items, count, seed) for count in (shots if task.shots else (0,))]
-    return [Measure(each.name, each.unit, each.values, each.weights, found) for each in measures]
+    measures = []
+    for count in shots if task.shots else (0,):
+        for each in score_items(model, tokenizer, task, items, count, seed, style=style, wanted=wanted, solved=solved):
+            measures.append(replace(each, found=found))
+            measures += by_group(each, items) if groups and task.macro else []
+    return measures
 
 
 def find_in_training(tokenizer: Tokenizer, texts: Sequence[str], data: str | Path) -> Found:

@@ -1,93 +1,25 @@
-"""Evaluation tasks as data: how a line of each task's file becomes texts whose likelihoods decide. Knows no model.
+"""The tasks' files: which items are read, and which solved examples stand before them. Knows no model.
 
-The files are those of the contract: JSON Lines, gzipped, named after the task.
+The files are those of the contract: JSON Lines, gzipped, `NAME.jsonl.gz`. Solved examples come from a split of their own,
+`NAME.shots.jsonl.gz`, its first ones in order, and of the item's group where the task has groups; where there is no such
+file, from other items of the same file, drawn from (seed, item).
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import fsspec
 
 from curate.errors import ConfigError
+from curate.trainer.evaluate.task_formats import TASKS, Item, Style, Task
 
 _BETWEEN_SHOTS = "\n\n"
-
-
-@dataclass(frozen=True)
-class Item:
-    """One question: prompts and what may follow them, and which of these is right."""
-
-    prompts: tuple[str, ...]
-    continuations: tuple[str, ...]
-    gold: int
-
-    @property
-    def text(self) -> str:
-        """The right answer in its place: an example for few-shot prompts, and what a training set must not hold."""
-        return self.prompts[self.gold] + self.continuations[self.gold]
-
-
-@dataclass(frozen=True)
-class Task:
-    """A task. `choice`: the most likely continuation must be the right one. `exact`: greedy decoding must give it.
-
-    `per_byte`: likelihoods are compared per byte of the continuation, where choices differ in length.
-    """
-
-    name: str
-    item: Callable[[Mapping[str, Any]], Item]
-    kind: Literal["choice", "exact"] = "choice"
-    per_byte: bool = False
-    shots: bool = True
-    chance: float | None = None
-    """Accuracy of guessing, where every item has as many choices."""
-
-
-def _answered(row: Mapping[str, Any]) -> Item:
-    prompt = row["query"].rstrip() + "\nAnswer:"
-    return Item((prompt,) * len(row["choices"]), tuple(f" {choice}" for choice in row["choices"]), row["gold"])
-
-
-def _continued(row: Mapping[str, Any]) -> Item:
-    prompt = row["query"].rstrip()
-    return Item((prompt,) * len(row["choices"]), tuple(f" {choice}" for choice in row["choices"]), row["gold"])
-
-
-def _last_word(row: Mapping[str, Any]) -> Item:
-    return Item((row["context"].rstrip(),), (f" {row['continuation'].strip()}",), 0)
-
-
-def _referent(row: Mapping[str, Any]) -> Item:
-    """Partial evaluation (Trinh and Le 2018): the same ending after each referent."""
-    options = tuple(option.rstrip() for option in row["context_options"])
-    return Item(options, (f" {row['continuation'].strip()}",) * len(options), row["gold"])
-
-
-def _grammatical(row: Mapping[str, Any]) -> Item:
-    return Item(("", ""), (row["sentence_good"], row["sentence_bad"]), 0)
-
-
-TASKS: dict[str, Task] = {
-    task.name: task
-    for task in (
-        Task("lambada", _last_word, kind="exact"),
-        Task("arc-easy", _answered, per_byte=True),
-        Task("arc-challenge", _answered, per_byte=True),
-        Task("piqa", _answered, per_byte=True, chance=1 / 2),
-        Task("openbookqa", _continued, per_byte=True, chance=1 / 4),
-        Task("copa", _continued, chance=1 / 2),
-        Task("winogrande", _referent, chance=1 / 2),
-        Task("boolq", _answered, chance=1 / 2),
-        Task("blimp", _grammatical, shots=False, chance=1 / 2),
-    )
-}
 _FILES = {"lambada": "lambada-openai"}
 WIKITEXT = "wikitext2-valid"
 
@@ -99,10 +31,32 @@ def find_task(name: str) -> Task:
     return TASKS[name]
 
 
-def read_items(task: Task, folder: str | Path, limit: int | None = None) -> list[Item]:
-    """The items of a task's file, or its first `limit`. Raises FileNotFoundError."""
-    rows = read_lines(Path(folder) / f"{_FILES.get(task.name, task.name)}.jsonl.gz")
-    return [task.item(row) for row in itertools.islice(rows, limit)]
+def read_items(task: Task, folder: str | Path, limit: int | None = None, style: Style = "olmes") -> list[Item]:
+    """The items of a task's file, or `limit` of them, drawn by a hash of each row, in the file's order.
+
+    Raises FileNotFoundError, and ConfigError naming the row that has not the columns of the task.
+    """
+    path = Path(folder) / f"{_FILES.get(task.name, task.name)}.jsonl.gz"
+    rows = list(read_lines(path))
+    chosen = (
+        range(len(rows)) if limit is None else sorted(sorted(range(len(rows)), key=lambda n: _hash(rows[n]))[:limit])
+    )
+    return [_read(task, rows[number], style, f"{path}, row {number + 1}") for number in chosen]
+
+
+def read_shots(task: Task, folder: str | Path, style: Style = "olmes") -> list[Item] | None:
+    """The solved examples of a task's own split; None where there is no such file."""
+    path = Path(folder) / f"{_FILES.get(task.name, task.name)}.shots.jsonl.gz"
+    if not path.exists():
+        return None
+    return [_read(task, row, style, f"{path}, row {number}") for number, row in enumerate(read_lines(path), 1)]
+
+
+def _read(task: Task, row: dict[str, Any], style: Style, place: str) -> Item:
+    try:
+        return task.item(row, style)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ConfigError(f"{place}: no row of {task.name} ({error!r}); it has {', '.join(row)}") from None
 
 
 def read_lines(path: str | Path) -> Iterator[dict[str, Any]]:
@@ -113,19 +67,35 @@ def read_lines(path: str | Path) -> Iterator[dict[str, Any]]:
                 yield json.loads(line)
 
 
-def with_shots(items: Sequence[Item], shots: int, seed: int) -> list[Item]:
-    """The items with `shots` solved others before each prompt, drawn from (seed, item)."""
+def with_shots(items: Sequence[Item], shots: int, seed: int, solved: Sequence[Item] | None = None) -> list[Item]:
+    """The items with `shots` solved examples before each prompt: the first of `solved` of the same group, or other items.
+
+    Raises ConfigError where `solved` has too few.
+    """
     if not shots:
         return list(items)
+    if solved is not None:
+        return [_prefixed(item, _first(item, shots, solved)) for item in items]
     return [
         _prefixed(item, [items[other] for other in _others(index, len(items), shots, seed)])
         for index, item in enumerate(items)
     ]
 
 
+def _first(item: Item, shots: int, solved: Sequence[Item]) -> list[Item]:
+    mine = [each for each in solved if each.group == item.group][:shots]
+    if len(mine) < shots:
+        of = f" of {item.group}" if item.group else ""
+        raise ConfigError(f"{shots} solved examples{of} are asked for, and the file of shots has {len(mine)}")
+    return mine
+
+
 def _prefixed(item: Item, solved: Sequence[Item]) -> Item:
-    before = _BETWEEN_SHOTS.join([*(other.text for other in solved), ""])
-    return Item(tuple(before + prompt for prompt in item.prompts), item.continuations, item.gold)
+    """What all prompts say first (MMLU's description ends in an empty line) is said once, before the examples."""
+    head = item.prompts[0].partition(_BETWEEN_SHOTS)[0] + _BETWEEN_SHOTS if item.group else ""
+    head = head if head and all(each.text.startswith(head) for each in (item, *solved)) else ""
+    before = head + _BETWEEN_SHOTS.join([*(other.text.removeprefix(head) for other in solved), ""])
+    return replace(item, prompts=tuple(before + prompt.removeprefix(head) for prompt in item.prompts))
 
 
 def _others(index: int, count: int, shots: int, seed: int) -> list[int]:
@@ -139,3 +109,7 @@ def _others(index: int, count: int, shots: int, seed: int) -> list[int]:
             chosen.append(other)
         attempt += 1
     return chosen
+
+
+def _hash(row: dict[str, Any]) -> bytes:
+    return hashlib.blake2b(json.dumps(row, sort_keys=True).encode(), digest_size=8).digest()

@@ -14,8 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from curate.errors import ConfigError
 from curate.shards import Batch, Loader
-from curate.shards.loader import Copy
+from curate.shards.section import Copy
 from curate.tokens import load_recorded
 from curate.trainer.model.loss import IGNORED
 from curate.trainer.train.settings import Data
@@ -39,6 +40,12 @@ class Stream:
 
     def __init__(self, settings: Data, per_step: int) -> None:
         self.loader = Loader(settings.path, settings.sequence_length, per_step, settings.seed, packing=settings.packing)
+        if set(self.loader.lengths) != {settings.sequence_length}:
+            own = ", ".join(map(str, sorted({*self.loader.lengths} - {settings.sequence_length})))
+            raise ConfigError(
+                f"{settings.path} has phases with sequences of {own} tokens, and this trainer keeps to one length, "
+                f"{settings.sequence_length}: leave sequence_length out of the mixture's phases, or use a loader of your own"
+            )
         self.per_step = per_step
         self.first = settings.start // settings.sequence_length
         self.masks = settings.document_masks

@@ -86,21 +86,28 @@ def train(
     say: Callable[[str], None] = print,
     stop_after: int | None = None,
     points: int | None = None,
+    saved: Callable[[], None] | None = None,
 ) -> Result:
     """Train until the budget is spent, from the newest checkpoint if there is one.
 
     `stop_after` ends this call at that step, with a checkpoint, as if it had been interrupted there. `points` asks for so
-    many checkpoints, at equal shares of the budget, in place of one every so many steps.
+    many checkpoints, at equal shares of the budget, in place of one every so many steps. `saved` is called after each
+    checkpoint, by the main process.
     Raises NonFiniteLoss, StateError for shards other than the checkpoint's, ValueError for settings that do not fit
     or ask for a package that is missing.
     """
     check_installed(settings)
     with world(settings.parallel, settings.device) as here:
-        return _train(settings, here, say if here.main else lambda _: None, stop_after, points)
+        return _train(settings, here, say if here.main else lambda _: None, stop_after, points, saved)
 
 
 def _train(
-    settings: Training, here: World, say: Callable[[str], None], stop_after: int | None, points: int | None
+    settings: Training,
+    here: World,
+    say: Callable[[str], None],
+    stop_after: int | None,
+    points: int | None,
+    saved: Callable[[], None] | None,
 ) -> Result:
     folder = output_folder(settings)
     length = settings.data.sequence_length
@@ -188,6 +195,8 @@ def _train(
                 "loader": stream.state_at(step),
             }
             checkpoints.save(folder, about, model, optimizers, settings.keep, here.main)
+            if saved is not None and here.main:
+                saved()
             here.wait()
     if metrics is not None:
         metrics.close()
