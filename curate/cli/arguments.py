@@ -17,6 +17,15 @@ def natural(text: str) -> int:
     return value
 
 
+def port(text: str) -> int:
+    """A port of this machine: 1 to 65535, or 0 for one that is free."""
+    if not text.isascii() or not text.isdigit() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no port: a number from 0, which takes one that is free, to 65535"
+        )
+    return int(text)
+
+
 def shares(text: str) -> dict[str, float]:
     """Numbers by name, as `web=.8,books=.2`."""
     found = {}
@@ -37,9 +46,11 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run", metavar="RUN", help="run directory")
 
 
-def add_pipeline(parser: argparse.ArgumentParser) -> None:
-    """The pipeline file and changes of its values."""
-    parser.add_argument("pipeline", metavar="FILE", help="pipeline file, or the name of a bundled recipe")
+def add_pipeline(parser: argparse.ArgumentParser, needed: bool = True) -> None:
+    """The pipeline file, which may not be `needed`, and changes of its values."""
+    parser.add_argument(
+        "pipeline", metavar="FILE", nargs=None if needed else "?", help="pipeline file, or the name of a bundled recipe"
+    )
     add_set(parser, "change a value of the file")
 
 

@@ -5,26 +5,23 @@ from __future__ import annotations
 import argparse
 import contextlib
 import dataclasses
-import json
 import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from curate.cli import audit as cli_audit
 from curate.cli import build as cli_build
 from curate.cli import catalogue as cli_catalogue
 from curate.cli import mix as cli_mix
 from curate.cli import quality as cli_quality
+from curate.cli import run as cli_run
 from curate.cli import train as cli_train
-from curate.cli.arguments import add_data_format, add_number, add_pipeline, add_run
-from curate.cli.console import MESSAGES, RESULTS, complain, guarded, remark, write, write_data
+from curate.cli.arguments import add_data_format, add_number, add_pipeline
+from curate.cli.console import RESULTS, complain, guarded, remark, write, write_data
 from curate.cli.help import Parser
-from curate.errors import DISTRIBUTION, MISSED
-
-if TYPE_CHECKING:
-    from curate.pipeline.made import Run
+from curate.errors import DISTRIBUTION
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,21 +48,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action=_Version, nargs=0, help="which version this is")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
-    run = commands.add_parser("run", help="run a pipeline; what is done already is skipped")
-    add_pipeline(run)
-    run.add_argument("--out", metavar="DIR", help="run directory, or a bucket's folder (default: runs/NAME)")
-    add_number(run, "--workers", None, "tasks at once (default: every core)")
-    run.add_argument("--address", metavar="RAY", help="address of an existing Ray cluster")
-    few = run.add_mutually_exclusive_group()
-    add_number(few, "--limit", None, "read the first N records of each source only, into runs/NAME-limited")
-    add_number(few, "--sample", None, "read a seeded sample of N records of each source only")
-    run.add_argument("--until", metavar="STEP", help="stop after a step and keep its documents as Parquet")
-    run.add_argument("--replace", action="store_true", help="write where other files, or another pipeline's run, are")
-    run.add_argument("--force-unlock", action="store_true", help="take a run in a bucket whose holder is dead")
-    run.add_argument("--engine", choices=("ray", "serial"), default="ray", help="Ray tasks, or all in this process")
-    run.add_argument("--quiet", action="store_true", help="print errors and findings only, no progress and no numbers")
-    add_data_format(run)
-    run.set_defaults(call=_run)
+    cli_run.add_run_command(commands)
 
     start = commands.add_parser("init", help="write a first pipeline file, and a small sample to run it on")
     start.add_argument(
@@ -98,11 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add_data_format(check)
     check.set_defaults(call=_check)
 
-    status = commands.add_parser("status", help="how far a run is")
-    add_run(status)
-    status.add_argument("--watch", action="store_true", help="go on showing it until the run ends")
-    add_data_format(status)
-    status.set_defaults(call=_status)
+    cli_run.add_status_command(commands)
 
     cli_catalogue.add_commands(commands)
 
@@ -116,58 +95,6 @@ def _parser() -> argparse.ArgumentParser:
     cli_quality.add_commands(commands)
     cli_train.add_commands(commands)
     return parser
-
-
-def _run(options: argparse.Namespace) -> int:
-    from curate.audit.findings import findings_of_time
-    from curate.cli.funnel import print_findings
-    from curate.config.bundled import find_recipe, is_recipe
-    from curate.pipeline.run import run
-
-    result = run(
-        find_recipe(options.pipeline),
-        options.set,
-        options.out,
-        workers=options.workers,
-        address=options.address,
-        engine=options.engine,
-        until=options.until,
-        replace=options.replace,
-        limit=options.limit,
-        sample=options.sample,
-        force_unlock=options.force_unlock,
-        console=None if options.quiet else MESSAGES,
-    )
-    if not options.quiet:
-        _show_run(result, options.format)
-    found = [
-        each
-        for each in result.stats.get("findings", [])
-        if not (each["kind"] == "nothing-kept" and options.until == "read")  # nothing was to be kept
-    ]
-    print_findings(result.path, [*found, *findings_of_time(result.path / "timings")])
-    if is_recipe(options.pipeline):
-        told = f"give it yours with `curate init {Path(options.pipeline).stem} --data 'FILES'`"
-        if not any("read.paths" in each for each in options.set):
-            remark(f"the recipe {options.pipeline!r} read the package's small example; {told}")
-    return MISSED if any(each["missed"] for each in found) else 0
-
-
-def _show_run(result: Run, form: str) -> None:
-    """The numbers of a run that has ended, and what to do next."""
-    from curate.audit.finished_run import open_finished
-    from curate.cli.ending import next_steps
-    from curate.cli.funnel import funnel_csv, print_funnel
-
-    if form == "json":
-        write(json.dumps(result.stats, indent=1) + "\n")
-    elif form == "csv":
-        write(funnel_csv(result.stats))
-    else:
-        print_funnel(RESULTS, result.stats)
-        RESULTS.print(f"\nRun directory: {result.place}", soft_wrap=True)
-        for line in next_steps(result.path, open_finished(result.path).pipeline, result.stats, RESULTS.width):
-            RESULTS.print(line)
 
 
 def _init(options: argparse.Namespace) -> int:
@@ -254,19 +181,6 @@ def _check(options: argparse.Namespace) -> int:
         remark(each)
     return 0
 
-
-def _status(options: argparse.Namespace) -> int:
-    from curate.engine.progress import describe_progress, read_progress, watch_progress
-
-    if options.format != "table":
-        state = read_progress(options.run)
-        columns = ("name", "done", "tasks", "documents", "seconds")
-        rows = [[stage[column] for column in columns] for stage in state["stages"]]
-        return write_data(options.format, state, columns, rows)
-    if options.watch:
-        watch_progress(options.run, RESULTS)
-    else:
-        RESULTS.print(describe_progress(options.run))
     return 0
 
 

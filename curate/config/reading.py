@@ -37,6 +37,13 @@ class PipelineFile:
 
     document: Document
     pipeline: Pipeline
+    code_folder: Path | None = None
+    """Where code of one's own lies, if not beside the file."""
+
+    @property
+    def folder(self) -> Path:
+        """The folder beside whose files code of one's own is looked for."""
+        return self.code_folder or self.path.parent
 
     @property
     def path(self) -> Path:

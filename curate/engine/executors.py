@@ -11,6 +11,7 @@ import os
 import signal
 import socket
 import threading
+import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -22,6 +23,8 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 _IN_FLIGHT_PER_WORKER = 2  # one running and one waiting, so that a worker never idles for the driver
+_LEAST_ASKED = 16  # tasks of a cluster that has few CPUs yet: those that wait tell its autoscaler how many are wanted
+_LOOK_SECONDS = 10.0  # until it is looked again how many CPUs a cluster has
 _SYSTEM_RETRIES = 4  # a worker that died is not the task's fault until it keeps dying
 _OBJECT_STORE_BYTES = 100 << 20  # tasks return manifests only, so Ray's shared memory stays small
 
@@ -29,6 +32,7 @@ _OBJECT_STORE_BYTES = 100 << 20  # tasks return manifests only, so Ray's shared 
 START_SECONDS = 180
 """Most seconds that Ray may take to start or to join a cluster; on a busy machine it needs some thirty."""
 _ALARM_SECONDS = 5.0  # until the alarm is raised again, where it was lost in a call back from compiled code
+_PASSED_ON = ("CURATE_STORAGE_", "NUMBA_CPU_")
 CONNECT_SECONDS = 10.0
 """Most seconds until the head of a cluster accepts a connection."""
 
@@ -46,6 +50,10 @@ class Engine(Protocol):
         """Yield (index of the item, result) as each is done. `memory` is what one call may need, in bytes."""
         ...
 
+    def on_each_node(self, function: Callable[[Item], Result], item: Item) -> list[tuple[str, Result]]:
+        """(address, result) of one call on every other machine that there is now."""
+        ...
+
 
 @dataclass(frozen=True)
 class SerialEngine:
@@ -58,6 +66,10 @@ class SerialEngine:
         for index, item in enumerate(items):
             yield index, function(item)
 
+    def on_each_node(self, function: Callable[[Item], Result], item: Item) -> list[tuple[str, Result]]:
+        """See Engine.on_each_node: there is no other."""
+        return []
+
 
 def _call(function: Callable[[Item], Result], item: Item) -> Result:
     return function(item)
@@ -67,7 +79,10 @@ def _call(function: Callable[[Item], Result], item: Item) -> Result:
 class RayEngine:
     """Ray tasks on this machine or a cluster."""
 
-    workers: int
+    in_flight: int | None
+    """Most tasks handed out at once; None: as many as the cluster's CPUs ask for, which may become more."""
+    remote_driver: bool = False
+    """Whether this process is on none of the cluster's machines."""
 
     def map(
         self, function: Callable[[Item], Result], items: Sequence[Item], memory: int = 0
@@ -79,12 +94,15 @@ class RayEngine:
         remote = ray.remote(**options)(_call)
         waiting: dict[Any, int] = {}
         following = 0
+        most, looked = self._most(), time.monotonic()
         try:
             while waiting or following < len(items):
-                while following < len(items) and len(waiting) < self.workers * _IN_FLIGHT_PER_WORKER:
+                while following < len(items) and len(waiting) < most:
                     waiting[remote.remote(function, items[following])] = following
                     following += 1
-                done, _ = ray.wait(list(waiting), num_returns=1)
+                done, _ = ray.wait(list(waiting), num_returns=1, timeout=_LOOK_SECONDS)
+                if time.monotonic() - looked > _LOOK_SECONDS:
+                    most, looked = self._most(), time.monotonic()
                 for reference in done:
                     index = waiting.pop(reference)
                     try:
@@ -98,6 +116,44 @@ class RayEngine:
             for reference in waiting:
                 with contextlib.suppress(Exception):
                     ray.cancel(reference, force=False)
+
+    def _most(self) -> int:
+        """How many tasks to hand out: so many that no worker idles, and that a cluster which grows by what waits does."""
+        import ray
+
+        if self.in_flight is not None:
+            return self.in_flight
+        return _IN_FLIGHT_PER_WORKER * max(_LEAST_ASKED, int(ray.cluster_resources().get("CPU", 0)))
+
+    def on_each_node(self, function: Callable[[Item], Result], item: Item) -> list[tuple[str, Result]]:
+        """See Engine.on_each_node. A machine that goes away meanwhile is left out. Raises EngineError naming one where
+        curate does not start."""
+        import ray
+        from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+        here = None if self.remote_driver else ray.get_runtime_context().get_node_id()
+        nodes = {
+            each["NodeID"]: each["NodeManagerAddress"]
+            for each in ray.nodes()
+            if each["Alive"] and each["NodeID"] != here and each["Resources"].get("CPU")
+        }
+        asked = {}
+        for node, address in nodes.items():
+            strategy = NodeAffinitySchedulingStrategy(node, soft=False)
+            there = ray.remote(num_cpus=0, max_retries=1, scheduling_strategy=strategy)(_call)
+            asked[address if address not in asked else f"{address} ({node[:8]})"] = there.remote(function, item)
+        found = []
+        for address, reference in asked.items():
+            try:
+                found.append((address, ray.get(reference)))
+            except ray.exceptions.RayTaskError as error:
+                cause = error.cause if isinstance(error.cause, Exception) else error
+                raise EngineError(
+                    f"the node {address} cannot work on this run: {type(cause).__name__}: {cause}"
+                ) from None
+            except ray.exceptions.RayError:
+                continue  # gone: its tasks go elsewhere
+        return found
 
 
 def _lost(error: Exception) -> EngineError:
@@ -129,8 +185,14 @@ def start_ray(address: str | None, instead: str, **local: Any) -> None:
             log_to_driver=False,
             logging_level="error",
             configure_logging=False,
-            **({} if address else local),
+            **({"runtime_env": {"env_vars": _passed_on()}} if address else local),
         )
+
+
+def _passed_on() -> dict[str, str]:
+    """Of the environment what workers on other machines are to have as well: what bounds storage, and the kind of CPU that
+    kernels are compiled for. Credentials are not among them."""
+    return {name: value for name, value in os.environ.items() if name.startswith(_PASSED_ON)}
 
 
 def _check_answers(address: str) -> None:
@@ -211,7 +273,10 @@ def start_engine(kind: str, workers: int | None, address: str | None) -> Iterato
             include_dashboard=False,
         )
     try:
-        total = int(ray.cluster_resources().get("CPU", 1))
-        yield RayEngine(min(workers or total, total))
+        if address:  # whose CPUs may come and go; `workers` bounds what is handed out
+            yield RayEngine(workers, address.startswith("ray://"))
+        else:
+            total = int(ray.cluster_resources().get("CPU", 1))
+            yield RayEngine(min(workers or total, total) * _IN_FLIGHT_PER_WORKER)
     finally:
         ray.shutdown()

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib
+import importlib.metadata
 import json
+import platform
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
@@ -12,13 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from curate.engine.bucket_results import bring_inputs, put_result, take_up
-from curate.engine.executors import Engine
+from curate.engine.executors import Engine, EngineError
 from curate.engine.fingerprint import canonical
 from curate.engine.foreign import CodeChanged, check_unchanged, make_importable
 from curate.engine.lease import Lease
 from curate.engine.mirror import Mirror
 from curate.engine.task import Committed, Result, Task, Timing, committed, execute
-from curate.errors import InvariantError, disk_full
+from curate.errors import DISTRIBUTION, InvariantError, disk_full
 
 
 class Watcher(Protocol):
@@ -41,6 +43,33 @@ class Watcher(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Watchers:
+    """Several watchers, each told everything."""
+
+    each: tuple[Watcher, ...]
+
+    def step(self, name: str, number: int, of: int) -> None:
+        """See Watcher.step."""
+        for watcher in self.each:
+            watcher.step(name, number, of)
+
+    def stage(self, name: str, tasks: int, done: int, bytes: int = 0, read: int = 0) -> None:
+        """See Watcher.stage."""
+        for watcher in self.each:
+            watcher.stage(name, tasks, done, bytes, read)
+
+    def finished(self, result: Committed[Any], timing: Timing, bytes: int = 0) -> None:
+        """See Watcher.finished."""
+        for watcher in self.each:
+            watcher.finished(result, timing, bytes)
+
+    def note(self, text: str) -> None:
+        """See Watcher.note."""
+        for watcher in self.each:
+            watcher.note(text)
+
+
 @dataclass
 class Runner:
     """Executes stages into a work folder."""
@@ -57,6 +86,8 @@ class Runner:
     """Of a run in a bucket: what keeps other runs out; one that was lost stops this run."""
     executed: Counter[str] = field(default_factory=Counter)
     """Tasks executed, by stage: what was committed before is not among them."""
+    _prepared: set[tuple[str, str]] = field(default_factory=set)
+    """Modules and folders of tasks that every machine was made ready for."""
 
     def stage(self, tasks: Sequence[Task[Any, Result]], memory: int = 0, detail: str = "") -> list[Committed[Result]]:
         """The results of a stage's tasks, in their order. A failure of one stops the stage; what was committed stays.
@@ -75,9 +106,9 @@ class Runner:
             title, len(tasks), len(tasks) - len(missing), whole, whole - sum(sizes[index] for index in missing)
         )
         if missing:
-            compile_kernels([tasks[index] for index in missing])
             run_one = functools.partial(execute_named, str(self.code_folder or ""), self.work, self.mirror)
             named = [(tasks[index], tasks[index].folder) for index in missing]
+            self._prepare(named)
             self.timings.mkdir(parents=True, exist_ok=True)
             with open(self.timings / f"{title}.jsonl", "a", encoding="utf-8") as log:
                 try:
@@ -92,6 +123,25 @@ class Runner:
                     raise disk_full(error, self.work.parent) or error from None
         return [result for result in results if result is not None]
 
+    def _prepare(self, named: Sequence[tuple[Task[Any, Any], str]]) -> None:
+        """Compile the kernels of tasks, here and once on every other machine, where it is seen that it can work on the run.
+
+        Raises EngineError naming a machine that cannot.
+        """
+        distinct = {(task.function.__module__, folder): (task, folder) for task, folder in named}
+        fresh = [pair for key, pair in distinct.items() if key not in self._prepared]
+        if not fresh:
+            return
+        self._prepared |= distinct.keys()
+        compile_kernels([task for task, _ in fresh])
+        self.work.mkdir(parents=True, exist_ok=True)
+        prepare = functools.partial(
+            prepare_node, str(self.code_folder or ""), self.work if self.mirror is None else None
+        )
+        for address, wrong in self.engine().on_each_node(prepare, fresh):
+            if wrong:
+                raise EngineError(f"the node {address} {wrong}")
+
     def check(self) -> None:
         """Raise LockedError where another run has taken this one's place."""
         if self.lease is not None:
@@ -102,6 +152,26 @@ class Runner:
         if self.mirror is not None:
             return take_up(self.mirror, self.work, tasks)
         return [committed(self.work, task) for task in tasks]
+
+
+def prepare_node(code_folder: str, work: Path | None, named: Sequence[tuple[Task[Any, Any], str]]) -> str:
+    """Where a machine is to work on a run: compile the kernels of tasks. Returns why it cannot; empty where it can.
+
+    `work`: the folder that it has to see, where files are handed on in one.
+    """
+    if work is not None and not work.is_dir():
+        return f"does not see the run directory {work.parent}: it has to lie on storage that all nodes share"
+    if code_folder and Path(code_folder).is_dir():
+        make_importable(code_folder)
+    for task, folder in named:
+        if task.folder != folder:
+            mine = importlib.metadata.version(DISTRIBUTION)
+            return (
+                f"has other code or other libraries than this machine (there: {DISTRIBUTION} {mine}, Python "
+                f"{platform.python_version()}): install the same on both, by the same lock file"
+            )
+    compile_kernels([task for task, _ in named])
+    return ""
 
 
 def execute_named(

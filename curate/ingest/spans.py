@@ -9,8 +9,11 @@ only if the span before it ends there; else it is read again from where that one
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Final, Protocol
+
+from curate.storage import SourceFile
 
 BEGIN: Final = "span.begin"
 """In the counts of a span of frames: where its first record begins; not there where none does."""
@@ -35,6 +38,31 @@ class Span:
     size: int
     row: int = 0
     exact: bool = False
+
+
+class Given(Protocol):
+    """An input of a task: a file, with the numbers of a span where a part of it is meant."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> str: ...
+    @property
+    def digest(self) -> str: ...
+    @property
+    def bytes(self) -> int: ...
+    @property
+    def span(self) -> tuple[int, ...]: ...
+
+
+def source_files(given: Sequence[Given]) -> tuple[list[SourceFile], Span | None]:
+    """The files that a task is to read records of, and the span if it is a part of one."""
+    span = None
+    if given[0].span:
+        start, end, size, row, exact = given[0].span
+        span = Span(start, end, size, row, bool(exact))
+    sizes = [file.bytes if span is None else span.size for file in given]
+    return [SourceFile(file.path, file.name, size, file.digest) for file, size in zip(given, sizes, strict=True)], span
 
 
 def cut(size: int, most: int) -> list[Span]:

@@ -18,9 +18,9 @@ from curate.engine.mirror import here
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, Task
 from curate.pipeline.parts import Portion, settled
-from curate.pipeline.tasks.draws import DrawCounts, DrawParams, draw_part
+from curate.pipeline.tasks.draws import DrawParams, draw_part
 from curate.records.batches import read_batches
-from curate.records.counts import ReadCounts
+from curate.records.counts import DrawCounts, ReadCounts
 
 Reading = Callable[[Portion, ReadParams], Task[ReadParams, ReadCounts]]
 """The task that reads a portion."""

@@ -22,6 +22,7 @@ from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import as_json
 from curate.engine.task import Committed, File, is_emptied
 from curate.flow import Flow
+from curate.pipeline.circumstances import circumstances, mark_of
 from curate.pipeline.manifest import shard_manifest
 from curate.pipeline.statistics import run_statistics
 from curate.records.counts import DocumentCounts, TokenCounts
@@ -73,6 +74,7 @@ def publish_run(
     counted: Committed[DocumentCounts] | None,
     folder: Path,
     commit: Commit,
+    until: str | None = None,
 ) -> RunNumbers:
     """Lay out the run directory: ledger, token store, shards with their manifest, documents, numbers, report."""
     pipeline = file.pipeline
@@ -89,7 +91,7 @@ def publish_run(
     if (folder / LIST).exists():
         commit.copy(LIST, folder / LIST)
     stats = run_statistics(pipeline, flow, counted)
-    record = _record(file, inputs, flow, counted, stats)
+    record = _record(file, inputs, flow, counted, stats) | {"until": until, "made_with": circumstances(pipeline)}
     removed = removed_ids(Path(result.files["ledger"].path) for result in flow.ledger) if flow.removals else no_ids()
     empty_published(commit, removed)
     commit.write("stats.json", as_json(stats))
@@ -141,11 +143,20 @@ def _record(
     shards = {name: result.files["shard"].digest for name, result in _shards(flow)}
     return {
         "name": file.pipeline.name,
-        "folder": str(file.path.parent.resolve()),
+        "folder": str(file.folder.resolve()),
         "fingerprint": fingerprint(stats, shards),
         "pipeline": file.pipeline.model_dump(mode="json", by_alias=True),
         "inputs": {
-            name: [{"file": each.relative, "path": each.path, "bytes": each.size} for each in files]
+            name: [
+                {
+                    "file": each.relative,
+                    "path": each.path,
+                    "bytes": each.size,
+                    "stamp": each.stamp,
+                    **({"mark": mark} if (mark := mark_of(each)) else {}),
+                }
+                for each in files
+            ]
             for name, files in inputs.items()
         },
         "verdict_steps": {part.source: applied_steps(part) for part in flow.parts},

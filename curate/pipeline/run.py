@@ -9,6 +9,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from curate.engine.commit import Commit
 from curate.engine.executors import Engine, start_engine
 from curate.engine.foreign import load_again_what_changed, note_loaded
 from curate.engine.progress import ProgressDisplay
-from curate.engine.runner import Runner
+from curate.engine.run_log import LogForm, RunLog
+from curate.engine.runner import Runner, Watchers
+from curate.errors import DISTRIBUTION
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
@@ -66,6 +69,8 @@ def run(
     sample: int | None = None,
     force_unlock: bool = False,
     console: Console | None = None,
+    log_file: str | Path | None = None,
+    log_format: LogForm = "text",
 ) -> Run:
     """Run a pipeline file, or a Pipeline, whose paths are taken from the working directory.
 
@@ -74,6 +79,7 @@ def run(
 
     `limit` reads the first records of each source only, `sample` so many of each by a seeded draw; `out` is then
     runs/NAME-limited.
+    `log_file` gets a line for each event, after what is there, as text or as JSON (`log_format`).
     `replace` lets it write where other files are, or another pipeline's run was; files that no run wrote still stay, but
     those in the way of its own. Raises ConfigError, LockedError, OutputError where the output must not be written,
     OSError where it cannot be, and InvariantError where records were lost.
@@ -96,6 +102,7 @@ def run(
         replace=replace,
         force_unlock=force_unlock,
         console=console,
+        log=None if log_file is None else RunLog(Path(log_file), log_format),
     )
 
 
@@ -115,9 +122,51 @@ def run_file(
     replace: bool = False,
     force_unlock: bool = False,
     console: Console | None = None,
+    log: RunLog | None = None,
 ) -> Run:
     """Run a pipeline that was read, in a folder or a bucket; see `run`."""
-    console = console or Console(quiet=True)
+    if log is not None:
+        log.begin(file.pipeline.name, out, version(DISTRIBUTION))
+    outcome, why = "failed", ""
+    try:
+        made = _run_file(
+            file,
+            out,
+            workers=workers,
+            address=address,
+            engine=engine,
+            until=until,
+            replace=replace,
+            force_unlock=force_unlock,
+            console=console or Console(quiet=True),
+            log=log,
+        )
+        outcome = "done"
+        return made
+    except KeyboardInterrupt:
+        outcome = "stopped"
+        raise
+    except Exception as error:
+        why = f"{type(error).__name__}: {error}"
+        raise
+    finally:
+        if log is not None:
+            log.end(outcome, why)
+
+
+def _run_file(
+    file: PipelineFile,
+    out: str | Path,
+    *,
+    workers: int | None,
+    address: str | None,
+    engine: str,
+    until: str | None,
+    replace: bool,
+    force_unlock: bool,
+    console: Console,
+    log: RunLog | None,
+) -> Run:
     place = claim_place(out, file.pipeline, replace)
     inputs = find_inputs(file)
     check_inputs(file, inputs)
@@ -129,8 +178,8 @@ def run_file(
             place.folder.resolve() / ".work",
             place.folder / "timings",
             _lazily(stack, engine, workers, address),
-            display,
-            code_folder=file.path.parent,
+            display if log is None else Watchers((display, log)),
+            code_folder=file.folder,
             mirror=place.mirror,
             lease=place.lease,
         )
@@ -222,7 +271,7 @@ def execute(
             flow = stages.keep_documents(pipeline, flow, name, runner)
     runner.watcher.step("publish", len(shown) + 1, len(shown) + 1)
     counted = aggregate(flow, runner, unit_of(pipeline))
-    return publish_run(file, inputs, flow, counted, folder, commit() if commit else Commit(folder, OF_A_RUN))
+    return publish_run(file, inputs, flow, counted, folder, commit() if commit else Commit(folder, OF_A_RUN), until)
 
 
 def _has(pipeline: Pipeline, name: str, folder: Path) -> bool:

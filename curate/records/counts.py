@@ -31,6 +31,20 @@ class SpanCounts(TypedDict):
     """Whether the file has to be read whole."""
 
 
+class LineCounts(DocumentCounts):
+    """`documents` are the line ends of a span."""
+
+    plain: bool
+    """Whether the file is stored as it is and can be cut by lines."""
+
+
+class DrawCounts(DocumentCounts):
+    """`documents` are the draws that were kept."""
+
+    span: NotRequired[SpanCounts]
+    """Of a part that is a span of a file."""
+
+
 class ReadCounts(TypedDict):
     """A part after reading and extracting."""
 

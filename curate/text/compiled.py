@@ -52,6 +52,18 @@ def _constants_of(source: bytes, package: Path) -> list[Path]:
 if "NUMBA_CACHE_DIR" not in os.environ:
     numba.config.CACHE_DIR = str(cache_folder(f"numba-{_sources_hash()}"))
 
+
+def machine_of_kernels() -> str:
+    """The kind of CPU that kernels are compiled for: NUMBA_CPU_NAME, or what LLVM takes this machine's for.
+
+    >>> bool(machine_of_kernels())
+    True
+    """
+    from llvmlite import binding
+
+    return str(numba.config.CPU_NAME or binding.get_host_cpu_name())
+
+
 Scalar: TypeAlias = Any
 """A number inside a kernel: NumPy's int64, uint64 or float64 as numba types it; Python's int to a caller."""
 

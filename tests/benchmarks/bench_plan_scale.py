@@ -97,6 +97,10 @@ class Simulated:
             self.meter.seconds += time.process_time() - started
             yield index, (answer, Timing(task.stage, task.source, task.label, 60.0, 60.0, 0, 0))
 
+    def on_each_node(self, function: Callable[..., Any], item: Any) -> list[tuple[str, Any]]:
+        """See Engine.on_each_node."""
+        return []
+
     def _note(self, task: Task[Any, Any], answer: Committed[Any]) -> None:
         """Count what the task opens, and weigh its manifest: the first ones whole, the rest by their number of files."""
         name, meter = task.function.__name__, self.meter

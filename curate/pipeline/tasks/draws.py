@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any, NotRequired, TypedDict
+from typing import Any, TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,9 @@ import pyarrow as pa
 from curate import ingest
 from curate.chance import draw
 from curate.engine.task import Inputs, Output
-from curate.ingest.spans import taken_from
-from curate.pipeline.tasks.given import source_files
+from curate.ingest.spans import source_files, taken_from
 from curate.records.batches import BatchWriter
-from curate.records.counts import DocumentCounts, SpanCounts
+from curate.records.counts import DrawCounts
 
 DRAWS = pa.schema([("draw", pa.uint64())])
 """Draws of records, ascending."""
@@ -34,13 +33,6 @@ class DrawParams(TypedDict):
     least: int
 
 
-class DrawCounts(DocumentCounts):
-    """How many draws were kept."""
-
-    span: NotRequired[SpanCounts]
-    """Of a part that is a span of a file."""
-
-
 def draw_part(params: DrawParams, inputs: Inputs, output: Output) -> DrawCounts:
     """Input `file`: files in their order, or a span of one. Writes `draws` (DRAWS). Memory is bounded by what is wanted, not
     by the files."""
@@ -52,7 +44,7 @@ def draw_part(params: DrawParams, inputs: Inputs, output: Output) -> DrawCounts:
 
 
 def _drawn(params: DrawParams, inputs: Inputs, path: str, together: bool) -> DrawCounts:
-    files, span = source_files(inputs)
+    files, span = source_files(inputs.all("file"))
     columns = ingest.Columns(**params["columns"])
     smallest, others = np.empty(0, np.uint64), Counter[str]()
     for pages in ingest.read_together_or_apart(

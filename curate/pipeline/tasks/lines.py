@@ -6,8 +6,8 @@ from typing import TypedDict
 
 from curate.engine.task import Inputs, Output
 from curate.ingest.json_lines import count_line_ends
-from curate.pipeline.tasks.given import source_files
-from curate.records.counts import DocumentCounts
+from curate.ingest.spans import source_files
+from curate.records.counts import LineCounts
 from curate.storage import open_binary
 
 
@@ -15,16 +15,9 @@ class LineParams(TypedDict):
     """Nothing decides it but the file."""
 
 
-class LineCounts(DocumentCounts):
-    """`documents` are the line ends."""
-
-    plain: bool
-    """Whether the file is stored as it is and can be cut by lines."""
-
-
 def count_part(params: LineParams, inputs: Inputs, output: Output) -> LineCounts:
     """Input `file`: a span of one. Writes no file."""
-    (file,), span = source_files(inputs)
+    (file,), span = source_files(inputs.all("file"))
     assert span is not None
     with open_binary(file.path, file.size) as handle:
         ends = count_line_ends(handle, file, span)

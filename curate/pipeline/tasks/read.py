@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -26,8 +26,7 @@ from curate.extract.extractors import SAID, extractor
 from curate.extract.html.extracting import SAMPLE, extract_page
 from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
-from curate.ingest.spans import taken_from
-from curate.pipeline.tasks.given import source_files
+from curate.ingest.spans import source_files, taken_from
 from curate.records.batches import BatchWriter
 from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
@@ -51,14 +50,18 @@ def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
     aligned with the documents; where there are further engines, `documents-1` and so on with their texts, aligned, empty
     where an engine found none.
     """
+    path = functools.cache(output.path)
     try:
-        return _read(params, inputs, output, True)
+        return _read(params, inputs, path, output.begun_before, True)
     except ingest.ReaderDied:  # of one of several files: from the beginning, each for itself
-        return _read(params, inputs, Output(output.folder, begun_before=output.begun_before), False)
+        return _read(params, inputs, path, output.begun_before, False)
 
 
-def _read(params: ReadParams, inputs: Inputs, output: Output, together: bool) -> ReadCounts:
-    files, span = source_files(inputs)
+def _read(
+    params: ReadParams, inputs: Inputs, path: Callable[[str], str], begun_before: bool, together: bool
+) -> ReadCounts:
+    """What `read_part` does; `path` says where to write the file of a name."""
+    files, span = source_files(inputs.all("file"))
     columns = ingest.Columns(**params["columns"])
     others: Counter[str] = Counter()
     failures: Counter[str] = Counter()
@@ -68,21 +71,20 @@ def _read(params: ReadParams, inputs: Inputs, output: Output, together: bool) ->
     carried = _Carried()
     with ExitStack() as stack:
         schema = RECORDS.append(pa.field(RAW, pa.large_string())) if carries else RECORDS
-        records = stack.enter_context(BatchWriter(output.path("records"), schema))
-        documents = stack.enter_context(BatchWriter(output.path("documents"), DOCUMENTS))
+        records = stack.enter_context(BatchWriter(path("records"), schema))
+        documents = stack.enter_context(BatchWriter(path("documents"), DOCUMENTS))
         also = params.get("extract", {}).get("also", ())
         further = [
-            stack.enter_context(BatchWriter(output.path(further_texts(number)), DOCUMENTS))
-            for number in range(len(also))
+            stack.enter_context(BatchWriter(path(further_texts(number)), DOCUMENTS)) for number in range(len(also))
         ]
         said_of = None
         if params.get("extract", {}).get("metadata"):
-            said_of = stack.enter_context(BatchWriter(output.path("columns"), SAID))
+            said_of = stack.enter_context(BatchWriter(path("columns"), SAID))
         for pages in ingest.read_together_or_apart(
             files, params["source"], params["format"], columns, others, span=span, together=together
         ):
             pages = _chosen(pages, params, counts["records"])
-            read = _judge(pages, params, output.begun_before, others)
+            read = _judge(pages, params, begun_before, others)
             failed, dropped_at, texts = read.failed, read.dropped_at, read.texts
             going = pc.is_valid(texts)
             chars = pc.utf8_length(texts).cast(pa.int64())
