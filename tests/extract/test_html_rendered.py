@@ -75,3 +75,9 @@ def test_a_page_of_many_short_lines_deep_in_lists_is_written_whole() -> None:
     written = text(html, format="markdown", choice=everything)
     assert written.count("b") == 5_000 and written.startswith("999999999. 999999999. ")
     assert len(written) > 150 * 5_000
+
+
+def test_marks_are_left_out_where_they_would_take_many_times_the_room_of_the_page() -> None:
+    html = "<ol start=999999999><li>" * 16 + "a<pre>" + "b\n" * 3_000_000 + "</pre>"
+    written = text(html, format="markdown", choice=everything)
+    assert written.count("b") == 3_000_000 and written.startswith("a\nb\n")

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from curate.extract.html.blocks import HAS_TABLE, IN_HEADER_CELL, IN_PRE, IS_LAYOUT, Page, Records
 from curate.extract.html.inline import IN_HEADING, IN_ROW, RUNNING, longest_run, put_all, write_inline, write_running
+from curate.extract.html.lines import as_text
 from curate.extract.html.lists import (
     FIRST,
     MOST_MARKS,
@@ -31,6 +32,8 @@ MOST_COLUMNS = 100
 """Columns of a table that is written as one; a wider one is written block by block."""
 MOST_LANGUAGE = 40
 """Bytes of the name of a language; what is longer is none."""
+_MOST = 256 << 20
+"""Bytes of Markdown that room is made for: five times the text of the largest page that is read."""
 _FULL = -1
 """Where the buffer is too small for what comes next."""
 _AROUND = 4 * MOST_MARKS + MOST_LANGUAGE
@@ -254,10 +257,14 @@ def _write(
 
 
 def as_markdown(page: Page, kept: NDArray[np.bool_]) -> str:
-    """The kept blocks as Markdown, without a line feed at the end."""
+    """The kept blocks as Markdown, without a line feed at the end.
+
+    Without marks, as `as_text`, where these would take many times the room of a large page: each of millions of lines of
+    code repeats what stands before it, such as the blanks of sixteen lists.
+    """
     chosen = np.flatnonzero(kept)
     size = 2 * int((page.blocks["end"] - page.blocks["start"])[chosen].sum()) + 64 * len(chosen) + 8 * _AROUND
-    while True:
+    while size <= _MOST:
         out = np.empty(size, np.uint8)
         end = _write(
             page.text,
@@ -273,3 +280,4 @@ def as_markdown(page: Page, kept: NDArray[np.bool_]) -> str:
         if end != _FULL:
             return bytes(out[:end]).decode()
         size *= 2
+    return as_text(page, kept)
