@@ -167,7 +167,7 @@ def test_a_file_in_the_way_is_not_written_over(tmp_path: Path) -> None:
 def test_output_to_an_address_is_refused_with_a_sentence(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exports, whatever is written as one file, and runs but for those in buckets; an address is another type than a path."""
+    """Exports, whatever is written as one file, and runs but in buckets; an address is another type than a path."""
     monkeypatch.chdir(tmp_path)
     made = copy_of_small_run(tmp_path)
     assert not isinstance(locate(place), Path) and locate(place) == Address(place)
