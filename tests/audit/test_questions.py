@@ -248,7 +248,7 @@ def test_a_difference_is_told_with_whom_it_befell() -> None:
     """Settings, rules, fates and tokens that differ between two runs, and nothing that does not."""
     first, second = audited_run(), audited_run("filters.c4.min_sentences.min=10")
     answer = data(diff(first, second, examples=2))
-    assert answer["settings"] == [{"key": "filters.c4.min_sentences.min", "first": None, "second": 10.0}]
+    assert answer["settings"] == [{"key": "filters.c4.min_sentences.min", "first": 3.0, "second": 10.0}]
     dropped = sum(s["kept"] for s in first.stats["sources"].values()) - sum(
         s["kept"] for s in second.stats["sources"].values()
     )
