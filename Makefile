@@ -12,11 +12,11 @@ run: $(VENV)/.installed
 	$(VENV)/bin/curate run pipelines/webtext.yaml
 
 test: $(VENV)/.installed-test
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile $(TESTS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder $(TESTS)
 
 # check: what a change must pass before it is committed: format, lint, types, and the tests that take seconds.
 check: lint
-	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile -m "not slow and not ray and not browser" $(TESTS)
+	$(VENV)/bin/python -m pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder -m "not slow and not ray and not browser" $(TESTS)
 
 lint: $(VENV)/.installed-test
 	$(VENV)/bin/ruff format --check .

@@ -32,6 +32,10 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 PATIENCE = 1800
 """Seconds after which a command is believed to hang: it installs a hundred distributions, or compiles every kernel."""
 
+EVERY = "CURATE_TEST_EVERY_TUTORIAL"
+FOLLOWED = [page for page in PAGES if EVERY in os.environ or page.stem in ("jsonl", "own-rules")]
+"""Tutorials that are followed from the wheel; every one does before a release, and in the checkout always (test_tutorials)."""
+
 ASKED = (
     "explain runs/webtext 0:0",
     "explain runs/webtext 0:0 --original",
@@ -201,7 +205,7 @@ def test_an_empty_folder_becomes_a_corpus_with_what_the_package_carries(stranger
     assert "curate init gopher --data" in by_name.stderr
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+@pytest.mark.parametrize("page", FOLLOWED, ids=lambda page: page.stem)
 def test_a_tutorial_can_be_followed_from_an_empty_folder_with_the_package_alone(stranger: Stranger, page: Path) -> None:
     """Its commands, files and Python in order, but for what wants a library that the package does not bring."""
     desk = stranger.in_folder(f"tutorial-{page.stem}")
