@@ -34,7 +34,7 @@ PATIENCE = 1800
 
 EVERY = "CURATE_TEST_EVERY_TUTORIAL"
 FOLLOWED = [page for page in PAGES if EVERY in os.environ or page.stem in ("jsonl", "own-rules")]
-"""Tutorials that are followed from the wheel; every one does before a release, and in the checkout always (test_tutorials)."""
+"""Tutorials that are followed from the wheel; all are before a release, and in the checkout always (test_tutorials)."""
 
 ASKED = (
     "explain runs/webtext 0:0",
