@@ -11,8 +11,8 @@ from pathlib import Path
 
 from curate.audit.ledger import connect
 from curate.audit.removals import RULE, STEP
+from curate.records.ledger import of_tokenizer
 from curate.records.statistics import FunnelRow, RuleNumbers, SourceNumbers, Sources, SplitNumbers, TokenizerNumbers
-from curate.records.tokens import of_tokenizer
 from curate.verdicts.steps import BEFORE_DOCUMENTS
 
 

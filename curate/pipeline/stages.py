@@ -36,8 +36,8 @@ from curate.pipeline.tasks.metadata import MetadataParams, type_metadata
 from curate.pipeline.tasks.places import PlacesParams, number_places
 from curate.pipeline.tasks.read import MOST_COLUMNS, further_texts, read_part
 from curate.records.counts import ChosenCounts, EvaluatedCounts, ReadCounts, TokenCounts
+from curate.records.ledger import of_tokenizer
 from curate.records.metadata import META, common_type
-from curate.records.tokens import of_tokenizer
 from curate.shards.order import SPLITS
 from curate.steps import Carried, source_steps
 from curate.storage import SourceFile

@@ -6,7 +6,6 @@ import pyarrow as pa
 
 from curate.records.edits import EDITS
 from curate.records.pages import ID, ORIGIN
-from curate.records.tokens import of_tokenizer
 from curate.records.verdicts import FAILED
 
 ROW_GROUP = 1 << 16
@@ -31,6 +30,15 @@ _AFTER_METRICS = [
 ]
 
 _OF_TOKENIZER = [("tokens", pa.int64()), ("shard", pa.int32()), ("shard_row", pa.int64())]
+
+
+def of_tokenizer(column: str, tokenizer: str | None) -> str:
+    """The ledger's column for one tokenizer of several; None stands for the first, whose columns have no suffix.
+
+    >>> of_tokenizer("tokens", "llama3"), of_tokenizer("shard", None)
+    ('tokens@llama3', 'shard')
+    """
+    return column if tokenizer is None else f"{column}@{tokenizer}"
 
 
 def ledger_schema(metrics: list[list[str]], tokenizers: Sequence[str] = ()) -> pa.Schema:

@@ -13,12 +13,3 @@ def token_store(tokens: pa.DataType) -> pa.Schema:
 def token_counts(column: str = "tokens") -> pa.Schema:
     """Tokens per document, end-of-text not counted; null where the document was dropped."""
     return pa.schema([(column, pa.int64())])
-
-
-def of_tokenizer(column: str, tokenizer: str | None) -> str:
-    """The ledger's column for one tokenizer of several; None stands for the first, whose columns have no suffix.
-
-    >>> of_tokenizer("tokens", "llama3"), of_tokenizer("shard", None)
-    ('tokens@llama3', 'shard')
-    """
-    return column if tokenizer is None else f"{column}@{tokenizer}"

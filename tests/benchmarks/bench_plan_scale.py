@@ -171,7 +171,9 @@ class Simulated:
                 if task.function.__name__ == "regroup_files":
                     sizes = {f"range-{number}": 1 << 20 for number in range(len(task.params["ranges"]))}
             case "merge_shard":
-                held = (task.params["last"] - task.params["first"]) // TOKENS if task.params["section"] == "train" else 0
+                held = (
+                    (task.params["last"] - task.params["first"]) // TOKENS if task.params["section"] == "train" else 0
+                )
                 counts = {"documents": held, "tokens": TOKENS * held}
                 sizes = {"shard": 2 * TOKENS * held, "places": 24 * held}
             case "number_places":

@@ -17,11 +17,10 @@ from curate.engine.task import Inputs, Output
 from curate.records.batches import read_batches
 from curate.records.counts import LedgerCounts
 from curate.records.edits import EDITS
-from curate.records.ledger import ROW_GROUP, ledger_schema
+from curate.records.ledger import ROW_GROUP, ledger_schema, of_tokenizer
 from curate.records.metadata import META
 from curate.records.pages import ORIGIN
 from curate.records.sorted_files import read_range
-from curate.records.tokens import of_tokenizer
 from curate.verdicts.decide import drop_documents
 from curate.verdicts.steps import ROLE, ROLE_RULE
 
