@@ -12,7 +12,11 @@ from curate.extract.html import parse_page, text
 from tests.extract.test_html_promises import escaped, everything, folded
 
 READER = MarkdownIt("commonmark").enable("table").enable("strikethrough")
-ACTING = st.text("ab1 _*`#>+-=~|[]()<&;:!\\.\n\u00a0é。", min_size=1, max_size=24)
+ACTING = st.text("ab1 _*`#>+-=~|[]()<&;:!\\.\n\u00a0é。", min_size=1, max_size=24).filter(
+    lambda words: not words.rstrip(" \n").endswith("\u00a0")
+)
+"""Without no-break spaces at the end: the reader strips them there, where CommonMark (4.8) strips blanks and tabs only, and
+takes the break before a line of them for a backslash."""
 PLACES = {
     "paragraph": "<p>{}</p>",
     "line of a paragraph": "<p>x<br>{}</p>",
