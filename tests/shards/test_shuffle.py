@@ -70,14 +70,14 @@ def shuffled(
         for name, listed in made.items():
             listed.append(File(name, str(out / name), "", 0))
     shards: dict[str, list[pa.RecordBatch]] = {}
-    for split in SPLITS:
+    for section, split in enumerate(expected):
         bits = bucket_bits(expected[split], per_shard)
-        filled = bucket_tokens([file.path for file in made["index"]], split, 1 << bits)
+        filled = bucket_tokens([file.path for file in made["index"]], section, 1 << bits)
         shards[split] = []
         for number, window in enumerate(windows(filled, per_shard)):
             out = folder / f"{split}-{number}"
             out.mkdir()
-            params = {"split": split, "first": window.first, "last": window.last, "start": window.start}
+            params = {"section": split, "first": window.first, "last": window.last, "start": window.start}
             params |= {"buckets": list(window.buckets), "bits": bits, "dtype": "uint16"}
             counts = merge_shard(params, Inputs.of({"sorted": made[split]}), Output(out))
             if counts["documents"]:
@@ -151,7 +151,8 @@ def test_documents_of_one_group_share_a_split() -> None:
 
 
 def test_a_mixture_repeats_and_leaves_out_documents_of_the_training_split_only(tmp_path: Path) -> None:
-    shards = shuffled(tmp_path, STORES, [[0, 1], [2, 3]], 500, mixture={"s0": [2, 0], "s1": [0, 1 << 15]})
+    mixture = {"train": {"s0": [0, 0, 2, 0, 1, 1], "s1": [0, 0, 0, 1 << 15, 1, 1]}}  # see curate.shards.copies.Span
+    shards = shuffled(tmp_path, STORES, [[0, 1], [2, 3]], 500, mixture=mixture)
     assert rows_of(shards["validation"]) == expected_rows(STORES, "validation")
     counted = [(batch.column("id").to_pylist(), batch.column("source").to_pylist()) for batch in shards["train"]]
     appearances: dict[str, dict[bytes, int]] = {}
