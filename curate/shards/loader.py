@@ -40,14 +40,11 @@ class StateError(CurateError, ValueError):
 
 
 @dataclass(frozen=True)
-class Batch:
+class Sequences:
     """Sequences of one step on one rank."""
 
     tokens: npt.NDArray[Any]
     """uint16 or uint32, (sequences, sequence_length + 1); padding is end-of-text."""
-    sequences: Numbers
-    """The sequences' numbers in the split: int64, (sequences,)."""
-    _loader: Loader
 
     @property
     def inputs(self) -> npt.NDArray[Any]:
@@ -58,6 +55,15 @@ class Batch:
     def targets(self) -> npt.NDArray[Any]:
         """What follows each input token: a view, (sequences, sequence_length)."""
         return self.tokens[:, 1:]
+
+
+@dataclass(frozen=True)
+class Batch(Sequences):
+    """Sequences of one dataset, and of which documents their tokens are."""
+
+    sequences: Numbers
+    """The sequences' numbers in the split: int64, (sequences,)."""
+    _loader: Loader
 
     @functools.cached_property
     def _numbers(self) -> Numbers:

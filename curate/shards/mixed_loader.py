@@ -23,9 +23,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from curate.shards.loader import AHEAD_TOKENS, Loader, Numbers, StateError
+from curate.shards.loader import AHEAD_TOKENS, Loader, Numbers, Sequences, StateError
 from curate.shards.permutation import KeyedPermutation
 from curate.text.compiled import kernel
 
@@ -43,25 +42,13 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class MixedBatch:
-    """Sequences of one step on one rank."""
+class MixedBatch(Sequences):
+    """Sequences of several datasets."""
 
-    tokens: npt.NDArray[Any]
-    """uint16 or uint32, (sequences, sequence_length + 1); padding is end-of-text."""
     dataset: Numbers
     """The number of each sequence's dataset, in the order in which they were given: int64, (sequences,)."""
     sequences: Numbers
     """The sequences' numbers in their datasets: int64, (sequences,)."""
-
-    @property
-    def inputs(self) -> npt.NDArray[Any]:
-        """What the model reads: a view, (sequences, sequence_length)."""
-        return self.tokens[:, :-1]
-
-    @property
-    def targets(self) -> npt.NDArray[Any]:
-        """What follows each input token: a view, (sequences, sequence_length)."""
-        return self.tokens[:, 1:]
 
 
 class MixedLoader:

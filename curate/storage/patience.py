@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import logging
 import os
 import tempfile
 import time
@@ -26,6 +27,9 @@ T = TypeVar("T")
 
 PROGRESS = 1 << 20
 """Bytes after which a reading that broke off counts its tries anew: it is going on."""
+_SILENT = 4
+"""Tries in a row that nobody hears of, some ten seconds: what fails so often is said once, on standard error."""
+_LOG = logging.getLogger(__name__)
 _LOOKING = 0.02
 """Seconds between two looks for a free place among those that ask at once."""
 
@@ -102,6 +106,8 @@ def persist(address: str, host: str, ask: Callable[[], T], doing: str = "read") 
                         f"{shown(address)} could not be {doing} in {given.tries} tries, the last of which ended so: "
                         f"{fault}. The same command goes on from what is done"
                     ) from None
+                if attempt == _SILENT:
+                    _LOG.warning("waiting for %s, which was tried %d times: %s", shown(address), attempt, fault)
                 time.sleep(pause(address, attempt, fault.after))
 
 

@@ -13,7 +13,7 @@ import pytest
 from curate import ingest
 from curate.errors import ConfigError, StorageError
 from curate.storage import list_files, list_named, open_binary, read_list, shown
-from curate.storage.patience import pause
+from curate.storage.patience import Fault, pause, persist
 from tests.support.faulty_server import FAULTS, Behaviour, serve
 from tests.support.running import EXAMPLE
 
@@ -112,6 +112,23 @@ def test_pauses_double_are_bounded_and_depend_on_the_address_alone(monkeypatch: 
     monkeypatch.setenv("CURATE_STORAGE_TRIES", "many")
     with pytest.raises(ConfigError, match="CURATE_STORAGE_TRIES=many: write a number"):
         pause("https://a/x", 0)
+
+
+def test_a_long_wait_is_said_once(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    for name, value in (("TRIES", "9"), ("WAIT", "0.001")):
+        monkeypatch.setenv(f"CURATE_STORAGE_{name}", value)
+    left = [2]
+
+    def ask() -> str:
+        if left[0] == 0:
+            return "here"
+        left[0] -= 1
+        raise Fault("no answer")
+
+    assert persist("s3://bucket/a", "bucket", ask) == "here" and caplog.messages == []
+    left[0] = 7
+    assert persist("s3://bucket/a", "bucket", ask) == "here"
+    assert caplog.messages == ["waiting for s3://bucket/a, which was tried 4 times: no answer"]
 
 
 def test_credentials_in_an_address_are_neither_used_nor_printed() -> None:
