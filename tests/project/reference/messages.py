@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from curate.audit.findings import finding_rules
 from curate.audit.source_facts import CAUSES, CAUSES_AT_EXTRACTION
-from curate.cli.console import MESSAGES
 from curate.cli.main import main
 from curate.config.bundled import sample_folder
 from curate.errors import FAILED, MISSED, STOPPED, WRONG_USE
@@ -92,13 +91,8 @@ def _answer(text: str, arguments: tuple[str, ...], expected: str) -> str:
             text = text.replace(name, str(place))
         file.write_text(text)
         said = io.StringIO()
-        before = MESSAGES.file
-        MESSAGES.file = said
-        try:
-            with contextlib.redirect_stdout(io.StringIO()):
-                assert main(["check", str(file), *arguments]) == WRONG_USE
-        finally:
-            MESSAGES.file = before
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(said):
+            assert main(["check", str(file), *arguments]) == WRONG_USE
         (line, *_) = [each for each in said.getvalue().splitlines() if expected in each]
     line = line.replace(f"{folder}/pipeline.yaml", "pipeline.yaml").replace(folder, "FOLDER")
     for name, place in places.items():
