@@ -191,14 +191,14 @@ def _lost_says(found: Comparison) -> str:
         for place, name in enumerate(found.names, 1):
             shares = [(float(str(row[place])), str(row[0])) for row in found.lost if row[place]]
             if shares:
-                share, step = max(shares)
-                most.append(f"{shortened(step)} in {shortened(name)} ({_percent(share)})")
+                share, taker = max(shares)
+                most.append(f"{shortened(taker)} in {shortened(name)} ({_percent(share)})")
         return f"What takes most: {', '.join(most)}" if most else ""
     apart = []
-    for step, *cells in found.lost:
+    for label, *cells in found.lost:
         known = [float(str(cell)) for cell in cells if cell is not None]
         if len(known) > 1:
-            apart.append((max(known) - min(known), str(step), min(known), max(known)))
+            apart.append((max(known) - min(known), str(label), min(known), max(known)))
     if not apart:
         return ""
     _, name, least, greatest = max(apart, key=lambda each: (each[0], each[1]))
