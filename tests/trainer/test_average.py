@@ -81,9 +81,7 @@ def test_the_loss_measured_at_the_end_is_that_of_the_mean(shards: Path, tmp_path
 
 
 @given(st.integers(1, 60), st.integers(0, 70), st.integers(1, 40), st.integers(0, 9))
-def test_the_windows_are_the_last_steps_before_each_checkpoint(
-    steps: int, width: int, every: int, points: int
-) -> None:
+def test_the_windows_are_the_last_steps_before_each_checkpoint(steps: int, width: int, every: int, points: int) -> None:
     """By listing the checkpoints that the training loop writes."""
     if points:
         saves = {step for step in range(1, steps + 1) if step * points // steps > (step - 1) * points // steps}
