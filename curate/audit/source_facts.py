@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curate.audit.aggregates import edges
+from curate.audit.dials import ALPHA, SHARE_KEY
 from curate.audit.rates import NO_ADDRESS, NO_TOPIC, NOT_IDENTIFIED, Rate, rates
 from curate.config.models import Pipeline, Source
 from curate.ingest import reasons
@@ -264,6 +265,8 @@ def bounds(pipeline: Pipeline, stats: RunNumbers) -> Iterator[Facts]:
             rule: each["failed"] for row in stats["sources"][name]["funnel"] for rule, each in row["rules"].items()
         }
         for rule, numbers in audit.get("rules", {}).items():
+            if numbers["metric"] == ALPHA or numbers["key"].endswith(SHARE_KEY):
+                continue  # a draw is no bound of the documents' own, and the score of a share moves with the share
             low, high = numbers["low"], numbers["high"]
             at = edges([bound for bound in (low, high) if bound is not None], numbers["single"])
             for side, bound in (("min", low), ("max", high)):
