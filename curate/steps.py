@@ -20,9 +20,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # a task that resolves a name depends neither on kernels nor on rules
+    from curate.records.judging import Rule
     from curate.settings import Model
     from curate.text.view import TextView
-    from curate.verdicts.rules import AnyRule
 
 
 _SOURCE_STEPS = (
@@ -117,7 +117,7 @@ class SourceStep:
     evaluation: Callable[[str, Any], Evaluation | None] = lambda name, setting: None
     evaluation_with: Callable[[str, Any, Carried], Evaluation | None] | None = None
     """The same for a step that looks at columns carried from the input; its evaluator's batches have them then."""
-    rules: Callable[[str, Any, Changes, float | None], tuple[AnyRule, ...]] = lambda name, setting, changes, least: ()
+    rules: Callable[[str, Any, Changes, float | None], tuple[Rule, ...]] = lambda name, setting, changes, least: ()
     """Its rules, from its name, settings, changed bounds, and the least score kept where a share is to be kept."""
     has_bounds: bool = False
     """Whether `filters.STEP.RULE` changes its rules."""

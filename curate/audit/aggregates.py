@@ -18,9 +18,9 @@ import pyarrow.compute as pc
 from curate.audit.removals import RULE
 from curate.audit.removals import STEP as REMOVED
 from curate.audit.sampled import sample_of
-from curate.chance import draw
 from curate.records.pages import ID
 from curate.text.addresses import hosts
+from curate.text.chance import draw
 from curate.verdicts.bounds import BoundsRule
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep, thresholds
 

@@ -24,11 +24,11 @@ from curate.audit.lineage import gone, text_versions
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.shown import shown
 from curate.config.step_params import table_columns, text_choice
+from curate.records.judging import Judged
 from curate.records.ledger import of_tokenizer
 from curate.records.metadata import told_columns
 from curate.storage import SourceFile, open_binary
 from curate.verdicts.choice import CHARS, ENGINE, own_column
-from curate.verdicts.judging import Judged
 from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
 
 _MOST_SHOWN = 20_000

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.code.foreign import make_importable
 from curate.config.assign import assign, assign_in_pipeline
 from curate.config.document import Document, Value, read_document, validate
 from curate.config.meaning import mistakes
 from curate.config.models import Pipeline
 from curate.config.refusals import KeyPath
-from curate.engine.foreign import make_importable
 from curate.errors import ConfigError
 from curate.storage import is_remote, resolve
 

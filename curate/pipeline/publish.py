@@ -16,9 +16,9 @@ from curate.audit.places import empty_published, empty_work, no_ids, removed_ids
 from curate.audit.plan import applied_steps
 from curate.audit.removals import LIST, read_lists
 from curate.audit.report import report_page
+from curate.code.fingerprint import fingerprint
 from curate.config.reading import PipelineFile
 from curate.engine.commit import JOURNAL, LISTING, STAGED, Commit, DamagedError
-from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import as_json
 from curate.engine.task import Committed, File, is_emptied
 from curate.flow import Flow

@@ -17,12 +17,12 @@ from rich.console import Console
 
 from curate.audit.plan import aggregate, mark_removed, unit_of
 from curate.audit.removals import LIST
+from curate.code.foreign import load_again_what_changed, note_loaded
 from curate.config.models import Pipeline
 from curate.config.reading import PipelineFile, made_here, read_pipeline
 from curate.config.step_params import evaluation_step, foreign_code, read_params, verdict_step
 from curate.engine.commit import Commit
 from curate.engine.executors import Engine, start_engine
-from curate.engine.foreign import load_again_what_changed, note_loaded
 from curate.engine.progress import ProgressDisplay
 from curate.engine.run_log import LogForm, RunLog
 from curate.engine.runner import Runner, Watchers

@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.chance import draw, unit
+from curate.text.chance import draw, unit
 from curate.text.characters import Tables, lower_into, tables
 from curate.text.columns import text_buffers
 from curate.text.compiled import Scalar, kernel

@@ -9,12 +9,12 @@ from typing import Any, TypedDict
 import numpy as np
 import pyarrow as pa
 
-from curate.chance import draw
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts, NamedCounts
 from curate.records.quality import SAMPLE
 from curate.records.topics import TOPICS, TopicCard
+from curate.text.chance import draw
 from curate.topics.clusters import cluster, nearest
 from curate.topics.model import load, write_clusters
 from curate.topics.naming import name_clusters
