@@ -52,11 +52,15 @@ class Budget(Model):
     tokens: Natural | None = None
     flops: Number | None = Field(None, description="6 N + 12 L W T per token; docs/trainer.md has the formula")
     minutes: Number | None = Field(None, description="of training time; then a run cannot be repeated bit for bit")
+    tokens_per_parameter: Number | None = Field(
+        None, description="of those that a token is multiplied by; 20 is about Chinchilla's (Hoffmann et al. 2022)"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Budget:
-        if sum(value is not None for value in (self.tokens, self.flops, self.minutes)) != 1:
-            raise ValueError("give exactly one of tokens, flops and minutes")
+        given = (self.tokens, self.flops, self.minutes, self.tokens_per_parameter)
+        if sum(value is not None for value in given) != 1:
+            raise ValueError("give exactly one of tokens, flops, minutes and tokens_per_parameter")
         return self
 
 
