@@ -80,7 +80,7 @@ def needed_columns(steps: Sequence[VerdictStep]) -> list[str]:
     """The ledger columns that `aggregate` looks at."""
     always = [
         "id", "source", "url", "chars", "language", "language_score", "quality_score", "failed", "duplicate_kind",
-        "duplicate_of", "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens",
+        "duplicate_of", "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens", "topic",
     ]  # fmt: skip
     return list(dict.fromkeys([*always, *(name for each in thresholds(steps) for name in each.columns())]))
 
@@ -121,6 +121,8 @@ def aggregate(
             for each in listed
         },
     }
+    if "topic" in columns and columns["topic"].null_count < len(kept):  # the ledgers of older runs have no such column
+        counts["topics"] = _languages(columns["topic"], kept, amounts)
     return counts, sample_of(columns, draws, values, failures.matrix, failures.names, kept, first)
 
 

@@ -51,7 +51,7 @@ _CONTEXT = 2  # unchanged lines around a difference
 _ORIGIN = ("source", "file", "offset", "length", "record_id", "url", "date", "chars")
 _FATE = ("kept", "dropped_at")
 _OF_TOKENIZER = ("tokens", "shard", "shard_row")
-_SCORES = ("language", "language_score", "quality_score", "quality_draw", "quality_bucket")
+_SCORES = ("language", "language_score", "topic", "topic_score", "quality_score", "quality_draw", "quality_bucket")
 _DUPLICATE = ("duplicate_kind", "jaccard", "cluster_size")
 
 
@@ -74,7 +74,7 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
     blocks += _of_engines(run, found)
     scores = [(name, value) for name, value in _named(row, _SCORES) if value is not None]
     if scores:
-        blocks.append(_pairs("Language and quality", scores))
+        blocks.append(_pairs("Language, topic and quality", scores))
     if row["edits"]:
         edits = tuple((edit["step"], edit["kind"], edit["chars"]) for edit in row["edits"])
         blocks.append(Table("Edits", ("step", "kind", "characters removed"), edits))

@@ -21,11 +21,12 @@ import pyarrow.parquet as pq
 
 from curate.errors import ConfigError, nearest
 from curate.ingest.parquet import open_table
-from curate.ingest.parquet_pages import find_pages
+from curate.ingest.parquet_pages import find_pages, read_footer
 from curate.ingest.reasons import DAMAGED, TOO_LARGE, UNREADABLE
 from curate.ingest.rows import Rows
 from curate.ingest.spans import BEGIN, END, WHOLE, Span
 from curate.ingest.tables import Columns
+from curate.ingest.thrift import BadThrift, Struct
 from curate.records.batches import read_batches
 from curate.storage import SourceFile, join, open_binary, read_range
 
@@ -59,12 +60,13 @@ def matching(file: SourceFile, where: str | None, counts: Counter[str]) -> Itera
     """
     with open_binary(file.path, file.size) as handle:
         table = _opened(handle, file)
-        schema = table.schema_arrow
-        names = columns_of(where, schema.names, file.path)
+        names = columns_of(where, table.schema_arrow.names, file.path)
+        leaves = [table.schema.column(place).path for place in range(len(table.schema))]
+        footer = read_footer(handle, file.size)
         for group in range(table.num_row_groups):
             rows = table.metadata.row_group(group).num_rows
             counts["rows"] += rows
-            at_a_time = _at_a_time(handle, file, table, group, names)
+            at_a_time = _at_a_time(handle, file, footer, group, [leaves.index(name) for name in names])
             seen = 0
             try:
                 if at_a_time:
@@ -89,7 +91,7 @@ def check_index(file: SourceFile, where: str | None) -> tuple[str | None, str | 
             return str(error), None
         try:
             names = columns_of(where, schema.names, file.path)
-            chosen(pa.schema([schema.field(name) for name in names]).empty_table(), where)
+            chosen(pa.schema([schema.field(name) for name in names]).empty_table(), where, schema.names)
         except ConfigError as error:
             return None, str(error)
     return None, None
@@ -107,8 +109,9 @@ def columns_of(where: str | None, names: Sequence[str], path: str) -> list[str]:
     return [name for name in names if name in (NAME, OFFSET, LENGTH) or name.lower() in called]
 
 
-def chosen(table: pa.Table, where: str | None) -> pa.Table:
-    """The rows of a table that a condition is true for. Raises ConfigError for a condition that is none.
+def chosen(table: pa.Table, where: str | None, known: Sequence[str] = ()) -> pa.Table:
+    """The rows of a table that a condition is true for. Raises ConfigError for a condition that is none; `known` are the
+    columns that it might have meant.
 
     >>> chosen(pa.table({"n": [1, 2, 3]}), "n > 2").to_pylist()
     [{'n': 3}]
@@ -128,7 +131,7 @@ def chosen(table: pa.Table, where: str | None) -> pa.Table:
     except duckdb.Error as error:
         said = str(error).splitlines()[0]
         missing = re.search(r'column "([^"]+)" not found', said)
-        hint = nearest(missing[1], table.column_names) if missing else ""
+        hint = nearest(missing[1], [*known, *table.column_names]) if missing else ""
         raise ConfigError(f"the condition cannot be asked of the index: {said}{hint}") from None
     finally:
         connection.close()
@@ -190,13 +193,14 @@ def _opened(handle: IO[bytes], file: SourceFile) -> pq.ParquetFile:
     return table
 
 
-def _at_a_time(handle: IO[bytes], file: SourceFile, table: pq.ParquetFile, group: int, names: Sequence[str]) -> int:
-    """How many rows of a row group to decode at a time; 0 where it claims more than any index needs."""
-    leaves = [table.schema.column(place).path for place in range(len(table.schema))]
-    metadata = table.metadata.row_group(group)
+def _at_a_time(handle: IO[bytes], file: SourceFile, footer: Struct, group: int, leaves: Sequence[int]) -> int:
+    """How many rows of a row group to decode at a time; 0 where its columns claim more than any index needs."""
     longest = 1
-    for name in names:
-        pages = find_pages(handle, file.size, metadata.column(leaves.index(name)))
+    for leaf in leaves:
+        try:
+            pages = find_pages(handle, file.size, footer, group, leaf)
+        except BadThrift:
+            return 0
         if not (pages.complete and pages.bounded):
             return 0
         longest = max(longest, pages.longest_value)

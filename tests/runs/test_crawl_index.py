@@ -98,12 +98,12 @@ def test_a_range_of_an_object_ends_with_the_object() -> None:
         try:
             from curate.storage.objects import put_bytes
 
-            put_bytes("s3://bucket/ten", b"0123456789")
-            assert read_range("s3://bucket/ten", 2, 5) == b"234"
-            assert read_range("s3://bucket/ten", 8, 50) == b"89"
-            assert read_range("s3://bucket/ten", 20, 50) == b""
+            put_bytes("s3://curate-test/ten", b"0123456789")
+            assert read_range("s3://curate-test/ten", 2, 5) == b"234"
+            assert read_range("s3://curate-test/ten", 8, 50) == b"89"
+            assert read_range("s3://curate-test/ten", 20, 50) == b""
             with pytest.raises(FileNotFoundError):
-                read_range("s3://bucket/nothing", 0, 5)
+                read_range("s3://curate-test/nothing", 0, 5)
         finally:
             store.undo()
 
@@ -134,7 +134,12 @@ def test_what_an_index_says_wrongly_costs_that_record(tmp_path: Path, whole: tup
         good[0],
     ]
     pq.write_table(pa.Table.from_pylist(wrong, table.schema), tmp_path / "index.parquet")
-    made = run(tmp_path, f"{{format: warc, index: [{tmp_path}/index.parquet], base: '{copy}'}}")
+    file, made = (
+        pipeline(tmp_path, f"{{format: warc, index: [{tmp_path}/index.parquet], base: '{copy}'}}"),
+        tmp_path / "made",
+    )
+    done = curate("run", file, "--out", made, "--engine", "serial", check=False)
+    assert done.returncode in (0, 3), done.stderr  # 3 where the three records are no pages
     found = ledger(made)
     reasons = Counter((failed or ["none"])[0] for failed in found["failed"].to_pylist())
     assert len(found) == 5  # three name no place, one stands there twice
@@ -209,7 +214,5 @@ def test_a_record_is_explained_from_its_range_and_a_limit_holds(tmp_path: Path, 
     found = ledger(made)
     assert len(found) == 12
     one = found["id"][0].as_py().hex()
-    told = curate("explain", made, one, "--raw").stdout
+    told = curate("explain", made, one, "--original", "--raw-texts").stdout
     assert "WARC-Type: response" in told
-    again = curate("run", tmp_path / "chosen.yaml", "--out", made, "--engine", "serial")
-    assert "nothing" in again.stderr + again.stdout or again.returncode == 0
