@@ -32,6 +32,9 @@ class ExtractParams(TypedDict):
 
     engine: str
     format: str
+    paragraphs: str
+    links: bool
+    images: bool
     metadata: bool
     also: Sequence[str]
     """Further engines, whose texts are evaluated beside."""

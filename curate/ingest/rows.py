@@ -42,6 +42,7 @@ class Rows:
         date: int | None = None,
         reason: str | None = None,
         content_type: str | None = None,
+        robots: str | None = None,
         body: bytes | None = None,
         text: bytes | None = None,
         metadata: str | None = None,
@@ -59,6 +60,7 @@ class Rows:
         columns["date"].append(date)
         columns["reason"].append(reason)
         columns["content_type"].append(content_type)
+        columns["robots"].append(robots)
         columns["body"].append(body)
         columns["text"].append(text)
         columns["metadata"].append(metadata)

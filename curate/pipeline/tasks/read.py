@@ -18,10 +18,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import ingest
-from curate.config.step_params import ReadParams, UrlParams
+from curate.config.step_params import ExtractParams, ReadParams, UrlParams
 from curate.engine.task import Inputs, Output
 from curate.extract.engines import OWN
 from curate.extract.extractors import SAID, extractor
+from curate.extract.forms import Form
 from curate.extract.html.extracting import SAMPLE, extract_page
 from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
@@ -43,7 +44,11 @@ def compile_kernels(params: ReadParams) -> None:
     """Compile what the engine needs, once per machine: by a page that is just long enough to be judged."""
     extract = params.get("extract")
     if extract is not None and OWN in (extract["engine"], *extract["also"]):
-        extract_page(SAMPLE, None, Limits(), extract["format"])
+        extract_page(SAMPLE, None, Limits(), _form(extract))
+
+
+def _form(extract: ExtractParams) -> Form:
+    return Form(extract["format"], extract["paragraphs"], extract["links"], extract["images"])
 
 
 def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
@@ -202,12 +207,12 @@ def _judge(pages: pa.RecordBatch, params: ReadParams, guarded: bool, others: Cou
     if extract is not None:
         markup = pc.and_(going, pc.is_valid(pages.column("body")))
         positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
-        bodies = pages.select(["body", "content_type"]).filter(markup)
+        bodies = pages.select(["body", "content_type", "robots"]).filter(markup)
         extracted = [
             extractor(
                 name,
                 version=params["code"].get(name, ""),
-                format=extract["format"],
+                form=_form(extract),
                 guarded=guarded,
                 metadata=extract["metadata"] and name == extract["engine"],
             ).extract(bodies)
