@@ -20,6 +20,7 @@ from curate.records.counts import (
     WrittenCounts,
 )
 from curate.records.quality import Card
+from curate.records.topics import TopicNumbers
 from curate.storage import SourceFile
 
 
@@ -103,6 +104,10 @@ class Flow:
     """By source, (`meta.NAME`, Arrow type's name) of the columns carried from the input."""
     quality: Mapping[str, Classified] = field(default_factory=dict)
     """What scored the documents, by source."""
+    topics: Mapping[str, Mapping[str, TopicNumbers]] = field(default_factory=dict)
+    """The topics of documents, by source and name."""
+    clusters: Mapping[str, File] = field(default_factory=dict)
+    """By source, the file of clusters that were found here."""
     contamination: Committed[Any] | None = None
     """The report on evaluation items that were found."""
     removals: bool = False

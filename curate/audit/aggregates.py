@@ -15,14 +15,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.audit.dials import Choice, Dial, choices, dials
 from curate.audit.removals import RULE
 from curate.audit.removals import STEP as REMOVED
 from curate.audit.sampled import sample_of
-from curate.chance import draw
 from curate.records.pages import ID
 from curate.text.addresses import hosts
-from curate.verdicts.bounds import BoundsRule
-from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep, thresholds
+from curate.text.chance import draw
+from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep
 
 Edges = npt.NDArray[np.float64]
 
@@ -80,9 +80,9 @@ def needed_columns(steps: Sequence[VerdictStep]) -> list[str]:
     """The ledger columns that `aggregate` looks at."""
     always = [
         "id", "source", "url", "chars", "language", "language_score", "quality_score", "failed", "duplicate_kind",
-        "duplicate_of", "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens",
+        "duplicate_of", "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens", "topic",
     ]  # fmt: skip
-    return list(dict.fromkeys([*always, *(name for each in thresholds(steps) for name in each.columns())]))
+    return list(dict.fromkeys([*always, *(name for each in dials(steps) for name in each.columns())]))
 
 
 def aggregate(
@@ -99,7 +99,7 @@ def aggregate(
     kept = np.asarray(columns["kept"], bool)
     amounts: dict[str, npt.NDArray[np.int64]] = {unit: np.asarray(pc.fill_null(columns[unit], 0), np.int64) * kept}
     draws = draw(columns["id"].cast(ID), 0, "audit") if len(kept) else np.empty(0, np.uint64)
-    listed = [each for each in thresholds(steps) if each.bounds]
+    listed, lists = [*dials(steps)], [*choices(steps)]
     values = {each.full_name: _values(each, columns) for each in listed}
     counts: Aggregate = {
         "documents": len(kept),
@@ -108,6 +108,7 @@ def aggregate(
         "domains": _domains(columns["url"], kept, failures.total == 0, amounts),
         "overlap": failures.overlap(),
         "rules": {each.full_name: _histograms(each, values[each.full_name], failures) for each in listed},
+        "choices": {each.full_name: _choice(each, columns, failures) for each in lists},
         "fates": _fates(columns, kept),
         "only_failure": _only_failures(failures, columns["chars"]),
         "quality": _quality(columns["quality_score"], kept, failures, _of_quality(steps)),
@@ -121,15 +122,19 @@ def aggregate(
             for each in listed
         },
     }
-    return counts, sample_of(columns, draws, values, failures.matrix, failures.names, kept, first)
+    if "topic" in columns and columns["topic"].null_count < len(kept):  # the ledgers of older runs have no such column
+        counts["topics"] = _languages(columns["topic"], kept, amounts)
+    movable = {*values, *(each.full_name for each in lists)}
+    fixed = np.asarray(failures.matrix[[name not in movable for name in failures.names]].any(axis=0), bool)
+    return counts, sample_of(columns, draws, values, fixed, kept, first)
 
 
-def _values(measure: BoundsRule, columns: Mapping[str, pa.Array]) -> npt.NDArray[np.float64]:
+def _values(measure: Dial, columns: Mapping[str, pa.Array]) -> npt.NDArray[np.float64]:
     values = measure.values(columns)
     return as_written(values) if measure.single else values
 
 
-def _bound(measure: BoundsRule, bound: float | None) -> float | None:
+def _bound(measure: Dial, bound: float | None) -> float | None:
     """A bound among `_values`."""
     return bound if bound is None or not measure.single else float(as_written(np.array([bound], np.float64))[0])
 
@@ -192,7 +197,7 @@ def _most(domains: Aggregate) -> Aggregate:
     return {name: domains[name] for name in order[:DOMAINS]}
 
 
-def _histograms(measure: BoundsRule, values: Any, failures: Failures) -> Aggregate:
+def _histograms(measure: Dial, values: Any, failures: Failures) -> Aggregate:
     """Values of all documents, and of those that no other rule drops: sparse, by bin."""
     at = edges(measure.bounds, measure.single)
     known = ~np.isnan(values)
@@ -205,6 +210,15 @@ def _histograms(measure: BoundsRule, values: Any, failures: Failures) -> Aggrega
         "values": _sparse(number),
         "others_pass": _sparse(number[others_pass[known]]),
     }  # fmt: skip
+
+
+def _choice(choice: Choice, columns: Mapping[str, pa.Array], failures: Failures) -> Aggregate:
+    """By language: documents, those that no other rule drops, and their characters as extracted."""
+    others_pass = failures.total == failures.of(choice.full_name)
+    chars = np.asarray(pc.fill_null(columns["chars"], 0), np.int64)
+    weights = {"documents": np.ones(len(chars)), "others_pass": others_pass, "chars": chars * others_pass}
+    rule = choice.rule
+    return {"key": choice.key, "keeps": " ".join(rule.values), "languages": _grouped(columns[rule.column], weights)}
 
 
 def _sparse(numbers: npt.NDArray[np.int64]) -> dict[str, int]:
@@ -280,7 +294,7 @@ def _lengths(amounts: npt.NDArray[np.int64], weights: npt.NDArray[np.int64] | No
     return {str(i): int(sums[i]) for i in np.flatnonzero(sums)}
 
 
-def _nearest(measure: BoundsRule, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:
+def _nearest(measure: Dial, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:
     """Documents nearest to the bound, on either side; first those that no other rule drops."""
     bounds = [_bound(measure, bound) for bound in measure.bounds]
     distance = np.min([np.abs(values - bound) for bound in bounds], axis=0)

@@ -6,6 +6,7 @@ DuckDB counts, and spills where memory ends. Knows ledgers; runs nothing.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from typing import Any, NamedTuple
 import duckdb
 import pyarrow as pa
 
-from curate.audit.diff import kept_chars
+from curate.audit.diff import differing_settings, kept_chars
 from curate.audit.findings import verdict
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
@@ -21,11 +22,23 @@ from curate.audit.rates import NOT_IDENTIFIED
 from curate.audit.rendering import Answer, Cell, Table
 from curate.records.statistics import outputs
 from curate.storage import is_remote
+from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE
 
 MOST = 16
 """Runs that are compared at once."""
-_SHOWN = 12
+EXAMPLES = 4
+"""Records that one run alone keeps, of each, that can be read."""
+LISTED = 12
 """Languages, and domains, that are listed."""
+
+
+class Kind(NamedTuple):
+    """A language or a domain: of each run the documents, of them those kept, and their tokens, or characters."""
+
+    name: str
+    documents: tuple[int, ...]
+    kept: tuple[int, ...]
+    amounts: tuple[int, ...]
 
 
 class Comparison(NamedTuple):
@@ -39,10 +52,16 @@ class Comparison(NamedTuple):
     kept_by: Mapping[tuple[int, ...], int]
     """Records by the runs, as numbers, that keep them; those that none keeps are of ()."""
     shared: int
-    languages: tuple[tuple[Cell, ...], ...]
-    domains: tuple[tuple[Cell, ...], ...]
+    languages: tuple[Kind, ...]
+    domains: tuple[Kind, ...]
     unlike: str
     """A warning where files are not the same."""
+    lost: tuple[tuple[Cell, ...], ...] = ()
+    """(step, of each run the share of its documents that the step drops, None where it has no such step)."""
+    one_recipe: bool = False
+    """Whether the runs differ in nothing but in what they read, and in what they are called."""
+    alone: Mapping[int, tuple[bytes, ...]] = {}
+    """By run, as a number, some of the records that it alone keeps: those of the least ids, which are hashes."""
 
 
 def compared(runs: Sequence[OpenedRun]) -> Comparison:
@@ -58,13 +77,16 @@ def compared(runs: Sequence[OpenedRun]) -> Comparison:
     ]
     everybody = (1 << len(names)) - 1
     kept_by: dict[tuple[int, ...], int] = {}
-    for reading, keeping, records, _ in counted:
+    alone: dict[int, tuple[bytes, ...]] = {}
+    for reading, keeping, records, _, ids in counted:
         if reading == everybody:
             who = tuple(number for number in range(len(names)) if keeping >> number & 1)
             kept_by[who] = kept_by.get(who, 0) + records
+            if len(who) == 1:
+                alone[who[0]] = ids
     return Comparison(
         tuple(names), tuple(yields), tuple(pairs), kept_by, shared, _by(runs, "languages"), _by(runs, "domains"),
-        _unlike(runs),
+        _unlike(runs), _lost(runs), _one_recipe(runs), alone,
     )  # fmt: skip
 
 
@@ -88,8 +110,9 @@ def answer(found: Comparison) -> Answer:
             "Agreement", ("run", "and", "kept by both", "kept by either", "of these by both %"), found.pairs,
             "" if shared else "No record was read by all: are the sources called the same, and the files named alike?",
         ),
-        Table(f"Kept documents by language, the {_SHOWN} most frequent", ("language", *names), found.languages),
-        Table(f"Kept documents by domain, the {_SHOWN} most frequent", ("domain", *names), found.domains),
+        Table("Documents that each step drops, % of a run's documents", ("step", *names), _percents(found.lost)),
+        Table(f"Kept documents by language, the {LISTED} most frequent", ("language", *names), _kept(found.languages)),
+        Table(f"Kept documents by domain, the {LISTED} most frequent", ("domain", *names), _kept(found.domains)),
     ]  # fmt: skip
     data = {
         "runs": [dict(zip(_KEYS, row, strict=True)) for row in found.yields],
@@ -100,10 +123,29 @@ def answer(found: Comparison) -> Answer:
         "agreement": [
             dict(zip(("first", "second", "both", "either", "percent"), row, strict=True)) for row in found.pairs
         ],
+        "one_recipe": found.one_recipe,
+        "dropped": [{"step": step, "shares": dict(zip(names, shares, strict=True))} for step, *shares in found.lost],
+        "languages": _told(found.languages, names),
+        "domains": _told(found.domains, names),
     }
     return Answer(tuple(blocks), data)
 
 
+def _kept(kinds: Sequence[Kind]) -> tuple[tuple[Cell, ...], ...]:
+    return tuple((kind.name, *kind.kept) for kind in kinds)
+
+
+def _percents(rows: Sequence[tuple[Cell, ...]]) -> tuple[tuple[Cell, ...], ...]:
+    return tuple((step, *(None if share is None else round(100 * float(share), 1) for share in shares))
+                 for step, *shares in rows)  # fmt: skip
+
+
+def _told(kinds: Sequence[Kind], names: Sequence[str]) -> list[dict[str, Any]]:
+    return [{"name": kind.name} | {field: dict(zip(names, getattr(kind, field), strict=True)) for field in _OF_KIND}
+            for kind in kinds]  # fmt: skip
+
+
+_OF_KIND = ("documents", "kept", "amounts")
 _HEADS = (
     "run", "documents", "kept", "kept %", "tokens", "characters", "findings", "only it keeps", "tokens only here",
 )  # fmt: skip
@@ -150,8 +192,12 @@ def _percent(part: int, whole: int) -> float | None:
     return round(100 * part / whole, 1) if whole else None
 
 
-def _counted(runs: Sequence[OpenedRun]) -> list[tuple[int, int, int, list[int]]]:
-    """(runs that read them, runs that keep them, records, tokens by run) of the records alike in both, runs as bits."""
+_Counted = tuple[int, int, int, list[int], tuple[bytes, ...]]
+
+
+def _counted(runs: Sequence[OpenedRun]) -> list[_Counted]:
+    """(runs that read them, runs that keep them, records, tokens by run, some ids) of the records alike in both, runs as
+    bits."""
     connection: Any = connect([file for run in runs for file in run.ledger])
     names = [str(file) for run in runs for file in run.ledger]
     numbers = [number for number, run in enumerate(runs) for _ in run.ledger]
@@ -165,21 +211,24 @@ def _counted(runs: Sequence[OpenedRun]) -> list[tuple[int, int, int, list[int]]]
         f"with every as (select id, run, kept, coalesce(tokens, 0) as tokens from read_parquet([{quoted}], filename = true) "
         "join of on of.file = filename), records as (select id, bit_or(1 << run) as reading, "
         f"bit_or(case when kept then 1 << run else 0 end) as keeping, {tokens} from every group by id) "
-        f"select reading, keeping, count(*), {sums} from records group by all order by 1, 2"
+        f"select reading, keeping, count(*), arg_min(id, id, {EXAMPLES}), {sums} from records group by all order by 1, 2"
     )
     try:
         rows = connection.execute(sql).fetchall()
     except duckdb.Error as error:
         raise AuditError(f"the runs could not be compared: {error}") from None
-    return [(int(row[0]), int(row[1]), int(row[2]), [int(each or 0) for each in row[3:]]) for row in rows]
+    return [
+        (int(row[0]), int(row[1]), int(row[2]), [int(each or 0) for each in row[4:]], tuple(map(bytes, row[3])))
+        for row in rows
+    ]
 
 
 def _agreement(
-    names: Sequence[str], counted: Sequence[tuple[int, int, int, list[int]]]
+    names: Sequence[str], counted: Sequence[_Counted]
 ) -> tuple[list[tuple[Cell, ...]], dict[str, tuple[int, int]], int]:
     """(pairs, by run (records, tokens) that it alone keeps, records read by all). Only records that all read are told."""
     everybody = (1 << len(names)) - 1
-    shared = [(keeping, records, tokens) for reading, keeping, records, tokens in counted if reading == everybody]
+    shared = [(keeping, records, tokens) for reading, keeping, records, tokens, _ in counted if reading == everybody]
     only = {
         name: (
             sum(records for keeping, records, _ in shared if keeping == 1 << number),
@@ -195,13 +244,41 @@ def _agreement(
     return pairs, only, sum(records for _, records, _ in shared)
 
 
-def _by(runs: Sequence[OpenedRun], kind: str) -> tuple[tuple[Cell, ...], ...]:
-    """Kept documents of each run by language or domain."""
-    kept: dict[str, list[int]] = {}
+def _by(runs: Sequence[OpenedRun], kind: str) -> tuple[Kind, ...]:
+    """Documents of each run by language or domain, those first that are kept most of together."""
+    found: dict[str, list[list[int]]] = {}
     for number, run in enumerate(runs):
+        counted_in = "tokens" if kept_chars(run) is None else "chars"
         for source in outputs(run.stats["sources"]):
             for name, each in run.stats["audit"].get(source, {}).get(kind, {}).items():
                 if name or kind == "languages":
-                    kept.setdefault(name or NOT_IDENTIFIED, [0] * len(runs))[number] += each["kept"]
-    order = sorted((name for name in kept if any(kept[name])), key=lambda name: (-sum(kept[name]), name))
-    return tuple((name, *kept[name]) for name in order[:_SHOWN])
+                    sums = found.setdefault(name or NOT_IDENTIFIED, [[0] * len(runs) for _ in _OF_KIND])
+                    for column, what in zip(sums, ("documents", "kept", counted_in), strict=True):
+                        column[number] += each[what]
+    kinds = (Kind(name, tuple(all_of), tuple(kept), tuple(amounts)) for name, (all_of, kept, amounts) in found.items()
+             if any(kept))  # fmt: skip
+    return tuple(sorted(kinds, key=lambda each: (-sum(each.kept), each.name))[:LISTED])
+
+
+def _lost(runs: Sequence[OpenedRun]) -> tuple[tuple[Cell, ...], ...]:
+    """The share of its documents that each step of each run drops, in the order of steps."""
+    shares: dict[str, list[float | None]] = {}
+    for number, run in enumerate(runs):
+        mine = outputs(run.stats["sources"])
+        whole = sum(run.stats["sources"][name]["documents"] for name in mine) or 1
+        for name in mine:
+            fates = run.stats["audit"].get(name, {}).get("fates", {})
+            for row in run.stats["sources"][name]["funnel"]:
+                if row["step"] not in (*BEFORE_DOCUMENTS, ROLE):
+                    column = shares.setdefault(row["step"], [None] * len(runs))
+                    column[number] = (column[number] or 0.0) + fates.get(row["step"], {}).get("documents", 0) / whole
+    return tuple((step, *column) for step, column in shares.items() if any(column))
+
+
+def _one_recipe(runs: Sequence[OpenedRun]) -> bool:
+    """Whether each run does to its input what the first does to its own."""
+    differing = [key for run in runs[1:] for key, *_ in differing_settings(runs[0], run)]
+    return all(key in ("name", "about") or _READS.match(str(key)) for key in differing)
+
+
+_READS = re.compile(r"sources\.[^.]+\.read(\.|$)")

@@ -11,12 +11,17 @@ from typing import Any
 
 from curate.cli.arguments import add_format, add_number, add_pipeline, add_run, add_set
 from curate.cli.console import MESSAGES, RESULTS
+from curate.errors import ConfigError
+from curate.storage import is_remote
 
 
 def add_commands(commands: Any) -> None:
     """Add the audit's commands to the command line's subparsers."""
-    report = commands.add_parser("report", help="the run's report: a page, or its numbers as tables")
-    add_run(report)
+    report = commands.add_parser("report", help="a run's report, or several runs beside each other: a page, or tables")
+    report.add_argument("run", metavar="RUN", nargs="+", help="run directory; several are put beside each other")
+    report.add_argument(
+        "--html", metavar="FILE", help="of several runs: the page (default: comparison.html beside them)"
+    )
     report.add_argument("--open", action="store_true", help="show the page in a browser")
     report.add_argument("--against", metavar="RUN", help="another run, whose numbers are marked beside this one's")
     report.add_argument("--no-map", action="store_true", help="without the map of the crawl")
@@ -59,6 +64,7 @@ def add_commands(commands: Any) -> None:
     )
     compare.add_argument("--html", metavar="FILE", help="write a page too")
     compare.add_argument("--picture", metavar="FILE.svg", help="write a picture too: what each keeps, and with whom")
+    _texts_arguments(compare)
     compare.set_defaults(call=_compare)
 
     sample = commands.add_parser("sample", help="records drawn for reading")
@@ -136,11 +142,15 @@ def _texts_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _opened(options: argparse.Namespace) -> Any:
     """The run to be asked, and how it shows texts."""
+    return _run(options.run, options.texts)
+
+
+def _run(folder: str | Path, texts: Any) -> Any:
     import dataclasses
 
     from curate.audit.finished_run import open_finished
 
-    return dataclasses.replace(open_finished(options.run), texts=options.texts)
+    return dataclasses.replace(open_finished(folder), texts=texts)
 
 
 def _show(options: argparse.Namespace, answer: Any) -> int:
@@ -155,13 +165,48 @@ def _report(options: argparse.Namespace) -> int:
     from curate.audit.report import write_report
     from curate.audit.report.numbers import report_numbers
 
+    if len(options.run) > 1:
+        return _report_several(options)
+    (folder,) = options.run
+    if options.html:
+        raise ConfigError(
+            "--html is for several runs: the report of one lies in its directory, where a removal reaches it"
+        )
     if options.format != "html":
-        return _show(options, report_numbers(open_finished(options.run)))
-    path = write_report(options.run, options.texts, options.against, not options.no_map)
+        return _show(options, report_numbers(open_finished(folder)))
+    path = write_report(folder, options.texts, options.against, not options.no_map)
     RESULTS.print(str(path), soft_wrap=True)
     if options.open:
         webbrowser.open(path.resolve().as_uri())
     return 0
+
+
+def _report_several(options: argparse.Namespace) -> int:
+    from curate.audit.compare import answer, compared
+    from curate.audit.report.against import write_comparison
+
+    if options.against:
+        raise ConfigError(
+            "--against marks a run on the report of one; several runs are put beside each other without it"
+        )
+    runs = [_run(folder, options.texts) for folder in options.run]
+    found = compared(runs)
+    if options.format != "html":
+        return _show(options, answer(found))
+    path = Path(options.html) if options.html else _beside(runs)
+    write_comparison(runs, found, path)
+    RESULTS.print(str(path), soft_wrap=True)
+    if options.open:
+        webbrowser.open(path.resolve().as_uri())
+    return 0
+
+
+def _beside(runs: Any) -> Path:
+    """Where a page of several runs goes: into the folder that the first of them lies in."""
+    if is_remote(runs[0].place):
+        raise ConfigError("the first run lies in a bucket: --html FILE says where the page goes")
+    folder: Path = runs[0].folder.resolve().parent
+    return folder / "comparison.html"
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -196,7 +241,7 @@ def _whatif(options: argparse.Namespace) -> int:
 def _diff(options: argparse.Namespace) -> int:
     from curate.audit.diff import diff
     from curate.audit.finished_run import open_finished
-    from curate.audit.report.against import answer_page
+    from curate.audit.report.answers import answer_page
 
     answer = diff(open_finished(options.first), open_finished(options.second), options.examples)
     if options.html:
@@ -213,12 +258,8 @@ def _write_page(file: str, page: str) -> None:
 
 
 def _compare(options: argparse.Namespace) -> int:
-    import os
-
     from curate.audit.compare import answer, compared
-    from curate.audit.diff import differing_settings
-    from curate.audit.finished_run import open_finished
-    from curate.audit.report.against import comparison_page
+    from curate.audit.report.against import write_comparison
     from curate.audit.report.shared_picture import comparison_picture
 
     folders = options.runs
@@ -228,17 +269,11 @@ def _compare(options: argparse.Namespace) -> int:
         names = [name.strip() for name in options.recipes.split(",") if name.strip()]
         made = run_recipes(names, options.runs, Path(options.out), options.sample)
         folders = [run.path for run in made]
-    runs = [open_finished(folder) for folder in folders]
+    runs = [_run(folder, options.texts) for folder in folders]
     found = compared(runs)
     if options.html:
-        settings = differing_settings(runs[0], runs[1]) if len(runs) == 2 else []
-        beside = Path(options.html).resolve().parent
-        reports = {
-            name: Path(os.path.relpath((run.folder / "report.html").resolve(), beside)).as_posix()
-            for name, run in zip(found.names, runs, strict=True)
-            if (run.folder / "report.html").exists()
-        }
-        _write_page(options.html, comparison_page(found, settings, reports))
+        write_comparison(runs, found, Path(options.html))
+        MESSAGES.print(f"written: {Path(options.html).resolve().as_uri()}")
     if options.picture:
         title = f"One crawl through {len(runs)} {'recipes' if options.recipes else 'runs'}"
         _write_page(options.picture, comparison_picture(found, title))
@@ -328,9 +363,8 @@ def _query(options: argparse.Namespace) -> int:
 
 def _duplicates(options: argparse.Namespace) -> int:
     from curate.audit.duplicates import duplicates
-    from curate.audit.finished_run import open_finished
 
-    return _show(options, duplicates(open_finished(options.run), options.largest, options.characters))
+    return _show(options, duplicates(_opened(options), options.largest, options.characters))
 
 
 def _near(options: argparse.Namespace) -> int:

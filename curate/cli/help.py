@@ -47,7 +47,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         'eval "$(curate completion bash)"',
         "curate completion fish > ~/.config/fish/completions/curate.fish",
     ),
-    "report": ("curate report runs/first --open", "curate report runs/first --format json"),
+    "report": (
+        "curate report runs/first --open",
+        "curate report runs/first --format json",
+        "curate report runs/first runs/second",
+    ),
     "explain": ("curate explain runs/first https://site.example/page", "curate explain runs/first 0:3 --original"),
     "whatif": (
         "curate whatif runs/first --set filters.gopher-quality.min_words.min=30",

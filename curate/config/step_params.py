@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NotRequired, TypedDict, cast
 
+from curate.code.fingerprint import named_code
 from curate.config.formats import format_named
 from curate.config.models import Pipeline, Source
 from curate.config.steps import StepModel
-from curate.engine.fingerprint import named_code
 from curate.steps import Carried, StepParams, source_steps
 from curate.verdicts.choice import TextChoice
 from curate.verdicts.steps import VerdictStep
@@ -66,7 +66,7 @@ class ReadParams(TypedDict):
     """Records read of the file, from its beginning."""
     sample: NotRequired[SampleParams]
     code: Mapping[str, str]
-    """Names of the reader and of engines from outside; see `curate.engine.fingerprint.named_code`."""
+    """Names of the reader and of engines from outside; see `curate.code.fingerprint.named_code`."""
 
 
 def table_columns(source: Source) -> TableColumns:

@@ -34,7 +34,7 @@ from curate.quality.step import Quality
 from curate.quality.tasks.bucket import WHOLE_SOURCE
 from curate.records.metadata import META, RAW, common_type, kind_of
 from curate.records.pages import ORIGIN
-from curate.records.quality import BUCKET, QUALITY, QUALITY_BUCKET
+from curate.records.quality import BUCKET
 from curate.steps import Carried, combining_steps, source_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
@@ -221,9 +221,8 @@ def _mixture_columns(pipeline: Pipeline, name: str, carried: Carried) -> dict[st
     extract = source.setting(Extract)
     if extract is not None and extract.metadata:
         columns |= {field.name: str(field.type) for field in SAID}
-    quality = source.setting(Quality)
-    if quality is not None:
-        columns |= {field.name: str(field.type) for field in (*QUALITY, *(QUALITY_BUCKET if quality.buckets else ()))}
+    for step in source.steps:
+        columns |= dict(source_steps()[step.kind].later_columns(step.setting))
     for kind in combining_steps().values():
         if pipeline.combines(kind.name):
             columns |= dict((*kind.columns, *_COMBINED.get(kind.name, ())))

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 import numpy as np
 import pyarrow as pa
 
-from curate.chance import draw
 from curate.config.models import Read
 from curate.config.reading import LISTED, PipelineFile
 from curate.errors import ConfigError, missing_extra
 from curate.ingest.crawls import BASE, crawl_keys
 from curate.ingest.identity import ID_BYTES
 from curate.storage import SourceFile, is_remote, list_files, list_named, read_list
+from curate.text.chance import draw
 
 PURPOSE = "take"
 """Of the draws that choose files."""

@@ -39,10 +39,10 @@ from curate.records.counts import ChosenCounts, EvaluatedCounts, ReadCounts, Tok
 from curate.records.ledger import of_tokenizer
 from curate.records.metadata import META, common_type
 from curate.shards.order import SPLITS
+from curate.shards.tokenize import TokenizeParams, tokenize_part
 from curate.steps import Carried, source_steps
 from curate.storage import SourceFile
 from curate.tokens import load as load_tokenizer
-from curate.tokens.tasks import TokenizeParams, tokenize_part
 from curate.tokens.tokenizer import surroundings
 from curate.verdicts.choice import CHARS, ENGINE, own_column
 from curate.verdicts.rules import FlagRule

@@ -58,6 +58,8 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
             ),
             "tokens": sum(part.tokens.counts["tokens"] for part in parts if part.tokens is not None),
         }
+        if name in flow.topics:
+            sources[name]["topics"] = flow.topics[name]
         chosen = [part.chosen.counts["engines"] for part in parts if part.chosen is not None]
         if chosen:
             sources[name]["engines"] = {engine: _engine(engine, chosen) for engine in chosen[0]}

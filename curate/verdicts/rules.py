@@ -14,9 +14,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.records.judging import Columns, Failures, Judged, Row, Rule
 from curate.verdicts.bounds import BoundsByRule, BoundsRule
 from curate.verdicts.draws import keeps, lomax, score_kept_half_the_time
-from curate.verdicts.judging import Columns, Failures, Judged, Row
 
 
 @dataclass(frozen=True)
@@ -195,8 +195,12 @@ _KINDS: dict[str, type[AnyRule]] = {
 }
 
 
-def rule_to_json(rule: AnyRule) -> dict[str, Any]:
-    """A rule as JSON; its step is named once, around its rules."""
+def rule_to_json(rule: Rule) -> dict[str, Any]:
+    """A rule as JSON; its step is named once, around its rules. Raises TypeError for a kind that no audit could read."""
+    if not isinstance(rule, AnyRule):
+        raise TypeError(
+            f"{rule.step}: a rule is one of {', '.join(kind.__name__ for kind in _KINDS.values())}: {rule!r}"
+        )
     values = {field.name: getattr(rule, field.name) for field in fields(rule) if field.name != "step"}
     shown = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
     return {"kind": rule.kind} | shown

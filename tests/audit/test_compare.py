@@ -12,12 +12,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate.audit.compare import compare, compared
+from curate.audit.compare import Kind, compare, compared
+from curate.audit.diff import compare as flips_of
 from curate.audit.diff import diff
-from curate.audit.finished_run import AuditError, OpenedRun
-from curate.audit.report.against import comparison_page
+from curate.audit.finished_run import AuditError, OpenedRun, open_finished
+from curate.audit.only_here import only_here
+from curate.audit.report.against import comparison_page, write_comparison
+from curate.audit.report.flips import documents_of, fates_picture
 from curate.audit.report.shared_picture import comparison_picture
 from curate.cli.main import main
+from curate.pipeline.run import run
 from curate.text.html import share_of
 from tests.support.planted import planted_run, scored_run
 from tests.support.running import EXAMPLE
@@ -40,8 +44,6 @@ def test_who_keeps_what_is_counted_record_by_record(tmp_path: Path, capsys: pyte
     capsys.readouterr()
     assert main(["compare", str(first.folder), str(out), "--format", "json"]) == 0
     answer = json.loads(capsys.readouterr().out)
-    from curate.audit.finished_run import open_finished
-
     second = open_finished(out)
     mine, theirs = kept(first), kept(second)
     assert answer["read_by_all"] == len(read(first) & read(second)) == 790
@@ -107,7 +109,8 @@ def test_a_comparison_of_many_runs_with_odd_names_is_a_small_page_that_runs_noth
         pairs=pairs,
         shared=9,
         kept_by={tuple(range(number)): number for number in range(17)},
-        domains=tuple((name, *range(16)) for name in odd),
+        domains=tuple(Kind(name, *(tuple(range(16)) for _ in range(3))) for name in odd),
+        lost=tuple((name, *(number / 16 for number in range(16))) for name in odd),
         languages=(),
     )
     html = comparison_page(many, [("k" * 9000, None, "<b>")] * 500)
@@ -115,11 +118,93 @@ def test_a_comparison_of_many_runs_with_odd_names_is_a_small_page_that_runs_noth
     assert "9 smaller sets" not in html and "4 smaller sets are left out" in html
 
 
+def tighter(folder: Path) -> OpenedRun:
+    """The clean planted run with another bound."""
+    file = planted_run(False).folder.parent / "planted.yaml"
+    run(file, ["filters.own.few.min=100"], folder, engine="serial")
+    return open_finished(folder)
+
+
+def test_a_report_of_two_runs_shows_who_changes_and_what_only_one_keeps(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    first, second = planted_run(False), tighter(tmp_path / "tighter")
+    page = tmp_path / "pages" / "both.html"
+    page.parent.mkdir()
+    assert main(["report", str(first.folder), str(second.folder), "--html", str(page)]) == 0
+    assert capsys.readouterr().out.strip() == str(page)
+    html = page.read_text()
+    lost = kept(first).keys() - kept(second)
+    assert (
+        f"{len(lost)} documents of 790 meet another fate; most often kept becomes dropped at own ({len(lost)})" in html
+    )
+    found = compared([first, second])
+    read = only_here([first, second], found)
+    assert [each.run for each in read] == [0] * 4 and {bytes.fromhex(each.id) for each in read} <= lost
+    assert [each.id for each in read] == sorted(id.hex() for id in lost)[:4], "of the least ids"
+    assert all(each.taken == (("own/few", 1),) and each.text[:40] in html for each in read)
+    assert f"curate explain {first.folder} {read[0].id}" in html
+    assert main(["report", str(first.folder), str(second.folder), "--html", str(page), "--no-texts"]) == 0
+    assert read[0].text[:40] not in page.read_text()
+
+
+def test_bands_of_fates_hold_every_document_that_both_runs_read(tmp_path: Path) -> None:
+    first, second = planted_run(False), tighter(tmp_path / "tighter")
+    fates = documents_of(flips_of(first, second, 0).fates)
+    drawn = fates_picture(fates, ("first", "second"))
+    told = [int(number.replace(",", "")) for number in re.findall(r": ([\d,]+) documents?</title>", drawn)]
+    assert sum(told) == sum(fates.values()) == 790
+    assert drawn.count('class="band tint8"') == 1, "what was kept and is dropped now stands out"
+
+
+def test_shares_dropped_by_step_are_those_of_the_ledger(tmp_path: Path) -> None:
+    runs = [planted_run(False), tighter(tmp_path / "tighter")]
+    answer = compare(runs).data
+    for number, each in enumerate(runs):
+        rows = pa.concat_tables([pq.read_table(path, columns=["dropped_at"]) for path in each.ledger]).to_pylist()
+        told = {row["step"]: row["shares"][answer["runs"][number]["run"]] for row in answer["dropped"]}  # type: ignore[call-overload]
+        for step, share in told.items():
+            assert share == pytest.approx(sum(row["dropped_at"] == step for row in rows) / len(rows))
+        assert set(told) >= {row["dropped_at"] for row in rows} - {None}
+
+
+def test_one_recipe_on_several_crawls_is_said_to_be_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Runs that differ only in what they read are one recipe; the page lies beside them and has no record by record."""
+    for name in ("old", "new"):
+        rows = [
+            {"text": f"{name} word " * (20 + number), "url": f"https://{name}.example/{number}"} for number in range(50)
+        ]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        pipeline = tmp_path / f"{name}.yaml"
+        pipeline.write_text(
+            f"name: {name}\nsources:\n  web:\n    read: {{format: jsonl, paths: [{name}.jsonl]}}\n"
+            "    steps: [{filter: gopher-quality}]\ntokens: {tokenizer: gpt2}\n"
+        )
+        run(pipeline, (), tmp_path / "runs" / name, engine="serial")
+    folders = [str(tmp_path / "runs" / name) for name in ("old", "new")]
+    assert compare([open_finished(folder) for folder in folders]).data["one_recipe"] is True  # type: ignore[call-overload]
+    assert main(["report", *folders]) == 0
+    path = tmp_path / "runs" / "comparison.html"
+    assert capsys.readouterr().out.strip() == str(path.resolve())
+    html = path.read_text()
+    assert "One recipe, 2 runs" in html and 'id="steps"' in html and 'id="agreement"' not in html
+    assert compare([planted_run(False), scored_run(True)]).data["one_recipe"] is False  # type: ignore[call-overload]
+
+
+def test_options_of_one_report_are_refused_for_several(capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(planted_run(False).folder)
+    assert main(["report", folder, folder, "--against", folder]) == 2
+    assert "without it" in capsys.readouterr().err
+    assert main(["report", folder, "--html", "x.html"]) == 2
+    assert "--html is for several runs" in capsys.readouterr().err
+
+
 @pytest.mark.browser
 @pytest.mark.parametrize(("width", "theme"), [(320, "dark"), (1280, "light")])
 def test_a_comparison_fits_every_width(browser: Any, tmp_path: Path, width: int, theme: str) -> None:
     path = tmp_path / "page.html"
-    path.write_text(comparison_page(compared([planted_run(False), planted_run(True)])))
+    runs = [planted_run(False), tighter(tmp_path / "tighter")]
+    write_comparison(runs, compared(runs), path)
     media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 500}

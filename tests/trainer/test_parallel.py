@@ -77,8 +77,7 @@ def launch(files: list[Path], processes: int) -> None:
 
 
 def test_two_processes_compute_what_one_does(shards: Path, tmp_path: Path) -> None:
-    """The losses of DDP, FSDP2 and tensor parallel are those of one process; with clipping, accumulation, Muon and weights
-    that are averaged."""
+    """The losses of DDP, FSDP2 and tensor parallel are those of one process, clipping, Muon and mean weights included."""
     cases = {
         "ddp": ({"data": "ddp"}, {}),
         "fsdp-muon": ({"data": "fsdp"}, {"optimizer": {"name": "muon", "clip": 0.1}}),

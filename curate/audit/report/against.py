@@ -1,33 +1,59 @@
 """Runs beside each other as a page: what each keeps, what only it keeps, how far they agree, and which settings differ.
 
-Knows a comparison's numbers; counts nothing.
+Knows a comparison's numbers; of two runs it asks what became of whom.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from pathlib import Path
 
-from curate.audit.compare import Comparison
-from curate.audit.rendering import Answer, Cell, Table
-from curate.audit.report.frame import document
+from curate.audit.compare import LISTED, Comparison, Kind
+from curate.audit.diff import compare, differing_settings
+from curate.audit.finished_run import OpenedRun
+from curate.audit.only_here import OnlyHere, only_here
+from curate.audit.rendering import Cell
+from curate.audit.report.agreement import agreement, agreement_says, number_of, sets, sets_says
+from curate.audit.report.answers import Section, sectioned_page, settings_table
+from curate.audit.report.flips import (
+    Fates,
+    documents_of,
+    fates_picture,
+    fates_says,
+    only_here_texts,
+    share_kept,
+)
 from curate.audit.report.headlines import plural
-from curate.text.html import Html, bar, count, join, named, rounded, share_of, shortened, svg, table, tag
+from curate.storage import write_atomically
+from curate.text.html import Html, bar, count, join, named, rounded, share_of, shortened, table, tag
 
-_SETS = 12
-"""Sets of runs that are drawn, those that keep most records."""
-_SETTINGS = 60
-_CELL = 26
+_NAMED = 4
+"""Runs up to which a sentence names each."""
 
 
 def comparison_page(
-    found: Comparison, settings: Sequence[Sequence[Cell]] = (), reports: Mapping[str, str] | None = None
+    found: Comparison,
+    settings: Sequence[Sequence[Cell]] = (),
+    reports: Mapping[str, str] | None = None,
+    fates: Fates | None = None,
+    only: Sequence[OnlyHere] = (),
+    places: Sequence[str] = (),
 ) -> str:
-    """The page. `settings`: (key, first, second) where two runs are compared; `reports`: addresses of runs' reports."""
-    sections = [
-        ("yield", "What each keeps", _yield_says(found), _yields(found, reports or {})),
-        ("sets", "Who keeps what", _sets_says(found), _sets(found)),
-        ("agreement", "How far they agree", _agreement_says(found), _agreement(found)),
+    """The page. `settings`: (key, first, second) where two runs are compared; `reports`: addresses of runs' reports;
+    `fates`: of two runs, what became of the records that both read; `only`: documents that one run alone keeps, to be read,
+    of the runs at these `places`."""
+    sections: list[Section] = [("yield", "What each keeps", _yield_says(found), _yields(found, reports or {}))]
+    if found.shared:
+        sections.append(("sets", "Who keeps what", sets_says(found), sets(found)))
+    if fates:
+        sections.append(("fates", "What changes", fates_says(fates), fates_picture(fates, found.names)))
+    if only:
+        sections.append(("only", "To read", _only_says(found), only_here_texts(only, found.names, places)))
+    if found.shared:
+        sections.append(("agreement", "How far they agree", agreement_says(found), agreement(found)))
+    sections += [
+        ("steps", "Where they lose", _lost_says(found), _lost(found)),
         (
             "languages",
             "Languages",
@@ -39,65 +65,45 @@ def comparison_page(
     if settings:
         says = f"{plural(len(settings), 'setting')} {'differs' if len(settings) == 1 else 'differ'}"
         sections.append(("settings", "Settings", says, settings_table(settings, found.names)))
-    return _page(" · ".join(map(shortened, found.names)), _head(found), sections)
-
-
-def _page(title: str, head: Html, sections: Sequence[tuple[str, str, str, Html]]) -> str:
-    links = (tag("a", topic, href=f"#{name}") for name, topic, _, _ in sections)
-    body = join(
-        [
-            tag("a", "To the content", href=f"#{sections[0][0]}", class_="skip"),
-            head,
-            tag("nav", tag("div", *links), aria_label="Contents"),
-            tag(
-                "main",
-                *(
-                    tag(
-                        "section",
-                        tag("p", topic, class_="kicker") if says else None,
-                        tag("h2", says or topic),
-                        content,
-                        id=name,
-                    )
-                    for name, topic, says, content in sections
-                ),
-            ),
-        ]
-    )
-    return document(title, body)
+    return sectioned_page(" · ".join(map(shortened, found.names)), _head(found), sections)
 
 
 def _head(found: Comparison) -> Html:
-    crawl = "One crawl" if found.shared else "Several crawls"
+    runs = plural(len(found.names), "run")
+    title = (
+        f"One crawl, {runs}"
+        if found.shared
+        else f"One recipe, {runs}"
+        if found.one_recipe
+        else f"{runs} of several crawls"
+    )
     lead = (
         f"{plural(found.shared, 'record')} were read by all of them, and are compared one by one."
         if found.shared
         else "No record was read by all of them, so only their totals are compared."
     )
+    if not found.shared and found.one_recipe:
+        lead += " They differ in nothing but in what they read."
     return tag(
         "header",
         tag("p", "Runs beside each other", class_="quiet"),
-        tag("h1", f"{crawl}, {plural(len(found.names), 'run')}"),
+        tag("h1", title),
         tag("p", lead, found.unlike, class_="sentence"),
         class_="top",
     )
 
 
-def _number(cell: Cell) -> float:
-    return float(cell) if isinstance(cell, int | float) else 0.0
-
-
 def _amount(row: Sequence[Cell]) -> tuple[float, str]:
     """Tokens of a run, or its characters where it has none."""
-    return (_number(row[4]), "tokens") if row[4] is not None else (_number(row[5]), "characters")
+    return (number_of(row[4]), "tokens") if row[4] is not None else (number_of(row[5]), "characters")
 
 
 def _yield_says(found: Comparison) -> str:
-    order = sorted(found.yields, key=lambda row: (-_number(row[2]), str(row[0])))
+    order = sorted(found.yields, key=lambda row: (-number_of(row[2]), str(row[0])))
     most, least = order[0], order[-1]
     if most[2] == least[2]:
-        return f"All keep {count(_number(most[2]))} documents"
-    parts = [f"{row[0]} keeps {kind}, {share_of(_number(row[2]), _number(row[1])) or 'none'}" for row, kind in
+        return f"All keep {count(number_of(most[2]))} documents"
+    parts = [f"{row[0]} keeps {kind}, {share_of(number_of(row[2]), number_of(row[1])) or 'none'}" for row, kind in
              ((most, "most"), (least, "least"))]  # fmt: skip
     return "; ".join(parts)
 
@@ -112,176 +118,122 @@ def _yields(found: Comparison, reports: Mapping[str, str]) -> Html:
         state = str(row[6]).partition(":")[0]
         rows.append(
             (
-                link, count(_number(row[1])), count(_number(row[2])), share_of(_number(row[2]), _number(row[1])),
-                bar(1.0, _number(row[2]) / (_number(row[1]) or 1.0)), rounded(amount),
-                bar(amount / largest, amount / largest), count(_number(row[7])),
+                link, count(number_of(row[1])), count(number_of(row[2])), share_of(number_of(row[2]), number_of(row[1])),
+                rounded(amount), count(number_of(row[7])), "" if row[8] is None else rounded(number_of(row[8])),
+                bar(1.0, number_of(row[2]) / (number_of(row[1]) or 1.0)), bar(amount / largest, amount / largest),
                 tag("span", str(row[6]), class_=f"chip {state}"),
             )
         )  # fmt: skip
-    units = {_amount(row)[1] for row in found.yields}
-    heads = ("run", "documents", "kept", "share", "kept of its documents", " or ".join(sorted(units)), "against the most",
-             "only it keeps", "findings")  # fmt: skip
+    heads = ("run", "documents", "kept", "share", _units(found), "only it keeps", "tokens in these",
+             "kept of its documents", "against the most", "findings")  # fmt: skip
     note = tag(
         "p",
         "The first bar is the share of a run's documents that it keeps, the second its "
-        f"{' or '.join(sorted(units))} against the run that has most. Only it keeps: records that every run read, and "
+        f"{_units(found)} against the run that has most. Only it keeps: records that every run read, and "
         "every other run drops.",
         class_="quiet",
     )
     return join([note, table(heads, rows)])
 
 
-def _sets_says(found: Comparison) -> str:
-    everybody = tuple(range(len(found.names)))
-    if not found.shared:
+def _kinds_says(kinds: Sequence[Kind], what: str) -> str:
+    """The language or domain about which runs differ most."""
+    if not kinds:
         return ""
-    kept = sum(records for who, records in found.kept_by.items() if who)
-    if not kept:
-        return "No record that all read is kept by any"
-    agreed = found.kept_by.get(everybody, 0)
-    return f"Of {plural(kept, 'record')} that any keeps, all keep {share_of(agreed, kept) or 'none'}"
+    most = max(kinds, key=lambda kind: max(kind.kept) - min(kind.kept))
+    if max(most.kept) == min(most.kept):
+        return f"They keep the same of every {what}"
+    numbers = f"from {count(min(most.kept))} to {count(max(most.kept))} documents"
+    return f"They differ most about {shortened(most.name)}: {numbers}"
 
 
-def _sets(found: Comparison) -> Html:
-    """Which runs keep the same records: a row for each set of runs, a dot for each run in it."""
-    sets = sorted((item for item in found.kept_by.items() if item[0] and item[1]), key=lambda item: (-item[1], item[0]))
-    if not sets:
-        return tag("p", "There is nothing to compare record by record.", class_="quiet")
-    most = sets[0][1]
-    rows = []
-    for who, records in sets[:_SETS]:
-        dots = [
-            tag("circle", cx=place * 18 + 9, cy=9, r=5.5, class_="in" if place in who else "out")
-            for place in range(len(found.names))
-        ]
-        if len(who) > 1:
-            dots.insert(0, tag("line", x1=who[0] * 18 + 9, x2=who[-1] * 18 + 9, y1=9, y2=9, class_="joins"))
-        picture = svg(
-            18 * len(found.names), 18, *dots, width=18 * len(found.names), height=18, class_="set", aria_hidden="true"
+def _kinds(found: Comparison, kinds: Sequence[Kind], what: str) -> Html:
+    """Kept documents by language or domain, with the share kept; and, folded, their tokens."""
+    if not kinds:
+        return tag("p", "There is nothing to tell.", class_="quiet")
+    heads = (what, *map(shortened, found.names))
+    listed = [
+        (
+            named(kind.name),
+            *(
+                join([Html(count(kept)), tag("small", f" {share_kept(kept, documents)}")])
+                for kept, documents in zip(kind.kept, kind.documents, strict=True)
+            ),
         )
-        label = ", ".join(shortened(found.names[place]) for place in who)
-        words = f"all {len(who)}" if len(who) == len(found.names) else f"only {label}"
-        rows.append((words, picture, count(records), bar(records / most, records / most)))
-    more = len(sets) - _SETS
+        for kind in kinds
+    ]
+    amounts = [(named(kind.name), *map(rounded, kind.amounts)) for kind in kinds]
+    which = f", the {LISTED} that they keep most of together" if len(kinds) == LISTED else ""
     note = tag(
         "p",
-        "A row is a set of runs that keep the same records and that no other run keeps. Dots are runs, in the order of the "
-        "table above.",
-        f" {plural(more, 'smaller set')} {'is' if more == 1 else 'are'} left out." if more > 0 else None,
+        f"Documents kept of each {what}{which}, and which share of the run's documents of that {what} they are.",
         class_="quiet",
     )
-    return join([note, table(("kept by", "runs", "records", "share of the largest"), rows)])
+    folded = tag("details", tag("summary", f"The same in {_units(found)}"), table(heads, amounts))
+    return join([note, table(heads, listed, class_="numbers"), folded])
 
 
-def _agreement_says(found: Comparison) -> str:
-    known = [row for row in found.pairs if row[4] is not None]
-    if not known:
-        return ""
-    best = max(known, key=lambda row: _number(row[4]))
-    worst = min(known, key=lambda row: _number(row[4]))
-    says = f"{best[0]} and {best[1]} agree most: {share_of(_number(best[2]), _number(best[3]))} of what either keeps"
-    return says + (f"; {worst[0]} and {worst[1]} least: {share_of(_number(worst[2]), _number(worst[3])) or 'none'}"
-                   if worst != best else "")  # fmt: skip
+def _units(found: Comparison) -> str:
+    return " or ".join(sorted({_amount(row)[1] for row in found.yields}))
 
 
-def _agreement(found: Comparison) -> Html:
-    """Every two runs: of the records that either keeps, the share that both keep."""
-    shares = {(str(row[0]), str(row[1])): row for row in found.pairs}
-    side = len(found.names) * _CELL
-    cells = []
-    for i, first in enumerate(found.names):
-        for j, second in enumerate(found.names):
-            row = shares.get((first, second)) or shares.get((second, first))
-            share = 1.0 if i == j else _number(row[2]) / (_number(row[3]) or 1.0) if row else 0.0
-            says = f"{first} and {second}: {share_of(share, 1) or '0 %'} of what either keeps"
-            cells.append(
-                tag("rect", tag("title", says), x=j * _CELL + 0.5, y=i * _CELL + 0.5, width=_CELL - 1, height=_CELL - 1,
-                    class_="self" if i == j else "agree", fill_opacity=max(0.04, round(share, 3)))
-            )  # fmt: skip
-    picture = svg(
-        side,
-        side,
-        *cells,
-        width=side,
-        height=side,
-        role="img",
-        aria_label="Agreement of every two runs",
-        class_="agreement",
-    )
-    note = tag(
-        "p", "Of the records that either run keeps, how many both keep (Jaccard). In the picture rows and columns are runs "
-        "in the order of the first table; the darker, the more they agree.", class_="quiet",
-    )  # fmt: skip
-    rows = [
-        (
-            join([named(str(first)), Html(" · "), named(str(second))]), count(_number(both)), count(_number(either)),
-            share_of(_number(both), _number(either)), bar(1.0, _number(both) / (_number(either) or 1.0)),
-        )
-        for first, second, both, either, _ in found.pairs
-    ]  # fmt: skip
-    heads = ("runs", "both keep", "either keeps", "agreement", "of what either keeps")
-    return join([note, tag("div", picture, class_="scroll", tabindex="0"), table(heads, rows)])
+def _only_says(found: Comparison) -> str:
+    """How many records each run alone keeps, the most first."""
+    order = sorted(found.yields, key=lambda row: (-number_of(row[7]), str(row[0])))
+    listed = [f"{shortened(str(row[0]))} {count(number_of(row[7]))}" for row in order if row[7]]
+    return f"Kept by one run alone: {', '.join(listed)}"
 
 
-def _kinds_says(rows: Sequence[Sequence[Cell]], what: str) -> str:
-    """The language or domain about which runs differ most."""
-    apart = [(max(map(_number, row[1:])) - min(map(_number, row[1:])), row) for row in rows]
+def _lost_says(found: Comparison) -> str:
+    """Of one recipe the step whose shares lie furthest apart, of several what takes most in each."""
+    if not found.one_recipe and len(found.names) <= _NAMED:
+        most = []
+        for place, name in enumerate(found.names, 1):
+            shares = [(float(str(row[place])), str(row[0])) for row in found.lost if row[place]]
+            if shares:
+                share, taker = max(shares)
+                most.append(f"{shortened(taker)} in {shortened(name)} ({_percent(share)})")
+        return f"What takes most: {', '.join(most)}" if most else ""
+    apart = []
+    for label, *cells in found.lost:
+        known = [float(str(cell)) for cell in cells if cell is not None]
+        if len(known) > 1:
+            apart.append((max(known) - min(known), str(label), min(known), max(known)))
     if not apart:
         return ""
-    most, row = max(apart, key=lambda item: item[0])
-    if not most:
-        return f"They keep the same of every {what}"
-    numbers = list(map(_number, row[1:]))
-    return f"They differ most about {shortened(str(row[0]))}: from {count(min(numbers))} to {count(max(numbers))} documents"
+    _, name, least, greatest = max(apart, key=lambda each: (each[0], each[1]))
+    return f"They differ most at {name}: it drops from {_percent(least)} to {_percent(greatest)} of a run's documents"
 
 
-def _kinds(found: Comparison, rows: Sequence[Sequence[Cell]], what: str) -> Html:
-    if not rows:
-        return tag("p", "There is nothing to tell.", class_="quiet")
-    listed = [(named(str(row[0])), *(count(_number(each)) for each in row[1:])) for row in rows]
-    note = tag("p", f"Documents kept of each {what}, the {len(rows)} that they keep most of together.", class_="quiet")
-    return join([note, table((what, *map(shortened, found.names)), listed)])
-
-
-def settings_table(settings: Sequence[Sequence[Cell]], names: Sequence[str]) -> Html:
-    """Settings that differ, one a line."""
+def _lost(found: Comparison) -> Html:
+    if not found.lost:
+        return tag("p", "No step drops a document.", class_="quiet")
+    note = tag(
+        "p", "The share of a run's documents that leave at each step; one that fails several steps leaves at the first. A "
+        "step that a run does not have is left empty.", class_="quiet",
+    )  # fmt: skip
     rows = [
-        (named(str(key)), tag("code", _value(left)), Html("→"), tag("code", _value(right)))
-        for key, left, right in settings[:_SETTINGS]
+        (named(str(step)), *("" if share is None else _percent(float(share)) for share in shares))
+        for step, *shares in found.lost
     ]
-    more = len(settings) - _SETTINGS
-    return join(
-        [
-            tag("p", "The key is what --set takes, followed by = and a value.", class_="quiet"),
-            table(("key", names[0], "", names[-1]), rows),
-            tag("p", f"{count(more)} more are told by curate diff --format json.", class_="quiet")
-            if more > 0
-            else None,
-        ]
-    )
+    return join([note, table(("step", *map(shortened, found.names)), rows)])
 
 
-def _value(cell: Cell) -> str:
-    if cell is None:
-        return "not set"
-    return f"{cell:g}" if isinstance(cell, float) else shortened(str(cell))
+def _percent(share: float) -> str:
+    return share_of(share, 1) or "0 %"
 
 
-def answer_page(title: str, lead: str, answer: Answer) -> str:
-    """Any answer of tables as a page: a section for each table that has rows."""
-    blocks = [block for block in answer.blocks if isinstance(block, Table) and block.rows]
-    sections = [(f"part-{place}", block.title, block.note, _table(block)) for place, block in enumerate(blocks)]
-    head = tag("header", tag("h1", title), tag("p", lead, class_="sentence"), class_="top")
-    empty = ("part-0", "Nothing", "The runs are the same in every respect that is compared", Html(""))
-    return _page(title, head, sections or [empty])
-
-
-def _table(block: Table) -> Html:
-    def cell(value: Any) -> str:
-        if value is None:
-            return "not set"
-        if isinstance(value, int) and not isinstance(value, bool):
-            return count(value)
-        return named(f"{value:.4g}" if isinstance(value, float) else str(value))
-
-    return table(block.columns, [tuple(map(cell, row)) for row in block.rows])
+def write_comparison(runs: Sequence[OpenedRun], found: Comparison, file: Path) -> None:
+    """Write the page of a comparison of these runs, with links to the reports that lie beside them."""
+    beside = file.resolve().parent
+    reports = {
+        name: Path(os.path.relpath((run.folder / "report.html").resolve(), beside)).as_posix()
+        for name, run in zip(found.names, runs, strict=True)
+        if (run.folder / "report.html").exists()
+    }
+    two = len(runs) == 2
+    settings = differing_settings(runs[0], runs[1]) if two else []
+    fates = documents_of(compare(runs[0], runs[1], 0).fates) if two and found.shared else {}
+    only = [] if runs[0].texts == "none" else only_here(runs, found)
+    page = comparison_page(found, settings, reports, fates, only, [run.place for run in runs])
+    write_atomically(file, page.encode())

@@ -5,7 +5,9 @@ Knows rates; counts nothing.
 
 from __future__ import annotations
 
-from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
+from collections.abc import Sequence
+
+from curate.audit.rates import NO_ADDRESS, NO_TOPIC, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.report import facts
 from curate.audit.report.panels import SOURCES_NAMED, long_table, note, whose
 from curate.records.statistics import RunNumbers, outputs
@@ -13,29 +15,45 @@ from curate.text.html import Html, bar, count, join, named, percent, tag
 
 _LANGUAGES_OPEN = 12
 _DOMAINS_OPEN = 15
+_TOPICS_OPEN = 24
 
 
 def languages(stats: RunNumbers) -> Html:
     """Documents and what was kept of them by language."""
     found = rates(stats, "languages", NOT_IDENTIFIED)
-    most = found[0].documents if found else 1
-    rows = [
-        (
-            tag("span", rate.name, whose(rate.source, stats["sources"]), data_language=rate.name), count(rate.documents),
-            count(rate.kept), percent(rate.kept, rate.documents), count(rate.tokens),
-            bar(rate.documents / most, rate.kept / most),
-        )
-        for rate in found[:facts.SHOWN]
-    ]  # fmt: skip
-    if not rows:
+    if not found:
         return note("No document to tell the language of.")
+    rows = [
+        (tag("span", rate.name, whose(rate.source, stats["sources"]), data_language=rate.name), *_amounts(rate, found))
+        for rate in found[: facts.SHOWN]
+    ]
     key = note(
         tag("span", class_="key kept"), "kept ", tag("span", class_="key kept-soft"), "dropped. ",
         "A bar is as long as the language has documents. Not identified: the source has no language step, or the text has "
         "no words.",
     )  # fmt: skip
     heads = ("language", "documents", "kept", "rate", facts.unit(stats), "kept of all")
-    return join([key, long_table(heads, rows, _LANGUAGES_OPEN, "languages")])
+    return join([key, long_table(heads, rows, _LANGUAGES_OPEN, "languages"), *_topics(stats)])
+
+
+def _topics(stats: RunNumbers) -> list[Html]:
+    """Documents and what was kept of them by topic, with the words that tell it; nothing of a run without topics."""
+    found = rates(stats, "topics", NO_TOPIC)
+    rows = []
+    for rate in found[: facts.SHOWN]:
+        told = stats["sources"][rate.source].get("topics", {}).get(rate.name)
+        words = ", ".join(told["words"]) if told else ""
+        rows.append((named(rate.name, whose(rate.source, stats["sources"])), words, *_amounts(rate, found)))
+    heads = ("topic", "words", "documents", "kept", "rate", facts.unit(stats), "kept of all")
+    return [tag("h3", "Topics"), long_table(heads, rows, _TOPICS_OPEN, "topics")] if rows else []
+
+
+def _amounts(rate: Rate, found: Sequence[Rate]) -> tuple[str, ...]:
+    most = found[0].documents
+    return (
+        count(rate.documents), count(rate.kept), percent(rate.kept, rate.documents), count(rate.tokens),
+        bar(rate.documents / most, rate.kept / most),
+    )  # fmt: skip
 
 
 def domains(stats: RunNumbers) -> Html:

@@ -17,13 +17,13 @@ from curate.text.html import Html, count, join, roughly, share_of, shortened, sv
 _MOST_SOURCES = 10
 """Sources that are drawn by themselves, the largest; the rest together."""
 _MOST_GROUPS = 12
-_TALL, _GAP = 340.0, 21.0
+TALL, _GAP = 340.0, 21.0
 """Pixels of all documents together, and between two nodes: a line of words has room."""
-_WIDE = 1000.0
-_NODE = 8.0
-_AT = (0.0, 560.0, _WIDE - _NODE)
+WIDE = 1000.0
+NODE = 8.0
+AT = (0.0, 560.0, WIDE - NODE)
 """Where the columns begin, in thousandths of the width."""
-_THINNEST = 1.0
+THINNEST = 1.0
 KEPT = "kept"
 _OTHERS = "other sources"
 
@@ -116,11 +116,11 @@ def picture(stats: RunNumbers) -> Html | None:
 def _drawn(flow: Flow) -> Html:
     """Bands in a picture that is as wide as the page, and words in one that is never scaled."""
     whole = sum(flow.amounts.values())
-    scale = _TALL / (max(whole, sum(taken for _, _, taken, _ in flow.groups)) or 1.0)
-    sources = _placed(
+    scale = TALL / (max(whole, sum(taken for _, _, taken, _ in flow.groups)) or 1.0)
+    sources = placed(
         flow.sources, [sum(flow.amounts.get((name, fate), 0.0) for fate in flow.fates) for name in flow.sources], scale
     )
-    fates = _placed(
+    fates = placed(
         flow.fates, [sum(flow.amounts.get((name, fate), 0.0) for name in flow.sources) for fate in flow.fates], scale
     )
     bands, words = [], []
@@ -131,16 +131,16 @@ def _drawn(flow: Flow) -> Html:
                 says = f"{source.name}, {fate.name}: {_said(amount, flow.unit)}"
                 kind = f"band tint{place % 10 if len(sources) > 1 else 'only'}{'' if fate.name == KEPT else ' gone'}"
                 bands.append(
-                    _band(source.take("out", amount), fate.take("in", amount), 0, says, kind, source.name, fate.name)
+                    band(source.take("out", amount), fate.take("in", amount), 0, says, kind, source.name, fate.name)
                 )
-        words.append(_word(source, 0, f"{shortened(source.name)} {_short(source.amount, flow.unit)}"))
+        words.append(word(source, 0, f"{shortened(source.name)} {_short(source.amount, flow.unit)}"))
     groups = _groups(flow, fates, scale, bands, words)
     for fate in fates:
         label = f"{fate.name} {_short(fate.amount, flow.unit)}"
         share = tag("tspan", f", {share_of(fate.amount, whole)}", class_="extra")
-        words.append(tag("a", _word(fate, 1, label, share), href="#reader", data_fate=fate.name))
+        words.append(tag("a", word(fate, 1, label, share), href="#reader", data_fate=fate.name))
     nodes = [
-        tag("rect", x=_AT[column], y=node.top, width=_NODE, height=max(_THINNEST, node.tall),
+        tag("rect", x=AT[column], y=node.top, width=NODE, height=max(THINNEST, node.tall),
             class_="node" if node.name == KEPT or column != 1 else "node gone")
         for column, listed in enumerate((sources, fates, groups))
         for node in listed
@@ -151,7 +151,7 @@ def _drawn(flow: Flow) -> Html:
     )
     return join(
         [
-            svg(_WIDE, high, *bands, *nodes, height=high, preserveAspectRatio="none", role="img", aria_label=says),
+            svg(WIDE, high, *bands, *nodes, height=high, preserveAspectRatio="none", role="img", aria_label=says),
             tag("svg", *words, class_="words", height=high),
         ]
     )
@@ -166,35 +166,35 @@ def _groups(flow: Flow, fates: Sequence[Node], scale: float, bands: list[Html], 
     if flow.by_source:  # as the strands lie in what is kept
         place = {name: number for number, name in enumerate(flow.sources)}
         order.sort(key=lambda each: place.get(each[0], len(place)))
-    found = _placed([name for name, *_ in order], [taken for _, _, taken, _ in order], scale)
+    found = placed([name for name, *_ in order], [taken for _, _, taken, _ in order], scale)
     there = sum(available for _, available, _, _ in order)
     for node, (name, available, taken, epochs) in zip(found, order, strict=True):
         says = f"{name}: {_said(taken, flow.unit)} of {_said(available, flow.unit)} kept, {epochs:.2g} epochs"
         place_of = {source: number for number, source in enumerate(flow.sources)}.get(name, 0)
         kind = f"band tint{place_of % 10 if len(flow.sources) > 1 and flow.by_source else 'only'}"
         left = kept.take("out", kept.amount * available / there if there else 0.0)
-        bands.append(_band(left, (node.top, node.top + node.tall), 1, says, kind, "", ""))
-        words.append(_word(node, 2, f"{shortened(name)} × {epochs:.2g}"))
+        bands.append(band(left, (node.top, node.top + node.tall), 1, says, kind, "", ""))
+        words.append(word(node, 2, f"{shortened(name)} × {epochs:.2g}"))
     return found
 
 
-def _placed(names: Sequence[str], amounts: Sequence[float], scale: float) -> list[Node]:
+def placed(names: Sequence[str], amounts: Sequence[float], scale: float) -> list[Node]:
     """Nodes from top to bottom, apart enough for a line of words each."""
     top, nodes = 4.0, []
     for name, amount in zip(names, amounts, strict=True):
         nodes.append(Node(name, amount, top, amount * scale))
-        top += max(nodes[-1].tall, _THINNEST) + _GAP
+        top += max(nodes[-1].tall, THINNEST) + _GAP
     return nodes
 
 
-def _band(
+def band(
     left: tuple[float, float], right: tuple[float, float], column: int, says: str, kind: str, source: str, fate: str
 ) -> Html:
     """A band from one column to the next."""
-    x, end = _AT[column] + _NODE, _AT[column + 1]
+    x, end = AT[column] + NODE, AT[column + 1]
     middle = (x + end) / 2
     (a, b), (c, d) = left, right
-    b, d = max(b, a + _THINNEST / 2), max(d, c + _THINNEST / 2)
+    b, d = max(b, a + THINNEST / 2), max(d, c + THINNEST / 2)
     path = (
         f"M{x:.1f} {a:.1f}C{middle:.1f} {a:.1f} {middle:.1f} {c:.1f} {end:.1f} {c:.1f}"
         f"V{d:.1f}C{middle:.1f} {d:.1f} {middle:.1f} {b:.1f} {x:.1f} {b:.1f}Z"
@@ -202,12 +202,12 @@ def _band(
     return tag("path", tag("title", says), d=path, class_=kind, data_source=source or None, data_fate=fate or None)
 
 
-def _word(node: Node, column: int, *label: str) -> Html:
+def word(node: Node, column: int, *label: str) -> Html:
     """A node's words: beside it, or left of it in the last column, on the height of its middle."""
-    last = column == len(_AT) - 1
-    x = f"{(_AT[column] + (-6 if last else _NODE + 6)) / _WIDE:.2%}"
+    last = column == len(AT) - 1
+    x = f"{(AT[column] + (-6 if last else NODE + 6)) / WIDE:.2%}"
     return tag(
-        "text", *label, x=x, y=node.top + max(node.tall / 2, _THINNEST) + 4, text_anchor="end" if last else "start",
+        "text", *label, x=x, y=node.top + max(node.tall / 2, THINNEST) + 4, text_anchor="end" if last else "start",
         class_="extra" if last else None,
     )  # fmt: skip
 

@@ -33,7 +33,7 @@ def comparison_picture(found: Comparison, title: str) -> str:
     whole = found.shared or 1
     for place, name in enumerate(found.names):
         top = _TOP + place * tall
-        thick = min(46.0, tall * 0.6)
+        thick = min(72.0, tall * 0.6)
         everybody = found.kept_by.get(tuple(range(number)), 0)
         only = found.kept_by.get((place,), 0)
         mine = sum(records for who, records in found.kept_by.items() if place in who)

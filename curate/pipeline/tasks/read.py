@@ -18,7 +18,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import ingest
-from curate.chance import draw
 from curate.config.step_params import ReadParams, UrlParams
 from curate.engine.task import Inputs, Output
 from curate.extract.engines import OWN
@@ -32,6 +31,7 @@ from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
 from curate.records.metadata import RAW, kind_of
 from curate.records.pages import ORIGIN
+from curate.text.chance import draw
 
 MOST_COLUMNS = 256
 """Columns that a part's rows may carry: a key that is data, such as an id, would else be a column of the ledger each."""
