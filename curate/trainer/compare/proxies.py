@@ -79,6 +79,11 @@ def _write_jobs(settings: Validation, domains: Sequence[Domain], out: Path) -> d
     digests = {domain.name: digest_file(domain.path) if not is_remote(domain.path) else "" for domain in domains}
     if settings.proxy.base:
         digests["base"] = digest_file(open_checkpoint(settings.proxy.base).path / "model.pt")
+    taught = evaluation.instruct
+    if taught is not None:
+        digests |= {
+            f"instruct.{name}": digest_file(path) for name, path in (("train", taught.train), ("test", taught.test))
+        }
     folders = {}
     for mix, path in settings.mixes.items():
         reader = ShardReader(path)
@@ -99,6 +104,7 @@ def _write_jobs(settings: Validation, domains: Sequence[Domain], out: Path) -> d
                 style=evaluation.style,
                 measures=evaluation.measures,
                 points=evaluation.points,
+                instruct=taught,
                 inputs={"mix": reader.fingerprint, **digests},
             )
             folder = out / "proxies" / mix / f"seed-{seed}"

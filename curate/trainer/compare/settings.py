@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from curate.settings import Model, Name, Share, Strings
+from curate.trainer.evaluate.conversations import Instruct
 from curate.trainer.evaluate.task_formats import Style
 from curate.trainer.evaluate.task_scores import ACCURACY, GOLD, MEASURES
 from curate.trainer.evaluate.tasks import find_task
@@ -31,6 +32,9 @@ class Evaluation(Model):
         (ACCURACY, GOLD), description="of the tasks: accuracy, gold bits/byte, probability, margin"
     )
     folder: str = Field("", description="folder of the tasks' files")
+    instruct: Instruct | None = Field(
+        None, description="conversations that every proxy is taught at its end, and others whose answers are measured"
+    )
     points: Natural = Field(5, description="measurements along each learning curve")
 
     @field_validator("measures")

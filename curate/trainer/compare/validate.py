@@ -41,6 +41,10 @@ def read_validation(path: str | Path, sets: Sequence[str] = ()) -> Validation:
     evaluation = settings.evaluation
     texts = {name: resolve(text, folder) for name, text in evaluation.texts.items()}
     tasks = resolve(evaluation.folder, folder) if evaluation.folder else ""
+    taught = evaluation.instruct
+    if taught is not None:
+        files = {"train": resolve(taught.train, folder), "test": resolve(taught.test, folder)}
+        taught = taught.model_copy(update=files)
     changes: dict[str, Any] = {}
     if settings.anneal:
         changes = {"anneal": "", "proxy": annealed(settings.proxy, resolve(settings.anneal, folder))}
@@ -48,7 +52,7 @@ def read_validation(path: str | Path, sets: Sequence[str] = ()) -> Validation:
         update={
             **changes,
             "mixes": {name: resolve(mix, folder) for name, mix in settings.mixes.items()},
-            "evaluation": evaluation.model_copy(update={"texts": texts, "folder": tasks}),
+            "evaluation": evaluation.model_copy(update={"texts": texts, "folder": tasks, "instruct": taught}),
         }
     )
 
