@@ -116,6 +116,9 @@ class Training(Model):
     name: str = "model"
     seed: int = Field(0, description="of the first weights and of dropout")
     model: Architecture = Architecture()
+    base: str = Field(
+        "", description="a checkpoint whose weights training begins with; default: weights drawn by the seed"
+    )
     data: Data = Data()
     budget: Budget
     batch: Batch = Batch()
