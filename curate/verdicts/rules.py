@@ -6,6 +6,7 @@ by their names in the ledger. Knows columns; computes no metric and touches no t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, ClassVar
@@ -51,11 +52,15 @@ class AllowedRule:
 @dataclass(frozen=True)
 class ListedRule:
     """Fails a row whose `column`, as text in lower case without outer white space, is none of `values`; with `refuse`, one
-    that is. A row without a value fails where `missing` says so.
+    that is. A row without a value fails where `missing` says so. `parted`: the column holds values parted by commas, and one
+    of them decides.
 
     >>> rule = ListedRule("m", "licence", "meta.licence", ("mit",), refuse=False, missing=True)
     >>> rule.fails({"meta.licence": pa.array(["MIT ", "gpl-3.0", None])})
     {'m/licence': array([False,  True,  True])}
+    >>> rule = ListedRule("m", "robots", "meta.robots", ("noai",), refuse=True, missing=False, parted=True)
+    >>> rule.fails({"meta.robots": pa.array(["noindex, NoAI", "noaim"])})
+    {'m/robots': array([ True, False])}
     """
 
     kind: ClassVar[str] = "listed"
@@ -65,6 +70,7 @@ class ListedRule:
     values: tuple[str, ...]
     refuse: bool
     missing: bool
+    parted: bool = False
 
     def columns(self) -> tuple[str, ...]:
         """See Rule.columns."""
@@ -73,7 +79,11 @@ class ListedRule:
     def fails(self, columns: Columns) -> Failures:
         """See Rule.fails."""
         texts = pc.utf8_lower(pc.utf8_trim_whitespace(columns[self.column].cast(pa.string())))
-        listed = np.asarray(pc.is_in(texts, value_set=pa.array(self.values, pa.string())), bool)
+        if self.parted:
+            one_of = rf"(?:^|,)\s*(?:{'|'.join(map(re.escape, self.values))})\s*(?:,|$)"
+            listed = np.asarray(pc.fill_null(pc.match_substring_regex(texts, one_of), False), bool)
+        else:
+            listed = np.asarray(pc.is_in(texts, value_set=pa.array(self.values, pa.string())), bool)
         absent = np.asarray(pc.is_null(texts), bool)
         return {f"{self.step}/{self.name}": np.where(absent, self.missing, listed == self.refuse)}
 
