@@ -20,9 +20,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:  # a task that resolves a name depends neither on kernels nor on rules
+    from curate.records.judging import Rule
     from curate.settings import Model
     from curate.text.view import TextView
-    from curate.verdicts.rules import AnyRule
 
 
 _SOURCE_STEPS = (
@@ -33,12 +33,14 @@ _SOURCE_STEPS = (
     "curate.filters.datatrove_step:STEP",
     "curate.filters.python_step:STEP",
     "curate.filters.metadata_step:STEP",
+    "curate.quality.topics.step:STEP",
     "curate.quality.step:STEP",
 )
 _COMBINING_STEPS = ("curate.dedup.step:STEP", "curate.decontaminate.step:STEP", "curate.pii.step:STEP")
 
-BEFORE_READING, ON_ADDRESSES, ON_TEXT, ON_SCORES = range(4)
-"""Where a source's step stands: what makes text, what looks at addresses, what looks at text, what scores it last."""
+BEFORE_READING, ON_ADDRESSES, ON_TEXT, ON_TOPICS, ON_SCORES = range(5)
+"""Where a source's step stands: what makes text, what looks at addresses, what looks at text, what names its topic, what
+scores it last."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ class SourceStep:
     evaluation: Callable[[str, Any], Evaluation | None] = lambda name, setting: None
     evaluation_with: Callable[[str, Any, Carried], Evaluation | None] | None = None
     """The same for a step that looks at columns carried from the input; its evaluator's batches have them then."""
-    rules: Callable[[str, Any, Changes, float | None], tuple[AnyRule, ...]] = lambda name, setting, changes, least: ()
+    rules: Callable[[str, Any, Changes, float | None], tuple[Rule, ...]] = lambda name, setting, changes, least: ()
     """Its rules, from its name, settings, changed bounds, and the least score kept where a share is to be kept."""
     has_bounds: bool = False
     """Whether `filters.STEP.RULE` changes its rules."""
@@ -129,6 +131,8 @@ class SourceStep:
     """The engines that each give a text of a document, and what chooses one; None for a step that gives one or none."""
     sources_named: Callable[[Any], Mapping[str, tuple[str, ...]]] = lambda setting: {}
     """Names of sources in the settings, by dotted key: each must be a source of the pipeline."""
+    later_columns: Callable[[Any], tuple[tuple[str, str], ...]] = lambda setting: ()
+    """Columns of every ledger that stages of its own fill after evaluation, with the names of their Arrow types."""
 
 
 @dataclass(frozen=True)

@@ -32,9 +32,9 @@ from curate.audit.failing import (
 from curate.audit.removals import RULE
 from curate.audit.removals import STEP as REMOVED
 from curate.audit.sampled import sample_of
-from curate.chance import draw
 from curate.records.pages import ID
 from curate.text.addresses import hosts
+from curate.text.chance import draw
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep
 
 Edges = npt.NDArray[np.float64]
@@ -89,7 +89,7 @@ def needed_columns(steps: Sequence[VerdictStep]) -> list[str]:
     """The ledger columns that `aggregate` looks at."""
     always = [
         "id", "source", "url", "chars", "language", "language_score", "quality_score", "failed", "duplicate_kind",
-        "duplicate_of", "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens",
+        "duplicate_of", "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens", "topic",
     ]  # fmt: skip
     return list(dict.fromkeys([*always, *(name for each in dials(steps) for name in each.columns())]))
 
@@ -133,6 +133,8 @@ def aggregate(
             for each in listed
         },
     }
+    if "topic" in columns and columns["topic"].null_count < len(kept):  # the ledgers of older runs have no such column
+        counts["topics"] = _languages(columns["topic"], kept, amounts)
     movable = {*values, *(each.full_name for each in lists)}
     fixed = np.asarray(failures.matrix[[name not in movable for name in failures.names]].any(axis=0), bool)
     return counts, sample_of(columns, draws, values, fixed, kept, first)

@@ -13,10 +13,10 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, ValidationError
 
+from curate.code.foreign import make_importable
 from curate.config.models import Pipeline
 from curate.config.reading import change_pipeline
 from curate.engine.commit import DamagedError, Published, open_published
-from curate.engine.foreign import make_importable
 from curate.engine.mirror import all_here, here, open_mirror, place_of, run_address
 from curate.errors import CurateError
 from curate.records.statistics import RunNumbers

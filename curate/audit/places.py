@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 from curate.audit.emptying import Emptied, empty_aligned, empty_file, empty_json, empty_ledger, empty_shard
 from curate.audit.finished_run import AuditError
 from curate.audit.removals import RULE, Removal
+from curate.code.fingerprint import fingerprint
 from curate.engine.commit import STAGED, Commit, sweep
-from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import sealed, unsealed
 from curate.engine.task import EMPTIED
 from curate.records.batches import read_batches

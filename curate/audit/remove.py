@@ -27,8 +27,8 @@ from curate.audit.recount import recounted, recounted_tokenizers
 from curate.audit.removals import LIST, By, Removal, as_line, key_of, read_lists
 from curate.audit.rendering import Answer, Table
 from curate.audit.report import report_page
+from curate.code.fingerprint import fingerprint
 from curate.engine.commit import Commit
-from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import as_json, sealed
 from curate.mixture.remains import Lost, lost_documents, statement_of_rest
 from curate.records.batches import read_batches

@@ -14,9 +14,9 @@ from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import ask, connect
 from curate.audit.rendering import Answer, Passage, Table
 from curate.audit.shown import snippet
-from curate.chance import draw
 from curate.errors import nearest
 from curate.records.pages import ID
+from curate.text.chance import draw
 from curate.verdicts.steps import judged_rules
 
 MOST = 10_000

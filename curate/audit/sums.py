@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 
 from curate.audit.finished_run import OpenedPart, OpenedRun
 from curate.audit.redecide import Mask, Redecided, Steps, one_array, redecide_part
-from curate.chance import draw
 from curate.records.pages import ID
+from curate.text.chance import draw
 from curate.verdicts.steps import ROLE
 
 

@@ -57,7 +57,7 @@ def add_commands(commands: Any) -> None:
 
 
 def _train(options: argparse.Namespace) -> int:
-    from curate.tokens.kept import run_texts
+    from curate.shards.kept_texts import run_texts
     from curate.tokens.training import train_vocabulary
 
     texts = (text for batch in run_texts(options.run) for text in batch.text.to_pylist())
@@ -70,8 +70,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from curate.shards.kept_texts import run_texts
     from curate.tokens.comparing import compare
-    from curate.tokens.kept import run_texts
 
     rows = list(compare(run_texts(options.run), options.tokenizers))
     if options.format != "table":
@@ -95,7 +95,7 @@ def _compare(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from curate.tokens.kept import texts_of
+    from curate.shards.kept_texts import texts_of
     from curate.tokens.verify import verify
 
     found = verify(options.name, texts_of(options.on, options.text), options.against)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.cli.arguments import add_number, add_set, natural
 from curate.cli.console import MESSAGES, RESULTS, write
+from curate.cli.train_instruct import add_instruct
 from curate.cli.train_scaling import add_scaling
 from curate.cli.train_validate import add_validate
 from curate.errors import ConfigError
@@ -32,6 +33,7 @@ def add_commands(commands: Any) -> None:
     _add_generate(model)
     _add_evaluate(model)
     _add_finetune(model)
+    add_instruct(model)
     export = model.add_parser("export", help="write a model for Hugging Face transformers")
     export.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     export.add_argument("out", metavar="DIR", help="folder to write")

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from curate.code.foreign import make_importable
 from curate.config.assign import assign, assign_in_pipeline
 from curate.config.document import Document, Value, read_document, validate
 from curate.config.meaning import mistakes
 from curate.config.models import Pipeline
 from curate.config.refusals import KeyPath
-from curate.engine.foreign import make_importable
 from curate.errors import ConfigError
 from curate.storage import is_remote, resolve
 
@@ -26,8 +26,8 @@ __all__ = ["ConfigError", "KeyPath", "PipelineFile", "change_pipeline", "read_pi
 _PATH_KEYS = frozenset({"paths", "root", "base", "against", "index", "model", "lists", "removals", "key", "weights"})
 LISTED = "@"
 """What a path of a list of files begins with."""
-_PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "tokenizers", "filter"})
-_PATH_ENDINGS = (".yaml", ".yml", ".json", ".tiktoken", ".model")
+_PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "tokenizers", "filter", "classifier"})
+_PATH_ENDINGS = (".yaml", ".yml", ".json", ".tiktoken", ".model", ".bin", ".ftz", ".arrow")
 _NAME_BEGINNINGS = ("hf:", "package:")  # tokenizers of the Hub and of installed packages
 
 
@@ -146,7 +146,7 @@ def _absolute(value: Any, base: Path, key: str = "") -> Any:
     if isinstance(value, list):
         return [_absolute(item, base, key) for item in value]
     if isinstance(value, str) and (key in _PATH_KEYS or (key in _PATH_OR_NAME_KEYS and _is_path(value))):
-        listed = value.startswith(LISTED) and key == "paths"
+        listed = value.startswith(LISTED) and key in ("paths", "index")
         return f"{LISTED}{resolve(value[1:], base)}" if listed else resolve(value, base)
     return value
 

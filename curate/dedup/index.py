@@ -14,7 +14,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from curate.engine.fingerprint import fingerprint
+from curate.code.fingerprint import fingerprint
 from curate.engine.task import File
 from curate.errors import CurateError
 from curate.storage import file_system, is_remote, open_binary, write_atomically

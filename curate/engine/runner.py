@@ -13,10 +13,10 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
+from curate.code.fingerprint import canonical
+from curate.code.foreign import CodeChanged, check_unchanged, make_importable
 from curate.engine.bucket_results import bring_inputs, put_result, take_up
 from curate.engine.executors import Engine, EngineError
-from curate.engine.fingerprint import canonical
-from curate.engine.foreign import CodeChanged, check_unchanged, make_importable
 from curate.engine.lease import Lease
 from curate.engine.mirror import Mirror
 from curate.engine.task import Committed, Result, Task, Timing, committed, execute

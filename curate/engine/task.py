@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-from curate.engine.fingerprint import code_fingerprint, fingerprint
+from curate.code.fingerprint import code_fingerprint, fingerprint
 from curate.engine.memory import read_peak, start_peak
 from curate.engine.seal import sealed, unsealed
 from curate.storage import digest_file, is_safe_name, sync_folder, write_atomically

@@ -99,13 +99,14 @@ def read_parquet(
 ) -> Iterator[None]:
     """Append the rows of a Parquet file, or of those of its row groups that lie in a span, pausing after each."""
     table = open_table(file, size)
-    if table is None:
+    footer = None if table is None else _footer(file, size)
+    if table is None or footer is None:
         if span is None or span.start == 0:
             rows.add(0, size, reason=DAMAGED)
             yield
         return
     check_columns(table.schema_arrow.names, columns, path)
-    reading = _Reading(file, size, table, _columns(table, columns), rows, counts)
+    reading = _Reading(file, size, table, footer, _columns(table, columns), rows, counts)
     first = 0
     for group, place in enumerate(_places(table, size)):
         count = table.metadata.row_group(group).num_rows
@@ -118,6 +119,14 @@ def read_parquet(
         if wanted:
             yield from reading.group(group, first, count)
         first += count
+
+
+def _footer(file: IO[bytes], size: int) -> thrift.Struct | None:
+    """The file's footer as it is stored; None where it is bad."""
+    try:
+        return parquet_pages.read_footer(file, size)
+    except thrift.BadThrift:
+        return None
 
 
 def _places(table: pq.ParquetFile, size: int) -> Iterator[int]:
@@ -155,19 +164,19 @@ class _Reading:
         file: IO[bytes],
         size: int,
         table: pq.ParquetFile,
+        footer: thrift.Struct,
         columns: list[_Column],
         rows: Rows,
         counts: Counter[str],
     ) -> None:
-        self.file, self.size, self.table, self.columns = file, size, table, columns
+        self.file, self.size, self.table, self.footer, self.columns = file, size, table, footer, columns
         self.rows, self.counts = rows, counts
-        self._single: SinglePages | None = None
+        self._single = SinglePages(file, footer)
 
     def group(self, group: int, first: int, count: int) -> Iterator[None]:
         """Append the rows of a row group whose first row has the number `first`."""
-        metadata = self.table.metadata.row_group(group)
-        pages = {column.use: self._pages(metadata, column.place) for column in self.columns}
-        nested = [self._pages(metadata, place) for column in self.columns for place in column.places[1:]]
+        pages = {column.use: self._pages(group, column.place) for column in self.columns}
+        nested = [self._pages(group, place) for column in self.columns for place in column.places[1:]]
         every = [*pages.values(), *nested]
         done = 0
         if all(found.complete and found.bounded for found in every):
@@ -183,9 +192,9 @@ class _Reading:
         if done < count:
             yield from self._by_page(group, first, count, done, pages)
 
-    def _pages(self, metadata: Any, place: int) -> Pages:
+    def _pages(self, group: int, place: int) -> Pages:
         try:
-            return parquet_pages.find_pages(self.file, self.size, metadata.column(place))
+            return parquet_pages.find_pages(self.file, self.size, self.footer, group, place)
         except _FAILURES:
             return Pages(None, [], False)
 
@@ -279,8 +288,6 @@ class _Reading:
             pages.dictionary and pages.dictionary.decoded > parquet_pages.MAX_PAGE
         ):
             raise thrift.BadThrift("a page too large")
-        if self._single is None:
-            self._single = SinglePages(self.file, self.size)
         with self._single.table(group, column.place, pages, page) as table:
             for batch in table.iter_batches(at_a_time, columns=[column.name], use_threads=False):
                 yield column.values(batch.column(0), self.counts)

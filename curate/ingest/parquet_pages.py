@@ -1,7 +1,8 @@
 """The pages of a Parquet file, found by their headers: what each claims to need, and each readable without its neighbours.
 
 Arrow allocates what a page's header claims, and gives up a row group for one bad page. So headers are read first, and a
-page whose neighbours are bad is handed to Arrow as a file of its own. Knows pages; nothing of what columns hold.
+page whose neighbours are bad is handed to Arrow as a file of its own. Where the pages are is read from the footer without
+Arrow, which ends the process where a chunk's statistics contradict its levels. Knows pages; nothing of what columns hold.
 The format: apache/parquet-format, parquet.thrift.
 """
 
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curate.ingest import thrift
+from curate.ingest.thrift import BadThrift, Struct
 
 MAX_FOOTER: Final = 16 << 20
 """Most bytes of a file's footer: 100,000 column chunks. Arrow makes up to 200 times as much of it."""
@@ -23,7 +25,8 @@ MAX_PAGES: Final = 1 << 20
 """Most pages of a column chunk."""
 _MAX_HEADER: Final = 16 << 20  # the limit of Arrow's own reader: statistics in it may quote whole texts
 _FIRST_READ: Final = 1 << 10
-_FOOTER_VALUES: Final = 4 << 20
+_FOOTER_VALUES: Final = 6 << 20
+"""Most values of a footer: one of MAX_FOOTER bytes that pyarrow wrote has 5 million; each takes some 115 bytes here."""
 _TAIL: Final = 8
 _MAGIC: Final = b"PAR1"
 _DATA, _DICTIONARY, _DATA_V2 = 0, 2, 3
@@ -73,16 +76,47 @@ def footer_size(file: IO[bytes], size: int) -> int | None:
     return length if tail[4:] == _MAGIC and length <= size - len(_MAGIC) - _TAIL else None
 
 
-def find_pages(file: IO[bytes], size: int, chunk: Any) -> Pages:
-    """The pages of a column chunk (`pyarrow.parquet.ColumnChunkMetaData`) of a file of `size` bytes."""
-    start = chunk.data_page_offset
-    if chunk.has_dictionary_page and chunk.dictionary_page_offset and chunk.dictionary_page_offset < start:
-        start = chunk.dictionary_page_offset
-    end = min(size, start + chunk.total_compressed_size)
+def read_footer(file: IO[bytes], size: int) -> Struct:
+    """The file's footer (FileMetaData) as it is stored. Raises BadThrift for none, or one beyond its limits."""
+    length = footer_size(file, size)
+    if length is None or length > MAX_FOOTER:
+        raise BadThrift("no footer")
+    file.seek(size - _TAIL - length)
+    return thrift.read_struct(file.read(length), budget=_FOOTER_VALUES)[0]
+
+
+def _chunk(footer: Struct, group: int, column: int) -> Struct:
+    """A column chunk (ColumnChunk) of the footer. Raises BadThrift where there is none."""
+    try:
+        chunk = footer[4][1][1][group][1][1][1][column]
+    except (KeyError, IndexError, TypeError) as error:
+        raise BadThrift("a footer without this column") from error
+    if not isinstance(chunk, dict):
+        raise BadThrift("a column chunk that is no struct")
+    return chunk
+
+
+def _facts(chunk: Struct) -> Struct:
+    """What a column chunk says of itself (ColumnMetaData)."""
+    facts = chunk.get(3, (0, None))[1]
+    if not isinstance(facts, dict):
+        raise BadThrift("a column chunk that says nothing of itself")
+    return facts
+
+
+def find_pages(file: IO[bytes], size: int, footer: Struct, group: int, column: int) -> Pages:
+    """The pages of a column chunk of a file of `size` bytes. Raises BadThrift where the footer knows no such chunk."""
+    facts = _facts(_chunk(footer, group, column))
+    expected, stored, start, first = (facts.get(number, (0, 0))[1] for number in (5, 7, 9, 11))
+    if not all(isinstance(number, int) for number in (expected, stored, start, first)):
+        raise BadThrift("a column chunk whose place is no number")
+    if 0 < first < start:  # the dictionary's page
+        start = first
+    end = min(size, start + stored)
     dictionary: Page | None = None
     data: list[Page] = []
     values = 0
-    while start < end and values < chunk.num_values and len(data) < MAX_PAGES:
+    while start < end and values < expected and len(data) < MAX_PAGES:
         page = _page_at(file, start, end) if start >= len(_MAGIC) else None
         if page is None:
             return Pages(dictionary, data, False)
@@ -92,7 +126,7 @@ def find_pages(file: IO[bytes], size: int, chunk: Any) -> Pages:
         elif page.values:
             data.append(page)
             values += page.values
-    return Pages(dictionary, data, values == chunk.num_values)
+    return Pages(dictionary, data, values == expected)
 
 
 def _page_at(file: IO[bytes], start: int, end: int) -> Page | None:
@@ -104,7 +138,7 @@ def _page_at(file: IO[bytes], start: int, end: int) -> Page | None:
         try:
             fields, length = thrift.read_struct(head)
             break
-        except thrift.BadThrift:
+        except BadThrift:
             if len(head) < reading or reading >= _MAX_HEADER:
                 return None
             reading *= 16
@@ -125,13 +159,8 @@ def _page_at(file: IO[bytes], start: int, end: int) -> Page | None:
 class SinglePages:
     """Pages of a file as files of their own, so that a bad one costs only its rows. Flat columns only."""
 
-    def __init__(self, file: IO[bytes], size: int) -> None:
-        length = footer_size(file, size)
-        if length is None or length > MAX_FOOTER:
-            raise thrift.BadThrift("no footer")
-        self._file = file
-        file.seek(size - _TAIL - length)
-        self._footer, _ = thrift.read_struct(file.read(length), budget=_FOOTER_VALUES)
+    def __init__(self, file: IO[bytes], footer: Struct) -> None:
+        self._file, self._footer = file, footer
 
     def table(self, group: int, column: int, pages: Pages, page: Page) -> pq.ParquetFile:
         """A Parquet file in memory of the one page. Raises ArrowException where Arrow cannot open it, or BadThrift."""
@@ -154,13 +183,9 @@ class SinglePages:
         self, group: int, column: int, page: Page, offsets: dict[int, tuple[int, Any]], stored: int
     ) -> bytes:
         """The footer with one row group of the page's rows, in which only the one column is to be read."""
-        try:
-            rows = dict(self._footer[4][1][1][group])
-            kind, chunks = rows[1][1]
-            chunk = dict(chunks[column])
-            facts = dict(chunk[3][1])
-        except (KeyError, IndexError, TypeError) as error:
-            raise thrift.BadThrift("a footer without this column") from error
+        facts = dict(_facts(_chunk(self._footer, group, column)))
+        rows = dict(self._footer[4][1][1][group])
+        kind, chunks = rows[1][1]
         for gone in (8, 10, 11, 12, 13, 14, 15, 16):  # statistics, indexes and filters speak of other pages too
             facts.pop(gone, None)
         count = (thrift.I64, page.values)

@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.code.fingerprint import fingerprint
 from curate.config.mixture import CELLS, Mixture
 from curate.engine.commit import Commit, Published
-from curate.engine.fingerprint import fingerprint
 from curate.engine.lock import hold
 from curate.engine.mirror import here, local_run, mirrored
 from curate.engine.seal import sealed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from curate.code.fingerprint import named_code
 from curate.config.models import Pipeline
-from curate.engine.fingerprint import named_code
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
 from curate.flow import Flow, is_output

@@ -14,10 +14,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, TypedDict
 
+from curate.code.fingerprint import code_closure
+from curate.code.modules import PACKAGE
 from curate.config.models import Pipeline
 from curate.config.step_params import foreign_code
-from curate.engine.fingerprint import code_closure
-from curate.engine.modules import PACKAGE
 from curate.errors import DISTRIBUTION, CurateError
 from curate.filters.pack_files import find
 from curate.storage import SourceFile, digest_file, is_remote, list_files

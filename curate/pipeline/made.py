@@ -22,7 +22,7 @@ from curate.audit.ledger import answered
 from curate.audit.sample import condition, sample
 from curate.audit.tables import tables_of
 from curate.audit.whatif import what_if
-from curate.engine.fingerprint import canonical
+from curate.code.fingerprint import canonical
 from curate.engine.mirror import all_here, place_of
 from curate.records.statistics import RunNumbers
 from curate.shards.reader import ShardReader

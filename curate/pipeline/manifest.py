@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from curate.code.fingerprint import fingerprint
 from curate.config.models import Pipeline
 from curate.config.tokens import OneOfSeveral
-from curate.engine.fingerprint import fingerprint
 from curate.engine.seal import sealed
 from curate.flow import Flow
 from curate.shards.entry import SHARDS_FORMAT, phase_entries

@@ -16,8 +16,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from rich.console import Console
 
+from curate.code.foreign import load_again_what_changed, make_importable
 from curate.config.reading import PipelineFile, change_pipeline
-from curate.engine.foreign import load_again_what_changed, make_importable
 from curate.engine.run_log import LogForm, RunLog
 from curate.errors import ConfigError, counted
 from curate.pipeline.circumstances import Circumstances, circumstances, mark_of

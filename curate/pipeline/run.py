@@ -17,12 +17,12 @@ from rich.console import Console
 
 from curate.audit.plan import aggregate, mark_removed, unit_of
 from curate.audit.removals import LIST
+from curate.code.foreign import load_again_what_changed, note_loaded
 from curate.config.models import Pipeline
 from curate.config.reading import PipelineFile, made_here, read_pipeline
 from curate.config.step_params import evaluation_step, foreign_code, read_params, verdict_step
 from curate.engine.commit import Commit
 from curate.engine.executors import Engine, start_engine
-from curate.engine.foreign import load_again_what_changed, note_loaded
 from curate.engine.progress import ProgressDisplay
 from curate.engine.run_log import LogForm, RunLog
 from curate.engine.runner import Runner, Watchers
@@ -50,7 +50,10 @@ from curate.pipeline.publish import OF_A_RUN, publish_run
 from curate.pipeline.until import LAST_STEPS, limited, truncated
 from curate.quality.plan import score as score_quality
 from curate.quality.step import Quality
+from curate.quality.topics.plan import find_topics
+from curate.quality.topics.step import Topic
 from curate.records.statistics import RunNumbers
+from curate.settings import Model
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
 from curate.storage import SourceFile
 
@@ -278,12 +281,15 @@ def _has(pipeline: Pipeline, name: str, folder: Path) -> bool:
     """Whether a step of the order has anything to do in this pipeline, for people who watch it."""
     if name in combining_steps():
         return pipeline.combines(name)
-    if name == "quality":
-        return any(source.setting(Quality) is not None for source in pipeline.sources.values())
+    if name in _SCORING:
+        return any(source.setting(_SCORING[name]) is not None for source in pipeline.sources.values())
     if name == "metadata":
         return any(source.read.metadata for source in pipeline.sources.values())
     return name != "removed" or bool(pipeline.removals) or (folder / LIST).exists()
 
+
+_SCORING: Mapping[str, type[Model]] = {"topic": Topic, "quality": Quality}
+"""Steps of sources that are stages of their own."""
 
 Stage = Callable[[Flow], Flow]
 
@@ -309,6 +315,7 @@ def _order(
         ("metadata", lambda flow: stages.carry(pipeline, flow, runner)),
         ("evaluate", lambda flow: stages.evaluate(pipeline, flow, runner)),
         ("choose", lambda flow: stages.choose(pipeline, flow, runner)),
+        ("topic", lambda flow: find_topics(pipeline, flow, runner)),
         ("quality", lambda flow: score_quality(pipeline, flow, runner)),
         ("removed", lambda flow: mark_removed(pipeline, flow, folder, runner)),
         ("verdicts", lambda flow: stages.judge(pipeline, flow, runner)),

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import ingest
-from curate.chance import draw
 from curate.quality.training import Examples
 from curate.records.documents import DOCUMENTS
 from curate.storage import list_files
+from curate.text.chance import draw
 
 _PARQUET = (".parquet", ".pq")
 

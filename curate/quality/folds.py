@@ -16,11 +16,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.chance import draw
 from curate.errors import ConfigError
 from curate.records.pages import ID
 from curate.records.quality import FoldRule
 from curate.text.addresses import hosts
+from curate.text.chance import draw
 
 FOLDS = 2
 """Folds of a classifier trained in a run. Two cost what one model of everything costs: each learns from half."""

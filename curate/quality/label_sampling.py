@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.chance import draw
 from curate.quality.documents import read_documents
 from curate.quality.folds import groups
 from curate.quality.model import Classifier
+from curate.text.chance import draw
 
 _TWENTIETHS = 20
 

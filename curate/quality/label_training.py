@@ -17,7 +17,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.chance import draw
 from curate.errors import ConfigError
 from curate.quality import logistic
 from curate.quality.agreement import BINS, calibration_error, pearson, quadratic_kappa, spearman
@@ -29,6 +28,7 @@ from curate.quality.model import Trained, write_model
 from curate.quality.seen import among, text_codes
 from curate.records.quality import Card
 from curate.text.addresses import hosts
+from curate.text.chance import draw
 
 LABEL_FOLDS = 5
 """Labels are dear: each model learns from four fifths."""

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.verdicts.judging import Columns
+from curate.records.judging import Columns
 from curate.verdicts.steps import VerdictStep
 
 BINS = 20

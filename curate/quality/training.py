@@ -13,7 +13,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from curate.chance import draw, unit
 from curate.errors import ConfigError
 from curate.quality import fasttext_classifier, logistic
 from curate.quality.features import BUCKETS, extract
@@ -24,6 +23,7 @@ from curate.quality.seen import among, text_codes
 from curate.quality.threshold import histogram
 from curate.records.quality import Card
 from curate.text.addresses import hosts
+from curate.text.chance import draw, unit
 
 HELD_OUT = 0.2
 """Share of the groups that measures a model and does not train it."""

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curate.chance import Words, draw, unit
+from curate.text.chance import Words, draw, unit
 
 BIN_BITS = 16
 BINS = 1 << BIN_BITS

@@ -15,7 +15,6 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from curate.chance import Words
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches, read_schema
 from curate.records.counts import TokenCounts
@@ -35,6 +34,7 @@ from curate.shards.order import (
     sort_order,
 )
 from curate.shards.store import write_shard
+from curate.text.chance import Words
 
 INDEX = pa.schema([("section", pa.int32()), ("bucket", pa.int64()), ("documents", pa.int64()), ("tokens", pa.int64())])
 """How many documents and tokens of each bucket are there, of those that hold any."""

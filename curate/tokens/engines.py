@@ -128,14 +128,9 @@ class Shared:
         odd = pc.match_substring_regex(texts, self._exceptions)
         if not pc.any(odd).as_py():
             return self._fast(texts)
-        odd = odd.to_numpy(zero_copy_only=False)
-        parts = [
-            list_array(*encode(texts.filter(pa.array(mine))))
-            for encode, mine in ((self._fast, ~odd), (self._library, odd))
-        ]
-        back = np.empty(len(odd), dtype=np.int64)
-        back[np.concatenate([np.flatnonzero(~odd), np.flatnonzero(odd)])] = np.arange(len(odd))
-        rows = pa.concat_arrays(parts).take(pa.array(back))
+        parts = [list_array(*self._fast(texts.filter(pc.invert(odd)))), list_array(*self._library(texts.filter(odd)))]
+        apart = np.argsort(odd.to_numpy(zero_copy_only=False), kind="stable")  # the row of each text that was set apart
+        rows = pa.concat_arrays(parts).take(pa.array(np.argsort(apart)))
         return rows.flatten().to_numpy(), pc.list_value_length(rows).to_numpy().astype(np.int64)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curate.chance import id_words
 from curate.errors import InvariantError
+from curate.text.chance import id_words
 from curate.tokens.definitions import from_json
 from curate.tokens.engines import Reference
 from curate.tokens.odd_texts import ODD_TEXTS

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.records.judging import Columns, Failures, Judged, Mask, Row, Values
 from curate.records.metadata import META
 from curate.verdicts.expression import parse
-from curate.verdicts.judging import Columns, Failures, Judged, Mask, Row, Values
 
 _SHOWN_DIGITS = 8  # of the hash that tells two tables of bounds apart
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.records.judging import Columns, Failures
 from curate.records.metadata import META
-from curate.verdicts.judging import Columns, Failures
 from curate.verdicts.steps import VerdictStep
 
 FIRST = "first"

@@ -9,8 +9,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.records.judging import Failures
 from curate.records.verdicts import FAILED
-from curate.verdicts.judging import Failures
 from curate.verdicts.rules import step_names
 
 

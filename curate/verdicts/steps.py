@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from curate.records.judging import Columns, Failures, Judged, Row, Rule
 from curate.verdicts.bounds import BoundsRule
-from curate.verdicts.judging import Columns, Failures, Judged, Row
-from curate.verdicts.rules import AnyRule, rule_from_json, rule_to_json
+from curate.verdicts.rules import rule_from_json, rule_to_json
 
 BEFORE_DOCUMENTS = ("read", "url", "extract")
 """Steps at which a record is dropped before it is a document: it has no text, and no metric was computed for it."""
@@ -26,7 +26,7 @@ class VerdictStep:
     """A step's name and its rules, in the order in which failures are listed."""
 
     name: str
-    rules: tuple[AnyRule, ...]
+    rules: tuple[Rule, ...]
 
     def columns(self) -> tuple[str, ...]:
         """The ledger columns that the rules look at, each once."""

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate import tokens
-from curate.engine.fingerprint import fingerprint
+from curate.code.fingerprint import fingerprint
 from curate.shards import Loader, MixedLoader
 from curate.shards.export import export
 from curate.shards.reader import MANIFEST, SHARDS_FORMAT

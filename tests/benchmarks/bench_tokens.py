@@ -30,8 +30,8 @@ import numpy as np
 import pyarrow as pa
 
 from curate import tokens
+from curate.shards.kept_texts import texts_of
 from curate.tokens.engines import Library
-from curate.tokens.kept import texts_of
 from curate.tokens.tokenizer import Tokenizer
 
 PASSES = 3

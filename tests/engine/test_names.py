@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from curate.engine import modules
-from curate.engine.fingerprint import code_closure, code_fingerprint, forget
+from curate.code import modules
+from curate.code.fingerprint import code_closure, code_fingerprint, forget
 from curate.steps import source_steps
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -19,7 +19,11 @@ PACKAGE = ROOT / "curate"
 
 TASKS = sorted(
     ".".join(path.relative_to(ROOT).with_suffix("").parts)
-    for path in [*PACKAGE.rglob("tasks/*.py"), *PACKAGE.rglob("tasks.py"), PACKAGE / "shards" / "shuffle.py"]
+    for path in [
+        *PACKAGE.rglob("tasks/*.py"),
+        *PACKAGE.rglob("tasks.py"),
+        *(PACKAGE / "shards" / name for name in ("shuffle.py", "tokenize.py")),
+    ]
     if path.name != "__init__.py" and "trainer" not in path.parts
 )
 """Every module whose functions are tasks of a run."""
@@ -98,7 +102,7 @@ def test_a_new_column_of_the_ledger_renames_only_the_ledger(source: Path) -> Non
             '("shard_row", pa.int32())',
             {"pipeline.tasks.places", "shards.shuffle"},
         ),
-        ("records/tokens.py", "[(column, pa.int64())]", "[(column, pa.int32())]", {"tokens.tasks"}),
+        ("records/tokens.py", "[(column, pa.int64())]", "[(column, pa.int32())]", {"shards.tokenize"}),
         (
             "records/quality.py",
             '("quality_draw", pa.float32())',

@@ -14,6 +14,7 @@ import pytest
 import zstandard
 
 from curate.ingest import Columns, codings, read, thrift
+from curate.ingest.isolation import read_apart
 from curate.ingest.parquet_pages import footer_size
 from tests.support.archives import HTML, pages, record, response, source_file
 
@@ -221,6 +222,24 @@ def test_a_page_that_claims_more_than_any_page_is_not_decoded(tmp_path: Path) ->
     reasons, mebibytes = grown(path, "parquet")
     assert set(reasons) <= {"damaged", "too-large"}
     assert mebibytes < 100
+
+
+@pytest.mark.parametrize("histogram", [2, 3])
+def test_statistics_that_contradict_the_levels_of_a_column_cost_nothing(tmp_path: Path, histogram: int) -> None:
+    """Arrow ends the process where it is asked for such a column chunk: its check throws where nothing may."""
+    path = parquet(tmp_path / "x.parquet", pa.table({"text": ["tides", "moon"], "url": ["http://a", "http://b"]}))
+    data = path.read_bytes()
+    size, footer = footer_of(data)
+    for chunk in footer[4][1][1][0][1][1][1]:
+        chunk[3][1].setdefault(16, (thrift.STRUCT, {}))[1][histogram] = (thrift.LIST, (thrift.I64, [1, 1, 1]))
+    changed = thrift.write_struct(footer)
+    path.write_bytes(data[: -8 - size] + changed + len(changed).to_bytes(4, "little") + b"PAR1")
+    counts: Counter[str] = Counter()
+    rows = [
+        row for batch in read_apart(source_file(path), "web", "parquet", Columns(), counts) for row in batch.to_pylist()
+    ]
+    assert [(row["text"], row["url"]) for row in rows] == [("tides", "http://a"), ("moon", "http://b")]
+    assert counts["files.reader-died"] == 0
 
 
 @pytest.mark.parametrize("footer", [b"\xf9" * 2_000_000, b"\x19\xfc" + b"\xff" * 8 + b"\x00" * 1000, b"\x2c" * 100_000])

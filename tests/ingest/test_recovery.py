@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.ingest import Columns, thrift
-from curate.ingest.parquet_pages import find_pages
+from curate.ingest.parquet_pages import find_pages, read_footer
 from curate.ingest.values import seconds
 from tests.support.archives import CODECS, HTML, Row, check_account, pages, read_path, record, response
 
@@ -108,10 +108,9 @@ SMALL_PAGES: dict[str, Any] = {"data_page_size": 40_000, "write_batch_size": 50,
 
 def damaged_page(path: Path, column: int, number: int) -> tuple[int, int]:
     """Overwrite the inside of a data page of the first row group; the rows that it holds."""
-    metadata = pq.ParquetFile(path).metadata.row_group(0).column(column)
     data = bytearray(path.read_bytes())
     with open(path, "rb") as file:
-        found = find_pages(file, len(data), metadata)
+        found = find_pages(file, len(data), read_footer(file, len(data)), 0, column)
     assert found.complete
     page = found.data[number]
     middle = (page.start + page.end) // 2

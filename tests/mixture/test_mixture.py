@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.chance import draw
 from curate.config.mixture import Mixture
 from curate.mixture.available_tokens import Stock
 from curate.mixture.groups import domains, group_names
 from curate.mixture.solve import MixtureError, plan_mixture, share_out
 from curate.shards.copies import BINS, Span, copies, key_bins
+from curate.text.chance import draw
 
 
 def ids_of(count: int, name: str = "") -> pa.Array:

@@ -18,7 +18,6 @@ from hypothesis import strategies as st
 
 from curate.audit.finished_run import open_finished
 from curate.audit.remove import remove
-from curate.chance import draw
 from curate.cli.mix import add_commands
 from curate.config.mixture import Mixture
 from curate.config.reading import ConfigError, read_pipeline
@@ -30,6 +29,7 @@ from curate.mixture.weights import WeightsError, read_weights
 from curate.pipeline.run import run
 from curate.shards import Loader, ShardReader
 from curate.shards.copies import Span, copies
+from curate.text.chance import draw
 from tests.mixture.test_make import SOURCES
 from tests.mixture.test_mixture import STOCKS, ids_of, stock
 

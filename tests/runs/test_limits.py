@@ -11,10 +11,10 @@ import pyarrow.dataset as ds
 import pytest
 
 import curate
-from curate.chance import draw
 from curate.errors import ConfigError
 from curate.pipeline.attempt import attempt
 from curate.records.pages import ID
+from curate.text.chance import draw
 from tests.support.running import EXAMPLE
 from tests.support.running import curate as command
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curate.engine.fingerprint import fingerprint
+from curate.code.fingerprint import fingerprint
 from curate.records.shards import shard
 from curate.shards.reader import MANIFEST
 from curate.storage import digest_file

@@ -77,7 +77,7 @@ def launch(files: list[Path], processes: int) -> None:
 
 
 def test_two_processes_compute_what_one_does(shards: Path, tmp_path: Path) -> None:
-    """The losses of DDP, FSDP2 and tensor parallel are those of one process, with clipping, accumulation and Muon."""
+    """The losses of DDP, FSDP2 and tensor parallel are those of one process, clipping, Muon and mean weights included."""
     cases = {
         "ddp": ({"data": "ddp"}, {}),
         "fsdp-muon": ({"data": "fsdp"}, {"optimizer": {"name": "muon", "clip": 0.1}}),
@@ -90,7 +90,8 @@ def test_two_processes_compute_what_one_does(shards: Path, tmp_path: Path) -> No
         common = {
             "batch": {"tokens": 8 * LENGTH, "micro": 2},
             "budget": {"tokens": STEPS * 8 * LENGTH},
-            "every": {"log": 1, "evaluate": 2, "checkpoint": 2},
+            "every": {"log": 1, "evaluate": 2, "checkpoint": 3},
+            "average": 0.7,
             "evaluate_tokens": 10 * LENGTH,
             "optimizer": {"clip": 0.1},
             **changes,

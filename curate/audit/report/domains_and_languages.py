@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
+from curate.audit.rates import NO_ADDRESS, NO_TOPIC, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.report import facts
 from curate.audit.report.panels import SOURCES_NAMED, long_table, note, whose
 from curate.audit.report.treemap import Area, treemap
@@ -17,6 +17,7 @@ from curate.text.html import Html, bar, clean, count, join, named, percent, shar
 
 _LANGUAGES_OPEN = 12
 _DOMAINS_OPEN = 15
+_TOPICS_OPEN = 24
 _AREAS = 60
 """Languages or domains that have an area of their own."""
 _FOUND = 3000
@@ -58,17 +59,13 @@ def _areas(found: Sequence[Rate], facet: str, what: str, unit: str) -> Html | No
 def languages(stats: RunNumbers) -> Html:
     """Documents and what was kept of them by language."""
     found = rates(stats, "languages", NOT_IDENTIFIED)
-    most = found[0].documents if found else 1
-    rows = [
-        (
-            tag("span", rate.name, whose(rate.source, stats["sources"]), data_language=rate.name), count(rate.documents),
-            count(rate.kept), percent(rate.kept, rate.documents), count(rate.tokens),
-            bar(rate.documents / most, rate.kept / most), _took(stats, "languages", rate),
-        )
-        for rate in found[:facts.SHOWN]
-    ]  # fmt: skip
-    if not rows:
+    if not found:
         return note("No document to tell the language of.")
+    rows = [
+        (tag("span", rate.name, whose(rate.source, stats["sources"]), data_language=rate.name), *_amounts(rate, found),
+         _took(stats, "languages", rate))
+        for rate in found[: facts.SHOWN]
+    ]  # fmt: skip
     key = note(
         tag("span", class_="key kept"), "kept ", tag("span", class_="key kept-soft"), "dropped. ",
         "A bar is as long as the language has documents. Not identified: the source has no language step, or the text has "
@@ -76,7 +73,27 @@ def languages(stats: RunNumbers) -> Html:
     )  # fmt: skip
     heads = ("language", "documents", "kept", "rate", facts.unit(stats), "kept of all", "most lost to")
     picture = _areas(found, "language", "language", facts.unit(stats))
-    return join([picture, key, long_table(heads, rows, _LANGUAGES_OPEN, "languages")])
+    return join([picture, key, long_table(heads, rows, _LANGUAGES_OPEN, "languages"), *_topics(stats)])
+
+
+def _topics(stats: RunNumbers) -> list[Html]:
+    """Documents and what was kept of them by topic, with the words that tell it; nothing of a run without topics."""
+    found = rates(stats, "topics", NO_TOPIC)
+    rows = []
+    for rate in found[: facts.SHOWN]:
+        told = stats["sources"][rate.source].get("topics", {}).get(rate.name)
+        words = ", ".join(told["words"]) if told else ""
+        rows.append((named(rate.name, whose(rate.source, stats["sources"])), words, *_amounts(rate, found)))
+    heads = ("topic", "words", "documents", "kept", "rate", facts.unit(stats), "kept of all")
+    return [tag("h3", "Topics"), long_table(heads, rows, _TOPICS_OPEN, "topics")] if rows else []
+
+
+def _amounts(rate: Rate, found: Sequence[Rate]) -> tuple[str, ...]:
+    most = found[0].documents
+    return (
+        count(rate.documents), count(rate.kept), percent(rate.kept, rate.documents), count(rate.tokens),
+        bar(rate.documents / most, rate.kept / most),
+    )  # fmt: skip
 
 
 def domains(stats: RunNumbers) -> Html:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curate.audit.finished_run import OpenedRun
-from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
+from curate.audit.rates import NO_ADDRESS, NO_TOPIC, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report import facts
 from curate.audit.report.combinations import SETS_SHOWN, ordered
@@ -33,7 +33,7 @@ def report_numbers(run: OpenedRun) -> Answer:
         *_flow(stats["sources"]), *_fates(stats), *_product(stats), *_engines(stats["sources"]),
         *_rules(stats),
         *_sets(facts.summed(audit, candidates, "sets")), *_overlap(facts.summed(audit, candidates, "overlap")),
-        *_thresholds(audit, candidates), *_languages(stats), *_domains(stats),
+        *_thresholds(audit, candidates), *_languages(stats), *_topics(stats), *_domains(stats),
         *_quality(facts.summed(audit, candidates, "quality"), stats["sources"]),
         *_duplicates(facts.summed(audit, candidates, "duplicates")),
         *_contamination(stats), *_personal(facts.summed(audit, candidates, "pii")),
@@ -149,6 +149,13 @@ def _languages(stats: RunNumbers) -> Iterator[Table]:
     rows = [(each.name, each.source, each.documents, each.kept, _rate(each), each.tokens) for each in found]
     columns = ("language", "source", "documents", "kept", "rate %", facts.unit(stats))
     yield from _some("Languages", columns, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "languages"))
+
+
+def _topics(stats: RunNumbers) -> Iterator[Table]:
+    found = rates(stats, "topics", NO_TOPIC)
+    rows = [(each.name, each.source, each.documents, each.kept, _rate(each), each.tokens) for each in found]
+    columns = ("topic", "source", "documents", "kept", "rate %", facts.unit(stats))
+    yield from _some("Topics", columns, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "topics"))
 
 
 def _domains(stats: RunNumbers) -> Iterator[Table]:

@@ -10,11 +10,11 @@ import numpy as np
 import pyarrow as pa
 
 from curate import ingest
-from curate.chance import draw
 from curate.engine.task import Inputs, Output
 from curate.ingest.spans import source_files, taken_from
 from curate.records.batches import BatchWriter
 from curate.records.counts import DrawCounts
+from curate.text.chance import draw
 
 DRAWS = pa.schema([("draw", pa.uint64())])
 """Draws of records, ascending."""

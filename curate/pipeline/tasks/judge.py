@@ -12,9 +12,9 @@ from typing import Any, TypedDict
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DecisionCounts
+from curate.records.judging import Failures
 from curate.records.verdicts import VERDICTS
 from curate.verdicts.decide import count_failures, verdict_columns
-from curate.verdicts.judging import Failures
 from curate.verdicts.steps import steps_from_json
 
 

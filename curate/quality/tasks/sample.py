@@ -11,11 +11,11 @@ from typing import Any, TypedDict
 import numpy as np
 import pyarrow as pa
 
-from curate.chance import draw
 from curate.engine.task import Inputs, Output
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts
 from curate.records.quality import SAMPLE
+from curate.text.chance import draw
 from curate.verdicts.steps import steps_from_json
 
 

@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 
 from curate import quality
-from curate.chance import draw, unit
 from curate.engine.task import Inputs, Output
 from curate.quality.model import load
 from curate.quality.threshold import Scores, histogram, passing_scores, threshold_of_share
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import ScoredCounts
 from curate.records.quality import QUALITY
+from curate.text.chance import draw, unit
 from curate.verdicts.draws import as_draw
 from curate.verdicts.steps import steps_from_json
 

@@ -17,8 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curate.code.fingerprint import fingerprint
 from curate.engine.commit import Published, open_published
-from curate.engine.fingerprint import fingerprint
 from curate.engine.mirror import here
 from curate.records.metadata import META
 from curate.shards.export.formats import ExportError, ExportFile

@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from curate import tokens
+from curate.code.fingerprint import fingerprint, named_code
 from curate.config.formats import document_exporters, exporter_named, exporters
 from curate.engine.commit import STAGED, Commit
-from curate.engine.fingerprint import fingerprint, named_code
 from curate.engine.lock import hold_folder
 from curate.engine.mirror import mirrored
 from curate.shards.export.card import card_files, document_card_files

@@ -26,6 +26,7 @@ from curate.trainer.train.train import total_steps
 _SEEDS = (2, 3, 5, 8, 12, 16, 24)
 _MOST_SEEDS = 200
 _CHECKPOINT_BYTES = 12  # per parameter: weights and AdamW's two moments in float32
+_MEAN_BYTES = 4  # more, where the mean of weights is kept beside them
 _SECONDS_OF_HOUR = 3600
 
 
@@ -115,7 +116,8 @@ def _choice(settings: Validation, device: Device, noise: float | None, seeds: in
     else:
         flops = proxies * tokens * training_flops_per_token(settings.proxy.model, settings.proxy.data.sequence_length)
         hours = flops / (device.peak * device.utilisation) / _SECONDS_OF_HOUR
-    disk = float(proxies * count_parameters(settings.proxy.model) * _CHECKPOINT_BYTES)
+    each = _CHECKPOINT_BYTES + (_MEAN_BYTES if settings.proxy.average else 0)
+    disk = float(proxies * count_parameters(settings.proxy.model) * each)
     pair, together = (None, None) if noise is None else _shown(settings, noise, seeds)
     return Choice(seeds, proxies, flops, hours, hours * device.price, disk, pair, together)
 

@@ -1,14 +1,18 @@
 """Checkpoints: a folder per step, complete or absent; the newest few are kept. Knows files and states; knows no training.
 
 OUT/step-00001000/  checkpoint.json (what it is)  model.pt (weights)  training.pt (optimizers)
+
+Where weights are averaged, model.pt holds their mean, and last.pt those that training goes on from.
 """
 
 from __future__ import annotations
 
+import copy
 import json
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,9 +31,11 @@ from curate.errors import CurateError
 from curate.storage import sync_folder
 from curate.trainer.model.architecture import Architecture
 from curate.trainer.model.model import GPT
+from curate.trainer.train.average import Average
 
 _PREFIX = "step-"
 _ABOUT = "checkpoint.json"
+_MODEL, _LAST, _TRAINING = "model.pt", "last.pt", "training.pt"
 
 
 class CheckpointError(CurateError, ValueError):
@@ -42,7 +48,7 @@ class Checkpoint:
 
     path: Path
     about: dict[str, Any]
-    """`step`, `tokens`, `seconds`, `settings`, `tokenizer`, `loader`."""
+    """`step`, `tokens`, `seconds`, `settings`, `tokenizer`, `loader`; `averaged`: steps whose weights' mean it holds."""
 
     @property
     def shape(self) -> Architecture:
@@ -51,8 +57,17 @@ class Checkpoint:
 
     def weights(self) -> dict[str, Any]:
         """The model's parameters by name, on the CPU."""
-        weights: dict[str, Any] = torch.load(self.path / "model.pt", map_location="cpu", weights_only=True)
-        return weights
+        return _load(self.path / _MODEL)
+
+    def last_weights(self) -> dict[str, Any]:
+        """Those that training goes on from: other than `weights` where these are a mean."""
+        last = self.path / _LAST
+        return _load(last) if last.exists() else self.weights()
+
+
+def _load(path: Path) -> dict[str, Any]:
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    return state
 
 
 def save(
@@ -60,18 +75,23 @@ def save(
     about: dict[str, Any],
     model: nn.Module,
     optimizers: list[torch.optim.Optimizer],
+    average: Average,
     keep: int,
     main: bool,
 ) -> None:
-    """Write a checkpoint and remove all but the newest `keep`. Every process calls it; `main` writes.
+    """Write a checkpoint, of the mean weights where there is one, and remove all but the newest `keep`.
 
-    The whole state passes through the main process's memory.
+    Every process calls it; `main` writes. The whole state passes through the main process's memory.
     """
     options = StateDictOptions(full_state_dict=True, cpu_offload=True)
     weights = get_model_state_dict(model, options=options)
-    states = get_optimizer_state_dict(model, optimizers, options=options)
+    files = {_MODEL: weights, _TRAINING: get_optimizer_state_dict(model, optimizers, options=options)}
+    if average.count:
+        with average.in_place():
+            mean = copy.deepcopy(get_model_state_dict(model, options=options))  # it may be the model's own memory
+        files |= {_MODEL: mean, _LAST: weights}
     if main:
-        _write(folder / f"{_PREFIX}{about['step']:08d}", about, {"model.pt": weights, "training.pt": states})
+        _write(folder / f"{_PREFIX}{about['step']:08d}", {**about, "averaged": average.count}, files)
         prune(folder, keep)
 
 
@@ -84,7 +104,7 @@ def prune(folder: Path, keep: int) -> None:
 def save_model(folder: Path, about: dict[str, Any], weights: dict[str, Tensor]) -> Path:
     """Write a checkpoint of weights alone, which cannot be trained on from where it stopped."""
     path = folder / f"{_PREFIX}{about['step']:08d}"
-    _write(path, about, {"model.pt": weights})
+    _write(path, about, {_MODEL: weights})
     return path
 
 
@@ -140,9 +160,27 @@ def load_model(checkpoint: Checkpoint, device: torch.device) -> GPT:
     return model.to(device).eval()
 
 
-def restore(checkpoint: Checkpoint, model: nn.Module, optimizers: list[torch.optim.Optimizer]) -> None:
-    """Put the state of a checkpoint into a model and its optimizers, however they are spread over processes."""
+def begin_with(model: GPT, base: str | Path, tokenizer: Mapping[str, Any]) -> None:
+    """Give a model the weights of a checkpoint. Raises CheckpointError for one of another shape or tokenizer."""
+    checkpoint = open_checkpoint(base)
+    for name, now in model.shape.model_dump().items():
+        was = getattr(checkpoint.shape, name)
+        if was != now and name != "dropout":
+            raise CheckpointError(f"base: {checkpoint.path} has model.{name} {was}, and this training {now}")
+    if checkpoint.about["tokenizer"].get("vocabulary_sha256") != tokenizer.get("vocabulary_sha256"):
+        raise CheckpointError(f"base: {checkpoint.path} has learnt the ids of another tokenizer than the shards have")
+    model.load_state_dict(checkpoint.weights())
+
+
+def restore(
+    checkpoint: Checkpoint, model: nn.Module, optimizers: list[torch.optim.Optimizer], average: Average
+) -> None:
+    """Put the state of a checkpoint into a model, its optimizers and its mean, however they are spread over processes."""
     options = StateDictOptions(full_state_dict=True)
-    set_model_state_dict(model, checkpoint.weights(), options=options)
-    states = torch.load(checkpoint.path / "training.pt", map_location="cpu", weights_only=True)
+    count = checkpoint.about.get("averaged", 0)
+    if average.goes_on(checkpoint.about["step"], count):
+        set_model_state_dict(model, checkpoint.weights(), options=options)
+        average.resume(count)
+    set_model_state_dict(model, checkpoint.last_weights(), options=options)
+    states = _load(checkpoint.path / _TRAINING)
     set_optimizer_state_dict(model, optimizers, optim_state_dict=states, options=options)

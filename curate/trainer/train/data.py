@@ -39,7 +39,15 @@ class Stream:
     """The sequences of training. Step k takes the k-th `per_step` sequences of the loader's order, whoever asks."""
 
     def __init__(self, settings: Data, per_step: int) -> None:
-        self.loader = Loader(settings.path, settings.sequence_length, per_step, settings.seed, packing=settings.packing)
+        shuffle = settings.order == "shuffled"
+        self.loader = Loader(
+            settings.path,
+            settings.sequence_length,
+            per_step,
+            settings.seed,
+            packing=settings.packing,
+            shuffle=shuffle,
+        )
         if set(self.loader.lengths) != {settings.sequence_length}:
             own = ", ".join(map(str, sorted({*self.loader.lengths} - {settings.sequence_length})))
             raise ConfigError(

@@ -95,7 +95,8 @@ def scale_gradients(parameters: list[nn.Parameter], norm: Tensor, largest: float
 def learning_rate_share(schedule: Schedule, done: float) -> float:
     """The learning rate as a share of the highest, when `done` in [0, 1] of the budget is spent.
 
-    Cosine: Loshchilov and Hutter 2017, one cycle. Stable-decay: Hu et al. 2024 (MiniCPM), §4, with a linear decay.
+    Cosine: Loshchilov and Hutter 2017, one cycle. Stable-decay: Hu et al. 2024 (MiniCPM), §4, with a linear decay or with
+    1 - sqrt of the share of the decay that is done (Hägele et al. 2024).
     """
     if done < schedule.warmup:
         return done / schedule.warmup
@@ -104,5 +105,7 @@ def learning_rate_share(schedule: Schedule, done: float) -> float:
     if schedule.kind == "cosine":
         passed = (done - schedule.warmup) / max(1 - schedule.warmup, 1e-12)
         return schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * min(1.0, passed))) / 2
-    left = min(1.0, (1 - done) / schedule.decay) if schedule.decay else 1.0
-    return schedule.final + (1 - schedule.final) * max(0.0, left)
+    left = max(0.0, min(1.0, (1 - done) / schedule.decay)) if schedule.decay else 1.0
+    if schedule.shape == "sqrt":
+        left = 1 - math.sqrt(1 - left)
+    return schedule.final + (1 - schedule.final) * left

@@ -37,7 +37,12 @@ class Data(Model):
         description="documents end to end, or whole side by side with padding, which counts as tokens of a step",
     )
     document_masks: bool = Field(False, description="tokens see only their own document")
-    seed: int = Field(0, description="of the order of sequences")
+    order: Literal["shuffled", "stored"] = Field(
+        "shuffled",
+        description="of sequences: shuffled by the seed, or the shards' own, in which documents that two mixes share come "
+        "in the same order in both",
+    )
+    seed: int = Field(0, description="of the order of sequences, where it is shuffled")
     start: Annotated[Count, Field(ge=0)] = Field(0, description="tokens of that order to pass over first")
 
 
@@ -47,11 +52,15 @@ class Budget(Model):
     tokens: Natural | None = None
     flops: Number | None = Field(None, description="6 N + 12 L W T per token; docs/trainer.md has the formula")
     minutes: Number | None = Field(None, description="of training time; then a run cannot be repeated bit for bit")
+    tokens_per_parameter: Number | None = Field(
+        None, description="of those that a token is multiplied by; 20 is about Chinchilla's (Hoffmann et al. 2022)"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Budget:
-        if sum(value is not None for value in (self.tokens, self.flops, self.minutes)) != 1:
-            raise ValueError("give exactly one of tokens, flops and minutes")
+        given = (self.tokens, self.flops, self.minutes, self.tokens_per_parameter)
+        if sum(value is not None for value in given) != 1:
+            raise ValueError("give exactly one of tokens, flops, minutes and tokens_per_parameter")
         return self
 
 
@@ -75,11 +84,14 @@ class Optimizer(Model):
 
 
 class Schedule(Model):
-    """The learning rate over the budget: linear warm-up, then cosine, or stable and linear decay, or constant."""
+    """The learning rate over the budget: linear warm-up, then cosine, or stable and decay, or constant."""
 
     kind: Literal["cosine", "stable-decay", "constant"] = "cosine"
     warmup: Share = Field(0.01, description="share of the budget")
     decay: Share = Field(0.2, description="stable-decay: last share of the budget")
+    shape: Literal["linear", "sqrt"] = Field(
+        "linear", description="stable-decay: how the rate falls; sqrt falls fast at first (Hägele et al. 2024)"
+    )
     final: Share = Field(0.1, description="last learning rate as a share of the highest")
 
 
@@ -104,11 +116,18 @@ class Training(Model):
     name: str = "model"
     seed: int = Field(0, description="of the first weights and of dropout")
     model: Architecture = Architecture()
+    base: str = Field(
+        "", description="a checkpoint whose weights training begins with; default: weights drawn by the seed"
+    )
     data: Data = Data()
     budget: Budget
     batch: Batch = Batch()
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
+    average: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0,
+        description="last share of the budget before each checkpoint over whose steps weights are averaged; 0: none",
+    )
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     compile: bool = True
     recompute_activations: bool = False
@@ -137,6 +156,10 @@ class Training(Model):
             raise ValueError(f"batch.tokens {self.batch.tokens} is no multiple of data.sequence_length {length}")
         if length > self.model.context:
             raise ValueError(f"data.sequence_length {length} is more than the model's context {self.model.context}")
+        if self.average and self.budget.minutes is not None:
+            raise ValueError(
+                "average needs a budget in tokens or flops: of minutes nobody knows which steps are the last"
+            )
         if self.parallel.tensor > 1 and self.model.dropout:
             raise ValueError("parallel.tensor needs model.dropout 0: each process would drop other elements")
         if self.parallel.tensor > 1 and self.model.groups % self.parallel.tensor:

@@ -19,9 +19,10 @@ from torch import Tensor, nn
 
 from curate.errors import ConfigError, CurateError
 from curate.shards import ShardError
-from curate.trainer.model.architecture import training_flops_per_token
+from curate.trainer.model.architecture import matrix_parameters, training_flops_per_token
 from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
+from curate.trainer.train.average import averaging
 from curate.trainer.train.data import Stream
 from curate.trainer.train.metrics import Metrics, check_installed, model_flops_utilization
 from curate.trainer.train.nonfinite import Watch
@@ -74,11 +75,13 @@ class _Clock:
 
 
 def total_steps(settings: Training) -> int | None:
-    """Steps of a budget in tokens or FLOPs, at least one; none for one in minutes."""
+    """Steps of a budget, at least one; none for one in minutes."""
     budget = settings.budget
     tokens: float | None = budget.tokens
     if budget.flops is not None:
         tokens = budget.flops / training_flops_per_token(settings.model, settings.data.sequence_length)
+    if budget.tokens_per_parameter is not None:
+        tokens = budget.tokens_per_parameter * matrix_parameters(settings.model)
     return None if tokens is None else max(1, int(tokens // settings.batch.tokens))
 
 
@@ -137,6 +140,8 @@ def _train(
     _check_fit(settings, stream, here)
     whole = GPT(settings.model).to(here.device)
     whole.initialise(settings.seed)
+    if settings.base and not checkpoints.found(folder):
+        checkpoints.begin_with(whole, settings.base, stream.loader.reader.tokenizer)
     whole.recompute = settings.recompute_activations
     if settings.compile:
         whole.compile_parts()
@@ -147,18 +152,19 @@ def _train(
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     cast = torch.autocast(here.device.type, dtype=torch.bfloat16, enabled=settings.precision == "bfloat16")
     held_out = _held_out(settings, here, say)
+    steps = total_steps(settings)
+    average = averaging(settings, parameters, steps, points)
 
     step, before = 0, 0.0
     if checkpoints.found(folder):
         newest = checkpoints.open_checkpoint(folder)
         step, before = newest.about["step"], newest.about["seconds"]
         check_same(newest, settings, stream)
-        checkpoints.restore(newest, model, optimizers)
+        checkpoints.restore(newest, model, optimizers, average)
         say(f"going on from step {step} ({newest.path})")
         if here.main:
             checkpoints.prune(folder, settings.keep)  # an attempt may have ended before it did
     metrics = Metrics(folder, settings, step) if here.main else None
-    steps = total_steps(settings)
     flops_per_token = training_flops_per_token(settings.model, length)
     watch = Watch(stream, here)
     clock = _Clock(before, here.device)
@@ -177,6 +183,7 @@ def _train(
         set_learning_rate(optimizers, share)
         loss, norm = _step(settings, stream, model, optimizers, parameters, cast, watch, step, here)
         step += 1
+        average.see(step)
         if minutes is not None:
             elapsed = here.slowest(clock.seconds())
         spent_before, spent = spent, share_spent()
@@ -203,7 +210,8 @@ def _train(
             if mfu is not None:
                 last["mfu"] = mfu
             if held_out is not None and (step % settings.every.evaluate == 0 or ends):
-                last |= held_out(model, cast)
+                with average.in_place() if saves else contextlib.nullcontext():
+                    last |= held_out(model, cast)
             if metrics is not None:
                 metrics.write(last)
             say(progress(last, steps))
@@ -216,7 +224,7 @@ def _train(
                 "tokenizer": dict(stream.loader.reader.tokenizer),
                 "loader": stream.state_at(step),
             }
-            checkpoints.save(folder, about, model, optimizers, settings.keep, here.main)
+            checkpoints.save(folder, about, model, optimizers, average, settings.keep, here.main)
             if saved is not None and here.main:
                 saved()
             here.wait()

@@ -1,7 +1,7 @@
 """What a module does and imports, in short, kept in the cache folder so that no source is parsed twice.
 
 Kept by the hash of the source, of the code that reads it, and of Python's version: a summary is never stale. One that is
-missing or damaged is made again. Knows the cache folder; what behaviour is, `curate.engine.behaviour` knows.
+missing or damaged is made again. Knows the cache folder; what behaviour is, `curate.code.behaviour` knows.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import uuid
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from curate.engine import behaviour as reading
-from curate.engine.behaviour import Import, behaviour
+from curate.code import behaviour as reading
+from curate.code.behaviour import Import, behaviour
 from curate.text.caching import cache_folder
 
 _FOLDER = "sources"
@@ -24,7 +24,7 @@ _FOLDER = "sources"
 
 @dataclass(frozen=True)
 class Summary:
-    """`digest`: SHA-256 of the behaviour's text, hexadecimal. The rest as in `curate.engine.behaviour.Behaviour`."""
+    """`digest`: SHA-256 of the behaviour's text, hexadecimal. The rest as in `curate.code.behaviour.Behaviour`."""
 
     digest: str
     imports: tuple[Import, ...]

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from curate.engine.fingerprint import forget, named_code
-from curate.engine.foreign import CodeChanged, check_unchanged, load_again_what_changed, make_importable, note_loaded
+from curate.code.fingerprint import forget, named_code
+from curate.code.foreign import CodeChanged, check_unchanged, load_again_what_changed, make_importable, note_loaded
 
 
 @pytest.fixture
 def folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Path, Path]]:
     """Two folders with modules of the same names."""
     monkeypatch.setattr(sys, "path", list(sys.path))
-    monkeypatch.setattr("curate.engine.foreign._folder", [])
+    monkeypatch.setattr("curate.code.foreign._folder", [])
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "stepping.py").write_text("from helping import FACTOR\n\ndef f():\n    return FACTOR\n")

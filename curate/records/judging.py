@@ -37,7 +37,11 @@ class Rule(Protocol):
     """What every kind of rule can be asked. `step` and `name` make its full name, `step/name`."""
 
     kind: ClassVar[str]
-    step: str
+
+    @property
+    def step(self) -> str:
+        """The step that it belongs to."""
+        ...
 
     def columns(self) -> tuple[str, ...]:
         """The ledger columns that it looks at."""

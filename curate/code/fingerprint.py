@@ -2,7 +2,7 @@
 
 A committed result is taken up again only under the same name, so it can never be stale. Code is followed through its
 imports: modules of the project and of the user by what they do, installed distributions by their versions, Python's own
-modules by Python's version. What cannot change a result changes no name: see `curate.engine.behaviour`.
+modules by Python's version. What cannot change a result changes no name: see `curate.code.behaviour`.
 Knows imports and hashes; knows no step.
 """
 
@@ -18,8 +18,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from curate.engine.modules import Module, Owner, distributions, find_module, forget_modules, modules_run_by
-from curate.engine.summaries import Summary, summary
+from curate.code.modules import Module, Owner, distributions, find_module, forget_modules, modules_run_by
+from curate.code.summaries import Summary, summary
 from curate.errors import ConfigError
 
 _LENGTH = 16  # hexadecimal digits of a name: 64 bits, collisions below 1e-6 at five million names

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from curate.engine.fingerprint import UnnameableCode, code_closure, forget, named_code
-from curate.engine.modules import PACKAGE
+from curate.code.fingerprint import UnnameableCode, code_closure, forget, named_code
+from curate.code.modules import PACKAGE
 from curate.errors import CurateError
 
 _folder: list[tuple[str, bool]] = []

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from curate.engine.behaviour import behaviour
-from curate.engine.summaries import summary
+from curate.code.behaviour import behaviour
+from curate.code.summaries import summary
 from curate.text.caching import VARIABLE
 
 SOURCES = sorted(Path("curate/engine").glob("*.py"))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from curate.engine.fingerprint import UnnameableCode, code_fingerprint, forget, named_code
-from curate.engine.modules import distributions
+from curate.code.fingerprint import UnnameableCode, code_fingerprint, forget, named_code
+from curate.code.modules import distributions
 
 PACKAGE = Path(__file__).resolve().parents[2] / "curate"
 
@@ -190,7 +190,7 @@ def test_distributions_are_those_that_python_finds() -> None:
 
 def test_a_function_of_pythons_own_is_named_by_pythons_version(code: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = name_of("html")
-    monkeypatch.setattr("curate.engine.fingerprint._PYTHON", "2.7")
+    monkeypatch.setattr("curate.code.fingerprint._PYTHON", "2.7")
     assert name_of("html") != name
 
 
