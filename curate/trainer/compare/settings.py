@@ -10,7 +10,7 @@ from curate.settings import Model, Name, Share, Strings
 from curate.trainer.evaluate.task_formats import Style
 from curate.trainer.evaluate.task_scores import ACCURACY, GOLD, MEASURES
 from curate.trainer.evaluate.tasks import find_task
-from curate.trainer.train.settings import Natural, Training
+from curate.trainer.train.settings import Instruct, Natural, Training
 
 
 class Evaluation(Model):
@@ -31,6 +31,9 @@ class Evaluation(Model):
         (ACCURACY, GOLD), description="of the tasks: accuracy, gold bits/byte, probability, margin"
     )
     folder: str = Field("", description="folder of the tasks' files")
+    instruct: Instruct | None = Field(
+        None, description="conversations that every proxy is taught at its end, and others whose answers are measured"
+    )
     points: Natural = Field(5, description="measurements along each learning curve")
 
     @field_validator("measures")
@@ -106,6 +109,9 @@ class Validation(Model):
     target: Annotated[float, Field(gt=0)] | None = Field(
         None, description="with sizes: FLOPs of a training to look ahead to; default: ten times the largest proxy's"
     )
+    anneal: str = Field(
+        "", description="a checkpoint: every proxy is this model, trained on with its mix; `proxy` says for how long"
+    )
     evaluation: Evaluation
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     baseline: Name | None = Field(None, description="the mix that all others are compared with; default: all pairs")
@@ -133,6 +139,14 @@ class Validation(Model):
             raise ValueError(
                 f"stopping.looks: {self.stopping.looks[-1]} is no look before the end: there are {self.seeds} seeds"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _one_base(self) -> Validation:
+        if self.anneal and self.sizes:
+            raise ValueError("anneal: leave out sizes: a base has one size")
+        if self.anneal and self.proxy.base:
+            raise ValueError("anneal: leave out proxy.base, which it sets")
         return self
 
     @model_validator(mode="after")

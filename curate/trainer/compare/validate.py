@@ -6,12 +6,14 @@ import dataclasses
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from curate.config.reading import read_settings
 from curate.errors import ConfigError
 from curate.shards import ShardReader
 from curate.storage import resolve, write_atomically
 from curate.tokens import load_recorded
+from curate.trainer.compare.anneal import annealed
 from curate.trainer.compare.comparison import Results, Verdict, judge, primary_by_seed
 from curate.trainer.compare.comparison_html import to_html
 from curate.trainer.compare.comparison_markdown import to_markdown
@@ -30,16 +32,27 @@ VERDICT = "verdict.json"
 
 
 def read_validation(path: str | Path, sets: Sequence[str] = ()) -> Validation:
-    """A validation file, its paths taken from its folder. Raises ConfigError, FileNotFoundError."""
+    """A validation file, its paths taken from its folder; `anneal` becomes what its proxies go on from.
+
+    Raises ConfigError, FileNotFoundError, CheckpointError.
+    """
     settings = read_settings(path, Validation, sets, "a validation file", "seeds=5")
     folder = Path(path).resolve().parent
     evaluation = settings.evaluation
     texts = {name: resolve(text, folder) for name, text in evaluation.texts.items()}
     tasks = resolve(evaluation.folder, folder) if evaluation.folder else ""
+    taught = evaluation.instruct
+    if taught is not None:
+        files = {"train": resolve(taught.train, folder), "test": resolve(taught.test, folder)}
+        taught = taught.model_copy(update=files)
+    changes: dict[str, Any] = {}
+    if settings.anneal:
+        changes = {"anneal": "", "proxy": annealed(settings.proxy, resolve(settings.anneal, folder))}
     return settings.model_copy(
         update={
+            **changes,
             "mixes": {name: resolve(mix, folder) for name, mix in settings.mixes.items()},
-            "evaluation": evaluation.model_copy(update={"texts": texts, "folder": tasks}),
+            "evaluation": evaluation.model_copy(update={"texts": texts, "folder": tasks, "instruct": taught}),
         }
     )
 
@@ -124,6 +137,8 @@ def _notes(settings: Validation, domains: Sequence[Domain]) -> list[str]:
     for domain in domains:
         inside = ", ".join(f"{count} in {mix}" for mix, count in domain.in_mixes.items())
         notes.append(f"{domain.name}: {len(domain.items)} texts; left out: {domain.copies} copies, {inside}.")
+    if settings.proxy.base:
+        notes.append(f"Proxies go on from {settings.proxy.base}: what differs between seeds is what they read.")
     steps = total_steps(settings.proxy)
     if steps is None:
         return [*notes, "The budget is time: proxies may have seen different numbers of tokens."]

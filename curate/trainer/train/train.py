@@ -140,6 +140,8 @@ def _train(
     _check_fit(settings, stream, here)
     whole = GPT(settings.model).to(here.device)
     whole.initialise(settings.seed)
+    if settings.base and not checkpoints.found(folder):
+        checkpoints.begin_with(whole, settings.base, stream.loader.reader.tokenizer)
     whole.recompute = settings.recompute_activations
     if settings.compile:
         whole.compile_parts()
