@@ -11,6 +11,7 @@ import os
 import random
 import tempfile
 from pathlib import Path
+from typing import Any
 
 os.environ["NUMBA_BOUNDSCHECK"] = "1"
 CACHE = tempfile.TemporaryDirectory(prefix="curate-bounds-checked-")
@@ -55,7 +56,16 @@ PIECES = (
         "<select><option>",
         "<a href=x>",
     ),
+    *("<ol reversed>", "<li value=3>", "</a>", "<a href='x|(&amp;'>", "<img src=(x alt='[&lt;'>", "<img data-src=x>"),
+    *('<script type="application/ld+json">{"articleBody": "a"}</script>', "<div data-preloaded='{'>"),
     *("<sup>", "</sup>", "<code>", "<blockquote>", "<template>", "<plaintext>", "&nGt;", "&notin", "<![CDATA[", "<br>"),
+)
+
+FORMS: tuple[dict[str, Any], ...] = (
+    {},
+    {"paragraphs": "blank"},
+    {"format": "markdown"},
+    {"format": "markdown", "links": True, "images": True},
 )
 
 
@@ -90,7 +100,7 @@ def main() -> None:
         chance = random.Random(f"{arguments.seed}/{number}")
         source = mutated(chance.choice(sources), chance)
         try:
-            text(source, format=chance.choice(("text", "markdown")))
+            text(source, **chance.choice(FORMS))
         except Exception as error:
             raise SystemExit(f"page {number} of seed {arguments.seed}: {error!r}") from error
     print(f"{arguments.pages} mutated pages parsed within bounds")
