@@ -34,7 +34,7 @@ _SOURCE_STEPS = (
     "curate.filters.datatrove_step:STEP",
     "curate.filters.python_step:STEP",
     "curate.filters.metadata_step:STEP",
-    "curate.topics.step:STEP",
+    "curate.quality.topics.step:STEP",
     "curate.quality.step:STEP",
 )
 _COMBINING_STEPS = ("curate.dedup.step:STEP", "curate.decontaminate.step:STEP", "curate.pii.step:STEP")

@@ -55,7 +55,7 @@ class Answer:
 def show(answer: Answer, form: Format, console: Console) -> None:
     """Print an answer."""
     if form == "json":
-        sys.stdout.write(json.dumps(answer.data, indent=1, ensure_ascii=False, default=str) + "\n")
+        sys.stdout.write(json_text(answer.data) + "\n")
     elif form == "csv":
         sys.stdout.write("\n".join(as_csv(block) for block in answer.blocks if isinstance(block, Table)))
     elif form == "markdown":
@@ -68,6 +68,17 @@ def show(answer: Answer, form: Format, console: Console) -> None:
                 _print_table(block, console)
             else:
                 _print_passage(block, console)
+
+
+def json_text(data: Any) -> str:
+    r"""Data as JSON whose texts stay readable: only what could repaint a terminal, or turn its text around, is escaped.
+
+    >>> json_text("né\u202e")
+    '"né\\u202e"'
+    """
+    text = json.dumps(data, indent=1, ensure_ascii=False, default=str)
+    hidden = [char for char in set(text) if not char.isprintable() and char != "\n"]
+    return text.translate({ord(char): json.dumps(char)[1:-1] for char in hidden})
 
 
 def as_csv(block: Table) -> str:
@@ -147,7 +158,8 @@ def markdown(block: Table | Passage) -> str:
     head = "| " + " | ".join(_plain(name) for name in block.columns) + " |"
     rule = "|" + "|".join("--:" if _is_number(block, i) else "---" for i in range(len(block.columns))) + "|"
     rows = ["| " + " | ".join(_plain(shown(cell)) for cell in row) + " |" for row in block.rows]
-    parts = [f"**{_plain(block.title)}**", "\n".join([head, rule, *rows])]
+    parts = [f"**{_plain(block.title)}**"] if block.title else []
+    parts.append("\n".join([head, rule, *rows]))
     return "\n\n".join([*parts, _plain(block.note)] if block.note else parts)
 
 

@@ -9,14 +9,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curate.audit.aggregates import edges
+from curate.audit.dials import ALPHA, SHARE_KEY
 from curate.audit.rates import NO_ADDRESS, NO_TOPIC, NOT_IDENTIFIED, Rate, rates
 from curate.config.models import Pipeline, Source
 from curate.ingest import reasons
 from curate.language.step import Language
 from curate.quality.step import Quality
+from curate.quality.topics.step import Topic
 from curate.records.statistics import FunnelRow, RunNumbers, SourceNumbers, outputs
 from curate.steps import combining_steps
-from curate.topics.step import Topic
 from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE
 
 Facts = dict[str, int | float | str]
@@ -264,6 +265,8 @@ def bounds(pipeline: Pipeline, stats: RunNumbers) -> Iterator[Facts]:
             rule: each["failed"] for row in stats["sources"][name]["funnel"] for rule, each in row["rules"].items()
         }
         for rule, numbers in audit.get("rules", {}).items():
+            if numbers["metric"] == ALPHA or numbers["key"].endswith(SHARE_KEY):
+                continue  # a draw is no bound of the documents' own, and the score of a share moves with the share
             low, high = numbers["low"], numbers["high"]
             at = edges([bound for bound in (low, high) if bound is not None], numbers["single"])
             for side, bound in (("min", low), ("max", high)):

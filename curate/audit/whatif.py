@@ -25,10 +25,10 @@ from curate.config.steps import StepModel
 from curate.dedup.step import Deduplicate
 from curate.quality.plan import rules_before_scores
 from curate.quality.step import Quality
+from curate.quality.topics.plan import rules_before_topics
+from curate.quality.topics.step import Topic
 from curate.records.metadata import META
 from curate.steps import Carried, source_steps
-from curate.topics.plan import rules_before_topics
-from curate.topics.step import Topic
 
 _SHOWN_GROUPS = 30
 

@@ -383,9 +383,8 @@ def _query(options: argparse.Namespace) -> int:
 
 def _duplicates(options: argparse.Namespace) -> int:
     from curate.audit.duplicates import duplicates
-    from curate.audit.finished_run import open_finished
 
-    return _show(options, duplicates(open_finished(options.run), options.largest, options.characters))
+    return _show(options, duplicates(_opened(options), options.largest, options.characters))
 
 
 def _near(options: argparse.Namespace) -> int:

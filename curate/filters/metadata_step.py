@@ -27,16 +27,11 @@ class Metadata(Model):
     refuse: dict[str, Strings] = Field(
         {}, description="by column, the values that fail; any other passes", examples=[{"tdm_reservation": ["1"]}]
     )
-    refuse_any: dict[str, Strings] = Field(
-        {},
-        description="by column of values parted by commas, such as `robots` of pages, those of which one fails",
-        examples=[{"robots": ["noai", "noimageai", "tdm-reservation: 1"]}],
-    )
     missing: Literal["fail", "pass"] = Field(
         "fail", description="what becomes of a document without a value in a column of `allow`"
     )
 
-    @field_validator("allow", "refuse", "refuse_any", mode="before")
+    @field_validator("allow", "refuse", mode="before")
     @classmethod
     def _texts(cls, value: Any) -> Any:
         """Numbers and truth values as the ledger's text has them."""
@@ -46,13 +41,9 @@ class Metadata(Model):
 
     @model_validator(mode="after")
     def _says_something(self) -> Metadata:
-        every = (*self.allow.items(), *self.refuse.items(), *self.refuse_any.items())
-        if not every:
+        if not self.allow and not self.refuse:
             raise ValueError("give `allow` or `refuse`, values by column, as in {allow: {license: [mit]}}")
-        twice = [key for key in self.refuse_any if key in self.refuse]
-        if twice:
-            raise ValueError(f"{twice[0]}: give its values either in `refuse` or in `refuse_any`")
-        empty = [key for key, values in every if not values]
+        empty = [key for key, values in (*self.allow.items(), *self.refuse.items()) if not values]
         if empty:
             raise ValueError(f"{empty[0]}: no value is listed")
         return self
@@ -75,11 +66,7 @@ def _rules(name: str, setting: Metadata, changes: Changes, least: float | None) 
         ListedRule(name, f"refused_{key}", f"{META}{key}", _folded(values), True, False)
         for key, values in setting.refuse.items()
     )
-    among = (
-        ListedRule(name, f"refused_{key}", f"{META}{key}", _folded(values), True, False, parted=True)
-        for key, values in setting.refuse_any.items()
-    )
-    return (*allowed, *refused, *among)
+    return (*allowed, *refused)
 
 
 def _folded(values: tuple[str, ...]) -> tuple[str, ...]:
@@ -91,5 +78,5 @@ STEP = SourceStep(
     Metadata,
     example="metadata: {allow: {license: [mit, apache-2.0]}}",
     rules=_rules,
-    thresholds=frozenset({"allow", "refuse", "refuse_any", "missing"}),
+    thresholds=frozenset({"allow", "refuse", "missing"}),
 )

@@ -358,6 +358,7 @@ def add_row(rows: Rows, found: Record | Damage, counts: Counter[str]) -> None:
         date=seconds(headers.get_bytes(b"WARC-Date")),
         reason=payload.reason,
         content_type=payload.content_type,
+        robots=payload.robots,
         body=payload.body,
         text=text,
     )

@@ -52,12 +52,12 @@ from curate.pipeline.publish import OF_A_RUN, publish_run
 from curate.pipeline.until import LAST_STEPS, limited, truncated
 from curate.quality.plan import score as score_quality
 from curate.quality.step import Quality
+from curate.quality.topics.plan import find_topics
+from curate.quality.topics.step import Topic
 from curate.records.statistics import RunNumbers
 from curate.settings import Model
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
 from curate.storage import SourceFile
-from curate.topics.plan import find_topics
-from curate.topics.step import Topic
 
 
 def run(

@@ -46,7 +46,7 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
             "files": len(files),
             "bytes": sum(file.size for file in files),
             "records": sum(part.read.counts["records"] for part in parts),
-            "other_records": _total(part.read.counts["others"] for part in parts),
+            "other_records": _total([*(part.read.counts["others"] for part in parts), flow.selected.get(name, {})]),
             "documents": sum(part.read.counts["documents"] for part in parts),
             "chars": sum((part.chosen or part.read).counts["chars"] for part in parts),
             "funnel": funnel(pipeline, parts),

@@ -33,7 +33,7 @@ IN_THE_RUN = {
 }  # fmt: skip
 ELSEWHERE = {"nothing-kept", "lost-to-one-error", "expectation", "scores-only", "mostly-sample",
              "seen-by-its-model", "straggler", "random-quality", "topic-lost"}  # fmt: skip
-"""Rules that other tests of this folder, of tests/quality, tests/topics, or below, make real runs for."""
+"""Rules that other tests of this folder, of tests/quality, tests/quality, or below, make real runs for."""
 
 
 def kinds(found: Any) -> set[str]:

@@ -293,14 +293,21 @@ def test_what_the_ledger_tells_is_told_without_the_work_folder(tmp_path: Path) -
 
 @pytest.mark.parametrize("form", ["table", "markdown", "json"])
 def test_hostile_text_cannot_escape_its_place(form: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Control characters, fences and cell ends in page text stay text."""
-    hostile = "\x1b[2J~~~\n```\n| a | <script>alert(1)</script>\x00 \ud800"
+    """Control characters, what turns text around, fences and cell ends in page text stay text."""
+    turning = "".join(map(chr, (*range(0x202A, 0x202F), *range(0x2066, 0x206A), 0x200E, 0x200F, 0x061C, 0x85, 0x9B)))
+    hostile = f"\x1b[2J~~~\n```\n| a | <script>alert(1)</script>\x00 {turning}潮 \ud800"
     table, passage = Table("t", ("a", "b"), ((hostile, 1),)), Passage("p", hostile)
     console = Console(file=io.StringIO())
-    show(Answer((table, passage), {"text": hostile.replace("\ud800", "")}), form, console)  # type: ignore[arg-type]
+    show(Answer((table, passage), {"text": hostile}), form, console)  # type: ignore[arg-type]
     printed = capsys.readouterr().out + console.file.getvalue()  # type: ignore[attr-defined]
-    assert "\x1b" not in printed and "\x00" not in printed
+    assert [char for char in printed if not char.isprintable() and char != "\n"] == []
+    assert "潮" in printed
+    assert form != "json" or json.loads(printed) == {"text": hostile}
     assert markdown(table).count("\n") == 4
+
+
+def test_a_table_without_a_title_has_none_in_markdown_either() -> None:
+    assert markdown(Table("", ("one",), ((1,),))) == "| one |\n|--:|\n| 1 |"
 
 
 def test_the_command_line_asks_the_same(tmp_path: Path) -> None:
@@ -308,6 +315,6 @@ def test_the_command_line_asks_the_same(tmp_path: Path) -> None:
     run = audited_run().folder
     assert "c4/min_sentences" in curate("whatif", run, "--set", "filters.c4.min_sentences.min=9").stdout
     assert json.loads(curate("sample", run, "--failed", "c4", "-n", 1, "--format", "json").stdout)["total"] > 0
-    assert curate("query", run, "select 1 as one", "--format", "markdown").stdout.startswith("**")
+    assert curate("query", run, "select 1 as one", "--format", "markdown").stdout == "| one |\n|--:|\n| 1 |\n"
     failed = curate("explain", run, "nothing", check=False)
     assert failed.returncode == 1 and failed.stderr.startswith("error no record") and "Traceback" not in failed.stderr

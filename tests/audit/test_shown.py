@@ -91,3 +91,20 @@ def test_the_report_holds_none_until_it_is_asked_for(made: Path) -> None:
 def test_what_a_trial_shows_holds_none_either(made: Path) -> None:
     told = curate("try", made.parent / "shown.yaml").stdout
     assert leaks(told) == set() and "[EMAIL]" in told
+
+
+def test_clusters_of_copies_are_shown_as_every_other_text(tmp_path: Path) -> None:
+    words = [f"word{number}" for number in range(80)]
+    contact = " ".join(f"{kind.lower().replace('_', ' ')} {value};" for kind, value in PLANTED.items())
+    copies = [" ".join([contact, *words, end]) for end in ("to be heard.", "to be heard, still.")]
+    (tmp_path / "web.jsonl").write_text("".join(json.dumps({"text": text}) + "\n" for text in copies))
+    source = f"{{read: {{format: jsonl, paths: [{tmp_path}/web.jsonl]}}}}"
+    (tmp_path / "copies.yaml").write_text(
+        f"name: copies\nsources: {{web: {source}}}\ncombine: [{{deduplicate: {{minhash: {{}}}}}}]\n"
+    )
+    out = run(tmp_path / "copies.yaml", out=tmp_path / "run", engine="serial", until="deduplicate").path
+    shown = curate("duplicates", out).stdout
+    assert leaks(shown) == set() and "[EMAIL]" in shown and "+" in shown
+    assert leaks(curate("duplicates", out, "--raw-texts").stdout) == set(PLANTED)
+    without = curate("duplicates", out, "--no-texts").stdout
+    assert "word7" not in without and "heard" not in without and "Cluster 1" in without

@@ -18,11 +18,11 @@ import numpy as np
 import pyarrow as pa
 
 from curate.quality.features import extract
+from curate.quality.topics.clusters import cluster, nearest
+from curate.quality.topics.naming import name_clusters
+from curate.quality.topics.tasks import ClusterParams, compile_kernels
+from curate.quality.topics.terms import count
 from curate.records.pages import ID
-from curate.topics.clusters import cluster, nearest
-from curate.topics.naming import name_clusters
-from curate.topics.tasks import ClusterParams, compile_kernels
-from curate.topics.terms import count
 
 _COPIES = 8
 

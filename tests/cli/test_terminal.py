@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import io
 import json
@@ -33,6 +34,18 @@ def test_every_command_is_in_one_group_and_shows_how_it_is_used() -> None:
     grouped = [name for names in GROUPS.values() for name in names]
     assert sorted(grouped) == sorted(COMMANDS)
     assert set(EXAMPLES) == COMMANDS
+
+
+def test_every_argument_of_every_command_says_what_it_is() -> None:
+    silent, parsers = [], [((), _parser())]
+    while parsers:
+        path, parser = parsers.pop()
+        for action in parser._actions:
+            if isinstance(action, argparse._SubParsersAction):
+                parsers += [((*path, name), each) for name, each in action.choices.items()]
+            elif not action.help:
+                silent.append((path, action.dest))
+    assert silent == []
 
 
 @pytest.mark.parametrize("line", [line for lines in EXAMPLES.values() for line in lines if line.startswith("curate ")])

@@ -440,3 +440,35 @@ PHRASES = [
 @pytest.mark.parametrize("text", PHRASES)
 def test_short_chinese_is_chinese_and_not_one_of_its_varieties(text: str) -> None:
     assert language.identify([text])[0] == ["zh"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hello",
+        "ok",
+        "el",
+        "OK!",
+        "x = [1, 2]",
+        "def f(x):\n    return x + 1",
+        "El perro come. The dog eats.",
+        "1234 @#$",
+    ],
+)
+def test_what_is_too_short_or_no_language_is_not_named_with_confidence(text: str) -> None:
+    (code,), scores = language.identify([text])
+    assert code == "und" or scores[0] < 0.65, (code, scores[0])
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("你好", "zh"),
+        ("こんにちは", "ja"),
+        ("안녕하세요", "ko"),
+        ("สวัสดี", "th"),
+        ("HELLO THERE, HOW ARE YOU TODAY?", "en"),
+    ],
+)
+def test_scripts_and_capitals_tell_the_language_of_a_greeting(text: str, code: str) -> None:
+    assert language.identify([text])[0] == [code]

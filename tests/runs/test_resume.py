@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.kills import kill_driver, kill_workers
+from tests.support.kills import busy_workers, descendants, kill_driver, kill_workers
 from tests.support.running import ROOT, command, curate, manifests, product, small_pipeline
 
 
@@ -34,6 +34,25 @@ def test_a_ray_driver_killed_with_its_process_group_resumes_to_the_same_bytes(wh
 
 def test_a_run_survives_its_workers_being_killed(whole: Path, tmp_path: Path) -> None:
     assert kill_workers(tmp_path, product(whole), 2, random.Random(3)) >= 2
+
+
+def test_a_run_whose_ray_dies_ends_with_a_sentence_and_goes_on_later(whole: Path, tmp_path: Path) -> None:
+    """The process of Ray that starts workers is killed; what is printed is no traceback, and has no colour in a file."""
+    pipeline, run = small_pipeline(tmp_path), tmp_path / "run"
+    started = command("run", pipeline, "--out", run, "--workers", 2)
+    process = subprocess.Popen(started, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    while not busy_workers(process.pid):
+        assert process.poll() is None
+        time.sleep(0.05)
+    for each in descendants(process.pid):
+        if Path(f"/proc/{each}/comm").read_text().strip() == "raylet":
+            os.kill(each, signal.SIGKILL)
+    _, errors = process.communicate()
+    assert process.returncode == 1
+    assert "the same command goes on from what is committed" in errors
+    assert "Traceback" not in errors and "\x1b" not in errors
+    curate("run", pipeline, "--out", run, "--engine", "serial")
+    assert product(run) == product(whole)
 
 
 def stages_run(before: dict[str, int], after: dict[str, int]) -> set[str]:

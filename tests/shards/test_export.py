@@ -80,6 +80,17 @@ def test_datasets_loads_sequences_from_disk(folder: Path, tmp_path: Path) -> Non
         assert np.array_equal(np.concatenate([np.array(row) for row in rows]), expected[: len(rows) * 64])
 
 
+def test_sequences_longer_than_any_split_are_refused_and_a_short_split_has_no_row(folder: Path, tmp_path: Path) -> None:
+    lengths = {split: len(stream(folder, split)) for split in ("train", "validation")}
+    assert lengths["validation"] < lengths["train"]
+    with pytest.raises(ExportError, match=f"the longest has {lengths['train']:,}: give a shorter --sequence-length"):
+        export(folder, "hf", tmp_path / "none", sequence_length=lengths["train"] + 1)
+    assert not (tmp_path / "none").exists()
+    datasets = pytest.importorskip("datasets")
+    loaded = datasets.load_from_disk(str(export(folder, "hf", tmp_path / "one", sequence_length=lengths["train"])))
+    assert {split: len(rows) for split, rows in loaded.items()} == {"train": 1, "validation": 0}
+
+
 def test_datasets_loads_parquet_and_text(folder: Path, tmp_path: Path) -> None:
     datasets = pytest.importorskip("datasets")
     for to, kind, pattern in (("parquet", "parquet", "train-*.parquet"), ("text", "json", "train-*.jsonl.gz")):

@@ -11,7 +11,7 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from curate.trainer.model.architecture import Architecture, count_parameters  # noqa: E402
-from curate.trainer.model.loss import IGNORED, cross_entropy  # noqa: E402
+from curate.trainer.model.loss import _ALIGNED, IGNORED, cross_entropy  # noqa: E402
 from curate.trainer.model.model import GPT, KeyValueCache  # noqa: E402
 from curate.trainer.model.presets import PRESETS, Preset  # noqa: E402
 from curate.trainer.train.export import ModelExportError, from_config, from_transformers, to_config, to_transformers  # noqa: E402
@@ -199,8 +199,13 @@ def test_more_tokens_than_the_context_are_refused() -> None:
 
 @pytest.mark.parametrize("chunk", [7, 10_000])
 @pytest.mark.parametrize("weighted", [False, True])
-def test_the_loss_in_chunks_is_the_loss(chunk: int, weighted: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Its gradients too, of a sum and of any other function of the losses; ignored targets have no loss."""
+@pytest.mark.parametrize("aligned", [1, 64])
+def test_the_loss_in_chunks_is_the_loss(
+    chunk: int, weighted: bool, aligned: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its gradients too, of a sum and of any other function of the losses; ignored targets have no loss. Padding of the
+    vocabulary, as on a GPU, changes nothing."""
+    monkeypatch.setitem(_ALIGNED, "cpu", aligned)
     monkeypatch.setattr("curate.trainer.model.loss._CPU_CHUNK", chunk)
     draws = torch.Generator().manual_seed(4)
     hidden, weight = torch.randn(3, 20, 32, generator=draws), torch.randn(101, 32, generator=draws)

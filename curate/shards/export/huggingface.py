@@ -1,7 +1,8 @@
 """A dataset directory for `datasets.load_from_disk`: sequences of one length in the column `input_ids`.
 
 The layout that huggingface/datasets writes in `Dataset.save_to_disk`: Arrow streams, `state.json`, `dataset_info.json`,
-and `dataset_dict.json` above the splits. The stream is cut every `sequence_length` tokens; the rest of it is left out.
+and `dataset_dict.json` above the splits. The stream is cut every `sequence_length` tokens; the rest of it is left out, and a
+split that is shorter has no row.
 """
 
 from __future__ import annotations
@@ -16,13 +17,19 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from curate.shards.export.formats import ExportFile, Source
+from curate.shards.export.formats import ExportError, ExportFile, Source
 
 _BATCH_ROWS = 1000  # as datasets writes them
 
 
 def files(source: Source) -> list[ExportFile]:
-    """Three files per split, and the list of splits."""
+    """Three files per split, and the list of splits. Raises ExportError where no split holds a whole sequence."""
+    most = max(sum(entry.tokens for entry in source.reader.split(split)) for split in source.splits)
+    if most < source.sequence_length:
+        raise ExportError(
+            f"no split holds a sequence of {source.sequence_length:,} tokens, the longest has {most:,}: "
+            "give a shorter --sequence-length"
+        )
     return [
         ExportFile("dataset_dict.json", functools.partial(_write_json, {"splits": source.splits})),
         *(

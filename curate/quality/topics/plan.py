@@ -19,13 +19,20 @@ from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Given, Task
 from curate.errors import ConfigError, nearest
 from curate.flow import Flow, Part
+from curate.quality.topics.model import is_clusters, read_card, weborganizer_labels
+from curate.quality.topics.step import Topic
+from curate.quality.topics.tasks import (
+    ClusterParams,
+    SampleParams,
+    TopicParams,
+    find_clusters,
+    name_topics,
+    sample_part,
+)
 from curate.records.counts import DocumentCounts
 from curate.records.quality import BUCKET, SCORE
 from curate.records.topics import TOPICS, TopicNumbers
 from curate.storage import digest_file
-from curate.topics.model import is_clusters, read_card, weborganizer_labels
-from curate.topics.step import Topic
-from curate.topics.tasks import ClusterParams, SampleParams, TopicParams, find_clusters, name_topics, sample_part
 from curate.verdicts.steps import VerdictStep
 
 _SPARE = 5

@@ -18,9 +18,9 @@ from numpy.typing import NDArray
 
 from curate.errors import ConfigError, counted
 from curate.language.fasttext_model import load_fasttext
+from curate.quality.topics.clusters import Space, nearest
+from curate.quality.topics.terms import BUCKETS
 from curate.records.topics import TopicCard
-from curate.topics.clusters import Space, nearest
-from curate.topics.terms import BUCKETS
 
 WEBORGANIZER = (
     "adult_content", "art_and_design", "software_development", "crime_and_law", "education_and_jobs",

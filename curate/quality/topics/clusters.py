@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.quality.topics.terms import BUCKETS, Counts, count_terms, longest
 from curate.text.chance import draw, unit
 from curate.text.characters import Tables, lower_into, tables
 from curate.text.columns import text_buffers
 from curate.text.compiled import Scalar, kernel
-from curate.topics.terms import BUCKETS, Counts, count_terms, longest
 
 MOST_TERMS = 1 << 16
 """Terms that are looked at: of those that are neither rare nor everywhere, the most frequent."""

@@ -11,11 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.quality.topics.clusters import Clustering
+from curate.quality.topics.terms import bucket_of, longest, terms_of
 from curate.text.characters import Tables, lower_into, tables
 from curate.text.columns import text_buffers
 from curate.text.compiled import Scalar, kernel
-from curate.topics.clusters import Clustering
-from curate.topics.terms import bucket_of, longest, terms_of
 
 WORDS = 8
 """Words that are told of a cluster."""

@@ -24,16 +24,16 @@ from curate.audit.finding_facts import topics as topic_facts
 from curate.audit.findings import findings
 from curate.config.reading import ConfigError, read_pipeline
 from curate.engine.task import File, Inputs, Output
+from curate.quality.topics.clusters import cluster, nearest, space_of, vectors_of
+from curate.quality.topics.model import WEBORGANIZER, load, read_card, weborganizer_labels
+from curate.quality.topics.naming import name_clusters
+from curate.quality.topics.tasks import ClusterParams, find_clusters
+from curate.quality.topics.terms import BUCKETS, Counts, count
 from curate.records.batches import BatchWriter
 from curate.records.pages import ID
 from curate.records.quality import SAMPLE
 from curate.shards import ShardReader
 from curate.text.hashing import FNV_OFFSET, FNV_PRIME
-from curate.topics.clusters import cluster, nearest, space_of, vectors_of
-from curate.topics.model import WEBORGANIZER, load, read_card, weborganizer_labels
-from curate.topics.naming import name_clusters
-from curate.topics.tasks import ClusterParams, find_clusters
-from curate.topics.terms import BUCKETS, Counts, count
 
 THEMES = {
     "sea": "ship harbour sailor anchor tide captain deck sail voyage coast wave crew",

@@ -10,15 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from curate.engine.task import Inputs, Output
+from curate.quality.topics.clusters import cluster, nearest
+from curate.quality.topics.model import load, write_clusters
+from curate.quality.topics.naming import name_clusters
+from curate.quality.topics.terms import count
 from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts, NamedCounts
 from curate.records.quality import SAMPLE
 from curate.records.topics import TOPICS, TopicCard
 from curate.text.chance import draw
-from curate.topics.clusters import cluster, nearest
-from curate.topics.model import load, write_clusters
-from curate.topics.naming import name_clusters
-from curate.topics.terms import count
 from curate.verdicts.steps import steps_from_json
 
 
