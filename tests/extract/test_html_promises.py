@@ -133,3 +133,9 @@ def test_mutated_pages_leave_no_array_with_bounds_checked(shared_data: Path) -> 
     done = subprocess.run([sys.executable, script, "--pages", "300"], env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr[-2000:]
     assert "300 mutated pages" in done.stdout
+
+
+@pytest.mark.parametrize("most", range(6, 14))
+def test_a_page_that_is_cut_ends_with_a_whole_character(most: int) -> None:
+    page = parse_page("<p>é水x🙂水".encode(), most_bytes=most)
+    assert page.ended == TOO_LONG and "é水x🙂水".startswith(page.block_text(0))

@@ -54,7 +54,10 @@ def parse_page(source: bytes, most_bytes: int = MOST_BYTES, most_blocks: int = M
     >>> [page.block_text(i) for i in range(len(page.blocks))]
     ['Tea', 'Boil water.']
     """
-    data = np.frombuffer(source[:most_bytes], np.uint8)
+    end = most_bytes
+    while 0 < end < len(source) and source[end] & 0xC0 == 0x80:  # never within a character
+        end -= 1
+    data = np.frombuffer(source[:end], np.uint8)
     tags = count_tags(data, len(data))
     work = Work(
         state=np.zeros(STATE, np.int64),
