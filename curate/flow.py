@@ -108,6 +108,8 @@ class Flow:
     """What scored the documents, by source."""
     topics: Mapping[str, Mapping[str, TopicNumbers]] = field(default_factory=dict)
     """The topics of documents, by source and name."""
+    opt_outs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """What was found of opt-outs, by source."""
     clusters: Mapping[str, File] = field(default_factory=dict)
     """By source, the file of clusters that were found here."""
     contamination: Committed[Any] | None = None

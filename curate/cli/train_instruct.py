@@ -36,11 +36,11 @@ def add_instruct(model: Any) -> None:
 def _instruct(options: argparse.Namespace) -> int:
     from curate.errors import ConfigError
     from curate.tokens import load_recorded
-    from curate.trainer.evaluate.conversations import Instruct
     from curate.trainer.evaluate.instruct import measure_answers, probe, read_conversations
     from curate.trainer.evaluate.tasks import read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint, save_model
     from curate.trainer.train.parallel import pick_device
+    from curate.trainer.train.settings import Instruct
 
     if not options.learning_rate > 0 or options.seed < 0:
         raise ConfigError("--learning-rate must be above 0, and --seed not below it")

@@ -23,7 +23,9 @@ from curate.storage import is_remote, resolve
 
 __all__ = ["ConfigError", "KeyPath", "PipelineFile", "change_pipeline", "read_pipeline", "read_settings"]
 
-_PATH_KEYS = frozenset({"paths", "root", "base", "against", "index", "model", "lists", "removals", "key", "weights"})
+_PATH_KEYS = frozenset(
+    {"paths", "root", "base", "against", "index", "model", "lists", "removals", "key", "weights", "robots"}
+)
 LISTED = "@"
 """What a path of a list of files begins with."""
 _PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "tokenizers", "filter", "classifier"})

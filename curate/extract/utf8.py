@@ -5,7 +5,8 @@ Says what `curate.extract.charset.decode` says; knows nothing else of charsets.
 
 from __future__ import annotations
 
-import numpy as np
+import struct
+
 import pyarrow as pa
 
 from curate.extract.charset import CODECS, MARKS, TWO_BYTES, declared_charset, decode, header_charset
@@ -17,6 +18,7 @@ _EXTEND_ASCII = frozenset(
     if name not in TWO_BYTES and _ASCII.decode(codec, "replace") == _ASCII.decode()
 )
 """Charsets in which bytes of ASCII are that, whatever stands before them."""
+_ENDS = struct.Struct("=qq")
 _ESCAPE = b"\x1b$"
 
 
@@ -26,7 +28,7 @@ def is_utf8(body: bytes) -> bool:
     >>> is_utf8("é".encode()), is_utf8("é".encode("latin-1")), is_utf8(b"")
     (True, False, True)
     """
-    ends = pa.py_buffer(np.array([0, len(body)], np.int64))
+    ends = pa.py_buffer(_ENDS.pack(0, len(body)))
     try:
         pa.Array.from_buffers(pa.large_string(), 1, [None, ends, pa.py_buffer(body)]).validate(full=True)
     except pa.ArrowInvalid:

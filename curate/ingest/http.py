@@ -214,6 +214,16 @@ def read_response(block: bytes, counts: Counter[str], identified: bytes | None =
     return _payload(header, body, counts, identified)
 
 
+def whole_answer(block: bytes) -> tuple[int | None, bytes]:
+    """(status, body without chunks and codings) of an HTTP response of any kind. Raises codings.TooMuch and
+    codings.NotDecodable."""
+    header, body = _last_answer(block)
+    named = codings.claims(header.values(b"content-encoding") + header.values(b"transfer-encoding"))
+    chunked = any(b"chunked" in value.lower() for value in header.values(b"transfer-encoding"))
+    body, _ = _dechunked(body, chunked, Counter())
+    return header.status, codings.undo(body, named, False)[0]
+
+
 def _payload(header: Header, body: bytes, counts: Counter[str], identified: bytes | None) -> Payload:
     served = header.values(b"content-type")
     named = text_of(served[-1]) if served else None

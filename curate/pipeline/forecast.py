@@ -37,7 +37,7 @@ _WARMING_BYTES = 256 << 10
 _SAMPLE_FILES = 4
 _STUDENT_95 = (12.706, 4.303, 3.182)  # two-sided quantiles for 1, 2 and 3 degrees of freedom
 _HOUR = 3600.0
-_FIXED = ("evaluation-items", "topic-clusters")
+_FIXED = ("evaluation-items", "topic-clusters", "opt-out-files", "opt-out-statements")
 """Stages that do not grow with the sources."""
 _SAMPLES = "sample"
 """The stage that looks at all documents and leaves no more than a classifier's sample."""

@@ -67,19 +67,19 @@ def held_in_data(page: Page, kept: NDArray[np.bool_], wanted: int = 0) -> Held |
     """
     if not len(page.data) or len(page.text) > MOST_TEXT:
         return None
-    characters = int(page.blocks["characters"][kept].sum())
-    if int((page.data[:, 2] - page.data[:, 1]).sum()) <= characters:
+    length = int(page.blocks["characters"][kept].sum() + page.blocks["words"][kept].sum())
+    if int((page.data[:, 2] - page.data[:, 1]).sum()) <= length:
         return None
     words: list[list[str]] = []
     visible = frozenset[tuple[str, ...]]()
     for text in _texts(page):
-        if sum(map(len, text.parts)) <= characters:
+        if sum(map(len, text.parts)) <= length:
             continue
-        words = words or [_words(page.block_text(number)) for number in range(len(page.blocks))]
+        words = words or _words_of_blocks(page)
         found = sum(len(words[number]) for number in np.flatnonzero(kept))
         fragment = "".join(_fragment(part) for part in text.parts)
         parsed = parse_page(fragment.encode("utf-8", "replace"))
-        parts = [_words(parsed.block_text(number)) for number in np.flatnonzero(_shown(parsed)).tolist()]
+        parts = [part for part, is_shown in zip(_words_of_blocks(parsed), _shown(parsed), strict=True) if is_shown]
         if sum(map(len, parts)) < max(LEAST_WORDS, found + 1):
             continue
         runs = set(_runs_of(parts))
@@ -109,7 +109,7 @@ def _beside(
     if heading not in told and heading != first[: len(heading)]:
         fragment = f"<h1>{html.escape(html.unescape(title))}</h1>{fragment}"
     parsed = parse_page(fragment.encode("utf-8", "replace"), wanted=wanted)
-    parts = [_words(parsed.block_text(number)) for number in range(len(parsed.blocks))]
+    parts = _words_of_blocks(parsed)
     runs, lines = set(_runs_of(parts)), {tuple(part) for part in parts}
     doubled = np.array([_is_held(words[i], runs, lines) if kept[i] else False for i in range(len(words))], np.bool_)
     left = kept & ~doubled
@@ -121,6 +121,12 @@ def _beside(
     place = int(np.argmax(doubled)) if doubled.any() else len(words)
     behind = np.arange(len(words)) > place
     return Held(parsed, shown, left & ~behind, left & behind)
+
+
+def _words_of_blocks(page: Page) -> list[list[str]]:
+    text = page.text.tobytes()
+    places = zip(page.blocks["start"].tolist(), page.blocks["end"].tolist(), strict=True)
+    return [_words(text[start:end].decode()) for start, end in places]
 
 
 def _words(text: str) -> list[str]:

@@ -14,14 +14,13 @@ from typing import Any
 from curate.settings import Model
 from curate.storage import write_atomically
 from curate.tokens import Tokenizer, load_recorded
-from curate.trainer.evaluate.conversations import Instruct
 from curate.trainer.evaluate.evaluate import Measure, bits_per_byte, measure_task
 from curate.trainer.evaluate.instruct import probe
 from curate.trainer.evaluate.task_formats import Style
 from curate.trainer.evaluate.tasks import read_lines
 from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
-from curate.trainer.train.settings import Training
+from curate.trainer.train.settings import Instruct, Training
 from curate.trainer.train.train import train
 
 JOB, RESULT, CURVE = "job.json", "result.json", "curve"

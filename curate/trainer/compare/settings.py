@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from curate.settings import Model, Name, Share, Strings
-from curate.trainer.evaluate.conversations import Instruct
 from curate.trainer.evaluate.task_formats import Style
 from curate.trainer.evaluate.task_scores import ACCURACY, GOLD, MEASURES
 from curate.trainer.evaluate.tasks import find_task
-from curate.trainer.train.settings import Natural, Training
+from curate.trainer.train.settings import Instruct, Natural, Training
 
 
 class Evaluation(Model):

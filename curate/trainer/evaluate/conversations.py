@@ -10,30 +10,13 @@ from __future__ import annotations
 
 import bisect
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from curate.errors import ConfigError
-from curate.settings import Model
-from curate.trainer.train.settings import Natural, Number
 
 ROLES = ("system", "user", "assistant")
 _ANSWERING = "assistant"
 _PAIR = ("prompt", "response")
-
-
-class Instruct(Model):
-    """The probe's file of conversations to learn from, that of conversations to measure, and how it is taught."""
-
-    train: str = Field(
-        description="JSON Lines with `messages`, each of a `role` and its `content`; or `prompt`, `response`"
-    )
-    test: str = Field(description="the same, of which the answers' bits per byte are measured")
-    epochs: Natural = Field(2, description="passes over the conversations")
-    batch: Natural = Field(8, description="packed sequences of a step")
-    learning_rate: Number = Field(2e-5, description="the highest; larger for small models")
-    seed: Annotated[int, Field(ge=0)] = Field(0, description="of the order")
 
 
 def write_out(messages: Sequence[Mapping[str, str]]) -> list[tuple[str, bool]]:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from curate.errors import ConfigError
 from curate.tokens import Tokenizer
-from curate.trainer.evaluate.conversations import Instruct, messages_of, pack, write_out
+from curate.trainer.evaluate.conversations import messages_of, pack, write_out
 from curate.trainer.evaluate.evaluate import Measure, encode
 from curate.trainer.evaluate.scoring import batches, pad
 from curate.trainer.evaluate.task_scores import GOLD
@@ -33,7 +33,7 @@ from curate.trainer.train.optimizer import (
     scale_gradients,
     set_learning_rate,
 )
-from curate.trainer.train.settings import Optimizer, Schedule
+from curate.trainer.train.settings import Instruct, Optimizer, Schedule
 
 NAME = "instructed answers"
 _WARMUP = 0.03  # Tulu's (Wang et al. 2023, appendix)

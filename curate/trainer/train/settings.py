@@ -110,6 +110,19 @@ class Every(Model):
     checkpoint: Natural = 1000
 
 
+class Instruct(Model):
+    """The probe's file of conversations to learn from, that of conversations to measure, and how it is taught."""
+
+    train: str = Field(
+        description="JSON Lines with `messages`, each of a `role` and its `content`; or `prompt`, `response`"
+    )
+    test: str = Field(description="the same, of which the answers' bits per byte are measured")
+    epochs: Natural = Field(2, description="passes over the conversations")
+    batch: Natural = Field(8, description="packed sequences of a step")
+    learning_rate: Number = Field(2e-5, description="the highest; larger for small models")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of the order")
+
+
 class Training(Model):
     """A training file."""
 
