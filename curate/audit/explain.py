@@ -23,11 +23,12 @@ from curate.audit.finished_run import AuditError, OpenedRun, beside
 from curate.audit.lineage import gone, text_versions
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.shown import shown
+from curate.config.models import BASE
 from curate.config.step_params import table_columns, text_choice
 from curate.records.judging import Judged
 from curate.records.ledger import of_tokenizer
 from curate.records.metadata import told_columns
-from curate.storage import SourceFile, open_binary
+from curate.storage import SourceFile, join, open_binary
 from curate.verdicts.choice import CHARS, ENGINE, own_column
 from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
 
@@ -258,6 +259,9 @@ def original_record(run: OpenedRun, found: Found) -> str:
 def _input(run: OpenedRun, found: Found) -> tuple[str, int]:
     """(path, bytes) of the input file that a record came from: a part may hold those of many."""
     name = found.row["file"]
+    read = run.pipeline.sources[found.part.source].read
+    if read.indexed:
+        return join(read.base or BASE, name), 0
     listed = next((each for each in run.record["inputs"].get(found.part.source, ()) if each["file"] == name), None)
     return (found.part.path, 0) if listed is None else (listed["path"], listed["bytes"])
 

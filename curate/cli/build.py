@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
 from curate.cli.arguments import add_data_format, add_number, add_run
-from curate.cli.console import RESULTS, write_data
+from curate.cli.console import RESULTS, write_data, write_numbers
 from curate.config.formats import document_exporters, exporters
 
 
@@ -35,6 +36,7 @@ def add_commands(commands: Any) -> None:
     verify.add_argument("--on", required=True, metavar="PATH", help="run directory, or Parquet or JSON Lines of texts")
     verify.add_argument("--text", default="text", metavar="COLUMN", help="column or field of the texts (default: text)")
     verify.add_argument("--against", choices=("tiktoken", "hf"), help="the library (default: the tokenizer's own)")
+    add_data_format(verify)
     verify.set_defaults(call=_verify)
 
     export = commands.add_parser(
@@ -99,6 +101,9 @@ def _verify(options: argparse.Namespace) -> int:
     from curate.tokens.verify import verify
 
     found = verify(options.name, texts_of(options.on, options.text), options.against)
+    if options.format != "table":
+        write_numbers(options.format, {"tokenizer": options.name, **asdict(found)})
+        return 1 if found.differing else 0
     speed = [found.bytes / 1e6 / max(seconds, 1e-9) for seconds in (found.seconds, found.reference_seconds)]
     RESULTS.print(
         f"{options.name}: {found.texts:,} texts, {found.bytes:,} bytes, {found.differing:,} encoded otherwise than by "

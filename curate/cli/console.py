@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 from rich.console import Console
@@ -58,6 +58,22 @@ def write_data(form: str, data: Any, columns: Sequence[str], rows: Iterable[Sequ
 
     write(json.dumps(data, indent=1, default=str) + "\n" if form == "json" else csv_text(columns, rows))
     return 0
+
+
+def write_numbers(form: str, data: Mapping[str, Any]) -> int:
+    """Write what is told of one thing for programs: as JSON whole, as CSV a row for each number, by its path of keys.
+
+    What is a list, such as a curve, stands in the JSON only. Status 0.
+    """
+    return write_data(form, data, ("measure", "value"), _leaves(data, ""))
+
+
+def _leaves(data: Mapping[str, Any], path: str) -> Iterator[tuple[str, Any]]:
+    for name, value in data.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{path}{name}.")
+        elif not isinstance(value, list | tuple):
+            yield f"{path}{name}", value
 
 
 def complain(message: str) -> None:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from curate.cli.arguments import add_number, shares
-from curate.cli.console import RESULTS, write
+from curate.cli.arguments import add_data_format, add_number, shares
+from curate.cli.console import RESULTS, write_data, write_numbers
 
 if TYPE_CHECKING:
     from curate.quality.labels import Columns
@@ -51,9 +51,7 @@ def add_commands(actions: Any) -> None:
     agreement.add_argument(
         "--text", default="text", metavar="NAME", help="the column that holds the text (default: text)"
     )
-    agreement.add_argument(
-        "--format", choices=("table", "json"), default="table", help="how to show it (default: table)"
-    )
+    add_data_format(agreement)
     agreement.set_defaults(call=_agreement)
 
 
@@ -77,6 +75,8 @@ def train(options: argparse.Namespace) -> int:
     labelled = read_labels(options.labels, columns_of(options, tuple(options.target), options.group))
     with atomic_path(options.out) as temporary:
         card = train_on_labels(str(temporary), labelled, options.seed, " + ".join(options.target), options.group)
+    if options.format != "table":
+        return write_numbers(options.format, card)
     show_labels(card["labels"], card.get("folds", {}))
     RESULTS.print(f"\nModel: {options.out}")
     return 0
@@ -151,10 +151,12 @@ def _agreement(options: argparse.Namespace) -> int:
     found = between(labels_by_labeller(options.labels, columns_of(options, (options.target,), None)))
     if len(found["labellers"]) < 2:
         raise ConfigError(f"{options.labeller!r} names {len(found['labellers'])} labellers: two are needed to agree")
-    if options.format == "json":
-        write(json.dumps(found, indent=1) + "\n")
-        return 0
     measured = ("documents", "kappa", "spearman", "equal", "within_one")
-    _table([{"pair": " and ".join(row["labellers"]), **row} for row in found["pairs"]], ("pair", *measured))
+    pairs = [{"pair": " and ".join(row["labellers"]), **row} for row in found["pairs"]]
+    if options.format != "table":
+        told = [(row.get("pair", row.get("labeller")), *(row[name] for name in measured), row.get("bias")) for row in
+                (*pairs, *found["against_the_others"])]  # fmt: skip
+        return write_data(options.format, found, ("labellers", *measured, "bias"), told)
+    _table(pairs, ("pair", *measured))
     _table(found["against_the_others"], ("labeller", *measured, "bias"))
     return 0

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,8 +10,8 @@ from typing import Any
 from rich.table import Table
 
 from curate.cli import labels
-from curate.cli.arguments import add_number
-from curate.cli.console import RESULTS
+from curate.cli.arguments import add_data_format, add_number
+from curate.cli.console import RESULTS, write_numbers
 from curate.cli.labels import add_label_arguments
 from curate.errors import ConfigError
 
@@ -36,6 +35,7 @@ def add_commands(commands: Any) -> None:
     add_number(train, "--sample", 100_000, "most of each class")
     train.add_argument("--seed", type=int, default=0, help="decides what is sampled and held out (default: 0)")
     train.add_argument("--out", required=True, metavar="FILE", help="the model file to write")
+    add_data_format(train, "how to show what the model says of itself")
     train.set_defaults(call=_train)
 
     evaluate = actions.add_parser("evaluate", help="how well a model separates: by its card, on documents, or in a run")
@@ -45,7 +45,10 @@ def add_commands(commands: Any) -> None:
     add_number(evaluate, "-n", 3, "borderline documents on each side")
     _classes(evaluate, required=False)
     evaluate.add_argument("--label", metavar="LABEL", help="of good documents, in a file of fastText")
-    evaluate.add_argument("--json", action="store_true", help="every number, with the curves, as JSON")
+    add_data_format(evaluate)
+    evaluate.add_argument(
+        "--json", action="store_const", const="json", dest="format", help="every number, with the curves, as JSON"
+    )
     evaluate.set_defaults(call=_evaluate)
 
     score = actions.add_parser("score", help="score documents")
@@ -54,6 +57,7 @@ def add_commands(commands: Any) -> None:
     score.add_argument("--text", default="text", metavar="NAME", help="the column that holds the text (default: text)")
     score.add_argument("--label", metavar="LABEL", help="of good documents, in a file of fastText")
     score.add_argument("--out", required=True, metavar="FILE", help="Parquet file to write: id, url, score")
+    add_data_format(score)
     score.set_defaults(call=_score)
     labels.add_commands(actions)
 
@@ -77,6 +81,8 @@ def _train(options: argparse.Namespace) -> int:
     examples = read_examples(options.positives, options.negatives, options.text, options.sample, options.seed)
     with atomic_path(options.out) as temporary:
         card = train(str(temporary), examples, options.classifier, options.seed)
+    if options.format != "table":
+        return write_numbers(options.format, card)
     _show_card(card)
     RESULTS.print(f"\nModel: {options.out}")
     return 0
@@ -95,22 +101,20 @@ def _evaluate(options: argparse.Namespace) -> int:
         card = read_card(options.model)
         if not card:
             raise ConfigError(f"{options.model} is fastText's own file and says nothing of itself; give documents")
-        if options.json:
-            RESULTS.print_json(json.dumps(card))
-        else:
-            _show_card(card)
+        if options.format != "table":
+            return write_numbers(options.format, card)
+        _show_card(card)
         return 0
     everything = 1 << 40
     examples = read_examples(options.positives, options.negatives, options.text, everything, 0)
     classifier = load(options.model, options.label)
     scores, seen = classifier.judge(examples.texts, examples.ids, examples.urls)
     measured = separation(scores, examples.positive, examples.texts) | {"seen": int(seen.sum())}
-    if options.json:
-        RESULTS.print_json(json.dumps(measured))
-    else:
-        _show_separation(measured)
-        if measured["seen"]:
-            RESULTS.print(f"{measured['seen']:,} of these documents are texts that the model was trained on")
+    if options.format != "table":
+        return write_numbers(options.format, measured)
+    _show_separation(measured)
+    if measured["seen"]:
+        RESULTS.print(f"{measured['seen']:,} of these documents are texts that the model was trained on")
     return 0
 
 
@@ -121,14 +125,14 @@ def _evaluate_run(options: argparse.Namespace) -> int:
 
     run = open_finished(options.model)
     answer = borderline(run, options.n)
-    if not options.json:
+    if options.format == "table":
         for name, source in run.stats["sources"].items():
             if source["quality"]:
                 RESULTS.print(f"{name}: {sum(source['quality']['scores']):,} documents", style="bold")
                 _show_histogram({"documents": source["quality"]["scores"]})
                 if source["quality"]["model"].get("trained_on"):
                     _show_card(source["quality"]["model"])
-    show(answer, "json" if options.json else "table", RESULTS)
+    show(answer, options.format, RESULTS)
     return 0
 
 
@@ -160,6 +164,10 @@ def _score(options: argparse.Namespace) -> int:
             for alpha in kept:
                 kept[alpha] += float(keep_probability(scores, alpha).sum())
     documents = int(counts.sum())
+    if options.format != "table":
+        by_alpha = {f"{alpha:g}": share / documents if documents else None for alpha, share in kept.items()}
+        data = {"documents": documents, "seen": seen, "kept": by_alpha, "scores": counts.tolist(), "out": options.out}
+        return write_numbers(options.format, data)
     RESULTS.print(f"{documents:,} documents")
     _show_histogram({"documents": counts.tolist()})
     if documents:

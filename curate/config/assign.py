@@ -11,6 +11,7 @@ from typing import Any
 from curate.config.document import parse_value
 from curate.config.refusals import KeyPath
 from curate.config.steps import raw_name
+from curate.config.tokens import tokenizer_name
 from curate.errors import ConfigError, nearest
 from curate.steps import source_steps
 
@@ -18,7 +19,11 @@ Adapt = Callable[[Any, str], Any]
 """Makes of a value and its key what the tree is to hold, such as an absolute path."""
 
 _BOUNDS = frozenset({"min", "max"})
-_ORIGINS = {"paths": ("crawl", "segments", "subset"), "crawl": ("paths", "root")}
+_ORIGINS = {
+    "paths": ("crawl", "segments", "subset", "index", "where"),
+    "crawl": ("paths", "root", "index"),
+    "index": ("paths", "root", "crawl", "segments", "subset"),
+}
 """Keys that say where a source's files are: one that is set takes the place of those of the other."""
 
 
@@ -104,12 +109,17 @@ def _descend(target: Any, pieces: list[str], value: Any, place: KeyPath) -> KeyP
     key = ".".join(pieces)
     for index, piece in enumerate(pieces[:-1]):
         if isinstance(target, list):
-            found = next((number for number, item in enumerate(target) if raw_name(item) == piece), None)
-            if found is None:
-                raise ConfigError(
-                    f"--set {key}: no step {piece!r}{nearest(piece, [raw_name(item) for item in target])}"
-                )
-            target, piece, place = target[found], next(iter(target[found])), (*place, found)
+            what, name = ("tokenizer", tokenizer_name) if place[-1:] == ("tokenizers",) else ("step", raw_name)
+            names = [name(item) for item in target]
+            if piece not in names:
+                raise ConfigError(f"--set {key}: no {what} {piece!r}{nearest(piece, names)}")
+            found = names.index(piece)
+            place = (*place, found)
+            if what == "tokenizer":
+                target[found] = {"tokenizer": target[found]} if isinstance(target[found], str) else target[found]
+                target = target[found]
+                continue
+            target, piece = target[found], next(iter(target[found]))
         if not isinstance(target, dict):
             raise ConfigError(f"--set {key}: {'.'.join(pieces[:index])} holds a value, not keys")
         inner = target.get(piece)

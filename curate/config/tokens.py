@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -53,6 +54,14 @@ class OneOfSeveral(Tokenizing):
     def name(self) -> str:
         """What its shards and columns are called."""
         return self.as_ or short_name(self.tokenizer)
+
+
+def tokenizer_name(written: Any) -> str:
+    """The name of one of several tokenizers that is not checked yet; empty for what is none."""
+    entry = {"tokenizer": written} if isinstance(written, str) else written
+    if not isinstance(entry, Mapping):
+        return ""
+    return str(entry.get("as") or short_name(str(entry.get("tokenizer", ""))))
 
 
 def short_name(tokenizer: str) -> str:

@@ -31,7 +31,7 @@ def describe_clusters(decisions: Sequence[Committed[ClusterCounts]]) -> str:
         if size > 1:
             counts[1 << (size - 1).bit_length()] += clusters
     listed = ", ".join(f"{counts[most]:,} of up to {most:,}" for most in sorted(counts))
-    return f"clusters of copies: {listed or 'none'} documents"
+    return f"clusters of copies: {listed} documents" if listed else "no copies were found"
 
 
 def check_safety(

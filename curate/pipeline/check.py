@@ -26,6 +26,7 @@ from curate.extract import engines
 from curate.extract.extractors import SAID
 from curate.extract.step import Extract
 from curate.filters.step import Filter, spoken_languages
+from curate.ingest.crawl_index import check_index
 from curate.language.step import Language
 from curate.mixture.groups import NONE, NOT_IN_LEDGER
 from curate.mixture.weights import weights_of
@@ -289,15 +290,31 @@ def check_inputs(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]])
     """
     for name, source in file.pipeline.sources.items():
         read = source.read
+        if read.indexed:
+            _check_index(file, name, inputs[name])
+            continue
         columns = ingest.Columns(**table_columns(source))
         wrong = ingest.check_source(inputs[name], read.format, columns)
         if wrong is not None:
             raise file.error(("sources", name, "read"), wrong)
 
 
+def _check_index(file: PipelineFile, name: str, found: Sequence[SourceFile]) -> None:
+    """Whether an index is one, and can be asked the source's condition. Raises ConfigError as `check_inputs`."""
+    read = file.pipeline.sources[name].read
+    first = next((each for each in found if each.size), None)
+    if first is None:
+        raise file.error(("sources", name, "read"), "every file of the index is empty")
+    of_index, of_condition = check_index(first, read.where)
+    if of_index is not None:
+        raise file.error(("sources", name, "read", "crawl" if read.crawl else "index"), of_index)
+    if of_condition is not None:
+        raise file.error(("sources", name, "read", "where"), of_condition)
+
+
 def first_carried(name: str, source: Source, files: Sequence[SourceFile]) -> Carried:
     """The columns that a source's rows carry, by the first rows of its first file: a run knows them when all were read."""
-    if not source.read.metadata:
+    if not source.read.metadata or source.read.indexed:
         return ()
     kinds: dict[str, Counter[str]] = {}
     columns = ingest.Columns(**table_columns(source))

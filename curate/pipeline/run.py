@@ -27,6 +27,8 @@ from curate.engine.progress import ProgressDisplay
 from curate.engine.run_log import LogForm, RunLog
 from curate.engine.runner import Runner, Watchers
 from curate.errors import DISTRIBUTION
+from curate.filters.opt_out.plan import mark_opt_outs
+from curate.filters.opt_out.step import OptOut
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
@@ -288,7 +290,7 @@ def _has(pipeline: Pipeline, name: str, folder: Path) -> bool:
     return name != "removed" or bool(pipeline.removals) or (folder / LIST).exists()
 
 
-_SCORING: Mapping[str, type[Model]] = {"topic": Topic, "quality": Quality}
+_SCORING: Mapping[str, type[Model]] = {"opt_out": OptOut, "topic": Topic, "quality": Quality}
 """Steps of sources that are stages of their own."""
 
 Stage = Callable[[Flow], Flow]
@@ -313,6 +315,7 @@ def _order(
     return [
         ("extract", lambda flow: stages.read(pipeline, inputs, runner)),
         ("metadata", lambda flow: stages.carry(pipeline, flow, runner)),
+        ("opt_out", lambda flow: mark_opt_outs(pipeline, flow, runner)),
         ("evaluate", lambda flow: stages.evaluate(pipeline, flow, runner)),
         ("choose", lambda flow: stages.choose(pipeline, flow, runner)),
         ("topic", lambda flow: find_topics(pipeline, flow, runner)),

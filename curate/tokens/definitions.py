@@ -49,23 +49,21 @@ class Definition:
 def from_encoding(encoding: tiktoken.Encoding) -> Definition:
     """One of tiktoken's encodings."""
     parts = encodings.take_apart(encoding)
-    content = functools.cache(parts.to_file)
+    to_json = functools.cache(parts.to_json)
 
     def fast() -> Backend:
-        from gigatoken.gigatoken_rs import BPETokenizer, load_hf_json
+        from gigatoken.gigatoken_rs import BPETokenizer
 
         if parts.scheme is None:
             raise ValueError("gigatoken does not know the splitting pattern")
         if len(parts.ranks) != max(parts.ranks.values()) + 1:  # p50k_base leaves out an id, and rank files may not
-            made: Backend = load_hf_json(_without_special(json.loads(_to_json())))
-            return made
+            return _gigatoken(json.loads(to_json()))
         with tempfile.NamedTemporaryFile(suffix=".tiktoken") as file:
-            file.write(content())
+            file.write(encodings.to_file(parts.ranks))
             file.flush()
-            made = BPETokenizer.from_tiktoken(file.name, parts.scheme.name, None)
+            made: Backend = BPETokenizer.from_tiktoken(file.name, parts.scheme.name, None)
         return made
 
-    _to_json = functools.cache(parts.to_json)
     return Definition(
         library="tiktoken",
         vocabulary_size=encoding.n_vocab,
@@ -76,7 +74,7 @@ def from_encoding(encoding: tiktoken.Encoding) -> Definition:
         reference=lambda texts: [encoding.encode_ordinary(text) for text in texts],
         decode=encoding.decode,
         fast=fast,
-        files=lambda: {"tokenizer.json": _to_json()},
+        files=lambda: {"tokenizer.json": to_json()},
         token_bytes=parts.ranks,
     )
 
@@ -100,12 +98,6 @@ def from_json(content: bytes, declared: Mapping[str, Mapping[str, Any]]) -> Defi
         made.encode_special_tokens = True
         return made
 
-    def fast() -> Backend:
-        from gigatoken.gigatoken_rs import load_hf_json
-
-        made: Backend = load_hf_json(_without_special(hidden))
-        return made
-
     return Definition(
         library="tokenizers",
         vocabulary_size=max(plain.get_vocab(with_added_tokens=True).values()) + 1,
@@ -115,7 +107,7 @@ def from_json(content: bytes, declared: Mapping[str, Mapping[str, Any]]) -> Defi
         start=_declared(declared, "bos", special, _START_NAMES),
         reference=lambda texts: [each.ids for each in library().encode_batch_fast(texts, add_special_tokens=False)],
         decode=lambda ids: str(plain.decode(ids, skip_special_tokens=False)),
-        fast=fast,
+        fast=lambda: _gigatoken(hidden),
         files=lambda: {"tokenizer.json": content},
         exceptions=NEWER_MARKS if parsed.get("normalizer") else None,
     )
@@ -130,13 +122,6 @@ def from_model(content: bytes) -> Definition:
     except RuntimeError as error:
         raise ValueError(f"this is no .model of SentencePiece: {error}") from error
     special = {model.id_to_piece(id): id for id in range(model.vocab_size()) if model.is_control(id)}
-
-    def fast() -> Backend:
-        from gigatoken.gigatoken_rs import load_hf_json
-
-        made: Backend = load_hf_json(_without_special(json.loads(_model_as_json(content))))
-        return made
-
     return Definition(
         library="sentencepiece",
         vocabulary_size=model.vocab_size(),
@@ -146,7 +131,7 @@ def from_model(content: bytes) -> Definition:
         start=model.bos_id() if model.bos_id() >= 0 else None,
         reference=lambda texts: model.encode(texts, num_threads=1),
         decode=model.decode,
-        fast=fast,
+        fast=lambda: _gigatoken(json.loads(_model_as_json(content))),
         files=lambda: {"tokenizer.model": content} | _model_files(content),
     )
 
@@ -194,10 +179,14 @@ def _hidden(parsed: dict[str, Any], digest: str) -> dict[str, Any]:
     return parsed | empty | {"added_tokens": added, "model": model}
 
 
-def _without_special(parsed: dict[str, Any]) -> str:
-    """The `tokenizer.json` without the special tokens, which gigatoken would look for in texts; it keeps ids as they are."""
+def _gigatoken(parsed: dict[str, Any]) -> Backend:
+    """gigatoken's of a `tokenizer.json`, without the special tokens, which it would look for in texts; ids stay as they
+    are. Raises what it raises where it does not know such a tokenizer."""
+    from gigatoken.gigatoken_rs import load_hf_json
+
     added = [each for each in parsed.get("added_tokens", []) if not each.get("special")]
-    return json.dumps(parsed | {"added_tokens": added})
+    made: Backend = load_hf_json(json.dumps(parsed | {"added_tokens": added}))
+    return made
 
 
 def _model_as_json(content: bytes) -> str:

@@ -61,17 +61,10 @@ class Parts:
     def digest(self) -> str:
         """SHA-256 over every token's bytes in order of rank, the pattern and the special tokens."""
         digest = hashlib.sha256(self.pattern.encode())
-        for token, rank in self._by_rank():
+        for token, rank in by_rank(self.ranks):
             digest.update(b"%d %d " % (rank, len(token)) + token)
         digest.update(repr(sorted(self.special.items())).encode())
         return digest.hexdigest()
-
-    def _by_rank(self) -> list[tuple[bytes, int]]:
-        return sorted(self.ranks.items(), key=lambda item: item[1])
-
-    def to_file(self) -> bytes:
-        """The ranks as lines of a token in base64 and its rank."""
-        return b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in self._by_rank())
 
     def to_json(self) -> bytes:
         """The same as a `tokenizer.json`. Raises ValueError where the pattern is not a known one.
@@ -83,7 +76,7 @@ class Parts:
             raise ValueError(f"no tokenizer.json can say the splitting pattern {self.pattern!r}")
         letters = byte_letters()
         spell = {token: "".join(letters[value] for value in token) for token in self.ranks}
-        merges = [_last_merge(token, rank, self.ranks) for token, rank in self._by_rank() if len(token) > 1]
+        merges = [_last_merge(token, rank, self.ranks) for token, rank in by_rank(self.ranks) if len(token) > 1]
         added = [
             {"id": rank, "content": name, "special": True}
             | dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
@@ -101,12 +94,22 @@ class Parts:
             "decoder": levels | {"use_regex": True},
             "model": {
                 "type": "BPE",
-                "vocab": {spell[token]: rank for token, rank in self._by_rank()}
+                "vocab": {spell[token]: rank for token, rank in by_rank(self.ranks)}
                 | dict(self.special),  # at their own ids
                 "merges": [[spell[part] for part in merge] for merge in merges if merge],
             },
         }
         return json.dumps(content, ensure_ascii=False).encode()
+
+
+def by_rank(ranks: Mapping[bytes, int]) -> list[tuple[bytes, int]]:
+    """Tokens' bytes with their ranks, in order of rank."""
+    return sorted(ranks.items(), key=lambda item: item[1])
+
+
+def to_file(ranks: Mapping[bytes, int]) -> bytes:
+    """The ranks as lines of a token in base64 and its rank; what `from_file` reads."""
+    return b"".join(base64.b64encode(token) + b" %d\n" % rank for token, rank in by_rank(ranks))
 
 
 _MOST_RANKS = 1 << 24

@@ -6,7 +6,6 @@ saved tokenizer's must agree on a sample of the text. Knows texts and vocabulari
 
 from __future__ import annotations
 
-import base64
 import itertools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -17,8 +16,9 @@ from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_token
 
 from curate.errors import CurateError
 from curate.storage import write_atomically
-from curate.tokens.encodings import END_OF_TEXT, SCHEMES, byte_letters
+from curate.tokens.encodings import END_OF_TEXT, SCHEMES, byte_letters, to_file
 from curate.tokens.tokenizer import load
+from curate.tokens.verify import differences
 
 SUFFIXES = (".json", ".tiktoken")
 SPLITS = {scheme.name: scheme.expression for scheme in SCHEMES if scheme.expression}
@@ -79,7 +79,7 @@ def train_vocabulary(texts: Iterable[str], size: int, out: str | Path, split: st
     if path.suffix == ".json":
         write_atomically(path, trained.to_str(pretty=True).encode())
     else:
-        write_atomically(path, _ranks(vocabulary))
+        write_atomically(path, to_file(_ranks(vocabulary)))
     _prove(trained, path, sample)
     return Trained(path, size, len(sample))
 
@@ -93,20 +93,19 @@ def _keeping(texts: Iterable[str], sample: list[str]) -> Iterator[str]:
     yield from iterator
 
 
-def _ranks(vocabulary: dict[str, int]) -> bytes:
-    """Lines of a token in base64 and its rank: the trainer writes each byte as a character of its alphabet."""
+def _ranks(vocabulary: dict[str, int]) -> dict[bytes, int]:
+    """Tokens' bytes with their ranks: the trainer writes each byte as a character of its alphabet."""
     values = {letter: value for value, letter in enumerate(byte_letters())}
-    ranks = sorted((rank, bytes(values[letter] for letter in token)) for token, rank in vocabulary.items())
-    return b"".join(base64.b64encode(token) + b" %d\n" % rank for rank, token in ranks)
+    return {bytes(values[letter] for letter in token): rank for token, rank in vocabulary.items()}
 
 
 def _prove(trained: Tokenizer, path: Path, sample: list[str]) -> None:
     saved = load(str(path))
-    rows = saved.encode(pa.array(sample, pa.large_string()))
-    for text, ids in zip(sample, rows, strict=True):
-        if ids.as_py() != trained.encode(text, add_special_tokens=False).ids:
-            raise TrainingError(
-                f"{path} does not encode as its trainer does, first in {text[:60]!r}; it was trained, but do not use it"
-            )
+    right = [trained.encode(text, add_special_tokens=False).ids for text in sample]
+    for each in differences(saved.encode(pa.array(sample, pa.large_string())), right, 0):
+        raise TrainingError(
+            f"{path} does not encode as its trainer does, first in {sample[each.text][:60]!r}; "
+            "it was trained, but do not use it"
+        )
     if saved.end_of_text != saved.vocabulary_size - 1:
         raise TrainingError(f"{path}: {END_OF_TEXT} is not the last id")

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from curate.errors import CurateError
 from curate.storage import write_atomically
+from curate.text.caching import cache_folder
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ def tiktoken_cache(encoding: str) -> Iterator[None]:
     tiktoken deletes cached files that fail its check, hence copies. Raises VocabularyError when a file is found nowhere
     and the download fails too.
     """
-    folder = _private_cache()
+    folder = cache_folder("tiktoken")
     missing = [file for file in FILES[encoding] if not _provide(file, folder)]
     before = os.environ.get(_CACHE_VARIABLES[0])
     os.environ[_CACHE_VARIABLES[0]] = str(folder)
@@ -98,22 +99,6 @@ def tiktoken_cache(encoding: str) -> Iterator[None]:
             del os.environ[_CACHE_VARIABLES[0]]
         else:
             os.environ[_CACHE_VARIABLES[0]] = before
-
-
-def _private_cache() -> Path:
-    root = os.environ.get("CURATE_CACHE_DIR") or os.path.join(
-        os.environ.get("XDG_CACHE_HOME") or os.path.join(os.path.expanduser("~"), ".cache"), "curate"
-    )
-    try:
-        folder = Path(root) / "tiktoken"
-        folder.mkdir(parents=True, exist_ok=True)
-        if os.access(folder, os.W_OK):
-            return folder
-    except OSError:
-        pass
-    folder = Path(tempfile.gettempdir()) / f"curate-{os.getuid()}" / "tiktoken"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def _cache_folders() -> list[Path]:

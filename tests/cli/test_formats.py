@@ -65,6 +65,44 @@ def test_what_a_pipeline_would_do_and_what_a_try_did(asked: Any) -> None:
     assert last == kept and isinstance(data["examples"], list)
 
 
+def test_quality_classifiers(asked: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A number has the same name as a row of the CSV and as a path of keys in the JSON."""
+
+    def leaf(data: Any, path: str) -> Any:
+        for key in path.split("."):
+            data = data[key]
+        return data
+
+    for name, words in (("good", "The council met and agreed upon the plan"), ("poor", "BUY NOW!!! best price 99")):
+        rows = [{"text": f"{words} {number}. " * 5, "url": f"https://{name}{number}.example/"} for number in range(60)]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    good, poor, model = (tmp_path / name for name in ("good.jsonl", "poor.jsonl", "m.model"))
+    classes = ("--positives", good, "--negatives", poor)
+    for question in (
+        ("quality", "train", *classes, "--out", model),
+        ("quality", "evaluate", model),
+        ("quality", "evaluate", model, *classes),
+        ("quality", "score", model, good, poor, "--out", tmp_path / "scores.parquet"),
+    ):
+        data, rows = asked(*question)
+        assert len(rows) > 4
+        for row in rows:
+            assert row["value"] == ("" if leaf(data, row["measure"]) is None else str(leaf(data, row["measure"])))
+    assert main(["quality", "evaluate", str(model), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["classifier"] == "gpt3"
+
+
+def test_how_labellers_agree(asked: Any, tmp_path: Path) -> None:
+    rows = [
+        {"text": f"Text {n % 40}", "who": "ab"[n // 40], "score": (n % 40) % 4 + (n // 40) * (n % 3 == 0)}
+        for n in range(80)
+    ]
+    (tmp_path / "labels.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    data, told = asked("quality", "agreement", tmp_path / "labels.jsonl", "--target", "score", "--labeller", "who")
+    assert [row["labellers"] for row in told] == ["a and b", *(each["labeller"] for each in data["against_the_others"])]
+    assert float(told[0]["kappa"]) == data["pairs"][0]["kappa"]
+
+
 def test_mixes_tokenizers_and_exports(asked: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     made = copy_of_small_run(tmp_path)
     data, rows = asked("mix", "plan", made, "--epochs", "a=1,b=2")
@@ -75,6 +113,9 @@ def test_mixes_tokenizers_and_exports(asked: Any, tmp_path: Path, capsys: pytest
     assert {key: value for key, value in held.items() if key != "by"} == data
     data, rows = asked("tokenizer", "compare", "gpt2", "--run", made)
     assert [float(row["gpt2"]) for row in rows] == [each["bytes_per_token"]["gpt2"] for each in data]
+    data, rows = asked("tokenizer", "verify", "gpt2", "--on", made)
+    told = {row["measure"]: row["value"] for row in rows}
+    assert data["differing"] == 0 and data["differences"] == [] and int(told["bytes"]) == data["bytes"] > 0
     assert main(["export", str(made), "--to", "nanogpt", "--out", str(tmp_path / "bin")]) == 0
     capsys.readouterr()
     data, rows = asked("export", made, "--check")

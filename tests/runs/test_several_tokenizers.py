@@ -258,5 +258,12 @@ def test_a_bare_list_and_a_changed_one_mean_the_same(folder: Path) -> None:
     changed = read_pipeline(folder / "several.yaml", ["tokens.tokenizers=[cl100k_base, gpt2]"]).pipeline
     assert changed.tokens is not None and changed.tokens.tokenizer == "cl100k_base"
     assert [each.name for each in changed.tokens.further] == ["gpt2"]
+    one = read_pipeline(
+        folder / "several.yaml", ["tokens.tokenizers.open.prefix=[7]", "tokens.tokenizers.gpt2.suffix=[8]"]
+    )
+    assert one.pipeline.tokens is not None and one.pipeline.tokens.further[0].prefix == (7,)
+    assert one.pipeline.tokens.suffix == (8,)
+    with pytest.raises(ConfigError, match=r"no tokenizer 'opne'; did you mean 'open'\?"):
+        read_pipeline(folder / "several.yaml", ["tokens.tokenizers.opne.prefix=[7]"])
     again: dict[str, Any] = changed.model_dump(mode="json", by_alias=True)
     assert type(changed).model_validate(again) == changed

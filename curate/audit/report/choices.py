@@ -66,6 +66,11 @@ def choices_of(stats: RunNumbers, outputs: Sequence[str]) -> list[Choices]:
     return [each for each in found.values() if each.shown]
 
 
+def _brings(documents: int, alone: int, amount: float, unit: str) -> str:
+    rest = f", {count(alone)} pass all else, ≈ {roughly(amount)} {unit}" if alone else ", none passes all else"
+    return plural(documents, "document") + rest
+
+
 def choice_card(choice: Choices, unit: str) -> Html:
     """The boxes, with what each language brings by itself."""
     boxes = []
@@ -78,18 +83,18 @@ def choice_card(choice: Choices, unit: str) -> Html:
                     "input", type="checkbox", data_choice=choice.name, value=language, checked=language in choice.keeps
                 ),
                 tag("span", tag("b", language, data_language=language)),
-                tag("small", f"{count(documents)}, {count(alone)} of them by this alone, ≈ {roughly(amount)} {unit}"),
+                tag("small", _brings(documents, alone, amount, unit)),
             )
         )
     more = len([each for each in choice.languages if each]) - len(boxes)
     return tag(
         "article",
-        tag("h4", choice.rule.partition("/")[2], tag("small", "languages that pass; of each its documents, those that no "
-                                                     "other rule drops, counted, and what these hold, estimated")),
+        tag("h4", choice.rule.partition("/")[2], tag("small", "languages that pass")),
         tag("fieldset", tag("legend", f"languages of {', '.join(choice.sources)}"), *boxes, class_="boxes"),
         tag("p", f"{plural(more, 'rarer language')} {'stays' if more == 1 else 'stay'} as they are.", class_="quiet")
         if more > 0 else None,
         tag("output", "", data_chosen=choice.name),
+        tag("p", "What passes all other rules is counted, what it holds estimated.", class_="quiet"),
         class_="card",
         id=f"rule-{choice.name}",
     )  # fmt: skip

@@ -100,10 +100,12 @@ def _finds(found: Found, pipeline: Pipeline) -> Html | None:
     told = ", ".join(
         f"{share_of(found_share(at, cut.bands, cut.rows), 1)} of those {at:g} alike" for at in (0.7, 0.8, 0.9)
     )
+    checked = (
+        "all that they find is removed, unchecked" if least is None else f"of these, pairs {least:g} alike are copies"
+    )
     return tag(
         "article",
-        tag("h4", "Near-copies", tag("small", f"{cut.bands} bands of {cut.rows} rows find {told}; what they find is removed "
-                                              "from the line on, if it is checked at all")),
+        tag("h4", "Near-copies", tag("small", f"{cut.bands} bands of {cut.rows} rows find {told}; {checked}")),
         tag("div", picture, tag("svg", *marks, class_="words", aria_hidden="true"), class_="plot"),
         _dial(least, data) if least is not None and data else None,
         class_="card copies",

@@ -12,6 +12,7 @@ from curate.audit.finished_run import OpenedRun
 from curate.audit.rates import NO_ADDRESS, NO_TOPIC, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report import facts
+from curate.audit.report.combinations import SETS_SHOWN, ordered
 from curate.audit.report.flow import rows as flow_rows
 from curate.audit.report.headlines import headlines, plural
 from curate.audit.report.losses import losses
@@ -31,9 +32,8 @@ def report_numbers(run: OpenedRun) -> Answer:
         *_findings(stats), *_some("What each part found", ("part", "what"), list(says.items())),
         *_flow(stats["sources"]), *_fates(stats), *_product(stats), *_engines(stats["sources"]),
         *_rules(stats),
-        *_overlap(facts.summed(audit, candidates, "overlap")), *_thresholds(audit, candidates),
-        *_languages(stats), *_topics(stats),
-        *_domains(stats),
+        *_sets(facts.summed(audit, candidates, "sets")), *_overlap(facts.summed(audit, candidates, "overlap")),
+        *_thresholds(audit, candidates), *_languages(stats), *_topics(stats), *_domains(stats),
         *_quality(facts.summed(audit, candidates, "quality"), stats["sources"]),
         *_duplicates(facts.summed(audit, candidates, "duplicates")),
         *_contamination(stats), *_personal(facts.summed(audit, candidates, "pii")),
@@ -115,6 +115,13 @@ def _rules(stats: RunNumbers) -> Iterator[Table]:
 
 
 _ALONE = "Alone: of documents that no other rule fails, at the rate of what is kept."
+
+
+def _sets(sets: Mapping[str, int]) -> Iterator[Table]:
+    order, whole = ordered(sets), sum(sets.values())
+    rows = [(each.replace(" ", ", "), sets[each], _percent(sets[each] / whole)) for each in order[:SETS_SHOWN]]
+    heads = ("fails exactly", "documents", "% of those that fail a rule")
+    yield from _some("Rules that fail together", heads, rows, _cut(len(order), SETS_SHOWN, "sets"))
 
 
 def _overlap(overlap: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:

@@ -16,7 +16,19 @@ import pyarrow as pa
 
 from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
-from curate.audit.report import copies, dials_panel, facts, flow, head, overlap, panels, performance, reader, thresholds
+from curate.audit.report import (
+    combinations,
+    copies,
+    dials_panel,
+    facts,
+    flow,
+    head,
+    overlap,
+    panels,
+    performance,
+    reader,
+    thresholds,
+)
 from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.choices import choices_of
 from curate.audit.report.frame import document
@@ -76,7 +88,8 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     agree = facts.summed(audit, candidates, "overlap")
     alike = facts.summed(audit, candidates, "duplicates")
     sample = candidates_of(_sample(run), candidates)
-    rows = reader.packed(run, sample, len(found), mapped and run.pipeline.report.map)
+    drawn = mapped and run.pipeline.report.map
+    rows = reader.packed(run, sample, len(found), drawn, {"domains": standing.script_data(stats)})
     data = thresholds.script_data(audit, candidates, found, sample, lists) | {
         "reader": rows | {"run": clean(shlex.quote(run.place))},
         "run": clean(run.place),
@@ -84,6 +97,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         "copies": copies.script_data(alike, run.pipeline),
         **_pipeline_data(run, candidates),
     }
+    together = join([combinations.panel(facts.summed(audit, candidates, "sets")), overlap.panel(agree)])
     engines = panels.engines(stats["sources"])
     sections = [
         ("map", "Map", "The map of the crawl", reader.map_panel(bool(rows["map"]))),
@@ -92,8 +106,8 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ("product", "Product", "What came out", _product(stats)),
         *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
         ("rules", "Rules", "What the rules removed", rules_table(stats, found, whys(run.pipeline))),
-        ("overlap", "Overlap", "Which rules agree", overlap.panel(agree)),
-        ("thresholds", "Thresholds", "Thresholds", dials_panel.panel(run, found, lists)),
+        ("overlap", "Overlap", "Which rules agree", together),
+        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists)),
         ("languages", "Languages", "Languages", standing.languages(stats)),
         ("domains", "Domains", "Domains", standing.domains(stats)),
         ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, candidates, "quality"), stats["sources"])),
@@ -122,7 +136,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
             f"Run {run.record['fingerprint']}.",
         ),
     ]
-    return document(f"{stats['name']} — report", join(body), data, ("report.js", "dials.js", "reader.js"))
+    return document(f"{stats['name']} — report", join(body), data, ("report.js", "dials.js", "places.js", "reader.js"))
 
 
 def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
