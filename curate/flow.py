@@ -20,6 +20,7 @@ from curate.records.counts import (
     WrittenCounts,
 )
 from curate.records.quality import Card
+from curate.records.topics import TopicNumbers
 from curate.storage import SourceFile
 
 
@@ -101,8 +102,16 @@ class Flow:
     metrics: tuple[tuple[str, str], ...] = ()
     carried: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     """By source, (`meta.NAME`, Arrow type's name) of the columns carried from the input."""
+    selected: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By source whose records an index names, its rows, and those of them that name no place."""
     quality: Mapping[str, Classified] = field(default_factory=dict)
     """What scored the documents, by source."""
+    topics: Mapping[str, Mapping[str, TopicNumbers]] = field(default_factory=dict)
+    """The topics of documents, by source and name."""
+    opt_outs: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """What was found of opt-outs, by source."""
+    clusters: Mapping[str, File] = field(default_factory=dict)
+    """By source, the file of clusters that were found here."""
     contamination: Committed[Any] | None = None
     """The report on evaluation items that were found."""
     removals: bool = False

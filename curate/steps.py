@@ -28,17 +28,20 @@ if TYPE_CHECKING:  # a task that resolves a name depends neither on kernels nor 
 _SOURCE_STEPS = (
     "curate.extract.step:STEP",
     "curate.filters.url_step:STEP",
+    "curate.filters.opt_out.step:STEP",
     "curate.language.step:STEP",
     "curate.filters.step:STEP",
     "curate.filters.datatrove_step:STEP",
     "curate.filters.python_step:STEP",
     "curate.filters.metadata_step:STEP",
+    "curate.quality.topics.step:STEP",
     "curate.quality.step:STEP",
 )
 _COMBINING_STEPS = ("curate.dedup.step:STEP", "curate.decontaminate.step:STEP", "curate.pii.step:STEP")
 
-BEFORE_READING, ON_ADDRESSES, ON_TEXT, ON_SCORES = range(4)
-"""Where a source's step stands: what makes text, what looks at addresses, what looks at text, what scores it last."""
+BEFORE_READING, ON_ADDRESSES, ON_TEXT, ON_TOPICS, ON_SCORES = range(5)
+"""Where a source's step stands: what makes text, what looks at addresses, what looks at text, what names its topic, what
+scores it last."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +132,8 @@ class SourceStep:
     """The engines that each give a text of a document, and what chooses one; None for a step that gives one or none."""
     sources_named: Callable[[Any], Mapping[str, tuple[str, ...]]] = lambda setting: {}
     """Names of sources in the settings, by dotted key: each must be a source of the pipeline."""
+    later_columns: Callable[[Any], tuple[tuple[str, str], ...]] = lambda setting: ()
+    """Columns of every ledger that stages of its own fill after evaluation, with the names of their Arrow types."""
 
 
 @dataclass(frozen=True)

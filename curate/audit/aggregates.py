@@ -15,14 +15,27 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from curate.audit.dials import Choice, Dial, choices, dials
+from curate.audit.failing import (
+    DOMAINS,
+    SETS,
+    TAKERS,
+    Aggregate,
+    Failures,
+    Mask,
+    grouped,
+    largest,
+    only_failures,
+    taken_by,
+    trimmed,
+)
 from curate.audit.removals import RULE
 from curate.audit.removals import STEP as REMOVED
 from curate.audit.sampled import sample_of
 from curate.records.pages import ID
 from curate.text.addresses import hosts
 from curate.text.chance import draw
-from curate.verdicts.bounds import BoundsRule
-from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep, thresholds
+from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep
 
 Edges = npt.NDArray[np.float64]
 
@@ -59,15 +72,11 @@ def bins(values: npt.NDArray[np.float64], at: Edges) -> npt.NDArray[np.int64]:
     return np.asarray(left + np.searchsorted(at, values, side="right"), np.int64)
 
 
-Aggregate = dict[str, Any]
 Unit = Literal["tokens", "chars"]
 """The ledger column that kept documents are counted in."""
-Mask = npt.NDArray[np.bool_]
 
 KEPT = "kept"
 """The fate of what no step dropped."""
-DOMAINS = 2000
-"""Domains kept of a part and of a merger: the most frequent."""
 NEAREST = 3
 """Documents kept on each side of each rule's bound."""
 _HUNDREDTHS = 100
@@ -80,9 +89,9 @@ def needed_columns(steps: Sequence[VerdictStep]) -> list[str]:
     """The ledger columns that `aggregate` looks at."""
     always = [
         "id", "source", "url", "chars", "language", "language_score", "quality_score", "failed", "duplicate_kind",
-        "duplicate_of", "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens",
+        "duplicate_of", "jaccard", "cluster_size", "contamination", "pii", "kept", "dropped_at", "tokens", "topic",
     ]  # fmt: skip
-    return list(dict.fromkeys([*always, *(name for each in thresholds(steps) for name in each.columns())]))
+    return list(dict.fromkeys([*always, *(name for each in dials(steps) for name in each.columns())]))
 
 
 def aggregate(
@@ -99,7 +108,7 @@ def aggregate(
     kept = np.asarray(columns["kept"], bool)
     amounts: dict[str, npt.NDArray[np.int64]] = {unit: np.asarray(pc.fill_null(columns[unit], 0), np.int64) * kept}
     draws = draw(columns["id"].cast(ID), 0, "audit") if len(kept) else np.empty(0, np.uint64)
-    listed = [each for each in thresholds(steps) if each.bounds]
+    listed, lists = [*dials(steps)], [*choices(steps)]
     values = {each.full_name: _values(each, columns) for each in listed}
     counts: Aggregate = {
         "documents": len(kept),
@@ -107,9 +116,12 @@ def aggregate(
         "languages": _languages(columns["language"], kept, amounts),
         "domains": _domains(columns["url"], kept, failures.total == 0, amounts),
         "overlap": failures.overlap(),
+        "sets": failures.sets(),
+        "taken": taken_by(columns, kept),
         "rules": {each.full_name: _histograms(each, values[each.full_name], failures) for each in listed},
+        "choices": {each.full_name: _choice(each, columns, failures) for each in lists},
         "fates": _fates(columns, kept),
-        "only_failure": _only_failures(failures, columns["chars"]),
+        "only_failure": only_failures(failures, columns["chars"]),
         "quality": _quality(columns["quality_score"], kept, failures, _of_quality(steps)),
         "duplicates": _duplicates(columns),
         "pii": _pii(columns["pii"]),
@@ -121,67 +133,30 @@ def aggregate(
             for each in listed
         },
     }
-    return counts, sample_of(columns, draws, values, failures.matrix, failures.names, kept, first)
+    if "topic" in columns and columns["topic"].null_count < len(kept):  # the ledgers of older runs have no such column
+        counts["topics"] = _languages(columns["topic"], kept, amounts)
+    movable = {*values, *(each.full_name for each in lists)}
+    fixed = np.asarray(failures.matrix[[name not in movable for name in failures.names]].any(axis=0), bool)
+    return counts, sample_of(columns, draws, values, fixed, kept, first)
 
 
-def _values(measure: BoundsRule, columns: Mapping[str, pa.Array]) -> npt.NDArray[np.float64]:
+def _values(measure: Dial, columns: Mapping[str, pa.Array]) -> npt.NDArray[np.float64]:
     values = measure.values(columns)
     return as_written(values) if measure.single else values
 
 
-def _bound(measure: BoundsRule, bound: float | None) -> float | None:
+def _compared(measure: Dial, bound: float | None) -> float | None:
     """A bound among `_values`."""
     return bound if bound is None or not measure.single else float(as_written(np.array([bound], np.float64))[0])
 
 
-class Failures:
-    """Which rules of the verdict steps each row failed."""
-
-    def __init__(self, failed: pa.Array, judged: frozenset[str]) -> None:
-        entries = failed.flatten().dictionary_encode()
-        names = [str(name) for name in entries.dictionary.to_pylist()]
-        wanted = np.array([name.split("/")[0] in judged for name in names], bool)
-        codes = entries.indices.to_numpy(zero_copy_only=False)
-        rows = pc.list_parent_indices(failed).to_numpy(zero_copy_only=False)
-        chosen = wanted[codes] if len(names) else np.zeros(0, bool)
-        self.names = [name for name, want in zip(names, wanted, strict=True) if want]
-        place = np.cumsum(wanted) - 1
-        self.matrix = np.zeros((len(self.names), len(failed)), bool)
-        self.matrix[place[codes[chosen]], rows[chosen]] = True
-        self.total = self.matrix.sum(axis=0)
-
-    def of(self, rule: str) -> Mask:
-        """Who failed a rule."""
-        if rule not in self.names:
-            return np.zeros(self.matrix.shape[1], bool)
-        row: Mask = self.matrix[self.names.index(rule)]
-        return row
-
-    def overlap(self) -> dict[str, dict[str, int]]:
-        """How many failed both of two rules."""
-        wide = self.matrix.astype(np.float32)  # exact up to 2^24 rows at once; row groups have 2^16
-        both = (wide @ wide.T).astype(np.int64)
-        return {
-            first: {second: int(both[i, j]) for j, second in enumerate(self.names) if both[i, j]}
-            for i, first in enumerate(self.names)
-        }
-
-
-def _grouped(keys: pa.Array, weights: Mapping[str, npt.NDArray[Any]]) -> dict[str, dict[str, int]]:
-    """Sums of weights by key; null is the key ''."""
-    coded = pc.fill_null(keys, "").dictionary_encode()
-    codes, names = coded.indices.to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
-    sums = {name: np.bincount(codes, weights=weight, minlength=len(names)) for name, weight in weights.items()}
-    return {key: {name: int(column[i]) for name, column in sums.items()} for i, key in enumerate(names)}
-
-
 def _languages(languages: pa.Array, kept: Mask, amounts: Mapping[str, npt.NDArray[np.int64]]) -> Aggregate:
-    return _grouped(languages, {"documents": np.ones(len(kept)), "kept": kept, **amounts})
+    return grouped(languages, {"documents": np.ones(len(kept)), "kept": kept, **amounts})
 
 
 def _domains(urls: pa.Array, kept: Mask, passed: Mask, amounts: Mapping[str, npt.NDArray[np.int64]]) -> Aggregate:
     weights = {"documents": np.ones(len(kept)), "passed": passed, "kept": kept, **amounts}
-    return _most(_grouped(hosts(urls), weights))
+    return _most(grouped(hosts(urls), weights))
 
 
 def _most(domains: Aggregate) -> Aggregate:
@@ -192,19 +167,28 @@ def _most(domains: Aggregate) -> Aggregate:
     return {name: domains[name] for name in order[:DOMAINS]}
 
 
-def _histograms(measure: BoundsRule, values: Any, failures: Failures) -> Aggregate:
+def _histograms(measure: Dial, values: Any, failures: Failures) -> Aggregate:
     """Values of all documents, and of those that no other rule drops: sparse, by bin."""
     at = edges(measure.bounds, measure.single)
     known = ~np.isnan(values)
     others_pass = (failures.total == failures.of(measure.full_name)) & known
     number = bins(values[known], at)
     return {
-        "low": _bound(measure, measure.low), "high": _bound(measure, measure.high), "single": measure.single,
+        "low": _compared(measure, measure.low), "high": _compared(measure, measure.high), "single": measure.single,
         "exclusive": measure.exclusive, "metric": measure.metric,
         "key": measure.key, "whole_key": measure.whole_key,
         "values": _sparse(number),
         "others_pass": _sparse(number[others_pass[known]]),
     }  # fmt: skip
+
+
+def _choice(choice: Choice, columns: Mapping[str, pa.Array], failures: Failures) -> Aggregate:
+    """By language: documents, those that no other rule drops, and their characters as extracted."""
+    others_pass = failures.total == failures.of(choice.full_name)
+    chars = np.asarray(pc.fill_null(columns["chars"], 0), np.int64)
+    weights = {"documents": np.ones(len(chars)), "others_pass": others_pass, "chars": chars * others_pass}
+    rule = choice.rule
+    return {"key": choice.key, "keeps": " ".join(rule.values), "languages": grouped(columns[rule.column], weights)}
 
 
 def _sparse(numbers: npt.NDArray[np.int64]) -> dict[str, int]:
@@ -217,16 +201,7 @@ def _fates(columns: Mapping[str, pa.Array], kept: Mask) -> Aggregate:
     """Documents and characters, as extracted, by the step that dropped them; those kept are `kept`."""
     fate = pc.if_else(pa.array(kept), KEPT, pc.fill_null(columns["dropped_at"].cast(pa.string()), ""))
     chars = np.asarray(pc.fill_null(columns["chars"], 0), np.int64)
-    return _grouped(fate, {"documents": np.ones(len(kept)), "chars": chars})
-
-
-def _only_failures(failures: Failures, chars: pa.Array) -> Aggregate:
-    """Documents and characters that a rule alone drops, by rule."""
-    rows = failures.total == 1
-    weights = np.asarray(pc.fill_null(chars, 0), np.int64)[rows]
-    alone = failures.matrix[:, rows]
-    found = zip(failures.names, alone.sum(axis=1), alone.astype(np.int64) @ weights, strict=True)
-    return {name: {"documents": int(documents), "chars": int(sums)} for name, documents, sums in found if documents}
+    return grouped(fate, {"documents": np.ones(len(kept)), "chars": chars})
 
 
 def _of_quality(steps: Sequence[VerdictStep]) -> frozenset[str]:
@@ -261,7 +236,7 @@ def _duplicates(columns: Mapping[str, pa.Array]) -> Aggregate:
 
 def _pii(found: pa.Array) -> Aggregate:
     counts = np.asarray(found.items, np.int64)
-    return _grouped(found.keys.cast(pa.string()), {"documents": np.ones(len(counts)), "found": counts})
+    return grouped(found.keys.cast(pa.string()), {"documents": np.ones(len(counts)), "found": counts})
 
 
 def _items(found: pa.Array) -> dict[str, int]:
@@ -280,9 +255,9 @@ def _lengths(amounts: npt.NDArray[np.int64], weights: npt.NDArray[np.int64] | No
     return {str(i): int(sums[i]) for i in np.flatnonzero(sums)}
 
 
-def _nearest(measure: BoundsRule, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:
+def _nearest(measure: Dial, values: Any, failures: Failures, draws: Any, ids: pa.Array, first: int) -> Aggregate:
     """Documents nearest to the bound, on either side; first those that no other rule drops."""
-    bounds = [_bound(measure, bound) for bound in measure.bounds]
+    bounds = [_compared(measure, bound) for bound in measure.bounds]
     distance = np.min([np.abs(values - bound) for bound in bounds], axis=0)
     fails = failures.of(measure.full_name)
     disturbed = failures.total != failures.of(measure.full_name)
@@ -307,9 +282,23 @@ def merge(aggregates: Sequence[Aggregate]) -> Aggregate:
     total: Aggregate = {}
     for each in aggregates:
         _add(total, each)
-    if "domains" in total:
-        total["domains"] = _most(total["domains"])
+    _bound(total)
     return total
+
+
+def _bound(total: Aggregate) -> None:
+    """Leave of what is counted by name the most frequent, in the counts of each source where there are several."""
+    if not isinstance(total.get("documents"), int):
+        for each in total.values():
+            if isinstance(each, dict):
+                _bound(each)
+        return
+    total["domains"] = _most(total.get("domains", {}))
+    total["sets"] = largest(total.get("sets", {}), SETS)
+    taken = total.get("taken", {"domains": {}, "languages": {}})
+    total["taken"] = trimmed(
+        {kind: {key: largest(counts, TAKERS) for key, counts in each.items()} for kind, each in taken.items()}
+    )
 
 
 def _add(total: Aggregate, other: Aggregate) -> None:

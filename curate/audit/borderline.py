@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.rendering import Answer, Passage, Table
 from curate.audit.shown import snippet
-from curate.quality.step import SCORE
+from curate.records.quality import SCORE
 from curate.verdicts.bounds import BoundsRule
 from curate.verdicts.rules import DrawRule
 

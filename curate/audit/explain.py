@@ -23,11 +23,12 @@ from curate.audit.finished_run import AuditError, OpenedRun, beside
 from curate.audit.lineage import gone, text_versions
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.audit.shown import shown
+from curate.config.models import BASE
 from curate.config.step_params import table_columns, text_choice
 from curate.records.judging import Judged
 from curate.records.ledger import of_tokenizer
 from curate.records.metadata import told_columns
-from curate.storage import SourceFile, open_binary
+from curate.storage import SourceFile, join, open_binary
 from curate.verdicts.choice import CHARS, ENGINE, own_column
 from curate.verdicts.steps import BEFORE_DOCUMENTS, judged_rules
 
@@ -50,7 +51,7 @@ _CONTEXT = 2  # unchanged lines around a difference
 _ORIGIN = ("source", "file", "offset", "length", "record_id", "url", "date", "chars")
 _FATE = ("kept", "dropped_at")
 _OF_TOKENIZER = ("tokens", "shard", "shard_row")
-_SCORES = ("language", "language_score", "quality_score", "quality_draw", "quality_bucket")
+_SCORES = ("language", "language_score", "topic", "topic_score", "quality_score", "quality_draw", "quality_bucket")
 _DUPLICATE = ("duplicate_kind", "jaccard", "cluster_size")
 
 
@@ -73,7 +74,7 @@ def explain(run: OpenedRun, found: Found, *, original: bool = False, full: bool 
     blocks += _of_engines(run, found)
     scores = [(name, value) for name, value in _named(row, _SCORES) if value is not None]
     if scores:
-        blocks.append(_pairs("Language and quality", scores))
+        blocks.append(_pairs("Language, topic and quality", scores))
     if row["edits"]:
         edits = tuple((edit["step"], edit["kind"], edit["chars"]) for edit in row["edits"])
         blocks.append(Table("Edits", ("step", "kind", "characters removed"), edits))
@@ -258,6 +259,9 @@ def original_record(run: OpenedRun, found: Found) -> str:
 def _input(run: OpenedRun, found: Found) -> tuple[str, int]:
     """(path, bytes) of the input file that a record came from: a part may hold those of many."""
     name = found.row["file"]
+    read = run.pipeline.sources[found.part.source].read
+    if read.indexed:
+        return join(read.base or BASE, name), 0
     listed = next((each for each in run.record["inputs"].get(found.part.source, ()) if each["file"] == name), None)
     return (found.part.path, 0) if listed is None else (listed["path"], listed["bytes"])
 

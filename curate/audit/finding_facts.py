@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from curate.audit.source_facts import Facts, Words, bounds, damage, domains, languages, rules, sources, steps
+from curate.audit.source_facts import Facts, Words, bounds, damage, domains, languages, rules, sources, steps, topics
 from curate.audit.timings import task_times
 from curate.config.expectations import COUNTS, FINDINGS, KEPT
 from curate.config.mixture import CELLS, MOST_EPOCHS
@@ -176,7 +176,7 @@ def _number(source: SourceNumbers, name: str) -> float | None:
 
 SCOPES: Mapping[str, Callable[[Pipeline, RunNumbers], Iterator[Facts]]] = {
     "sources": sources, "damage": damage, "run": run, "steps": steps, "rules": rules, "bounds": bounds,
-    "languages": languages, "domains": domains, "evaluation_sets": evaluation_sets, "groups": groups,
+    "languages": languages, "topics": topics, "domains": domains, "evaluation_sets": evaluation_sets, "groups": groups,
     "metadata": metadata,
 }  # fmt: skip
 """What gives the facts of each scope but `expectations`, which look at the other findings too, and `stages`."""

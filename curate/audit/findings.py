@@ -35,8 +35,8 @@ class FindingRule(Model):
     """One rule of `findings.yaml`."""
 
     scope: Literal[
-        "sources", "damage", "expectations", "steps", "rules", "bounds", "languages", "domains", "evaluation_sets",
-        "groups", "run", "metadata", "stages",
+        "sources", "damage", "expectations", "steps", "rules", "bounds", "languages", "topics", "domains",
+        "evaluation_sets", "groups", "run", "metadata", "stages",
     ] = Field(description="what it looks at, one by one")  # fmt: skip
     when: Annotated[dict[str, Range], Field(min_length=1)] = Field(description="the range of each fact")
     level: Level = Field(description="how bad it is")

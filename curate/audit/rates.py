@@ -11,6 +11,7 @@ from curate.records.statistics import RunNumbers, kept_rate, outputs, text_out
 
 NOT_IDENTIFIED = "not identified"
 NO_ADDRESS = "no address"
+NO_TOPIC = "no topic"
 
 
 class Rate(NamedTuple):

@@ -21,8 +21,9 @@ from curate.audit.removals import STEP as REMOVED
 from curate.config.models import Pipeline
 from curate.config.step_params import text_choice, verdict_steps
 from curate.quality.plan import rules_before_scores
-from curate.quality.step import SCORE, Quality
+from curate.quality.step import Quality
 from curate.quality.threshold import passing_scores, threshold_of_share
+from curate.records.quality import SCORE
 from curate.verdicts.choice import CHARS, ENGINE, TextChoice
 from curate.verdicts.steps import BEFORE_DOCUMENTS, VerdictStep
 

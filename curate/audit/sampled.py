@@ -28,19 +28,14 @@ def sample_of(
     columns: Mapping[str, pa.Array],
     draws: Any,
     values: Mapping[str, Any],
-    failed: npt.NDArray[np.bool_],
-    rules: Sequence[str],
+    fixed: npt.NDArray[np.bool_],
     kept: npt.NDArray[np.bool_],
     first: int,
 ) -> pa.Table:
-    """Of the documents with the smallest draws: what the ledger says, each rule's value, whether a rule without a bound
-    drops it (`fixed`), and its number in its part, whose first here is `first`. `failed` is a row per rule of `rules`."""
+    """Of the documents with the smallest draws: what the ledger says, each rule's value, whether a rule drops it that no
+    page can move (`fixed`), and its number in its part, whose first here is `first`."""
     rows = np.argsort(draws, kind="stable")[:SAMPLE]
     taken = pa.array(rows)
-    fixed = np.zeros(len(kept), bool)
-    for place, name in enumerate(rules):
-        if name not in values:
-            fixed |= failed[place]
     known = {name: columns[name].take(taken) for name in _TAKEN}
     return pa.table(
         {

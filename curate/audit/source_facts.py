@@ -1,4 +1,4 @@
-"""Facts of the sources of a run, of their damage, steps, rules, bounds, languages and domains.
+"""Facts of the sources of a run, of their damage, steps, rules, bounds, languages, topics and domains.
 
 Knows the numbers of stats.json; judges nothing.
 """
@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curate.audit.aggregates import edges
-from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, rates
+from curate.audit.dials import ALPHA, SHARE_KEY
+from curate.audit.rates import NO_ADDRESS, NO_TOPIC, NOT_IDENTIFIED, Rate, rates
 from curate.config.models import Pipeline, Source
 from curate.ingest import reasons
 from curate.language.step import Language
 from curate.quality.step import Quality
+from curate.quality.topics.step import Topic
 from curate.records.statistics import FunnelRow, RunNumbers, SourceNumbers, outputs
 from curate.steps import combining_steps
 from curate.verdicts.steps import BEFORE_DOCUMENTS, ROLE
@@ -263,6 +265,8 @@ def bounds(pipeline: Pipeline, stats: RunNumbers) -> Iterator[Facts]:
             rule: each["failed"] for row in stats["sources"][name]["funnel"] for rule, each in row["rules"].items()
         }
         for rule, numbers in audit.get("rules", {}).items():
+            if numbers["metric"] == ALPHA or numbers["key"].endswith(SHARE_KEY):
+                continue  # a draw is no bound of the documents' own, and the score of a share moves with the share
             low, high = numbers["low"], numbers["high"]
             at = edges([bound for bound in (low, high) if bound is not None], numbers["single"])
             for side, bound in (("min", low), ("max", high)):
@@ -305,6 +309,23 @@ def languages(pipeline: Pipeline, stats: RunNumbers) -> Iterator[Facts]:
         yield {
             **_rate(rate, stats), "language": rate.name, "named": rate.name, "keeps": keeps,
             "where": f"source = '{rate.source}' and language = '{_sql(rate.name)}'",
+        }  # fmt: skip
+
+
+def topics(pipeline: Pipeline, stats: RunNumbers) -> Iterator[Facts]:
+    """The topics of a source that are to be kept; of a source that is all of one topic none."""
+    every = rates(stats, "topics", NO_TOPIC)
+    for rate in every:
+        setting = pipeline.sources[rate.source].setting(Topic)
+        kept = stats["sources"][rate.source]["kept"]
+        if setting is None or rate.name == NO_TOPIC or not rate.expected or not kept:
+            continue
+        if rate.name not in (setting.keep if setting.keep != "all" else [rate.name]) or rate.name in setting.drop:
+            continue
+        where = f"source = '{rate.source}' and topic = '{_sql(rate.name)}'"
+        yield {
+            **_rate(rate, stats), "topic": rate.name, "where": where, "ratio": rate.interval[1] / rate.expected,
+            "missing_share": rate.missing / kept,
         }  # fmt: skip
 
 

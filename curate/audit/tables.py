@@ -30,6 +30,8 @@ LEDGER_COLUMNS: Mapping[str, str] = {
     "chars": "characters of its text as extracted; null where it never was a document",
     "language": "the language found, ISO 639-1 or 639-3",
     "language_score": "how sure that is, 0 to 1",
+    "topic": "what it is about: a label of the classifier, or the cluster that it lies in",
+    "topic_score": "the classifier's probability of the topic, or the cosine to the cluster's centre, 0 to 1",
     "edits": "what edits took: step, kind, and characters",
     "quality_score": "the classifier's score, 0 to 1",
     "quality_draw": "the draw that the score is held against where `alpha` keeps by chance, 0 to 1",

@@ -23,7 +23,10 @@ from curate.config.models import Pipeline, Source
 from curate.config.step_params import evaluation_steps, read_params, text_choice, verdict_steps
 from curate.config.steps import StepModel
 from curate.dedup.step import Deduplicate
+from curate.quality.plan import rules_before_scores
 from curate.quality.step import Quality
+from curate.quality.topics.plan import rules_before_topics
+from curate.quality.topics.step import Topic
 from curate.records.metadata import META
 from curate.steps import Carried, source_steps
 
@@ -124,12 +127,26 @@ def needs_run(run: OpenedRun, pipeline: Pipeline) -> list[str]:
             return [f"evaluate {name} (its edits, metrics or models change)", "verdicts", "and all that follows"]
         if _chooses_before_scores(run, pipeline, name):
             return [f"score {name} (the texts that its scores are of may change)", "verdicts", "and all that follows"]
+        again = _found_among_what_passes(old, pipeline, name)
+        if again:
+            return [f"{again} of {name} (found among other documents)", "verdicts", "and all that follows"]
         if _without_thresholds(source) != _without_thresholds(before):
             return [f"the steps of {name}", "verdicts", "and all that follows"]
     for setting in ("seed", "removals", "combine", "tokens"):
         if getattr(pipeline, setting) != getattr(old, setting):
             return [f"{setting}", "and all that follows"]
     return []
+
+
+def _found_among_what_passes(old: Pipeline, new: Pipeline, name: str) -> str:
+    """What decides in a source and is found among the documents that pass its other rules, where these rules change."""
+    topic, quality = new.sources[name].setting(Topic), new.sources[name].setting(Quality)
+    if topic is not None and topic.clusters is not None and source_steps()["topic"].rules("topic", topic, {}, None):
+        sharing = (each for each, source in new.sources.items() if source.setting(Topic) is not None)
+        if any(rules_before_topics(old, each) != rules_before_topics(new, each) for each in sharing):
+            return "the clusters"
+    decides = quality is not None and quality.minimum_bucket is not None
+    return "the buckets" if decides and rules_before_scores(old, name) != rules_before_scores(new, name) else ""
 
 
 def _chooses_before_scores(run: OpenedRun, pipeline: Pipeline, name: str) -> bool:

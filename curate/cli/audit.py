@@ -67,6 +67,17 @@ def add_commands(commands: Any) -> None:
     _texts_arguments(compare)
     compare.set_defaults(call=_compare)
 
+    summary = commands.add_parser("summary", help="sources, domains and reservations, in the form that a law asks for")
+    add_run(summary)
+    summary.add_argument(
+        "--form", choices=("eu",), default="eu", help="eu: the template of Article 53(1)(d) of the AI Act (default)"
+    )
+    summary.add_argument(
+        "--top", type=float, default=0.1, metavar="SHARE", help="share of the domains to list (default: 0.1)"
+    )
+    add_number(summary, "--most", None, "at most so many of them")
+    summary.set_defaults(call=_summary)
+
     sample = commands.add_parser("sample", help="records drawn for reading")
     add_run(sample)
     sample.add_argument("--failed", metavar="STEP[/RULE]", help="records that failed this")
@@ -128,7 +139,7 @@ def add_commands(commands: Any) -> None:
     add_number(near, "--most", 20, "most documents to show")
     near.set_defaults(call=_near)
 
-    for command in (plan, remove, verify, explain, whatif, diff, compare, sample, query, duplicates, near):
+    for command in (plan, remove, verify, explain, whatif, diff, compare, summary, sample, query, duplicates, near):
         add_format(command)
 
 
@@ -310,6 +321,15 @@ def _remove(options: argparse.Namespace) -> int:
         at = datetime.now(UTC).isoformat(timespec="seconds")
         answer = remove(opened, by, values, at, options.why, purge=options.purge)
     return _show(options, answer)
+
+
+def _summary(options: argparse.Namespace) -> int:
+    from curate.audit.finished_run import open_finished
+    from curate.audit.training_summary import summarise
+
+    if not 0 < options.top <= 1:
+        raise ConfigError(f"--top {options.top:g}: a share of the domains is above 0 and at most 1, as in 0.05")
+    return _show(options, summarise(open_finished(options.run), options.top, options.most))
 
 
 def _verify(options: argparse.Namespace) -> int:

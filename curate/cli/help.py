@@ -14,7 +14,7 @@ from curate.errors import WRONG_USE, nearest
 
 GROUPS: dict[str, tuple[str, ...]] = {
     "Begin": ("init", "recipes", "steps", "filters", "check", "try", "plan", "schema", "completion"),
-    "Run and look": ("run", "status", "report", "sample", "query", "explain", "duplicates", "near"),
+    "Run and look": ("run", "status", "report", "summary", "sample", "query", "explain", "duplicates", "near"),
     "Decide": ("whatif", "diff", "compare", "verify", "remove"),
     "Build with it": ("export", "mix", "tokenizer", "quality"),
     "Train and compare": ("train", "validate", "model", "scaling"),
@@ -62,6 +62,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "curate compare runs/first runs/second",
         "curate compare crawl.warc.gz --recipes c4,gopher,fineweb --sample 1000",
     ),
+    "summary": ("curate summary runs/first --form eu --format markdown",),
     "sample": ("curate sample runs/first --failed gopher-quality/min_words -n 3",),
     "query": (
         "curate query runs/first 'select source, count(*) from ledger where not kept group by 1'",

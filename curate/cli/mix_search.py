@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
 
-from curate.cli.arguments import shares
-from curate.cli.console import MESSAGES, RESULTS, write
+from curate.cli.arguments import add_data_format, shares
+from curate.cli.console import MESSAGES, RESULTS, write_data
 
 if TYPE_CHECKING:
     from curate.mixture.fit import Chosen
@@ -48,7 +48,7 @@ def add_search(actions: Any) -> None:
         metavar="KEY=VALUE",
         help="change a value of the search file (may be repeated)",
     )
-    search.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
+    add_data_format(search)
     search.set_defaults(call=_search)
 
 
@@ -67,9 +67,11 @@ def _whole(options: argparse.Namespace) -> int:
             f"--{given[0]} goes with results of trained mixes; in {options.file} it is a key: --set {given[0]}=..."
         )
     found = search(read_search(options.file, options.set), say=MESSAGES.print)
-    if options.format == "json":
-        write((found.folder / "search.json").read_text())
-        return 0
+    if options.format != "table":
+        told = json.loads((found.folder / "search.json").read_bytes())
+        proposed = found.proposal or {}
+        rows = [(name, weight, proposed.get(name)) for name, weight in found.prior.items()]
+        return write_data(options.format, told, ("group", "prior", "proposed"), rows)
     table = Table("group", "prior", *(["proposed"] if found.proposal else []))
     for name, weight in found.prior.items():
         table.add_row(name, f"{weight:.3f}", *([f"{found.proposal[name]:.3f}"] if found.proposal else []))
@@ -98,10 +100,11 @@ def _propose(options: argparse.Namespace) -> int:
     if options.available is not None:
         most = most_by_epochs(options.available, options.tokens, options.max_epochs)
     proposal = propose(found, options.prior or options.available, most, options.reuse)
-    if options.format == "json":
+    if options.format != "table":
         told = {**dataclasses.asdict(proposal), "supported": proposal.supported, "fit": told_fit(found.mean)}
-        write(json.dumps(told, indent=1) + "\n")
-        return 0
+        wanted = proposal.weights if proposal.supported else {}
+        rows = [(name, weight, wanted.get(name)) for name, weight in proposal.best_tried.items()]
+        return write_data(options.format, told, ("group", "best tried", "proposed"), rows)
     if not proposal.supported:
         RESULTS.print(
             f"Nothing is proposed: the gain predicted, {proposal.best_loss - proposal.predicted:.4f}, is no larger than the "

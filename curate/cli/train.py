@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from curate.cli.arguments import add_number, add_set, natural
 from curate.cli.console import MESSAGES, RESULTS, write
+from curate.cli.train_instruct import add_instruct
 from curate.cli.train_scaling import add_scaling
 from curate.cli.train_validate import add_validate
 from curate.errors import ConfigError
@@ -32,10 +33,16 @@ def add_commands(commands: Any) -> None:
     _add_generate(model)
     _add_evaluate(model)
     _add_finetune(model)
+    add_instruct(model)
     export = model.add_parser("export", help="write a model for Hugging Face transformers")
     export.add_argument("checkpoint", metavar="CHECKPOINT", help="a checkpoint of a training")
     export.add_argument("out", metavar="DIR", help="folder to write")
     export.set_defaults(call=_export)
+    into = model.add_parser("import", help="take a GPT or LLaMA folder of Hugging Face transformers as a checkpoint")
+    into.add_argument("folder", metavar="FOLDER", help="with config.json, safetensors and tokenizer.json")
+    into.add_argument("out", metavar="DIR", help="folder to write")
+    into.add_argument("--tokenizer", metavar="NAME", help="a tokenizer's name or file (default: the folder's)")
+    into.set_defaults(call=_import)
     merge = model.add_parser(
         "merge", help="several checkpoints as one: the mean of their weights, or the arc between two"
     )
@@ -269,6 +276,13 @@ def _export(options: argparse.Namespace) -> int:
     from curate.trainer.train.export import export
 
     RESULTS.print(f"Written: {export(open_checkpoint(options.checkpoint), options.out)}")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    from curate.trainer.train.import_model import import_model
+
+    RESULTS.print(f"Written: {import_model(options.folder, options.out, options.tokenizer)}")
     return 0
 
 

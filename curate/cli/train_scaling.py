@@ -5,16 +5,19 @@ from __future__ import annotations
 import argparse
 import csv
 import dataclasses
-import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from curate.cli.arguments import add_number, natural
-from curate.cli.console import RESULTS, write
+from curate.cli.arguments import add_data_format, add_number, natural
+from curate.cli.console import RESULTS, write_data
 from curate.errors import ConfigError
 
 if TYPE_CHECKING:
     from curate.trainer.compare.scaling import Chinchilla
+
+_COLUMNS = ("quantity", "value", "low", "high")
+_INTERVALS = "intervals"
 
 
 def add_scaling(commands: Any) -> None:
@@ -26,7 +29,7 @@ def add_scaling(commands: Any) -> None:
     fit.add_argument("--isoflop", action="store_true", help="minima of runs of equal compute, and the law through them")
     fit.add_argument("--flops", type=float, metavar="C", help="with these: the best model for this compute")
     fit.add_argument("--svg", metavar="FILE", help="draw the runs and the law")
-    fit.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
+    add_data_format(fit)
     fit.set_defaults(call=_scaling_fit)
     plan = scaling.add_parser("plan", help="the best model and number of tokens for a compute budget")
     plan.add_argument("runs", nargs="?", metavar="FILE", help="runs to fit the law to (default: the published law)")
@@ -49,7 +52,7 @@ def add_scaling(commands: Any) -> None:
     plan.add_argument("--price", type=float, default=0.0, metavar="X", help="of a device for an hour")
     plan.add_argument("--used", type=float, metavar="N", help="tokens that the model will be used on")
     plan.add_argument("--unique", type=float, metavar="N", help="different tokens there are")
-    plan.add_argument("--format", choices=("table", "json"), default="table", help="how to show it (default: table)")
+    add_data_format(plan)
     plan.set_defaults(call=_scaling_plan)
 
 
@@ -81,9 +84,8 @@ def _scaling_fit(options: argparse.Namespace) -> int:
         from curate.trainer.compare.scaling_plot import scaling_svg
 
         Path(options.svg).write_text(scaling_svg(runs, law, equal))
-    if options.format == "json":
-        write(json.dumps(told, indent=1) + "\n")
-        return 0
+    if options.format != "table":
+        return write_data(options.format, told, _COLUMNS, _flat(told))
     RESULTS.print(
         f"Chinchilla  L = {law.E:.4f} + {law.A:.4g} / N^{law.a:.4f} + {law.B:.4g} / D^{law.b:.4f}   error {law.error:.2%}"
     )
@@ -103,6 +105,26 @@ def _scaling_fit(options: argparse.Namespace) -> int:
             f"Best for {options.flops:.3g} FLOP: {best['parameters']:.3g} parameters, {best['tokens']:.3g} tokens"
         )
     return 0
+
+
+def _flat(told: Mapping[str, Any], above: str = "") -> Iterator[tuple[Any, ...]]:
+    """Rows under _COLUMNS, a quantity's name the keys that lead to it; an interval stands beside its quantity, or alone."""
+    intervals = dict(told.get(_INTERVALS, {}))
+    for key, value in told.items():
+        name = f"{above}{key}"
+        if key == _INTERVALS:
+            continue
+        if key == "chinchilla":
+            for number, found in value.items():
+                yield f"{name}.{number}", found, *intervals.pop(number, (None, None))
+        elif isinstance(value, Mapping):
+            yield from _flat(value, f"{name}.")
+        elif isinstance(value, list | tuple):
+            yield from _flat({str(place): each for place, each in enumerate(value)}, f"{name}.")
+        else:
+            yield name, value, None, None
+    for name, (low, high) in intervals.items():
+        yield f"{above}{name}", None, low, high
 
 
 def _asked(options: argparse.Namespace, law: Chinchilla) -> tuple[float, float]:
@@ -153,9 +175,8 @@ def _scaling_plan(options: argparse.Namespace) -> int:
     if options.unique:
         told["effective_tokens"] = effective_tokens(tokens, options.unique)
         told["data_constrained_loss"] = data_constrained_loss(parameters, tokens, options.unique)
-    if options.format == "json":
-        write(json.dumps(told, indent=1) + "\n")
-        return 0
+    if options.format != "table":
+        return write_data(options.format, told, _COLUMNS, _flat(told))
     RESULTS.print(
         f"{found.flops:.3g} FLOP: {parameters:.3g} parameters, {tokens:.3g} tokens "
         f"({tokens / parameters:.0f} per parameter), loss {told['loss']:.4f}"

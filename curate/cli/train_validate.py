@@ -13,12 +13,15 @@ from curate.cli.arguments import add_set
 from curate.cli.console import MESSAGES, RESULTS, write
 
 if TYPE_CHECKING:
+    from curate.trainer.compare.settings import Validation
     from curate.trainer.compare.validation_plan import Choice, ValidationPlan
 
 
 def add_validate(commands: Any) -> None:
     """Add `validate` to the command line's subparsers."""
-    validate = commands.add_parser("validate", help="train a proxy per mix and seed and say which mix is better")
+    validate = commands.add_parser(
+        "validate", help="train a proxy per mix and seed, or at several sizes, and say which mix is better"
+    )
     validate.add_argument("file", metavar="FILE", help="validation file, such as examples/validate.yaml")
     add_set(validate, "change a value of the file")
     validate.add_argument("--plan", action="store_true", help="say what it would cost and could show; train nothing")
@@ -50,12 +53,9 @@ def _validate(options: argparse.Namespace) -> int:
 
     settings = read_validation(options.file, options.set)
     if options.plan:
-        from curate.trainer.compare.validation_plan import Device, plan_validation, read_noise
-
-        device = Device(options.peak, options.utilisation, options.price)
-        noise = None if options.noise is None else read_noise(options.noise)
-        _show_plan(plan_validation(settings, device, noise), settings.matters, options.format)
-        return 0
+        return _plan(options, settings)
+    if settings.sizes:
+        return _climb(options, settings)
     verdict = validate(settings, say=MESSAGES.print)
     if options.format == "json":
         write(verdict.to_json())
@@ -68,10 +68,43 @@ def _validate(options: argparse.Namespace) -> int:
     return 0
 
 
-def _show_plan(plan: ValidationPlan, matters: float | None, form: str) -> None:
-    if form == "json":
-        write(json.dumps(dataclasses.asdict(plan), indent=1) + "\n")
-        return
+def _climb(options: argparse.Namespace, settings: Validation) -> int:
+    """Every size of a ladder."""
+    from curate.trainer.compare.proxies import output_folder
+    from curate.trainer.compare.validate import validate_sizes
+
+    ladder = validate_sizes(settings, say=MESSAGES.print)
+    if options.format == "json":
+        write(json.dumps(dataclasses.asdict(ladder), indent=1) + "\n")
+        return 0
+    for sentence in ladder.sentences:
+        RESULTS.print(sentence)
+    RESULTS.print(f"\nSizes: {output_folder(settings) / 'ladder.md'}")
+    return 0
+
+
+def _plan(options: argparse.Namespace, settings: Validation) -> int:
+    """What the comparison, or each size of a ladder, would cost and could show."""
+    from curate.trainer.compare.validation_plan import Device, plan_validation, read_noise
+
+    device = Device(options.peak, options.utilisation, options.price)
+    noise = None if options.noise is None else read_noise(options.noise)
+    sizes = settings.by_size() or {"": settings}
+    plans = {name: plan_validation(size, device, noise) for name, size in sizes.items()}
+    if options.format == "json":
+        told = {name: dataclasses.asdict(plan) for name, plan in plans.items()}
+        write(json.dumps(told if settings.sizes else told[""], indent=1) + "\n")
+        return 0
+    for name, plan in plans.items():
+        if name:
+            RESULTS.print(f"Size {name}:")
+        _show_plan(plan, settings.matters)
+    if settings.sizes:
+        RESULTS.print(f"All sizes: {sum(plan.chosen.hours for plan in plans.values()):,.2f} device hours.")
+    return 0
+
+
+def _show_plan(plan: ValidationPlan, matters: float | None) -> None:
     each = "as long as the budget says" if plan.tokens is None else f"{plan.tokens:,} tokens each"
     RESULTS.print(f"{plan.mixes} mixes, proxies of {plan.parameters:,} parameters, {each}")
     table = Table("seeds", "proxies", "FLOP", "device hours", "cost", "disk", "shows of one pair", "shows of all")

@@ -19,7 +19,11 @@ Adapt = Callable[[Any, str], Any]
 """Makes of a value and its key what the tree is to hold, such as an absolute path."""
 
 _BOUNDS = frozenset({"min", "max"})
-_ORIGINS = {"paths": ("crawl", "segments", "subset"), "crawl": ("paths", "root")}
+_ORIGINS = {
+    "paths": ("crawl", "segments", "subset", "index", "where"),
+    "crawl": ("paths", "root", "index"),
+    "index": ("paths", "root", "crawl", "segments", "subset"),
+}
 """Keys that say where a source's files are: one that is set takes the place of those of the other."""
 
 

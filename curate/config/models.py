@@ -33,6 +33,10 @@ CRAWL = r"^CC-(MAIN-20\d\d-\d\d|NEWS-20\d\d-\d\d)$"
 """Names of crawls that are laid out as now; those up to 2012 were not."""
 
 
+BASE = "https://data.commoncrawl.org/"
+"""Where Common Crawl's files are given to everybody, without credentials."""
+
+
 class Limit(Model):
     """How many records of a source are read: the first, or a seeded sample of all."""
 
@@ -78,13 +82,26 @@ class Read(Model):
         "warc", description="which files of the crawl: pages, answers other than 200, robots.txt"
     )
     segments: Strings = Field((), description="segments of the crawl; default: all", examples=[["1772800000000.1"]])
+    index: Strings = Field(
+        (),
+        description="instead of paths, files of a columnar index of WARC records, by path, pattern, address or '@LIST': the "
+        "records it names are read by ranges of bytes",
+        examples=[["cc-index/table/cc-main/warc/crawl=CC-MAIN-2026-12/subset=warc/*.parquet"]],
+    )
+    where: Annotated[str, Field(min_length=1)] | None = Field(
+        None,
+        description="a condition in SQL on the columns of the index, or of the crawl's own: the records it is true for",
+        examples=["content_languages = 'deu' and fetch_status = 200"],
+    )
     base: str | None = Field(
         None,
-        description="what stands before the names of lists and crawls; default: https://data.commoncrawl.org/",
+        description="what stands before the names of lists, crawls and indexes; default: https://data.commoncrawl.org/",
         examples=["https://data.commoncrawl.org/"],
     )
     take: Annotated[Count, Field(gt=0)] | None = Field(
-        None, description="so many of the files, drawn by the seed and their names; default: all", examples=[100]
+        None,
+        description="so many of the files, or of an index's records, drawn by the seed and their names; default: all",
+        examples=[100],
     )
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] | None = Field(
         None, description="what `take` draws by; default: the pipeline's seed", examples=[0]
@@ -122,18 +139,36 @@ class Read(Model):
         examples=[["license", "stars"]],
     )
 
+    @property
+    def indexed(self) -> bool:
+        """Whether its records are those that an index names."""
+        return bool(self.index) or self.where is not None
+
+    @model_validator(mode="after")
+    def _one_index(self) -> Read:
+        if self.where is not None and not self.index and self.crawl is None:
+            raise ValueError("where goes with an index, or with a crawl, which has one")
+        if self.indexed and self.format != "warc":
+            raise ValueError(f"an index names records of WARC files, not of {self.format}")
+        if self.indexed and self.segments:
+            raise ValueError("of an index choose segments by where: warc_segment in ('...')")
+        if self.indexed and self.limit is not None and self.limit.sample is not None:
+            raise ValueError("of an index draw records by take, not by limit")
+        return self
+
     @model_validator(mode="after")
     def _one_origin(self) -> Read:
-        if (self.crawl is None) == (not self.paths):
-            raise ValueError("give paths, or the name of a crawl")
+        if [self.crawl is not None, bool(self.paths), bool(self.index)].count(True) != 1:
+            raise ValueError("give paths, or the name of a crawl, or an index")
         if self.crawl is not None and self.format not in ("warc", "wet"):
             raise ValueError(f"a crawl has files of the formats warc and wet, not {self.format}")
         if self.crawl is None and (self.segments or self.subset != "warc"):
             raise ValueError("segments and subset are those of a crawl: name it by crawl")
         if self.crawl is not None and self.root is not None:
             raise ValueError("the files of a crawl are named as its lists name them: leave root out")
-        if self.base is not None and self.crawl is None and not any(path.startswith("@") for path in self.paths):
-            raise ValueError("base goes with a crawl or a list of files, as in paths: ['@warc.paths.gz']")
+        listed = self.crawl is not None or self.index or any(path.startswith("@") for path in self.paths)
+        if self.base is not None and not listed:
+            raise ValueError("base goes with a crawl, an index or a list of files, as in paths: ['@warc.paths.gz']")
         return self
 
 

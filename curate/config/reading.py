@@ -23,11 +23,13 @@ from curate.storage import is_remote, resolve
 
 __all__ = ["ConfigError", "KeyPath", "PipelineFile", "change_pipeline", "read_pipeline", "read_settings"]
 
-_PATH_KEYS = frozenset({"paths", "root", "base", "against", "index", "model", "lists", "removals", "key", "weights"})
+_PATH_KEYS = frozenset(
+    {"paths", "root", "base", "against", "index", "model", "lists", "removals", "key", "weights", "robots"}
+)
 LISTED = "@"
 """What a path of a list of files begins with."""
-_PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "tokenizers", "filter"})
-_PATH_ENDINGS = (".yaml", ".yml", ".json", ".tiktoken", ".model")
+_PATH_OR_NAME_KEYS = frozenset({"pack", "packs", "tokenizer", "tokenizers", "filter", "classifier"})
+_PATH_ENDINGS = (".yaml", ".yml", ".json", ".tiktoken", ".model", ".bin", ".ftz", ".arrow")
 _NAME_BEGINNINGS = ("hf:", "package:")  # tokenizers of the Hub and of installed packages
 
 
@@ -146,7 +148,7 @@ def _absolute(value: Any, base: Path, key: str = "") -> Any:
     if isinstance(value, list):
         return [_absolute(item, base, key) for item in value]
     if isinstance(value, str) and (key in _PATH_KEYS or (key in _PATH_OR_NAME_KEYS and _is_path(value))):
-        listed = value.startswith(LISTED) and key == "paths"
+        listed = value.startswith(LISTED) and key in ("paths", "index")
         return f"{LISTED}{resolve(value[1:], base)}" if listed else resolve(value, base)
     return value
 

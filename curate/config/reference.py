@@ -126,6 +126,8 @@ def _default(field: FieldInfo) -> str:
     value = field.get_default(call_default_factory=False)
     if field.default_factory is not None or value is None or isinstance(value, Model) or value in ((), {}, ""):
         return ""
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

@@ -10,7 +10,7 @@ from typing import Any, NotRequired, TypedDict, cast
 
 from curate.code.fingerprint import named_code
 from curate.config.formats import format_named
-from curate.config.models import Pipeline, Source
+from curate.config.models import BASE, Pipeline, Source
 from curate.config.steps import StepModel
 from curate.steps import Carried, StepParams, source_steps
 from curate.verdicts.choice import TextChoice
@@ -32,6 +32,9 @@ class ExtractParams(TypedDict):
 
     engine: str
     format: str
+    paragraphs: str
+    links: bool
+    images: bool
     metadata: bool
     also: Sequence[str]
     """Further engines, whose texts are evaluated beside."""
@@ -65,6 +68,8 @@ class ReadParams(TypedDict):
     first: NotRequired[int]
     """Records read of the file, from its beginning."""
     sample: NotRequired[SampleParams]
+    base: NotRequired[str]
+    """What stands before the names of files whose records an index names."""
     code: Mapping[str, str]
     """Names of the reader and of engines from outside; see `curate.code.fingerprint.named_code`."""
 
@@ -88,6 +93,8 @@ def read_params(name: str, source: Source) -> ReadParams:
         foreign += kind.foreign(step.setting) if more else ()
     reader = named_code((format_named(source.read.format).reader,))
     params = ReadParams(source=name, format=source.read.format, columns=columns, code=reader | named_code(foreign))
+    if source.read.indexed:
+        told["base"] = source.read.base or BASE
     return cast(ReadParams, {**params, **told})
 
 

@@ -17,9 +17,9 @@ class LockedError(CurateError, RuntimeError):
 
 
 @contextlib.contextmanager
-def hold(folder: Path, place: str = "") -> Iterator[None]:
-    """Hold the directory for the length of the block; `place` is what people call it. Raises LockedError when another
-    process holds it."""
+def hold(folder: Path, place: str = "", instead: str = "") -> Iterator[None]:
+    """Hold the directory for the length of the block; `place` is what people call it, `instead` what they can do but wait.
+    Raises LockedError when another process holds it."""
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
     try:
@@ -27,9 +27,7 @@ def hold(folder: Path, place: str = "") -> Iterator[None]:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             holder = os.read(handle, 1000).decode(errors="replace").strip()
-            raise LockedError(
-                f"{place or folder} is in use by another run ({holder}); wait for it, or give --out another directory"
-            ) from None
+            raise LockedError(f"{place or folder} is in use by another run ({holder}); wait for it{instead}") from None
         os.ftruncate(handle, 0)
         os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
         yield

@@ -34,6 +34,8 @@ WORDS = {
     "extract": "reading",
     "metadata": "carried columns",
     "evaluate": "metrics and edits",
+    "opt_out": "opt-outs",
+    "topic": "topics",
     "quality": "quality classifier",
     "removed": "removals",
     "verdicts": "rules",
@@ -49,7 +51,10 @@ WORDS = {
 """What the steps of a run are called for people."""
 _INNER = {
     "stock": "tokens available", "sort": "global order", "keys": "index", "links": "pairs", "components": "clusters",
-    "survivors": "which copies stay", "draws": "drawing the sample", "sample": "drawing examples", "score": "scoring",
+    "survivors": "which copies stay", "draws": "drawing the sample", "select": "asking the index",
+    "sample": "drawing examples", "opt-out-files": "opt-outs", "opt-out-statements": "sorting them",
+    "opt-outs": "looking documents up",
+    "topic-sample": "drawing a sample", "topic-clusters": "clusters", "topics": "naming topics", "score": "scoring",
     "exact": "exact copies", "aggregate": "counting", "aggregate-merge": "adding up",
 }  # fmt: skip
 """What the stages within a step are called for people, where their own name is none of theirs."""

@@ -164,7 +164,7 @@ _DEFAULTS = {
 """By language, as the same table has them by locale; iso-8859-2 there is windows-1250 here, which extends its letters."""
 _LANGUAGE = re.compile(rb"<html\b[^>]{0,400}?\blang\s*=\s*[\"']?([A-Za-z]{2,3})\b", re.I)
 
-_TWO_BYTES = frozenset(
+TWO_BYTES = frozenset(
     {"big5", "euc-jp", "euc-kr", "gb18030", "gbk", "hz-gb-2312", "iso-2022-jp", "iso-2022-kr", "shift_jis"}
 )
 _WEIGHED = 1 << 16  # characters outside ASCII that are looked at to tell one reading from the other
@@ -212,7 +212,7 @@ def _as_utf8(body: bytes, claimed: str | None) -> str | None:
         stray = other.count("\ufffd")
         if len(other) < 2 * _FEW or stray > _STRAY * (len(other) - stray) or not claimed or claimed == "utf-8":
             return None
-    if claimed in _TWO_BYTES and _reads_all(body, claimed) and not _one_script(_outside_ascii(text)):
+    if claimed in TWO_BYTES and _reads_all(body, claimed) and not _one_script(_outside_ascii(text)):
         return None
     return text
 

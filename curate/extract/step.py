@@ -7,6 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from curate.extract.engines import DEFAULT, NAMES, OWN, judgement_digest
+from curate.extract.forms import TEXT, Form
 from curate.settings import OWN_CODE, Model, one_of
 from curate.steps import BEFORE_READING, SourceStep
 from curate.verdicts.choice import FIRST
@@ -21,7 +22,11 @@ class Extract(Model):
         json_schema_extra=one_of(lambda: NAMES, OWN_CODE),
     )
     format: Literal["text", "markdown"] = Field("text", description="a block a line, or Markdown; engine curate")
-
+    paragraphs: Literal["line", "blank"] = Field(
+        "line", description="between paragraphs of text a line feed, or an empty line too; engine curate"
+    )
+    links: bool = Field(False, description="Markdown with the addresses of links")
+    images: bool = Field(False, description="Markdown with images, their descriptions and addresses")
     metadata: bool = Field(
         False,
         description="keep what pages say of themselves in the ledger, as meta.title, meta.licence, ...; engine curate",
@@ -40,9 +45,14 @@ class Extract(Model):
 
     @model_validator(mode="after")
     def _writes_the_format(self) -> Extract:
+        form = self.form
         for engine in self.engines:
-            if self.format != "text" and engine != OWN:
+            if self.format != TEXT and engine != OWN:
                 raise ValueError(f"the engine {engine!r} gives text; format: {self.format} needs engine: {OWN}")
+            if form != Form() and engine != OWN:
+                raise ValueError(
+                    f"the engine {engine!r} parts paragraphs its own way; paragraphs: {self.paragraphs} needs engine: {OWN}"
+                )
         if self.metadata and self.engine != OWN:
             raise ValueError(f"the engine {self.engine!r} gives text alone; metadata: true needs engine: {OWN}")
         return self
@@ -54,6 +64,11 @@ class Extract(Model):
         if self.choose != FIRST and not self.also:
             raise ValueError(f"there is one engine, {self.engine!r}, so nothing to choose from: name others in also")
         return self
+
+    @property
+    def form(self) -> Form:
+        """How the own engine writes; ValueError where settings are for another format."""
+        return Form(self.format, self.paragraphs, self.links, self.images)
 
     @property
     def engines(self) -> tuple[str, ...]:

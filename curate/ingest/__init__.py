@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 
 from curate.config.formats import format_named
+from curate.ingest.crawl_index import read_chosen
 from curate.ingest.first_look import check_source, first_look
 from curate.ingest.isolation import ReaderDied, read_apart, read_together_or_apart
 from curate.ingest.reasons import UNREADABLE
@@ -61,12 +62,18 @@ def read_files(
     span: Span | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """The rows of several files one after another, as `read` gives those of one; a batch may hold rows of many. With `span`,
-    of one file those that begin in it; `counts` then gets what `curate.ingest.spans` says."""
+    of one file those that begin in it; `counts` then gets what `curate.ingest.spans` says. Of a file with a range, the one
+    record that begins it."""
     kind = format_named(format)
     reader = resolve(kind.span_reader if span is not None else kind.reader)
     rows = Rows(files[0], source)
     for file in files:
         rows.begin(file)
+        if file.range is not None:
+            read_chosen(file, file.range, resolve(kind.span_reader), rows, columns, counts)
+            if rows.full:
+                yield rows.close()
+            continue
         try:
             handle = open_binary(file.path, file.size)
         except PermissionError:

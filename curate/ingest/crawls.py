@@ -8,11 +8,10 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 
+from curate.config.models import BASE
 from curate.errors import ConfigError, nearest
 from curate.storage import join, open_binary, read_list
 
-BASE = "https://data.commoncrawl.org/"
-"""Where the files are given to everybody, without credentials."""
 _CRAWLS = "collinfo.json"
 """The list of crawls; it lies on a server of its own, and in a copy beside the files."""
 _CRAWLS_AT = "https://index.commoncrawl.org/"
@@ -35,11 +34,7 @@ def crawl_keys(
         raise ConfigError(f"{crawl} has no text of its {subset} files: set `format: warc`")
     folder = "CC-NEWS/" + "/".join(crawl.split("-")[2:]) if news else crawl
     name = "wet" if format == "wet" else _LISTS[subset]
-    place = join(base or BASE, f"crawl-data/{folder}/{name}.paths.gz")
-    try:
-        keys = read_list(place)
-    except FileNotFoundError:
-        raise ConfigError(f"no crawl {crawl!r} at {base or BASE}{_known(crawl, base)}") from None
+    keys = _listed(crawl, f"crawl-data/{folder}/{name}.paths.gz", base)
     if not segments:
         return keys
     by_segment: dict[str, list[str]] = {}
@@ -49,6 +44,25 @@ def crawl_keys(
         if segment not in by_segment:
             raise ConfigError(f"{crawl} has no segment {segment!r}{nearest(segment, by_segment)}")
     return [key for segment in dict.fromkeys(segments) for key in by_segment[segment]]
+
+
+def index_keys(crawl: str, subset: str = "warc", base: str | None = None) -> list[str]:
+    """The keys of the columnar index of a crawl's files of a subset. Raises ConfigError, StorageError as `crawl_keys`."""
+    if crawl.startswith("CC-NEWS-"):
+        raise ConfigError(f"{crawl} has no index: read its files, and choose by rules")
+    keys = _listed(crawl, f"crawl-data/{crawl}/cc-index-table.paths.gz", base)
+    of_subset = [key for key in keys if f"/subset={subset}/" in key]
+    if not of_subset:
+        raise ConfigError(f"the index of {crawl} has no files of {subset}")
+    return of_subset
+
+
+def _listed(crawl: str, list_key: str, base: str | None) -> list[str]:
+    """The keys that a list of a crawl holds."""
+    try:
+        return read_list(join(base or BASE, list_key))
+    except FileNotFoundError:
+        raise ConfigError(f"no crawl {crawl!r} at {base or BASE}{_known(crawl, base)}") from None
 
 
 def _known(crawl: str, base: str | None) -> str:

@@ -22,6 +22,7 @@ from typing import Final, NamedTuple
 
 from fastwarc.warc import HeaderMap
 
+from curate.extract.robots import directives
 from curate.ingest import codings, evidence
 from curate.ingest.reasons import (
     BAD_CHUNKING,
@@ -35,6 +36,8 @@ from curate.ingest.reasons import (
 )
 
 MAX_HEADER: Final = 32 << 10  # the limit of fastwarc's own parser
+MAX_ROBOTS: Final = 2000
+"""Characters kept of what a header says to robots."""
 MAX_ANSWERS: Final = 8
 """Most answers that follow one another in a record: browsers follow 20 redirects, archives store each alone."""
 _PEEK: Final = 1 << 16  # stored bytes decoded to see whether what is said to be no HTML is HTML after all
@@ -61,11 +64,12 @@ _FIELD = re.compile(rb"\s{0,8}[A-Za-z][A-Za-z0-9-]{0,60}:[^\r\n]*\r*\n")
 
 
 class Payload(NamedTuple):
-    """What a response holds: `body` where it goes on, else the `reason` why not."""
+    """What a response holds: `body` where it goes on, else the `reason` why not; what its header says to robots."""
 
     reason: str | None
     content_type: str | None
     body: bytes | None
+    robots: str | None = None
 
 
 class Header(NamedTuple):
@@ -77,6 +81,17 @@ class Header(NamedTuple):
     def values(self, name: bytes) -> list[bytes]:
         """Every value of the field, in order."""
         return [value for field, value in self.fields if field == name]
+
+
+def robots_of(header: Header) -> str | None:
+    """What `X-Robots-Tag` and `tdm-reservation` say, as `curate.extract.robots` writes it; None where they are not there.
+
+    >>> robots_of(Header(200, [(b"x-robots-tag", b"noai, GoogleBot: noindex"), (b"tdm-reservation", b"1")]))
+    'noai, googlebot: noindex, tdm-reservation: 1'
+    """
+    said = [directives(text_of(value) or "") for value in header.values(b"x-robots-tag")]
+    said += [directives(text_of(value) or "", "tdm-reservation") for value in header.values(b"tdm-reservation")]
+    return ", ".join(each for each in said if each)[:MAX_ROBOTS] or None
 
 
 def header_end(data: bytes | bytearray, limit: int) -> tuple[int, int] | None:
@@ -199,6 +214,16 @@ def read_response(block: bytes, counts: Counter[str], identified: bytes | None =
     return _payload(header, body, counts, identified)
 
 
+def whole_answer(block: bytes) -> tuple[int | None, bytes]:
+    """(status, body without chunks and codings) of an HTTP response of any kind. Raises codings.TooMuch and
+    codings.NotDecodable."""
+    header, body = _last_answer(block)
+    named = codings.claims(header.values(b"content-encoding") + header.values(b"transfer-encoding"))
+    chunked = any(b"chunked" in value.lower() for value in header.values(b"transfer-encoding"))
+    body, _ = _dechunked(body, chunked, Counter())
+    return header.status, codings.undo(body, named, False)[0]
+
+
 def _payload(header: Header, body: bytes, counts: Counter[str], identified: bytes | None) -> Payload:
     served = header.values(b"content-type")
     named = text_of(served[-1]) if served else None
@@ -219,7 +244,7 @@ def _payload(header: Header, body: bytes, counts: Counter[str], identified: byte
         counts["http.stored-decoded"] += 1
     if not whole and evidence.is_binary(body):
         return Payload(BAD_CHUNKING, named, None)
-    return _page(body, served, identified)
+    return _page(body, served, identified)._replace(robots=robots_of(header))
 
 
 def _is_html_inside(body: bytes, named: list[bytes], chunked: bool) -> bool:

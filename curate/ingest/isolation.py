@@ -210,12 +210,13 @@ def _rest(
     file: SourceFile, source: str, format: str, last: pa.RecordBatch | None, reason: str, counts: Counter[str]
 ) -> pa.RecordBatch:
     """One row that spans what follows the last row given."""
-    start = 0 if last is None else last["offset"][-1].as_py() + max(1, last["length"][-1].as_py())
+    begin = 0 if file.range is None else file.range[0]
+    start = begin if last is None else last["offset"][-1].as_py() + max(1, last["length"][-1].as_py())
     length = 1
     if format in ("warc", "wet"):
         length = max(1, file.size - start)
-        counts["bytes.read"] += file.size - length
+        counts["bytes.read"] += file.size - begin - length
         counts["bytes.damaged"] += length
     rows = Rows(file, source)
-    rows.add(start, length, reason=reason)
+    rows.add(start - begin, length, reason=reason)
     return rows.close()

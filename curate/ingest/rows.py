@@ -18,8 +18,8 @@ class Rows:
     """The open batch of a source; the rows that are added are those of one file until the next is begun."""
 
     def __init__(self, file: SourceFile, source: str) -> None:
-        self._file = file
         self._source = source
+        self.begin(file)
         self._clear()
 
     def _clear(self) -> None:
@@ -27,8 +27,9 @@ class Rows:
         self._bytes = 0
 
     def begin(self, file: SourceFile) -> None:
-        """The rows that follow are another file's."""
+        """The rows that follow are another file's; of a range of it, their offsets are counted from where that begins."""
         self._file = file
+        self._before = 0 if file.range is None else file.range[0]
 
     def add(
         self,
@@ -41,12 +42,14 @@ class Rows:
         date: int | None = None,
         reason: str | None = None,
         content_type: str | None = None,
+        robots: str | None = None,
         body: bytes | None = None,
         text: bytes | None = None,
         metadata: str | None = None,
     ) -> None:
         """Append one row; `date` is seconds since 1970 UTC, `text` valid UTF-8, `metadata` a JSON object."""
         columns = self._columns
+        offset += self._before
         columns["id"].append(record_id(self._source, self._file.relative, offset, within))
         columns["source"].append(self._source)
         columns["file"].append(self._file.relative)
@@ -57,6 +60,7 @@ class Rows:
         columns["date"].append(date)
         columns["reason"].append(reason)
         columns["content_type"].append(content_type)
+        columns["robots"].append(robots)
         columns["body"].append(body)
         columns["text"].append(text)
         columns["metadata"].append(metadata)

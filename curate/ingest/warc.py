@@ -298,7 +298,7 @@ def records(frames: Frames, counts: Counter[str], until: int | None = None) -> I
         yield Damage(*lost[:2], end - lost[0], lost[2])
 
 
-def _seconds(date: bytes | None) -> int | None:
+def seconds(date: bytes | None) -> int | None:
     """A WARC-Date (W3C's profile of ISO 8601) in seconds since 1970; None where it is not one."""
     try:
         moment = datetime.fromisoformat((date or b"").decode())
@@ -355,9 +355,10 @@ def add_row(rows: Rows, found: Record | Damage, counts: Counter[str]) -> None:
         within=found.within,
         record=text_of(headers.get_bytes(b"WARC-Record-ID")),
         url=url.strip().removeprefix("<").removesuffix(">") if url else None,
-        date=_seconds(headers.get_bytes(b"WARC-Date")),
+        date=seconds(headers.get_bytes(b"WARC-Date")),
         reason=payload.reason,
         content_type=payload.content_type,
+        robots=payload.robots,
         body=payload.body,
         text=text,
     )

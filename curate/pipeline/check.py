@@ -26,6 +26,7 @@ from curate.extract import engines
 from curate.extract.extractors import SAID
 from curate.extract.step import Extract
 from curate.filters.step import Filter, spoken_languages
+from curate.ingest.crawl_index import check_index
 from curate.language.step import Language
 from curate.mixture.groups import NONE, NOT_IN_LEDGER
 from curate.mixture.weights import weights_of
@@ -34,7 +35,7 @@ from curate.quality.step import Quality
 from curate.quality.tasks.bucket import WHOLE_SOURCE
 from curate.records.metadata import META, RAW, common_type, kind_of
 from curate.records.pages import ORIGIN
-from curate.records.quality import BUCKET, QUALITY, QUALITY_BUCKET
+from curate.records.quality import BUCKET
 from curate.steps import Carried, combining_steps, source_steps
 from curate.storage import SourceFile
 from curate.tokens.tokenizer import surroundings
@@ -221,9 +222,8 @@ def _mixture_columns(pipeline: Pipeline, name: str, carried: Carried) -> dict[st
     extract = source.setting(Extract)
     if extract is not None and extract.metadata:
         columns |= {field.name: str(field.type) for field in SAID}
-    quality = source.setting(Quality)
-    if quality is not None:
-        columns |= {field.name: str(field.type) for field in (*QUALITY, *(QUALITY_BUCKET if quality.buckets else ()))}
+    for step in source.steps:
+        columns |= dict(source_steps()[step.kind].later_columns(step.setting))
     for kind in combining_steps().values():
         if pipeline.combines(kind.name):
             columns |= dict((*kind.columns, *_COMBINED.get(kind.name, ())))
@@ -290,15 +290,31 @@ def check_inputs(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]])
     """
     for name, source in file.pipeline.sources.items():
         read = source.read
+        if read.indexed:
+            _check_index(file, name, inputs[name])
+            continue
         columns = ingest.Columns(**table_columns(source))
         wrong = ingest.check_source(inputs[name], read.format, columns)
         if wrong is not None:
             raise file.error(("sources", name, "read"), wrong)
 
 
+def _check_index(file: PipelineFile, name: str, found: Sequence[SourceFile]) -> None:
+    """Whether an index is one, and can be asked the source's condition. Raises ConfigError as `check_inputs`."""
+    read = file.pipeline.sources[name].read
+    first = next((each for each in found if each.size), None)
+    if first is None:
+        raise file.error(("sources", name, "read"), "every file of the index is empty")
+    of_index, of_condition = check_index(first, read.where)
+    if of_index is not None:
+        raise file.error(("sources", name, "read", "crawl" if read.crawl else "index"), of_index)
+    if of_condition is not None:
+        raise file.error(("sources", name, "read", "where"), of_condition)
+
+
 def first_carried(name: str, source: Source, files: Sequence[SourceFile]) -> Carried:
     """The columns that a source's rows carry, by the first rows of its first file: a run knows them when all were read."""
-    if not source.read.metadata:
+    if not source.read.metadata or source.read.indexed:
         return ()
     kinds: dict[str, Counter[str]] = {}
     columns = ingest.Columns(**table_columns(source))

@@ -37,8 +37,8 @@ _WARMING_BYTES = 256 << 10
 _SAMPLE_FILES = 4
 _STUDENT_95 = (12.706, 4.303, 3.182)  # two-sided quantiles for 1, 2 and 3 degrees of freedom
 _HOUR = 3600.0
-_FIXED = ("evaluation-items",)
-"""Stages that do not look at the sources."""
+_FIXED = ("evaluation-items", "topic-clusters", "opt-out-files", "opt-out-statements")
+"""Stages that do not grow with the sources."""
 _SAMPLES = "sample"
 """The stage that looks at all documents and leaves no more than a classifier's sample."""
 _LEARNING = "quality"
@@ -90,8 +90,14 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
 
     `files` is how many files a source will have, where not those it has now; they are taken to be as large as these.
     Every stage is taken to grow as its input does, but for those that learn from a sample or look at no source. Raises
-    what a run raises.
+    what a run raises, and ConfigError for a source whose records an index names.
     """
+    for name, settings in file.pipeline.sources.items():
+        if settings.read.indexed:
+            raise file.error(
+                ("sources", name, "read"),
+                "what an index names is known once it is read: try the pipeline with `take`, and scale up what it says",
+            )
     totals = {name: files.get(name, len(found)) * _mean_size(found) for name, found in inputs.items()}
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
         _dry_run(

@@ -37,15 +37,19 @@ Counts = TypeVar("Counts", bound=Mapping[str, Any])
 
 @dataclass(frozen=True)
 class Portion:
-    """What one part is read from: files in their order, or a span of one."""
+    """What one part is read from: files in their order, a span of one, or records of which an index knows the places."""
 
     files: tuple[SourceFile, ...]
     span: Span | None = None
+    records: File | None = None
+    """The places of the records that are read, where an index names them: `files` is then a file of the index."""
 
     @property
     def label(self) -> str:
         """What it is called for people."""
         first = self.files[0].relative
+        if self.records is not None:
+            return f"{first} from record {self.records.span[0] + 1:,}"
         if self.span is not None:
             return f"{first} from byte {self.span.start:,}"
         return first if len(self.files) == 1 else f"{first} and {len(self.files) - 1:,} more"
@@ -53,6 +57,8 @@ class Portion:
     @property
     def given(self) -> list[File]:
         """It as the input of a task."""
+        if self.records is not None:
+            return [self.records]
         if self.span is None:
             return [File(file.relative, file.path, file.stamp, file.size) for file in self.files]
         (file,), span = self.files, self.span

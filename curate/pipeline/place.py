@@ -73,7 +73,8 @@ def claim_place(out: str | Path, pipeline: Pipeline, replace: bool) -> Place:
 def held(place: Place, pipeline: Pipeline, *, force_unlock: bool) -> Iterator[None]:
     """Hold a place for the length of the block; what killed processes left in it is swept first. Raises LockedError."""
     mirror = place.mirror
-    with hold(place.folder, mirror.address if mirror is not None else ""):
+    called, instead = mirror.address if mirror is not None else "", ", or give --out another directory"
+    with hold(place.folder, called, instead):
         sweep(place.folder)
         if mirror is None:
             forget_emptied(place.folder, read_lists([*pipeline.removals, place.folder / LIST]))

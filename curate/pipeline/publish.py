@@ -32,8 +32,8 @@ from curate.storage import OutputError, SourceFile
 _OURS = (LISTING, JOURNAL, STAGED, ".work", "timings")
 """What only a run leaves in a directory."""
 OF_A_RUN = (
-    "ledger/", "documents/", "tokens/", "quality/", "shards/", "contamination.json", "findings.json", "stats.json",
-    "run.json", "report.html",
+    "ledger/", "documents/", "tokens/", "topics/", "quality/", "shards/", "contamination.json", "findings.json",
+    "stats.json", "run.json", "report.html",
 )  # fmt: skip
 """What a run makes anew. Mixes and the list of removals stay."""
 TIMED = ("report.html",)
@@ -114,6 +114,8 @@ def _results(flow: Flow) -> Iterator[tuple[str, File]]:
     for part in flow.parts:
         if part.tokens:
             yield f"tokens/{part.name}.arrow", part.tokens.files["tokens"]
+    for name, clusters in flow.clusters.items():
+        yield f"topics/{name}.arrow", clusters
     for name, classified in flow.quality.items():
         if classified.card:
             yield f"quality/{name}.arrow", classified.model

@@ -27,6 +27,8 @@ from curate.engine.progress import ProgressDisplay
 from curate.engine.run_log import LogForm, RunLog
 from curate.engine.runner import Runner, Watchers
 from curate.errors import DISTRIBUTION
+from curate.filters.opt_out.plan import mark_opt_outs
+from curate.filters.opt_out.step import OptOut
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
@@ -50,7 +52,10 @@ from curate.pipeline.publish import OF_A_RUN, publish_run
 from curate.pipeline.until import LAST_STEPS, limited, truncated
 from curate.quality.plan import score as score_quality
 from curate.quality.step import Quality
+from curate.quality.topics.plan import find_topics
+from curate.quality.topics.step import Topic
 from curate.records.statistics import RunNumbers
+from curate.settings import Model
 from curate.steps import CombiningStep, combining_steps, resolve, source_steps
 from curate.storage import SourceFile
 
@@ -278,12 +283,15 @@ def _has(pipeline: Pipeline, name: str, folder: Path) -> bool:
     """Whether a step of the order has anything to do in this pipeline, for people who watch it."""
     if name in combining_steps():
         return pipeline.combines(name)
-    if name == "quality":
-        return any(source.setting(Quality) is not None for source in pipeline.sources.values())
+    if name in _SCORING:
+        return any(source.setting(_SCORING[name]) is not None for source in pipeline.sources.values())
     if name == "metadata":
         return any(source.read.metadata for source in pipeline.sources.values())
     return name != "removed" or bool(pipeline.removals) or (folder / LIST).exists()
 
+
+_SCORING: Mapping[str, type[Model]] = {"opt_out": OptOut, "topic": Topic, "quality": Quality}
+"""Steps of sources that are stages of their own."""
 
 Stage = Callable[[Flow], Flow]
 
@@ -307,8 +315,10 @@ def _order(
     return [
         ("extract", lambda flow: stages.read(pipeline, inputs, runner)),
         ("metadata", lambda flow: stages.carry(pipeline, flow, runner)),
+        ("opt_out", lambda flow: mark_opt_outs(pipeline, flow, runner)),
         ("evaluate", lambda flow: stages.evaluate(pipeline, flow, runner)),
         ("choose", lambda flow: stages.choose(pipeline, flow, runner)),
+        ("topic", lambda flow: find_topics(pipeline, flow, runner)),
         ("quality", lambda flow: score_quality(pipeline, flow, runner)),
         ("removed", lambda flow: mark_removed(pipeline, flow, folder, runner)),
         ("verdicts", lambda flow: stages.judge(pipeline, flow, runner)),

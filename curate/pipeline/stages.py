@@ -25,6 +25,7 @@ from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Given, Task
 from curate.extract.extractors import SAID
 from curate.flow import Flow, Part, is_output
+from curate.pipeline.chosen import chosen_portions
 from curate.pipeline.limits import read_first, sampled
 from curate.pipeline.parts import Portion, portions, settled
 from curate.pipeline.tasks.choose import ChooseParams, choose_part
@@ -71,10 +72,14 @@ def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner:
     """Read and extract every part of every source."""
     whole: list[tuple[str, Portion, ReadParams]] = []
     read_of_all: dict[str, list[tuple[Portion, Committed[ReadCounts]]]] = {}
+    selected: dict[str, Mapping[str, int]] = {}
     for name, source in pipeline.sources.items():
         params, limit = read_params(name, source), source.read.limit
         first = limit is not None and limit.first is not None
-        given = portions(name, source.read, inputs[name], runner, whole=first)
+        if source.read.indexed:
+            given, selected[name] = chosen_portions(name, source, inputs[name], pipeline.seed, runner)
+        else:
+            given = portions(name, source.read, inputs[name], runner, whole=first)
         if limit is not None and limit.first is not None:
             task = functools.partial(_reading, name)
             read_of_all[name] = read_first(task, params, given, limit.first, runner)
@@ -108,7 +113,8 @@ def read(pipeline: Pipeline, inputs: Mapping[str, Sequence[SourceFile]], runner:
             documents = result.file("documents")
             parts.append(Part(name, number, file, result, documents, columns=said, way=(result,), more=tuple(more)))
     asked = any(part.columns for part in parts)
-    return Flow(tuple(parts), metrics=tuple((field.name, str(field.type)) for field in SAID) if asked else ())
+    metrics = tuple((field.name, str(field.type)) for field in SAID) if asked else ()
+    return Flow(tuple(parts), metrics=metrics, selected=selected)
 
 
 def carry(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
@@ -159,7 +165,8 @@ def carried_columns(pipeline: Pipeline, flow: Flow) -> dict[str, Carried]:
 
 
 def _reading(name: str, portion: Portion, params: ReadParams) -> Task[ReadParams, ReadCounts]:
-    return Task("read", read_part, params, {"file": portion.given}, f"{name} {portion.label}", name)
+    kind = "file" if portion.records is None else "records"
+    return Task("read", read_part, params, {kind: portion.given}, f"{name} {portion.label}", name)
 
 
 def _is_nothing(portion: Portion, result: Committed[ReadCounts]) -> bool:

@@ -46,18 +46,20 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
             "files": len(files),
             "bytes": sum(file.size for file in files),
             "records": sum(part.read.counts["records"] for part in parts),
-            "other_records": _total(part.read.counts["others"] for part in parts),
+            "other_records": _total([*(part.read.counts["others"] for part in parts), flow.selected.get(name, {})]),
             "documents": sum(part.read.counts["documents"] for part in parts),
             "chars": sum((part.chosen or part.read).counts["chars"] for part in parts),
             "funnel": funnel(pipeline, parts),
             "edited_chars": _total(_edited_chars(part) for part in parts),
-            "steps": _step_statistics(parts),
+            "steps": _step_statistics(parts) | _opt_outs(flow, name),
             "quality": _quality_statistics(flow, name, parts),
             "kept": sum(
                 part.decided[-1].counts["kept"] for part in parts if part.decided and is_output(pipeline, part)
             ),
             "tokens": sum(part.tokens.counts["tokens"] for part in parts if part.tokens is not None),
         }
+        if name in flow.topics:
+            sources[name]["topics"] = flow.topics[name]
         chosen = [part.chosen.counts["engines"] for part in parts if part.chosen is not None]
         if chosen:
             sources[name]["engines"] = {engine: _engine(engine, chosen) for engine in chosen[0]}
@@ -230,6 +232,11 @@ def _total(counters: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
         for name, number in counter.items():
             total[name] = total[name] + number if name in total else number
     return dict(sorted(total.items()))
+
+
+def _opt_outs(flow: Flow, source: str) -> dict[str, dict[str, float]]:
+    found = flow.opt_outs.get(source)
+    return {"opt_out": {name: float(number) for name, number in found.items()}} if found else {}
 
 
 def _step_statistics(parts: list[Part]) -> dict[str, dict[str, float]]:

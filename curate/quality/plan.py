@@ -21,7 +21,7 @@ from curate.engine.task import File, Task
 from curate.errors import ConfigError
 from curate.flow import Classified, Flow, Part
 from curate.quality.model import read_card
-from curate.quality.step import SCORE, Quality
+from curate.quality.step import Quality
 from curate.quality.tasks.bucket import WHOLE_SOURCE, BucketParams, LimitsParams, bucket_part, find_limits
 from curate.quality.tasks.sample import SampleParams, sample_part
 from curate.quality.tasks.score import ScoreParams, ShareParams, find_threshold, score_part
@@ -29,7 +29,7 @@ from curate.quality.tasks.train import TrainParams, train_model
 from curate.records.batches import read_schema
 from curate.records.counts import DocumentCounts
 from curate.records.metadata import META
-from curate.records.quality import BUCKET
+from curate.records.quality import BUCKET, SCORE
 from curate.storage import digest_file
 from curate.verdicts.steps import VerdictStep
 

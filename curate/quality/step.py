@@ -10,13 +10,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from curate.records.quality import BUCKET
+from curate.records.quality import BUCKET, QUALITY, QUALITY_BUCKET, SCORE
 from curate.settings import Count, Model, Share, Strings
 from curate.steps import ON_SCORES, Changes, Evaluation, SourceStep
 from curate.verdicts.bounds import BoundsRule
 from curate.verdicts.rules import AnyRule, DrawRule
-
-SCORE = "quality_score"
 
 
 class Quality(Model):
@@ -91,6 +89,11 @@ def _rules(name: str, setting: Quality, changes: Changes, least: float | None) -
     return (BoundsRule(name, rule, SCORE, min=bound, column=SCORE, single=True, setting=f"quality.{rule}"),)
 
 
+def _later_columns(setting: Quality) -> tuple[tuple[str, str], ...]:
+    fields = (*QUALITY, *(QUALITY_BUCKET if setting.buckets else ()))
+    return tuple((field.name, str(field.type)) for field in fields)
+
+
 STEP = SourceStep(
     "quality",
     Quality,
@@ -100,4 +103,5 @@ STEP = SourceStep(
     rules=_rules,
     thresholds=frozenset({"alpha", "minimum", "keep_share", "minimum_bucket"}),
     sources_named=lambda setting: {"positives": setting.positives},
+    later_columns=_later_columns,
 )

@@ -136,6 +136,15 @@ class ScrubbedCounts(DecisionCounts):
     documents_with_findings: int
 
 
+class NamedCounts(DocumentCounts):
+    """A part after topics were named."""
+
+    topics: dict[str, int]
+    """Documents by topic, of every topic that there is."""
+    without: int
+    """Documents without one."""
+
+
 class ScoredCounts(TypedDict):
     """A part after scoring."""
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 
 from curate.records.edits import EDITS
 from curate.records.pages import ID, ORIGIN
+from curate.records.topics import TOPICS
 from curate.records.verdicts import FAILED
 
 ROW_GROUP = 1 << 16
@@ -15,6 +16,7 @@ _BEFORE_METRICS = [*ORIGIN, ("chars", pa.int64()), ("language", pa.string()), ("
 
 _AFTER_METRICS = [
     ("edits", EDITS),
+    *TOPICS,
     ("quality_score", pa.float32()),
     ("quality_draw", pa.float32()),
     ("quality_bucket", pa.int8()),

@@ -28,14 +28,16 @@ PAGES = pa.schema(
         *ORIGIN,
         ("reason", pa.string()),
         ("content_type", pa.string()),
+        ("robots", pa.string()),
         ("body", pa.large_binary()),
         ("text", pa.large_string()),
         ("metadata", pa.large_string()),
     ]
 )
-"""What ingest yields. `metadata` is a JSON object of the columns carried along, see curate.records.metadata. `reason` is
-null where the record goes on; then exactly one of `body` (HTML bytes as served, transfer and content encodings undone)
-and `text` (already text: WET, JSONL, Parquet) is set."""
+"""What ingest yields. `robots` is what a response's header says to robots, see curate.extract.robots. `metadata` is a JSON
+object of the columns carried along, see curate.records.metadata. `reason` is null where the record goes on; then exactly
+one of `body` (HTML bytes as served, transfer and content encodings undone) and `text` (already text: WET, JSONL, Parquet)
+is set."""
 
 BATCH_ROWS = 512
 """Most rows of a batch that ingest yields."""

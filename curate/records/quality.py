@@ -12,6 +12,7 @@ from curate.records.documents import DOCUMENTS
 QUALITY = pa.schema([("quality_score", pa.float32()), ("quality_draw", pa.float32())])
 """The ledger's columns of the quality step. `quality_draw` is uniform in [0, 1)."""
 
+SCORE = "quality_score"
 BUCKET = "quality_bucket"
 QUALITY_BUCKET = pa.schema([(BUCKET, pa.int8())])
 """The twentieth of its group in which a document's score lies, 0 to 19; see `curate.quality.buckets`."""

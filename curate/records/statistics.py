@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict
 from curate.records.counts import EngineNumbers
 from curate.records.findings import Finding
 from curate.records.metadata import CarriedNumbers
+from curate.records.topics import TopicNumbers
 
 
 class RuleNumbers(TypedDict):
@@ -66,6 +67,8 @@ class SourceNumbers(TypedDict):
     """By step, what it counted of its own: statistics of datatrove's blocks, errors of others' functions."""
     quality: QualityNumbers
     """Of a quality step."""
+    topics: NotRequired[Mapping[str, TopicNumbers]]
+    """By topic, where the source has the step."""
     kept: int
     """Documents in the product."""
     tokens: int

@@ -4,7 +4,17 @@ Knows bytes, names, checksums and atomic commits; knows nothing of what the byte
 """
 
 from curate.storage.buckets import is_bucket
-from curate.storage.listing import SourceFile, file_system, is_web, join, list_files, list_named, open_binary, read_list
+from curate.storage.listing import (
+    SourceFile,
+    file_system,
+    is_web,
+    join,
+    list_files,
+    list_named,
+    open_binary,
+    read_list,
+    read_range,
+)
 from curate.storage.local import (
     atomic_path,
     copy_file,
@@ -48,6 +58,7 @@ __all__ = [
     "output_path",
     "private_folder",
     "read_list",
+    "read_range",
     "resolve",
     "shown",
     "sync_folder",

@@ -87,6 +87,26 @@ def open_object(address: str, size: int | None = None) -> IO[bytes]:
     return open_ranged(now, fetch)
 
 
+def read_object_range(address: str, start: int, end: int) -> bytes:
+    """The bytes of an object from `start` up to `end`, fewer where it ends before. Raises FileNotFoundError,
+    PermissionError, StorageError."""
+    store, key = store_of(address)
+
+    def ask() -> bytes:
+        try:
+            answer = store.get(key, options={"range": (start, end)})
+        except Exception:
+            if start >= int(store.head(key)["size"]):
+                return b""
+            raise
+        data, wanted = bytes(answer.bytes()), min(end, int(answer.meta["size"])) - start
+        if len(data) != wanted:
+            raise Fault(f"{len(data):,} bytes came of {wanted:,}")
+        return data
+
+    return asked(address, ask)
+
+
 def _mark(meta: Any) -> str:
     return f"ETag {meta['e_tag']}" if meta.get("e_tag") else f"Last-Modified {meta['last_modified'].isoformat()}"
 

@@ -78,6 +78,27 @@ def open_http(address: str, size: int | None = None) -> IO[bytes]:
     return open_ranged(said.size, lambda start, end: fetch(address, start, end, said))
 
 
+def read_http(address: str, start: int, end: int) -> bytes:
+    """The bytes of a file from `start` up to `end` in one request, fewer where it ends before. Raises FileNotFoundError,
+    PermissionError, StorageError."""
+
+    def ask() -> bytes:
+        with _answer(address, f"bytes={start}-{end - 1}") as response:
+            if response.status == 416:
+                return b""
+            if response.status == 200:
+                raise Fault("a range was asked for, and the answer is the whole file")
+            _check_range(response, start, Said(None, "", True))
+            total = _CONTENT_RANGE.fullmatch(response.headers["Content-Range"])[3]  # type: ignore[index]
+            wanted = (end if total == "*" else min(end, int(total))) - start
+            data = b"".join(_pieces(response))
+        if len(data) != wanted:
+            raise Fault(f"{len(data):,} bytes came of {wanted:,}")
+        return data
+
+    return persist(address, _host(address), ask)
+
+
 def fetch(address: str, start: int, end: int, said: Said) -> bytes:
     """The bytes of a file from `start` up to `end`, all of them, whatever pieces they come in. Raises StorageError."""
     got = bytearray()

@@ -19,8 +19,15 @@ import fsspec
 from fsspec.utils import glob_translate
 
 from curate.errors import ConfigError
-from curate.storage.buckets import bucket_system, describe_object, is_bucket, list_bucket, open_object
-from curate.storage.http import describe, open_http
+from curate.storage.buckets import (
+    bucket_system,
+    describe_object,
+    is_bucket,
+    list_bucket,
+    open_object,
+    read_object_range,
+)
+from curate.storage.http import describe, open_http, read_http
 from curate.storage.hub import is_hub, list_hub
 from curate.storage.patience import patience
 from curate.storage.places import WILD, common_root, fixed_folder, is_remote, shown
@@ -38,6 +45,8 @@ class SourceFile:
     relative: str
     size: int
     stamp: str
+    range: tuple[int, int] | None = None
+    """Where the bytes that are meant begin and end, if they are not all: then `size` is their end."""
 
 
 def is_web(path: str) -> bool:
@@ -61,6 +70,20 @@ def open_binary(path: str, size: int | None = None) -> IO[bytes]:
     if is_remote(path):
         return cast("IO[bytes]", fsspec.open(path, "rb").open())
     return open(path.removeprefix("file://"), "rb")
+
+
+def read_range(path: str, start: int, end: int) -> bytes:
+    """The bytes of a file from `start` up to `end`, wherever it lies, fewer where it ends before; by one request.
+
+    Raises FileNotFoundError, PermissionError, StorageError.
+    """
+    if is_web(path):
+        return read_http(path, start, end)
+    if is_bucket(path):
+        return read_object_range(path, start, end)
+    with open_binary(path) as file:
+        file.seek(start)
+        return file.read(end - start)
 
 
 def file_system(place: str) -> tuple[Any, str]:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from typing import Any, ClassVar
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -50,12 +51,15 @@ class AllowedRule:
 
 @dataclass(frozen=True)
 class ListedRule:
-    """Fails a row whose `column`, as text in lower case without outer white space, is none of `values`; with `refuse`, one
-    that is. A row without a value fails where `missing` says so.
+    """Fails a row whose `column`, as text in lower case without outer white space, is not listed in `values`; with `refuse`,
+    one that is. A row without a value fails where `missing` says so.
 
-    >>> rule = ListedRule("m", "licence", "meta.licence", ("mit",), refuse=False, missing=True)
-    >>> rule.fails({"meta.licence": pa.array(["MIT ", "gpl-3.0", None])})
-    {'m/licence': array([False,  True,  True])}
+    A value is listed as a whole, or by its parts between commas: to be allowed each of them is listed, to be refused one. A
+    listed value that ends with `*` stands for all that begin so.
+
+    >>> rule = ListedRule("m", "licence", "meta.licence", ("mit", "cc-*"), refuse=False, missing=True)
+    >>> rule.fails({"meta.licence": pa.array(["MIT ", "gpl-3.0", "mit, CC-BY", None])})
+    {'m/licence': array([False,  True, False,  True])}
     """
 
     kind: ClassVar[str] = "listed"
@@ -73,9 +77,21 @@ class ListedRule:
     def fails(self, columns: Columns) -> Failures:
         """See Rule.fails."""
         texts = pc.utf8_lower(pc.utf8_trim_whitespace(columns[self.column].cast(pa.string())))
-        listed = np.asarray(pc.is_in(texts, value_set=pa.array(self.values, pa.string())), bool)
+        texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+        parts = pc.split_pattern(texts, ",")
+        of_row = np.asarray(pc.list_parent_indices(parts))
+        hit = self._holds(pc.utf8_trim_whitespace(pc.list_flatten(parts)))
+        hits, count = np.bincount(of_row[hit], minlength=len(texts)), np.bincount(of_row, minlength=len(texts))
+        listed = self._holds(texts) | (hits > 0 if self.refuse else (hits == count) & (count > 0))
         absent = np.asarray(pc.is_null(texts), bool)
         return {f"{self.step}/{self.name}": np.where(absent, self.missing, listed == self.refuse)}
+
+    def _holds(self, texts: pa.Array) -> npt.NDArray[np.bool_]:
+        found = np.asarray(pc.is_in(texts, value_set=pa.array(self.values, pa.string())), bool)
+        for value in self.values:
+            if value.endswith("*"):
+                found |= np.asarray(pc.fill_null(pc.starts_with(texts, value[:-1]), False), bool)
+        return found
 
     def judged(self, row: Row, failed: frozenset[str]) -> Judged:
         """See Rule.judged."""

@@ -32,8 +32,8 @@ IN_THE_RUN = {
     "personal-data-unlike", "unlike-types",
 }  # fmt: skip
 ELSEWHERE = {"nothing-kept", "lost-to-one-error", "expectation", "scores-only", "mostly-sample",
-             "seen-by-its-model", "straggler", "random-quality"}  # fmt: skip
-"""Rules that other tests of this folder, of tests/quality, or below, make real runs for."""
+             "seen-by-its-model", "straggler", "random-quality", "topic-lost"}  # fmt: skip
+"""Rules that other tests of this folder, of tests/quality, tests/quality, or below, make real runs for."""
 
 
 def kinds(found: Any) -> set[str]:

@@ -186,7 +186,7 @@ def test_the_page_may_load_nothing() -> None:
     assert not re.search(
         r"\s(?:on\w+|style|src)=", re.sub(r"<script.*?</script>|<style.*?</style>", "", html, flags=re.S)
     )
-    assert html.count("<script") == 3
+    assert html.count("<script") == 5
 
 
 def test_counts_of_parts_add_up() -> None:

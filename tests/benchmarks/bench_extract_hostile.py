@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import time
 
+from curate.extract.forms import Form
 from curate.extract.html.extracting import extract_page
 from curate.extract.limits import Limits
 
@@ -30,8 +31,14 @@ KINDS = {
     "backticks": b"`<code>`</code>",
     "stars": b"*_[<",
     "meta": b"<meta name='a",
+    "links": b"<a href='x|(&amp;'>![a]",
+    "images": b"<img src='x|(&amp;' alt='[&lt;'>a",
+    "JSON-LD": b'<script type=application/ld+json>{"articleBody": "tea &lt; water"}</script>',
+    "reversed": b"<ol reversed><li>a",
     "UTF-16": "<p>été".encode("utf-16-le"),
 }
+
+MARKED = Form("markdown", links=True, images=True)
 
 
 def page_of(kind: str, size: int) -> bytes:
@@ -48,14 +55,14 @@ def main() -> None:
     parser.add_argument("--bytes", type=int, default=1 << 20, help="size of 1x")
     size = parser.parse_args().bytes
     limits = Limits(body_bytes=8 * size, nodes=8 * size)
-    extract_page(b"<p>compiled", None, limits, "markdown", with_metadata=True)
+    extract_page(b"<p>compiled", None, limits, MARKED, with_metadata=True)
     print(f"{'':24}{'1x ms':>10}{'2x':>10}{'4x':>10}{'growth':>10}")
     for kind in KINDS:
         spent = []
         for times in (1, 2, 4):
             page = page_of(kind, times * size)
             start = time.process_time()
-            done = extract_page(page, "text/html", limits, "markdown", with_metadata=True)
+            done = extract_page(page, "text/html", limits, MARKED, with_metadata=True)
             spent.append(1000 * (time.process_time() - start))
         outcome = done.reason or f"{len(done.text or '')} characters"
         print(f"{kind:24}" + "".join(f"{each:10.0f}" for each in spent) + f"{spent[2] / spent[0]:10.1f}  {outcome}")

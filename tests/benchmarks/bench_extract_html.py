@@ -1,13 +1,15 @@
-"""curate's own extractor beside resiliparse: CPU a page, decoded text to extracted text, and agreement with people.
+"""curate's own extractor beside resiliparse: CPU a page, bytes to extracted text, and agreement with people.
 
     python tests/benchmarks/bench_extract_html.py [--pages N] [--data FOLDER]
 
-Both run in this process on the same decoded pages, a page at a time in turn, so that a busy machine slows both. Quality
+Both run in this process on the same bytes, a page at a time in turn, so that a busy machine slows both; both find the
+charset with the same code, and resiliparse's page is decoded by it. Quality
 is that of `bench_extract.py`, on the pages that people annotated and that are whole.
 """
 
 import argparse
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from bench_extract import DATA, Texts, pages, quality
@@ -16,16 +18,24 @@ from resiliparse.parse.html import HTMLTree
 from curate.extract.charset import decode
 from curate.extract.engines import resiliparse
 from curate.extract.html import parse_page, text
-from curate.extract.html.choosing import simple
+from curate.extract.html.judging import learned
+from curate.extract.utf8 import to_utf8
 
-SYSTEMS = {
-    "resiliparse": lambda html: resiliparse(html, HTMLTree.parse(html)),
+
+def with_resiliparse(html: str) -> str:
+    """Its main content under our fall-backs."""
+    return resiliparse(html, HTMLTree.parse(html))
+
+
+SYSTEMS: dict[str, Callable[[bytes, str | None], str]] = {
+    "resiliparse": lambda body, kind: with_resiliparse(decode(body, kind)[0]),
     "curate text": text,
-    "curate markdown": lambda html: text(html, format="markdown"),
-    "  its parse": lambda html: str(len(parse_page(html.encode()).blocks)),
-    "  parse and choice": lambda html: str(simple(parse_page(html.encode())).sum()),
+    "curate markdown": lambda body, kind: text(body, kind, format="markdown"),
+    "  to UTF-8": lambda body, kind: to_utf8(body, kind)[1],
+    "  and parse": lambda body, kind: str(len(parse_page(to_utf8(body, kind)[0]).blocks)),
+    "  and choice": lambda body, kind: str(learned(parse_page(to_utf8(body, kind)[0])).sum()),
 }
-"""By name, from a page's source to its text; the last two are parts of curate's work."""
+"""By name, from a page's bytes and Content-Type to its text; the last three are parts of curate's work."""
 
 
 def main() -> None:
@@ -35,16 +45,15 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=DATA)
     arguments = parser.parse_args()
     chosen = list(pages(arguments.data, arguments.pages))
-    sources = [decode(body, kind)[0] for _, body, kind in chosen]
-    size = sum(len(source.encode()) for source in sources)
+    size = sum(len(body) for _, body, _ in chosen)
     spent = dict.fromkeys(SYSTEMS, 0.0)
     texts: dict[str, Texts] = {name: {} for name in SYSTEMS}
     for run in SYSTEMS.values():
-        run(sources[0])  # imports and compiled kernels
-    for number, source in enumerate(sources):
+        run(*chosen[0][1:])  # imports and compiled kernels
+    for number, (_, body, kind) in enumerate(chosen):
         for name, run in SYSTEMS.items():
             start = time.process_time()
-            texts[name][number] = run(source)
+            texts[name][number] = run(body, kind)
             spent[name] += time.process_time() - start
     print(f"{len(chosen)} pages of {size / len(chosen) / 1000:.0f} kB on average")
     print(f"{'':20}ms/page  ms/100 kB   ratio  word F1   found  absent")

@@ -47,6 +47,7 @@ MODEL = {
     "activation": "swiglu", "norm": "rms", "positions": "rotary", "bias": False,
     "initial_deviation": 0.05,  # GPT-2's 0.02 is for wide models: a narrow one stays for long where it begins
 }  # fmt: skip
+MUON = {"name": "muon", "learning_rate": 8e-3}
 
 
 def documents() -> list[tuple[str, str]]:
@@ -137,9 +138,20 @@ def write_texts(folder: Path, texts: Iterable[tuple[str, str]]) -> dict[str, str
 
 
 def compare(
-    name: str, out: Path, mixes: dict[str, str], texts: dict[str, str], seeds: int, tokens: int, limit: int
+    name: str,
+    out: Path,
+    mixes: dict[str, str],
+    texts: dict[str, str],
+    seeds: int,
+    tokens: int,
+    limit: int,
+    *,
+    optimizer: dict[str, Any] = MUON,
+    average: float = 0.0,
+    points: int = 3,
+    **changes: Any,
 ) -> Verdict:
-    """The verdict of tiny proxies."""
+    """The verdict of tiny proxies; `changes` are further keys of the validation file."""
     settings: dict[str, Any] = {
         "name": name,
         "mixes": mixes,
@@ -149,15 +161,17 @@ def compare(
             "data": {"sequence_length": CONTEXT},
             "budget": {"tokens": tokens},
             "batch": {"tokens": STEP_TOKENS, "micro": STEP_TOKENS // CONTEXT},
-            "optimizer": {"name": "muon", "learning_rate": 8e-3},
+            "optimizer": optimizer,
             "schedule": {"warmup": 0.1, "final": 0.0},
+            "average": average,
             "precision": "float32",
             "compile": False,
             "every": {"log": 100_000},
         },
-        "evaluation": {"texts": texts, "limit": limit, "points": 3},
+        "evaluation": {"texts": texts, "limit": limit, "points": points},
         "devices": ["cpu"],
         "out": str(out / name),
+        **changes,
     }
     started = time.perf_counter()
     verdict = validate(Validation.model_validate(settings), say=lambda line: None)

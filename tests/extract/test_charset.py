@@ -10,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from curate.extract.charset import CODECS, decode, detected_charset, name_of, utf16_without_mark
+from curate.extract.utf8 import to_utf8
 
 RUSSIAN = "Вчера вечером в городе шёл сильный дождь, и улицы опустели."
 
@@ -243,3 +244,37 @@ def test_utf16_is_known_without_a_mark(sentence: str, claim: str | None, codec: 
 @pytest.mark.parametrize("body", [b"a\0b", b"\0" * 100, b"ab\0\0" * 30, bytes(range(256)) * 4, b"<p>\0</p>" * 20])
 def test_stray_nuls_are_not_utf16(body: bytes) -> None:
     assert utf16_without_mark(body) is None
+
+
+CLAIMS = st.sampled_from((None, *(f"text/html; charset={name}" for name in (*CODECS, "no-such", "x-user-defined"))))
+STARTS = st.sampled_from(
+    (b"", b"\xef\xbb\xbf", b"<meta charset=gbk>", b"<meta charset=utf-8>", b"<meta charset=iso-2022-jp>")
+)
+
+
+@given(
+    STARTS,
+    st.text(max_size=30).map(lambda text: text.encode("utf-8", "replace")) | st.binary(max_size=30),
+    st.sampled_from((b"", b"\0", b"\x1b$B", b"\xff", "ж水é\ufffd".encode(), b"\xed\xa0\x80")),
+    CLAIMS,
+)
+def test_a_page_in_utf8_is_taken_as_it_is_where_reading_and_writing_it_would_change_nothing(
+    start: bytes, body: bytes, more: bytes, claim: str | None
+) -> None:
+    page = start + body + more
+    text, name = decode(page, claim)
+    assert to_utf8(page, claim) == (text.encode("utf-8", "replace"), name)
+
+
+def test_real_pages_are_the_same_in_utf8_whether_they_were_decoded_or_not(shared_data: Path) -> None:
+    taken = 0
+    for name in ("realweb-legacy-dev", "realweb-zh", "cc-sample/whirlwind", "realweb-dev"):
+        with open(shared_data / f"{name}.warc.gz", "rb") as handle:
+            records = ArchiveIterator(handle, record_types=WarcRecordType.response, parse_http=True)
+            for record, _ in zip(records, range(200), strict=False):
+                body, kind = record.reader.read(), record.http_headers.get("Content-Type")
+                text, charset = decode(body, kind)
+                page = to_utf8(body, kind)
+                assert page == (text.encode("utf-8", "replace"), charset)
+                taken += page[0] is body
+    assert taken > 100

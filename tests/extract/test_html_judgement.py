@@ -18,8 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from curate.extract.html import parse_page, text
+from curate.extract.html.blocks import IN_TITLE
+from curate.extract.html.choosing import LANDMARKS, NOT_SHOWN, beside
 from curate.extract.html.features import FEATURES, Described, scaled
-from curate.extract.html.judging import MODEL, best_level, learned, read_judgement, write_judgement
+from curate.extract.html.judging import FEW_WORDS, MODEL, best_level, judged, learned, read_judgement, write_judgement
 from curate.extract.html.trees import LEVELS, MOST_LEAVES, Trees, levels
 from curate.extract.html.wording import TOKENS, WORDING, word_counts, word_places
 
@@ -64,6 +66,20 @@ def test_words_are_cut_alike_for_weights_and_for_counts(html: str) -> None:
     places, ends = np.empty(len(page.text) + 1, np.int64), np.zeros(len(page.blocks) + 1, np.int64)
     word_places(page.text, page.blocks, places, ends)
     assert (np.diff(ends) == rows[:, TOKENS]).all()
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.lists(TREES, min_size=1, max_size=5))
+def test_short_paragraphs_beside_a_kept_one_go_with_it_and_titles_never(parts: list[str]) -> None:
+    page = parse_page(
+        (ARTICLE + "".join(parts) + "<p>a<p><a href=x>b</a><p>" + "long words here, and more. " * 9).encode()
+    )
+    judgement = read_judgement()
+    found = judged(page, judgement)
+    words, flags = page.blocks["words"], page.blocks["flags"]
+    kept = found >= best_level(found, judgement.odds, words)
+    kept |= beside(page, kept) & (words <= FEW_WORDS) & (flags & (NOT_SHOWN | LANDMARKS) == 0)
+    assert (learned(page, judgement) == (kept & (flags & IN_TITLE == 0))).all()
 
 
 def test_an_article_is_kept_without_its_navigation_and_footer() -> None:

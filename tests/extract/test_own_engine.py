@@ -7,6 +7,7 @@ import pytest
 
 import curate
 from curate.extract import EXTRACTED, Extractor, Limits, OwnExtractor, extractor
+from curate.extract.forms import Form
 from curate.extract.limits import MEMORY
 
 RUSSIAN = "<html lang=ru><p>Чайник закипел на плите"
@@ -34,7 +35,7 @@ def test_a_batch_keeps_its_order_its_nulls_and_says_charsets() -> None:
 
 def test_each_format_has_an_extractor_of_its_own() -> None:
     page = pages(b"<h2>Tea</h2><p>Boil water.")
-    assert outcome(extractor("curate", format="markdown").extract(page)) == ["## Tea\n\nBoil water."]
+    assert outcome(extractor("curate", form=Form("markdown")).extract(page)) == ["## Tea\n\nBoil water."]
     assert outcome(extractor("curate").extract(page)) == ["Tea\nBoil water."]
 
 

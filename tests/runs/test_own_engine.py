@@ -82,6 +82,54 @@ def test_what_pages_say_of_themselves_is_in_the_ledger_where_it_is_asked_for(tmp
         read_pipeline(pipeline(tmp_path, "{engine: resiliparse, metadata: true}"))
 
 
+RULES = """
+name: rules
+sources:
+  web:
+    read: {{format: warc, paths: [{folder}/*.warc]}}
+    steps:
+      - extract: {{metadata: true}}
+      - metadata:
+          allow: {{language: [en, en-*], licence: ["https://creativecommons.org/*"]}}
+          refuse: {{robots: [noai, "gptbot: *"], robots_header: [noai, "tdm-reservation: 1"]}}
+          missing: pass
+tokens: null
+"""
+CC = "<a rel=license href=https://creativecommons.org/licenses/by/4.0/>l</a>"
+TOLD: dict[str, tuple[str, list[str], list[str]]] = {
+    "silent": ("", [], []),
+    "english": ("<html lang=en-GB><meta name=robots content='max-snippet: 20, noindex'>" + CC, [], []),
+    "german": ("<html lang=de>", [], ["metadata/language"]),
+    "enclosed": ("<html lang=enm>", [], ["metadata/language"]),
+    "reserved": ("<a rel=license href=/terms>l</a>", [], ["metadata/licence"]),
+    "meta": ("<meta name=robots content='noindex, NOAI'>", [], ["metadata/refused_robots"]),
+    "one robot": (
+        "<meta name=GPTBot content=noindex><meta name=robots content=index>",
+        [],
+        ["metadata/refused_robots"],
+    ),
+    "google": ("<meta name=googlebot content='noai'>", [], []),
+    "header": ("", ["X-Robots-Tag: noindex, noai"], ["metadata/refused_robots_header"]),
+    "header of one": ("", ["X-Robots-Tag: googlebot: noindex, noai"], []),
+    "second header": ("", ["X-Robots-Tag: index", "TDM-Reservation: 1"], ["metadata/refused_robots_header"]),
+}
+
+
+def test_rules_decide_by_what_pages_and_their_headers_say(tmp_path: Path) -> None:
+    blocks = []
+    for name, (said, headers, _) in TOLD.items():
+        answer = response(f"{said}<p>Some text of a page here.".encode(), *headers)
+        blocks.append(record(answer, WARC_Target_URI=f"http://{name.replace(' ', '-')}.example/"))
+    (tmp_path / "pages.warc").write_bytes(b"".join(blocks))
+    (tmp_path / "p.yaml").write_text(RULES.format(folder=tmp_path))
+    made = curate.run(tmp_path / "p.yaml", out=tmp_path / "run", engine="serial")
+    rows = {row["url"]: row for row in made.ledger().to_table().to_pylist()}
+    for name, (_, _, failed) in TOLD.items():
+        row = rows[f"http://{name.replace(' ', '-')}.example/"]
+        assert (row["failed"] or [], row["kept"]) == (failed, not failed), name
+    assert rows["http://header-of-one.example/"]["meta.robots_header"] == "googlebot: noindex, googlebot: noai"
+
+
 def test_another_format_reads_anew_and_the_same_one_does_not(tmp_path: Path) -> None:
     folders = []
     for extract in ("{engine: curate}", "{engine: curate, format: markdown}", "{engine: curate, format: text}"):

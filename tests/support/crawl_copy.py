@@ -8,6 +8,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
 CRAWL = "CC-MAIN-2026-12"
 NEWS = "CC-NEWS-2026-03"
 
@@ -42,6 +46,32 @@ def crawl_copy(folder: Path, warcs: Sequence[Path], wets: Sequence[Path] = ()) -
     ]
     (folder / "collinfo.json").write_text(json.dumps(crawls))
     return keys["warc"]
+
+
+def index_copy(folder: Path, ledger: pa.Table) -> None:
+    """Lay a columnar index of the copy's WARC files beside them, two files of it, made of the ledger of a run on them."""
+    hosts = pc.extract_regex(ledger["url"], r"^https?://(?P<host>[^/:]+)").combine_chunks().field("host")
+    index = pa.table(
+        {
+            "url": ledger["url"].cast(pa.string()),
+            "url_host_name": hosts.cast(pa.string()),
+            "fetch_time": ledger["date"].cast(pa.timestamp("ms")),
+            "fetch_status": pa.array(
+                [404 if at == "read" else 200 for at in ledger["dropped_at"].to_pylist()], pa.int16()
+            ),
+            "content_languages": pa.array([None, "eng"] * (len(ledger) // 2) + [None] * (len(ledger) % 2), pa.string()),
+            "warc_filename": ledger["file"].cast(pa.string()),
+            "warc_record_offset": ledger["offset"].cast(pa.int32()),
+            "warc_record_length": ledger["length"].cast(pa.int32()),
+        }
+    ).sort_by("url")
+    keys = []
+    for number in range(2):
+        keys.append(f"cc-index/table/cc-main/warc/crawl={CRAWL}/subset=warc/part-{number:05d}.parquet")
+        (folder / keys[-1]).parent.mkdir(parents=True, exist_ok=True)
+        half = -(-len(index) // 2)
+        pq.write_table(index.slice(number * half, half), folder / keys[-1], row_group_size=50)
+    _write_list(folder / f"crawl-data/{CRAWL}/cc-index-table.paths.gz", [*keys, keys[0].replace("=warc", "=robotstxt")])
 
 
 def _write_list(path: Path, keys: Sequence[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from pathlib import Path
 from typing import Any
@@ -187,3 +189,24 @@ def test_the_example_s_search_is_valid_and_mistakes_are_named(capsys: pytest.Cap
         read_search(example, ["proxy.budget={minutes: 1}"])
     with pytest.raises(ConfigError, match="leave it out, the mixes are what is read"):
         read_search(example, ["proxy.data.path=a"])
+
+
+def test_a_proposal_from_given_results_is_the_same_as_csv_and_as_json(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A row for each group, with the best mix tried and the proposal."""
+    draws = np.random.default_rng(0).dirichlet((1, 1, 1), 40)
+    losses = 2 - 0.5 * draws[:, 0] + 0.8 * (draws[:, 1] - 0.3) ** 2
+    rows = [
+        {"weights": dict(zip("abc", weights.tolist(), strict=True)), "loss": float(loss)}
+        for weights, loss in zip(draws, losses, strict=True)
+    ]
+    path = tmp_path / "results.jsonl"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["mix", "search", str(path), "--prior", "a=.4,b=.3,c=.3", "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert main(["mix", "search", str(path), "--prior", "a=.4,b=.3,c=.3", "--format", "csv"]) == 0
+    table = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert {row["group"]: float(row["best tried"]) for row in table} == told["best_tried"]
+    wanted = told["weights"] if told["supported"] else {}
+    assert {row["group"]: float(row["proposed"]) for row in table if row["proposed"]} == wanted

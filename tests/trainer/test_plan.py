@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import math
 from pathlib import Path
@@ -134,3 +136,29 @@ def test_the_drawing_is_an_svg_of_every_run_and_budget() -> None:
     assert drawn.tag == f"{space}svg"
     assert len(drawn.findall(f"{space}circle")) == len(runs) + 3
     assert len(drawn.findall(f"{space}polyline")) == 1 + 3
+
+
+def test_the_numbers_are_the_same_as_csv_and_as_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of a fit with intervals, and of a plan; read by Python's own reader."""
+    law = PUBLISHED["hoffmann"]
+    path = tmp_path / "runs.csv"
+    sizes = [(n, d) for n in (1e7, 1e8, 1e9, 1e10) for d in (1e9, 1e10, 1e11)]
+    path.write_text("parameters,tokens,loss\n" + "".join(f"{n},{d},{law.loss(n, d)}\n" for n, d in sizes))
+    for command in (
+        ["fit", str(path), "--bootstrap", "3", "--flops", "1e20"],
+        ["plan", "--flops", "1e20", "--used", "1e9"],
+    ):
+        assert main(["scaling", *command, "--format", "json"]) == 0
+        told = json.loads(capsys.readouterr().out)
+        assert main(["scaling", *command, "--format", "csv"]) == 0
+        rows = {row["quantity"]: row for row in csv.DictReader(io.StringIO(capsys.readouterr().out))}
+        for name, value in told.items():
+            if isinstance(value, float):
+                assert float(rows[name]["value"]) == value
+        if command[0] == "fit":
+            assert float(rows["chinchilla.E"]["value"]) == told["chinchilla"]["E"]
+            assert [float(rows["chinchilla.E"][end]) for end in ("low", "high")] == told["intervals"]["E"]
+            assert [float(rows["exponent"][end]) for end in ("low", "high")] == told["intervals"]["exponent"]
+            assert float(rows["best.tokens"]["value"]) == told["best"]["tokens"]
+        else:
+            assert float(rows["with_inference.parameters"]["value"]) == told["with_inference"]["parameters"]

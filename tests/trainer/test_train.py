@@ -198,7 +198,9 @@ def test_a_mistake_in_a_training_file_is_named_with_its_line(tmp_path: Path) -> 
     ):
         read_training(path)
     path.write_text("name: a\nbudget: {tokens: 1M, minutes: 3}\n")
-    with pytest.raises(ConfigError, match=r"a.yaml:2: budget: give exactly one of tokens, flops and minutes"):
+    with pytest.raises(
+        ConfigError, match=r"a.yaml:2: budget: give exactly one of tokens, flops, minutes and tokens_per_parameter"
+    ):
         read_training(path)
     path.write_text("budget: {tokens: 1M}\nmodel: gpt5\n")
     with pytest.raises(ConfigError, match="no preset 'gpt5'; known: transformer-base, gpt1, gpt2-124m"):

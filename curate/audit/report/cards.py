@@ -5,15 +5,20 @@ Knows sliders; counts nothing.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
 from curate.audit.finished_run import OpenedRun
+from curate.audit.report import facts
+from curate.audit.report.choices import Choices, choice_card
 from curate.audit.report.examples import examples
+from curate.audit.report.headlines import plural
 from curate.audit.report.pictures import height
 from curate.audit.report.reasons import whys
 from curate.audit.report.thresholds import WIDE, Scale, Slider, dense, scale
-from curate.text.html import Html, count, join, named, short, svg, tag
+from curate.text.html import Html, count, join, named, share_of, short, svg, tag
 from curate.verdicts.bounds import bounds_text
 
 _BARS = 64
@@ -31,6 +36,8 @@ def card(run: OpenedRun, slider: Slider, why: str, cards: int) -> Html:
     own = int(np.searchsorted(spread.at[spread.places], slider.bound))
     numbers = slider.numbers
     must = bounds_text(numbers["low"], numbers["high"], numbers["exclusive"]).replace(">=", "≥").replace("<=", "≤")
+    if slider.share is not None:
+        must += f", the best {share_of(slider.share, 1)} of what passes the other rules"
     shown = examples(run, numbers["metric"], slider.side, slider.nearest, _TEXT // cards)
     return tag(
         "article",
@@ -128,9 +135,9 @@ def _roundness(value: float) -> int:
     return {"1": 0, "5": 1, "2": 2, "25": 4, "15": 4}.get(digits, by_length)
 
 
-def cards(run: OpenedRun, found: list[Slider]) -> Html:
-    """The cards of all sliders, by step."""
-    steps: dict[str, list[Slider]] = {}
+def cards(run: OpenedRun, found: list[Slider], lists: Sequence[Choices]) -> Html:
+    """The cards of all sliders and lists, by step; the step whose rules decide about most documents first."""
+    steps: dict[str, list[Slider]] = {each.rule.partition("/")[0]: [] for each in lists}
     for slider in found:
         steps.setdefault(slider.rule.partition("/")[0], []).append(slider)
     told = whys(run.pipeline)
@@ -140,14 +147,23 @@ def cards(run: OpenedRun, found: list[Slider]) -> Html:
             tag(
                 "summary",
                 tag("h3", step),
-                tag("small", f" {len(own)} {'threshold' if len(own) == 1 else 'thresholds'}"),
+                tag("small", f" {plural(len(own) + len(_of(step, lists)), 'dial')}"),
             ),
-            tag("div", *(card(run, slider, told.get(slider.rule, ""), len(found)) for slider in own), class_="cards"),
+            tag(
+                "div",
+                *(choice_card(each, facts.unit(run.stats)) for each in _of(step, lists)),
+                *(card(run, slider, told.get(slider.rule, ""), len(found)) for slider in own),
+                class_="cards",
+            ),
             open=not number or len(found) < 24,
             class_="step-cards",
         )
         for number, (step, own) in enumerate(steps.items())
     )
+
+
+def _of(step: str, lists: Sequence[Choices]) -> list[Choices]:
+    return [each for each in lists if each.rule.partition("/")[0] == step]
 
 
 def legend() -> Html:

@@ -166,7 +166,8 @@ def _domains(stats: RunNumbers) -> str:
         return f"None of {plural(len(found), 'domain')} is kept less often than its source, beyond chance"
     worst = low[0]
     return (
-        f"{count(len(low))} of {plural(len(found), 'domain')} are kept less often than their source; "
+        f"{count(len(low))} of {plural(len(found), 'domain')} "
+        f"{'is kept less often than its source' if len(low) == 1 else 'are kept less often than their source'}; "
         f"{shortened(worst.name)} most: {share_of(worst.kept, worst.documents) or '0 %'} of {count(worst.documents)}"
     )
 

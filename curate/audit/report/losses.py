@@ -54,6 +54,10 @@ def losses(sources: Sources) -> list[Loss]:
                 found.append(Loss(UNREAD, f"{what} records", name, number, "records"))
             elif group in _REPAIRS and counted != "lines.empty":
                 found.append(Loss(REPAIRED, f"{group} {what.replace('-', ' ')}", name, number, ""))
+            elif counted == "index.no-place":
+                found.append(Loss(DAMAGED, "rows of the index that name no place", name, number, "rows"))
+            elif counted == "index.rows":
+                found.append(Loss(UNREAD, "rows of the index", name, number, "rows"))
             elif group == "clock":
                 found.append(Loss(QUARANTINED, f"of these by the clock alone: {what}", name, number, "records"))
             elif counted == "bytes.read":

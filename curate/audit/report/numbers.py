@@ -9,9 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from curate.audit.finished_run import OpenedRun
-from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, Rate, below, rates
+from curate.audit.rates import NO_ADDRESS, NO_TOPIC, NOT_IDENTIFIED, Rate, below, rates
 from curate.audit.rendering import Answer, Cell, Table
 from curate.audit.report import facts
+from curate.audit.report.combinations import SETS_SHOWN, ordered
 from curate.audit.report.flow import rows as flow_rows
 from curate.audit.report.headlines import headlines, plural
 from curate.audit.report.losses import losses
@@ -31,8 +32,8 @@ def report_numbers(run: OpenedRun) -> Answer:
         *_findings(stats), *_some("What each part found", ("part", "what"), list(says.items())),
         *_flow(stats["sources"]), *_fates(stats), *_product(stats), *_engines(stats["sources"]),
         *_rules(stats),
-        *_overlap(facts.summed(audit, candidates, "overlap")), *_thresholds(audit, candidates), *_languages(stats),
-        *_domains(stats),
+        *_sets(facts.summed(audit, candidates, "sets")), *_overlap(facts.summed(audit, candidates, "overlap")),
+        *_thresholds(audit, candidates), *_languages(stats), *_topics(stats), *_domains(stats),
         *_quality(facts.summed(audit, candidates, "quality"), stats["sources"]),
         *_duplicates(facts.summed(audit, candidates, "duplicates")),
         *_contamination(stats), *_personal(facts.summed(audit, candidates, "pii")),
@@ -116,6 +117,13 @@ def _rules(stats: RunNumbers) -> Iterator[Table]:
 _ALONE = "Alone: of documents that no other rule fails, at the rate of what is kept."
 
 
+def _sets(sets: Mapping[str, int]) -> Iterator[Table]:
+    order, whole = ordered(sets), sum(sets.values())
+    rows = [(each.replace(" ", ", "), sets[each], _percent(sets[each] / whole)) for each in order[:SETS_SHOWN]]
+    heads = ("fails exactly", "documents", "% of those that fail a rule")
+    yield from _some("Rules that fail together", heads, rows, _cut(len(order), SETS_SHOWN, "sets"))
+
+
 def _overlap(overlap: Mapping[str, Mapping[str, int]]) -> Iterator[Table]:
     rows = [
         (first, second, both, _percent(both / one), _percent(both / other))
@@ -141,6 +149,13 @@ def _languages(stats: RunNumbers) -> Iterator[Table]:
     rows = [(each.name, each.source, each.documents, each.kept, _rate(each), each.tokens) for each in found]
     columns = ("language", "source", "documents", "kept", "rate %", facts.unit(stats))
     yield from _some("Languages", columns, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "languages"))
+
+
+def _topics(stats: RunNumbers) -> Iterator[Table]:
+    found = rates(stats, "topics", NO_TOPIC)
+    rows = [(each.name, each.source, each.documents, each.kept, _rate(each), each.tokens) for each in found]
+    columns = ("topic", "source", "documents", "kept", "rate %", facts.unit(stats))
+    yield from _some("Topics", columns, rows[: facts.SHOWN], _cut(len(rows), facts.SHOWN, "topics"))
 
 
 def _domains(stats: RunNumbers) -> Iterator[Table]:

@@ -16,8 +16,21 @@ import pyarrow as pa
 
 from curate.audit.findings import findings_of_time
 from curate.audit.finished_run import Mode, OpenedRun, beside, open_finished
-from curate.audit.report import cards, facts, flow, head, overlap, panels, performance, reader, thresholds
+from curate.audit.report import (
+    combinations,
+    copies,
+    dials_panel,
+    facts,
+    flow,
+    head,
+    overlap,
+    panels,
+    performance,
+    reader,
+    thresholds,
+)
 from curate.audit.report import domains_and_languages as standing
+from curate.audit.report.choices import choices_of
 from curate.audit.report.frame import document
 from curate.audit.report.headlines import headlines
 from curate.audit.report.reasons import whys
@@ -27,11 +40,9 @@ from curate.audit.sampled import candidates_of
 from curate.audit.timings import stage_times
 from curate.audit.whatif import written_tree
 from curate.config.document import write_document
-from curate.config.models import Source
 from curate.engine.commit import Commit
 from curate.engine.lock import hold
 from curate.engine.mirror import run_address
-from curate.quality.step import Quality
 from curate.records.statistics import RunNumbers, outputs
 from curate.storage import write_atomically
 from curate.text.html import Html, bar, clean, count, join, named, percent, table, tag
@@ -72,16 +83,21 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     stats = run.stats
     candidates = outputs(stats["sources"])
     audit, unit = stats["audit"], facts.unit(stats)
-    found = thresholds.sliders(audit, candidates)
+    found = thresholds.sliders(audit, candidates, dials_panel.shares_of(run))
+    lists = choices_of(stats, candidates)
     agree = facts.summed(audit, candidates, "overlap")
+    alike = facts.summed(audit, candidates, "duplicates")
     sample = candidates_of(_sample(run), candidates)
-    rows = reader.packed(run, sample, len(found), mapped and run.pipeline.report.map)
-    data = thresholds.script_data(audit, candidates, found, sample) | {
+    drawn = mapped and run.pipeline.report.map
+    rows = reader.packed(run, sample, len(found), drawn, {"domains": standing.script_data(stats)})
+    data = thresholds.script_data(audit, candidates, found, sample, lists) | {
         "reader": rows | {"run": clean(shlex.quote(run.place))},
         "run": clean(run.place),
         "overlap": overlap.script_data(agree),
+        "copies": copies.script_data(alike, run.pipeline),
         **_pipeline_data(run, candidates),
     }
+    together = join([combinations.panel(facts.summed(audit, candidates, "sets")), overlap.panel(agree)])
     engines = panels.engines(stats["sources"])
     sections = [
         ("map", "Map", "The map of the crawl", reader.map_panel(bool(rows["map"]))),
@@ -90,12 +106,12 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         ("product", "Product", "What came out", _product(stats)),
         *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
         ("rules", "Rules", "What the rules removed", rules_table(stats, found, whys(run.pipeline))),
-        ("overlap", "Overlap", "Which rules agree", overlap.panel(agree)),
-        ("thresholds", "Thresholds", "Thresholds", _thresholds(run, found)),
+        ("overlap", "Overlap", "Which rules agree", together),
+        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists)),
         ("languages", "Languages", "Languages", standing.languages(stats)),
         ("domains", "Domains", "Domains", standing.domains(stats)),
         ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, candidates, "quality"), stats["sources"])),
-        ("duplicates", "Duplicates", "Duplicates", panels.duplicates(facts.summed(audit, candidates, "duplicates"))),
+        ("duplicates", "Duplicates", "Duplicates", copies.panel(alike, run.pipeline)),
         ("contamination", "Contamination", "Contamination", panels.contamination(stats)),
         ("personal", "Personal data", "Personal data", panels.personal_data(facts.summed(audit, candidates, "pii"))),
         ("lengths", "Lengths", f"{unit.capitalize()} per document", panels.lengths(
@@ -120,7 +136,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
             f"Run {run.record['fingerprint']}.",
         ),
     ]
-    return document(f"{stats['name']} — report", join(body), data, ("report.js", "reader.js"))
+    return document(f"{stats['name']} — report", join(body), data, ("report.js", "dials.js", "places.js", "reader.js"))
 
 
 def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
@@ -241,53 +257,6 @@ def _product(stats: RunNumbers) -> Html:
             panels.note(f"{count(missing)} tokens are missing: every group is at its cap.") if missing else None,
         ]
     )
-
-
-def _thresholds(run: OpenedRun, found: list[thresholds.Slider]) -> Html:
-    if not found:
-        return tag("p", "No rule of this pipeline has a bound to move.", class_="quiet")
-    console = tag(
-        "div",
-        tag("p", tag("b", "", id="yield"), tag("span", "", id="yield-note"), role="status"),
-        tag(
-            "svg",
-            tag("rect", class_="soft", width="100%", height="100%"),
-            tag("rect", class_="solid", width="0", height="100%", id="yield-bar"),
-            tag("line", class_="aim", x1="0", x2="0", y1="-40%", y2="140%", id="yield-was"),
-            class_="bar",
-            aria_hidden="true",
-        ),
-        tag("code", "", id="command"),
-        tag("button", "Reset", type="button", id="reset"),
-        class_="console",
-        id="console",
-    )
-    note = panels.note(
-        "Drag a threshold's line, or focus its knob and use the arrow keys: the number of documents that pass every rule "
-        "follows. One moved threshold is exact; several together are estimated on a sample of the run's documents, with "
-        "the interval. Duplicates are removed after the rules, and are not counted here. Axes are finer towards 0."
-    )
-    shares = [name for name, source in run.pipeline.sources.items() if _keeps_share(source)]
-    stays = panels.note(
-        f"The least score of the keep_share of {', '.join(shares)} stays where it is here; a run, and curate whatif, find "
-        "it again among the documents that pass the other rules."
-    )
-    full = len(found) == thresholds.MOST_SLIDERS
-    rest = panels.note(f"The first {len(found)} thresholds are shown.") if full else None
-    saved = tag(
-        "details",
-        tag("summary", "The pipeline with these thresholds"),
-        tag("pre", "", id="pipeline-text", class_="copy", tabindex="0", role="button", aria_label="copy the pipeline"),
-        tag("p", tag("button", "Save as a pipeline file", type="button", id="pipeline-save"), class_="buttons"),
-        id="pipeline",
-        hidden=True,
-    )
-    return join([note, stays if shares else None, cards.legend(), console, saved, cards.cards(run, found), rest])
-
-
-def _keeps_share(source: Source) -> bool:
-    setting = source.setting(Quality)
-    return setting is not None and setting.keep_share is not None
 
 
 def _settings(run: OpenedRun) -> Html:

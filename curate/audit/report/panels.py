@@ -83,32 +83,6 @@ def scores(audit: Mapping[str, Any], sources: Sources) -> Html:
     return join([key, histogram(bars, caption, split=True), held])
 
 
-_ALIKE = (
-    "Copies removed, by how alike they are to the one kept (Jaccard similarity of their n-grams: 1 is the same set)."
-)
-
-
-def duplicates(found: Mapping[str, Mapping[str, int]]) -> Html:
-    """Kinds of duplicates, how large clusters are, how alike duplicates are to what survives."""
-    kinds = found.get("kinds", {})
-    if not kinds:
-        return note("No duplicate was removed.")
-    clusters = [Bar(*row) for row in facts.clusters(found.get("clusters", {}))]
-    alike = [Bar(*row) for row in facts.similarities(found.get("jaccard", {}))]
-    return join(
-        [
-            table(("how", "removed"), [(kind, count(number)) for kind, number in kinds.items()], class_="slim"),
-            tag(
-                "div",
-                histogram(clusters, "Clusters of copies by their number of documents; one of each is kept.")
-                if clusters else None,
-                histogram(alike, _ALIKE) if alike else None,
-                class_="pair",
-            ),
-        ]
-    )  # fmt: skip
-
-
 def personal_data(found: Mapping[str, Mapping[str, int]]) -> Html:
     """Counts by type; never a value."""
     order = sorted(found, key=lambda kind: (-found[kind]["found"], kind))

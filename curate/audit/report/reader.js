@@ -3,16 +3,18 @@
   const data = JSON.parse(document.getElementById("data").textContent).reader;
   const by = (id) => document.getElementById(id);
   const holder = by("reader-rows");
-  if (!data || !holder) return;
+  if (!data) return;
   let rows;
   try {
     const bytes = Uint8Array.from(atob(data.packed), (char) => char.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("deflate"));
     rows = JSON.parse(await new Response(stream).text());
   } catch {
-    holder.textContent = "This browser cannot unpack the sample: one of 2023 or later can.";
+    if (holder) holder.textContent = "This browser cannot unpack the sample: one of 2023 or later can.";
     return;
   }
+  document.dispatchEvent(new CustomEvent("reader-unpacked", { detail: rows }));
+  if (!holder) return;
   const count = rows.id.length, page = 20;
   const make = (name, text, kind) => {
     const element = document.createElement(name);
@@ -38,13 +40,25 @@
     const counts = tally(name);
     rows[name].words.forEach((each, place) => option(field[name], each, counts[place]));
   }
+  const carried = Object.keys(rows.meta || {});  // columns of the input, each a facet
+  for (const name of carried) {
+    const label = make("label"), select = make("select"), { words, of } = rows.meta[name];
+    option(select, "");
+    select.options[0].textContent = "any";
+    words.forEach((each, place) => option(select, each, of.filter((one) => one === place).length));
+    label.append(make("span", name), select);
+    by("reader-controls").append(label);
+    select.id = `reader-meta-${name}`;
+    field[`meta.${name}`] = select;
+  }
+  const value = (name, row) => rows.meta[name].words[rows.meta[name].of[row]];
   const failing = new Array(rows.rules.length).fill(0);
   for (const failed of rows.failed) for (const rule of failed) failing[rule] += 1;
   rows.rules.map((rule, place) => [failing[place], rule]).sort((a, b) => b[0] - a[0]).forEach(([number, rule]) => option(field.rule, rule, number));
   const searched = rows.id.map((id, row) => `${id} ${rows.url[row]} ${rows.text[row].join(" ")}`.toLowerCase());
 
   // What is chosen: facets, words, the map's legend, or documents drawn at random.
-  let first = 0, opened = -1, drawn = null;
+  let first = 0, opened = -1, drawn = null, lasso = null;
   const hidden = new Set();  // names in the map's legend that were switched off
   let colour = { name: () => "", names: [] };
   const chosen = () => {
@@ -57,6 +71,8 @@
       if (field.source.value && word("source", row) !== field.source.value) continue;
       if (field.language.value && word("language", row) !== field.language.value) continue;
       if (rule >= 0 && !rows.failed[row].includes(rule)) continue;
+      if (carried.some((name) => field[`meta.${name}`].value && value(name, row) !== field[`meta.${name}`].value)) continue;
+      if (lasso && !lasso.has(row)) continue;
       if (wanted && !searched[row].includes(wanted)) continue;
       if (hidden.size && hidden.has(colour.name(row))) continue;
       found.push(row);
@@ -89,6 +105,7 @@
     }
     if (!rows.failed[row].length) why.append(make("li", "fails no rule"));
     if (word("copy", row)) why.append(make("li", `found among copies: ${word("copy", row)}`));
+    for (const name of carried) why.append(make("li", `${name}: ${value(name, row)}`));
     const head = make("div");
     head.append(make("h4", `Why: ${word("fate", row)}`), why);
     const texts = rows.text[row];
@@ -130,7 +147,7 @@
     first = Math.max(0, Math.min(first, Math.floor((found.length - 1) / page) * page));
     holder.replaceChildren(...found.slice(first, first + page).map(line));
     by("reader-said").textContent = found.length
-      ? `${grouped(found.length)} documents${drawn ? " drawn at random" : ""}, ${grouped(first + 1)} to ${grouped(Math.min(found.length, first + page))} shown`
+      ? `${grouped(found.length)} documents${drawn ? " drawn at random" : ""}${lasso ? " of those drawn around" : ""}, ${grouped(first + 1)} to ${grouped(Math.min(found.length, first + page))} shown`
       : "No document is like that.";
     by("reader-earlier").disabled = first === 0;
     by("reader-later").disabled = first + page >= found.length;
@@ -149,6 +166,7 @@
   };
   const clear = () => {
     drawn = null;
+    lasso = null;
     hidden.clear();
     for (const each of Object.values(field)) each.value = "";
     first = 0;
@@ -193,6 +211,14 @@
   const canvas = by("map-canvas"), chooser = by("map-colour"), said = by("map-said");
   const tints = ["#7b6cc4", "#c9932c", "#4f9d69", "#b84a7a", "#5a8fd0", "#94703f", "#8aa02c", "#c46a4f", "#6d7a86"];
   const style = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const clumps = rows.map ? rows.id.map((_, row) => {
+    let best = "", least = Infinity;
+    for (const [x, y, , words] of rows.map.clumps) {
+      const far = (x - rows.map.x[row]) ** 2 + (y - rows.map.y[row]) ** 2;
+      if (far < least) [best, least] = [words, far];
+    }
+    return best || "no clump";
+  }) : [];
   let passes = null;  // what the dials below decide of each row that they know
   const of = {
     fate: (row) => word("fate", row),
@@ -201,6 +227,7 @@
     source: (row) => word("source", row),
     quality: (row) => (rows.score[row] === null ? "no score" : ["lowest third", "middle third", "highest third"][third(rows.score[row])]),
     copy: (row) => word("copy", row) || "no copy",
+    clump: (row) => clumps[row],
     dials: (row) => (passes === null || row >= passes.length ? "not known" : passes[row] === (rows.failed[row].length === 0) ? (passes[row] ? "passes, as before" : "fails, as before") : passes[row] ? "would pass now" : "would fail now"),
   };
   const ranked = rows.score.filter((score) => score !== null).sort((a, b) => a - b);
@@ -303,7 +330,44 @@
       said.textContent = row < 0 ? "" : `${word("fate", row)} · ${rows.url[row] || rows.id[row]} · ${word("language", row)} · ${
         rows.failed[row].length ? `fails ${rows.failed[row].slice(0, 3).map((rule) => rows.rules[rule]).join(", ")}${rows.failed[row].length > 3 ? " …" : ""}` : "fails no rule"}`;
     });
-    canvas.addEventListener("click", (event) => { const row = nearest(event); if (row >= 0) open(row, true); });
+    // Drawn around: the dots inside are what map and reader keep, until Clear.
+    let path = null, around = false;
+    const point = (event) => { const box = canvas.getBoundingClientRect(); return [event.clientX - box.left, event.clientY - box.top]; };
+    const inside = ([x, y], polygon) => {
+      let odd = false;
+      polygon.forEach(([ax, ay], place) => {
+        const [bx, by] = polygon[(place + 1) % polygon.length];
+        if ((ay > y) !== (by > y) && x < ((bx - ax) * (y - ay)) / (by - ay) + ax) odd = !odd;
+      });
+      return odd;
+    };
+    canvas.addEventListener("pointerdown", (event) => { if (!event.button) { path = [point(event)]; around = false; } });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!path || !event.buttons) return;
+      const next = point(event), [x, y] = path[path.length - 1];
+      if (Math.hypot(next[0] - x, next[1] - y) < 6) return;
+      if (!around) canvas.setPointerCapture?.(event.pointerId);
+      around = true;
+      path.push(next);
+      paint(painted);
+      const pen = canvas.getContext("2d");
+      pen.strokeStyle = style("--ink");
+      pen.lineWidth = 1.5;
+      pen.beginPath();
+      path.forEach(([px, py], place) => (place ? pen.lineTo(px, py) : pen.moveTo(px, py)));
+      pen.stroke();
+    });
+    canvas.addEventListener("pointerup", () => {
+      if (around && path.length > 2) {
+        const found = painted.filter((row) => inside(at(row), path));
+        lasso = found.length ? new Set(found) : null;
+        drawn = null; first = 0; opened = -1;
+        show();
+      }
+      path = null;
+    });
+    canvas.addEventListener("pointercancel", () => { path = null; around = false; });
+    canvas.addEventListener("click", (event) => { if (around) { around = false; return; } const row = nearest(event); if (row >= 0) open(row, true); });
     chooser.addEventListener("change", () => { hidden.clear(); legend(); show(); });
     new ResizeObserver(() => paint(painted)).observe(canvas);
     const repaint = () => requestAnimationFrame(() => { legend(); paint(painted); });

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -17,6 +17,7 @@ from curate.audit.crawl_map import SIZE, crawl_map
 from curate.audit.finished_run import OpenedRun
 from curate.audit.removals import RULE
 from curate.audit.report.headlines import map_headline
+from curate.audit.sample_metadata import sample_metadata
 from curate.audit.sample_texts import Texts, sample_texts, within_parts
 from curate.audit.sampled import VALUE
 from curate.text.html import Html, clean, count, join, tag
@@ -31,15 +32,18 @@ _ADDRESS = 200
 """Characters of an address."""
 
 
-def packed(run: OpenedRun, sample: pa.Table, dials: int = 0, mapped: bool = True) -> dict[str, Any]:
+def packed(
+    run: OpenedRun, sample: pa.Table, dials: int = 0, mapped: bool = True, more: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """What the script unpacks: the rows of the sample, their texts, and where they lie on the map. `dials`: how many
-    thresholds share the page's room."""
+    thresholds share the page's room; `more`: what else the page's scripts unpack."""
     sample = within_parts(sample) if run.texts != "none" else sample
     texts = sample_texts(run, sample) if "part" in sample.column_names else [Texts(None, None)] * sample.num_rows
     gone = [RULE in (failed or ()) for failed in sample.column("failed").to_pylist()] if sample.num_rows else []
     texts = [Texts(None, None) if removed else each for each, removed in zip(texts, gone, strict=True)]
     found = crawl_map([each.before or "" for each in texts]) if mapped and run.texts != "none" else None
-    rows = _rows(sample, texts, max(_LEAST_ROOM, _ROOM - _A_DIAL * dials))
+    rows = _rows(sample, texts, max(_LEAST_ROOM, _ROOM - _A_DIAL * dials)) | dict(more or {})
+    rows["meta"] = {clean(name): _coded(values) for name, values in sample_metadata(run, sample).items()}
     if found is not None:
         rows |= {"map": {"x": found.x, "y": found.y, "size": SIZE, "clumps": [list(each) for each in found.clumps]}}
     data = json.dumps(rows, ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode("utf-8", "replace")
@@ -175,15 +179,15 @@ def map_panel(there: bool) -> Html:
             "p", "No map was drawn: the texts are gone or too few, or it was left out by --no-map or `report.map`.",
             class_="quiet",
         )  # fmt: skip
-    kinds = ("fate", "rule", "language", "source", "quality", "copy", "dials")
+    kinds = ("fate", "rule", "language", "source", "quality", "copy", "clump", "dials")
     return join(
         [
             tag(
                 "p",
                 "A dot is a document of the sample, and dots near each other have similar words; how far apart clumps lie, "
                 "and the axes, mean nothing. Clumps are named by words typical of them. Point at a dot to see what it is, "
-                "click it to read it. The legend filters map and reader; dials shows what thresholds moved below would "
-                "change.",
+                "click it to read it, draw around some to keep only these. The legend filters map and reader, by clump too; "
+                "dials shows what dials moved below would change.",
                 class_="quiet",
             ),
             tag(

@@ -5,7 +5,7 @@ Knows histograms and samples; the page's script does the dragging.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.audit.aggregates import edges
+from curate.audit.dials import ALPHA, SHARE_KEY
+from curate.audit.report.choices import Choices
 from curate.audit.sampled import VALUE
 
 WIDE = 640
@@ -25,6 +27,8 @@ _MOST_VALUES = 100_000
 _MOST_STEPS, _LEAST_STEPS, _ALL_STEPS = 320, 40, 16_000
 """Places that a slider can take, fewer where there are many sliders; the bound of the run is always one of them."""
 _WHOLE_SHARE = 1.0
+_LEAST_ALPHA, _MOST_ALPHA = 0.005, 50.0
+"""Alphas that a slider can take; GPT-3's is 9."""
 MOST_SLIDERS = 180
 """Thresholds that a page has room for."""
 
@@ -47,6 +51,8 @@ class Slider:
     """Those that the bound is set for."""
     again: int = 0
     """Which of several it is where sources bound a rule differently."""
+    share: float | None = None
+    """Of a share of the best scored, the share: its bound is the score that the share came to."""
 
     @property
     def name(self) -> str:
@@ -54,8 +60,13 @@ class Slider:
         return f"{self.rule}.{self.side}".replace("/", "-") + (f"-{self.again}" if self.again else "")
 
 
-def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
-    """A slider for each bound of each rule, the counts of all sources that share it added up."""
+def sliders(
+    audit: Mapping[str, Any], outputs: tuple[str, ...], shares: Mapping[str, float] | None = None
+) -> list[Slider]:
+    """A slider for each bound of each rule, the counts of all sources that share it added up; of the rules that decide about
+    most documents by themselves first. `shares`: the share of the best scored that a source keeps; of several sources that
+    do, none has a slider, for one setting would have to move several scores."""
+    shares = shares or {}
     merged: dict[tuple[str, Any, Any], dict[str, Any]] = {}
     nearest: dict[tuple[str, Any, Any], dict[str, list[Any]]] = {}
     for source in outputs:
@@ -78,15 +89,31 @@ def sliders(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> list[Slider]:
             numbers = numbers | {name: _thinned(at, keep, numbers[name]) for name in ("values", "others_pass")}
             at = at[keep]
         for side, bound in (("min", low), ("max", high)):
+            share = shares.get(numbers["sources"][0]) if numbers["key"].endswith(SHARE_KEY) else None
+            if share is None and numbers["key"].endswith(SHARE_KEY):
+                continue
+            if share is not None and len(shares) > 1:
+                continue
             if bound is not None and numbers["values"]:
                 setting = numbers["key"] if numbers["whole_key"] else f"{numbers['key']}.{side}"
                 again = len([None for other in found if (other.rule, other.side) == (rule, side)])
                 near = nearest.get((rule, low, high), {})
                 found.append(
-                    Slider(rule, side, setting, bound, numbers, near, at, sources=numbers["sources"], again=again)
-                )
+                    Slider(
+                        rule, side, setting, bound, numbers, near, at, sources=numbers["sources"], again=again,
+                        share=share,
+                    )
+                )  # fmt: skip
+    found.sort(key=lambda slider: -decides(slider))
     steps = max(_LEAST_STEPS, min(_MOST_STEPS, _ALL_STEPS // max(1, len(found))))
     return [replace(slider, steps=steps) for slider in found[:MOST_SLIDERS]]
+
+
+def decides(slider: Slider) -> int:
+    """Documents that it alone drops."""
+    others = dense(slider.numbers["others_pass"], 2 * len(slider.at) + 1)
+    inside = _inside_other_bound(others, slider.at, slider)
+    return int(inside.sum()) - _keeps(inside, int(np.searchsorted(slider.at, slider.bound)), slider)
 
 
 def _whole(at: npt.NDArray[np.float64], sparse: Mapping[str, int]) -> bool:
@@ -147,7 +174,10 @@ def scale(slider: Slider) -> Scale:
     own = int(np.searchsorted(at, slider.bound))
     first = max(0, min(min(used) // 2, own) - 1)
     last = min(len(at) - 1, max((max(used) + 1) // 2, own) + 1)
-    if slider.numbers["whole_key"]:  # a setting of a step is a share: a place beyond all of it would be refused
+    if slider.numbers["metric"] == ALPHA:
+        first = max(first, min(own, int(np.searchsorted(at, _LEAST_ALPHA))))
+        last = min(last, max(own, int(np.searchsorted(at, _MOST_ALPHA))))
+    elif slider.numbers["whole_key"]:  # a setting of a step is a share: a place beyond all of it would be refused
         last = min(last, int(np.searchsorted(at, _WHOLE_SHARE)))
     step = max(1, -(-(last - first + 1) // slider.steps))
     places = np.unique([*range(first, last + 1, step), own, last])
@@ -155,9 +185,10 @@ def scale(slider: Slider) -> Scale:
 
 
 def script_data(
-    audit: Mapping[str, Any], outputs: tuple[str, ...], found: list[Slider], sample: pa.Table
+    audit: Mapping[str, Any], outputs: tuple[str, ...], found: list[Slider], sample: pa.Table, lists: Sequence[Choices]
 ) -> dict[str, Any]:
-    """What the page's script needs: counts by place for one threshold moved, the sample for several."""
+    """What the page's script needs: counts by place for one threshold moved, the sample for several. A rule that has no dial
+    here stays as it is."""
     listed = []
     for slider in found:
         spread = scale(slider)
@@ -173,8 +204,14 @@ def script_data(
                 "keeps": [_keeps(inside, int(place), slider) for place in spread.places],
             }
         )  # fmt: skip
+        if slider.share is not None:  # the share that would lead to a score: it keeps as many of those that come so far
+            whole = max(1, int(others.sum()))
+            own = int(np.searchsorted(spread.at[spread.places], slider.bound))
+            shares = [each / whole for each in listed[-1]["keeps"]]
+            listed[-1]["shares"] = [slider.share if place == own else share for place, share in enumerate(shares)]
     rules = list(dict.fromkeys(slider.rule for slider in found))
     known = [rule for rule in rules if VALUE + rule in sample.column_names]
+    still = _movable(audit, outputs) - {*rules, *(each.rule for each in lists)}
     of = pc.index_in(sample.column("source"), pa.array(outputs, pa.string()))
     sample = sample.append_column("of", of).filter(pc.is_valid(of))
     sample = sample.slice(0, _MOST_VALUES // max(1, len(known)))
@@ -185,11 +222,28 @@ def script_data(
         "sliders": listed,
         "sample": {
             "source": sample.column("of").to_pylist(),
-            "fixed": [int(value) for value in sample.column("fixed").to_pylist()],
+            "language": sample.column("language").to_pylist() if "language" in sample.column_names else [],
+            "fixed": _fixed(sample, still),
             "rules": columns,
         },
         "width": WIDE,
+        "choices": [each.script_data(outputs) for each in lists],
     }
+
+
+def _movable(audit: Mapping[str, Any], outputs: tuple[str, ...]) -> set[str]:
+    """The rules that the sample holds values of, or the language: these are not among its fixed failures."""
+    mine = [audit.get(source, {}) for source in outputs]
+    return {rule for counts in mine for name in ("rules", "choices") for rule in counts.get(name, {})}
+
+
+def _fixed(sample: pa.Table, still: set[str]) -> list[int]:
+    """Whether something drops a document that no dial of the page can move."""
+    fixed = sample.column("fixed").to_pylist()
+    if not still:
+        return list(map(int, fixed))
+    failed = sample.column("failed").to_pylist()
+    return [int(each or not still.isdisjoint(names or ())) for each, names in zip(fixed, failed, strict=True)]
 
 
 def _sampled(value: float | None) -> float | None:

@@ -12,7 +12,8 @@ from typing import Any, TypedDict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from curate.audit.aggregates import Aggregate, Unit, aggregate, merge, needed_columns
+from curate.audit.aggregates import Unit, aggregate, merge, needed_columns
+from curate.audit.failing import Aggregate
 from curate.audit.sampled import merge_samples
 from curate.engine.task import Inputs, Output
 from curate.records.counts import DocumentCounts

@@ -94,9 +94,16 @@ TABLE = np.dtype(
 )
 HAS_HEADER, HAS_TABLE, IS_LAYOUT = (1 << bit for bit in range(3))
 """Bits of a table: it has `th`; it has a table in it; its role says presentation."""
-MARK = np.dtype([("at", np.int32), ("kind", np.int32)])
-"""A place in the text where something begins or ends."""
+MARK = np.dtype([("at", np.int32), ("kind", np.int32), ("first", np.int32), ("last", np.int32)])
+"""A place in the text where something begins or ends; for a link, an image and its description also the value of the
+attribute, `source[first:last]`. Marks between two blocks are the second one's."""
 SUP_ON, SUP_OFF, SUB_ON, SUB_OFF, CODE_ON, CODE_OFF, MATH_ON, MATH_OFF, DISPLAY_ON, DISPLAY_OFF = range(10)
+LINK_ON, LINK_OFF, IMAGE, _, DESCRIPTION = range(10, 15)
+"""Kinds of marks that are made on request; a description stands behind its image."""
+WITH_LINKS, WITH_IMAGES = 1, 2
+"""Bits of the request."""
+JSON_LD, NEXT_DATA, PRELOADED = range(3, 6)
+"""Kinds of data for scripts: JSON of schema.org, of Next.js, and of Discourse in an attribute."""
 
 COMPLETE, TOO_LONG, TOO_MANY_BLOCKS = range(3)
 """How a parse ended: at the page's end, or at a limit, with all before it kept."""
@@ -113,6 +120,8 @@ class Page(NamedTuple):
     names: NDArray[np.uint32]
     frames: Records
     tables: Records
+    data: NDArray[np.int64]
+    """Of each piece of data for scripts its kind, and where it lies in the page's bytes: first and last."""
     ended: int
     steps: int
     """Turns of the parse's inner loops, for tests of linearity."""

@@ -25,7 +25,12 @@ INHERITED = 16
 N_TEXT, N_BLOCKS, N_MARKS, N_NODES, N_NAMES, N_FRAMES, N_TABLES, N_LISTS, DEPTH, BLOCK = range(16, 26)
 SPACE, FIRST_MARK, STEPS, ENDED, SKIP_LINE, SOURCE, FORM, FOREIGN = range(26, 34)
 MATH_STATE, MATH_TEXT, MATH_WORDS, MATH_CHARACTERS, FORMULA_END, MATH_DISPLAY = range(34, 40)
-STATE = 40
+N_DATA, WANTED, BACKWARDS = range(40, 43)
+STATE = 43
+# What is known of a list: the next number and the step to the one after it (0 for bullets); how many items there are; and,
+# where it counts down to 1, whether its numbers wait for that.
+NEXT, STEP, ITEMS, WAITING = range(4)
+LIST_WIDTH = 4
 
 NO_FORMULA, IN_TEX, TEX_DONE = range(3)
 """Values of MATH_STATE: no TeX seen in the formula; in it; after it, where the rest says the same again."""
@@ -46,7 +51,8 @@ class Work(NamedTuple):
     names: NDArray[np.uint32]
     frames: Records
     tables: Records
-    lists: Offsets
+    lists: NDArray[np.int64]
+    data: NDArray[np.int64]
     covered: Offsets
     stack: NDArray[np.int64]
     open: Offsets
@@ -145,16 +151,31 @@ def break_in_pre(work: Work) -> Scalar:
 
 
 @kernel
-def put_mark(work: Work, kind: Scalar) -> Scalar:
-    """Note that something begins or ends here; white space before what begins is outside it."""
+def put_mark(work: Work, kind: Scalar, first: Scalar, last: Scalar) -> Scalar:
+    """Note that something begins or ends here, and the value it has, if any; white space before what begins is outside."""
     state = work.state
     if state[FLAGS] & UNSEEN or state[N_MARKS] >= len(work.marks):
         return
     if kind % 2 == 0:  # something begins
         flush_space(work)
-    work.marks[state[N_MARKS]].at = state[N_TEXT]
-    work.marks[state[N_MARKS]].kind = kind
+    mark = work.marks[state[N_MARKS]]
+    mark.at = state[N_TEXT]
+    mark.kind = kind
+    mark.first = first
+    mark.last = last
     state[N_MARKS] += 1
+
+
+@kernel
+def put_data(work: Work, kind: Scalar, first: Scalar, last: Scalar) -> Scalar:
+    """Note where data for scripts lies; what comes after the first pieces that there is room for is left out."""
+    state = work.state
+    place = state[N_DATA]
+    if place < len(work.data):
+        work.data[place, 0] = kind
+        work.data[place, 1] = first
+        work.data[place, 2] = last
+        state[N_DATA] += 1
 
 
 @kernel

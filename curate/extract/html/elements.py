@@ -103,10 +103,12 @@ FOREIGNOBJECT = NUMBER["foreignobject"]
 ATTRIBUTES = (
     *("class", "id", "href", "src", "alt", "role", "type", "lang", "colspan", "start", "hidden", "style", "value"),
     *("encoding", "alttext", "display", "aria-hidden", "open", "data-lang", "data-language", "rowspan"),
+    *("reversed", "data-src", "data-preloaded"),
 )
 """The attributes that are read; all others are passed over, however many there are."""
 (CLASS, ID, HREF, SRC, ALT, ROLE, TYPE, LANG, COLSPAN, START, HIDDEN, STYLE_ATTRIBUTE, VALUE) = range(13)
 (ENCODING, ALTTEXT, DISPLAY, ARIA_HIDDEN, OPEN, DATA_LANG, DATA_LANGUAGE, ROWSPAN) = range(13, 21)
+REVERSED, DATA_SRC, DATA_PRELOADED = range(21, 24)
 
 _SLOTS = 1024
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from curate.extract.html import elements as e
-from curate.extract.html.blocks import DISPLAY_ON, MATH_ON, UNSEEN
+from curate.extract.html.blocks import DISPLAY_ON, JSON_LD, MATH_ON, NEXT_DATA, UNSEEN
 from curate.extract.html.building import (
     BLOCK,
     FLAGS,
@@ -32,13 +32,14 @@ from curate.extract.html.building import (
 from curate.extract.html.naming import value_code
 from curate.extract.html.opened import end_formula
 from curate.extract.html.tokens import lower
-from curate.text.characters import Bytes
+from curate.text.characters import Bytes, Offsets
 from curate.text.compiled import Scalar
 from curate.text.compiled import lean_kernel as kernel
 from curate.text.hashing import word_code
 
 _BLOCK_DISPLAY = np.uint64(word_code("block"))
 _SCRIPT_TYPE = np.uint64(word_code("math/tex"))
+_JSON_LD_TYPE, _NEXT_DATA_ID = np.uint64(word_code("application/ld+json")), np.uint64(word_code("__next_data__"))
 _TEX = np.frombuffer(b"tex", np.uint8)
 _DISPLAY = np.frombuffer(b"mode=display", np.uint8)
 _WRAPPED = np.frombuffer(b"{\\displaystyle", np.uint8)
@@ -73,7 +74,7 @@ def put_formula(work: Work, data: Bytes, at: Scalar, end: Scalar, display: Scala
     if at >= end or work.state[FLAGS] & UNSEEN:
         return
     work.state[MATH_DISPLAY] = display
-    put_mark(work, DISPLAY_ON if display else MATH_ON)
+    put_mark(work, DISPLAY_ON if display else MATH_ON, 0, 0)
     put_text(work, data, at, end, at > end, references)  # never to a tag
     end_formula(work)
 
@@ -116,13 +117,20 @@ def begin_annotation(work: Work, data: Bytes) -> Scalar:
         while state[N_MARKS] > block.first_mark and work.marks[state[N_MARKS] - 1].at > state[N_TEXT]:
             state[N_MARKS] -= 1
         state[SPACE] = 0
-    put_mark(work, DISPLAY_ON if state[MATH_DISPLAY] else MATH_ON)
+    put_mark(work, DISPLAY_ON if state[MATH_DISPLAY] else MATH_ON, 0, 0)
     state[MATH_STATE] = IN_TEX
 
 
 @kernel
-def script_formula(data: Bytes, first: Scalar, last: Scalar) -> Scalar:
-    """Whether the type of a script says that its content is TeX: 1, or 2 for TeX in lines of its own, else 0."""
-    if first < 0 or value_code(data, first, last) != _SCRIPT_TYPE:
-        return 0
-    return 2 if contains(data, first, last, _DISPLAY) else 1
+def script_content(data: Bytes, found: Offsets) -> Scalar:
+    """What the content of a script is, its attributes found: 1 for TeX, 2 for TeX in lines of its own, JSON_LD, NEXT_DATA,
+    else 0."""
+    first, last, name = found[2 * e.TYPE], found[2 * e.TYPE + 1], found[2 * e.ID]
+    kind = value_code(data, first, last) if first >= 0 else np.uint64(0)
+    if kind == _SCRIPT_TYPE:
+        return 2 if contains(data, first, last, _DISPLAY) else 1
+    if kind == _JSON_LD_TYPE:
+        return JSON_LD
+    if name >= 0 and value_code(data, name, found[2 * e.ID + 1]) == _NEXT_DATA_ID:
+        return NEXT_DATA
+    return 0

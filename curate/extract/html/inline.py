@@ -9,7 +9,20 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from curate.extract.html.blocks import CODE_ON, DISPLAY_ON, MATH_ON, SUB_OFF, SUB_ON, SUP_OFF, SUP_ON, Records
+from curate.extract.html.addresses import link_ends, put_destination, put_image
+from curate.extract.html.blocks import (
+    CODE_ON,
+    DISPLAY_ON,
+    IMAGE,
+    LINK_OFF,
+    LINK_ON,
+    MATH_ON,
+    SUB_OFF,
+    SUB_ON,
+    SUP_OFF,
+    SUP_ON,
+    Records,
+)
 from curate.text.characters import Bytes
 from curate.text.compiled import Scalar
 from curate.text.compiled import lean_kernel as kernel
@@ -21,7 +34,7 @@ line, whatever `br` says."""
 (_TAB, _LF, _BLANK, _HASH, _DOLLAR, _AMPERSAND, _PLUS, _DASH, _STOP, _SEMICOLON, _LESS, _EQUALS, _GREATER) = (
     b"\t\n #$&+-.;<=>"
 )
-(_BACKSLASH, _UNDERSCORE, _TICK, _PIPE, _TILDE, _OPEN, _CLOSE, _OPEN_SQUARE, _CLOSE_SQUARE) = b"\\_`|~()[]"
+(_BACKSLASH, _UNDERSCORE, _TICK, _PIPE, _TILDE, _OPEN, _CLOSE, _OPEN_SQUARE, _CLOSE_SQUARE, _BANG) = b"\\_`|~()[]!"
 
 
 def _bits(characters: bytes) -> NDArray[np.bool_]:
@@ -36,7 +49,7 @@ _ALPHANUMERIC = _bits(_LETTERS + b"0123456789")
 _PUNCTUATION = _bits(bytes(byte for byte in range(33, 127) if not chr(byte).isalnum()) + b"\n")
 """What a backslash before it would act on; at the end of a line the backslash is a line break."""
 _OPENS_TAG = _bits(_LETTERS + b"/!?")
-_LOOKED_AT = _bits(b"\\`*[_<&~$#|\n")
+_LOOKED_AT = _bits(b"\\`*[]_<&~$#|\n")
 """Bytes that may act wherever they stand; all others are only written."""
 _ALWAYS = _bits(b"`*[")
 _RULE = _bits(b"-=:| \t")
@@ -131,9 +144,9 @@ def _begins_line(text: Bytes, at: Scalar, end: Scalar) -> Scalar:
 
 
 @kernel
-def _acts(text: Bytes, start: Scalar, at: Scalar, end: Scalar, mode: Scalar, last: Scalar) -> Scalar:
+def _acts(text: Bytes, start: Scalar, at: Scalar, end: Scalar, mode: Scalar, last: Scalar, linked: Scalar) -> Scalar:
     """Whether the byte here would act, wherever in a line it stands. A mark stands behind the end of all but the `last`
-    text of a block."""
+    text of a block; `linked` text is a link's, which a bracket would end."""
     byte = text[at]
     if _ALWAYS[byte]:
         return True
@@ -147,6 +160,8 @@ def _acts(text: Bytes, start: Scalar, at: Scalar, end: Scalar, mode: Scalar, las
         return _OPENS_TAG[after] and at + 1 < end
     if byte == _AMPERSAND:
         return _is_reference(text, at, end)
+    if byte == _CLOSE_SQUARE:
+        return linked
     if byte == _TILDE:
         return before == _TILDE or after == _TILDE
     return byte == _HASH and mode == IN_HEADING and (before in (_BLANK, _LF))
@@ -154,7 +169,7 @@ def _acts(text: Bytes, start: Scalar, at: Scalar, end: Scalar, mode: Scalar, las
 
 @kernel
 def write_running(
-    text: Bytes, start: Scalar, end: Scalar, mode: Scalar, fresh: Scalar, last: Scalar,
+    text: Bytes, start: Scalar, end: Scalar, mode: Scalar, fresh: Scalar, last: Scalar, linked: Scalar,
     out: Bytes, at: Scalar, prefix: Bytes, size: Scalar,
 ) -> Scalar:  # fmt: skip
     """Write text with a backslash before each byte that Markdown would take for a mark; the place after it.
@@ -195,7 +210,7 @@ def write_running(
                     place += 1
                 if formulas:
                     continue
-        if place == escaped or _acts(text, start, place, end, mode, last):
+        if place == escaped or _acts(text, start, place, end, mode, last, linked):
             out[at] = _BACKSLASH
             at += 1
         at = _put(out, at, byte, mode)
@@ -258,11 +273,13 @@ def _verbatim(text: Bytes, start: Scalar, end: Scalar, kind: Scalar, mode: Scala
 
 @kernel
 def write_inline(
-    text: Bytes, block: Scalar, marks: Records, mode: Scalar, out: Bytes, at: Scalar, prefix: Bytes, size: Scalar
-) -> Scalar:
-    """Write a block's text with its marks; the place after it. Line feeds are those of `br`."""
+    text: Bytes, source: Bytes, block: Scalar, marks: Records, mode: Scalar,
+    out: Bytes, at: Scalar, prefix: Bytes, size: Scalar, held: Bytes,
+) -> Scalar:  # fmt: skip
+    """Write a block's text with its marks; the place after it. Line feeds are those of `br`. `held` is room for a
+    reference's text."""
     start, end = np.int64(block.start), np.int64(block.end)
-    since, verbatim, raised, depth = start, np.int64(-1), np.int64(0), np.int64(0)
+    since, verbatim, raised, depth, link = start, np.int64(-1), np.int64(0), np.int64(0), np.int64(-1)
     for number in range(block.first_mark, block.end_mark):
         kind = np.int64(marks[number].kind)
         place = min(max(np.int64(marks[number].at), start), end)
@@ -274,7 +291,7 @@ def write_inline(
                 verbatim, since = np.int64(-1), place
             continue
         fresh = since == start or text[since - 1] == _LF
-        at = write_running(text, since, place, mode, fresh, False, out, at, prefix, size)
+        at = write_running(text, since, place, mode, fresh, False, link >= 0, out, at, prefix, size)
         since = place
         if kind in (CODE_ON, MATH_ON, DISPLAY_ON):
             verbatim = kind
@@ -292,11 +309,26 @@ def write_inline(
                 raised = below | (raised >> (inner + 1)) << inner
                 depth -= 1
                 at = put_all(out, at, _SUP_END if kind == SUP_OFF else _SUB_END, len(_SUP_END))
+        elif kind == LINK_ON:
+            if link_ends(source, marks, number, block.end_mark):
+                link = np.int64(number)
+                if at and out[at - 1] == _BANG:  # which would make an image of the link
+                    out[at - 1] = _BACKSLASH
+                    out[at] = _BANG
+                    at += 1
+                out[at] = _OPEN_SQUARE
+                at += 1
+        elif kind == LINK_OFF:
+            if link >= 0:
+                at = put_destination(source, marks[link], out, at, held)
+            link = np.int64(-1)
+        elif kind == IMAGE:
+            at = put_image(source, marks, number, block.end_mark, place == start, out, at, held)
     if verbatim >= 0:
         at = _verbatim(text, since, end, verbatim, mode, out, at)
     else:
         fresh = since == start or text[since - 1] == _LF
-        at = write_running(text, since, end, mode, fresh, True, out, at, prefix, size)
+        at = write_running(text, since, end, mode, fresh, True, link >= 0, out, at, prefix, size)
     while depth > 0:
         depth -= 1
         at = put_all(out, at, _SUB_END if (raised >> depth) & 1 else _SUP_END, len(_SUP_END))

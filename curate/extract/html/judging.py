@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from curate.extract.engines import JUDGEMENT
-from curate.extract.html.blocks import IN_TITLE, SAYS_HIDDEN, Page
-from curate.extract.html.choosing import LANDMARKS, NOT_SHOWN, beside, simple
+from curate.extract.html.blocks import IN_TITLE, SAYS_HIDDEN, Page, Records
+from curate.extract.html.choosing import LANDMARKS, NOT_SHOWN, simple
+from curate.extract.html.elements import NUMBER
 from curate.extract.html.features import Described
 from curate.extract.html.trees import LEVELS, Trees, levels
 from curate.text.compiled import Scalar, kernel
@@ -32,6 +33,8 @@ most of a page and not beside a page's plain text. Of their words 45 % are in th
 FEW_WORDS = 5
 """Words of a paragraph up to which it goes with the kept paragraph beside it: a line of stars, two links and a dash."""
 _ONE = 65535
+_APART = NOT_SHOWN | LANDMARKS
+_P = NUMBER["p"]
 
 
 class Judgement(NamedTuple):
@@ -85,6 +88,22 @@ def best_level(found: NDArray[np.int32], odds: NDArray[np.uint16], words: NDArra
     return best
 
 
+@kernel
+def _keep(blocks: Records, nodes: Records, found: NDArray[np.int32], level: Scalar, kept: NDArray[np.bool_]) -> Scalar:
+    """Keep blocks of this level and above, and short paragraphs next to a kept one of the same parent; titles never."""
+    for number in range(len(blocks)):
+        kept[number] = found[number] >= level
+        if number and blocks[number].element == _P and blocks[number - 1].element == _P:
+            one, other = number - 1, number
+            alike = nodes[blocks[one].container].parent == nodes[blocks[other].container].parent
+            left = other if found[one] >= level else one
+            if alike and (found[one] >= level) != (found[other] >= level):
+                kept[left] = blocks[left].words <= FEW_WORDS and blocks[left].flags & _APART == 0
+    for number in range(len(blocks)):
+        if blocks[number].flags & IN_TITLE:
+            kept[number] = False
+
+
 def judged(page: Page, judgement: Judgement) -> NDArray[np.int32]:
     """The level of each block's odds to be main text."""
     found = np.empty(len(page.blocks), np.int32)
@@ -105,8 +124,6 @@ def learned(page: Page, judgement: Judgement | None = None) -> NDArray[np.bool_]
     if page.blocks["words"].sum() < LEAST_WORDS:
         return simple(page)
     found = judged(page, judgement)
-    words, flags = page.blocks["words"], page.blocks["flags"]
-    kept: NDArray[np.bool_] = found >= best_level(found, judgement.odds, words)
-    kept |= beside(page, kept) & (words <= FEW_WORDS) & (flags & (NOT_SHOWN | LANDMARKS) == 0)
-    kept &= flags & IN_TITLE == 0
+    kept = np.empty(len(found), np.bool_)
+    _keep(page.blocks, page.nodes, found, best_level(found, judgement.odds, page.blocks["words"]), kept)
     return kept

@@ -47,7 +47,7 @@ class Lists(NamedTuple):
     size: Offsets
     """Bytes of each of the two."""
     name: Bytes
-    """Room for the name of a language."""
+    """Room for the name of a language, or for the text of a reference."""
 
 
 def lists_of(frames: Frames) -> Lists:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from curate.extract.html.addresses import room_for
 from curate.extract.html.blocks import HAS_TABLE, IN_HEADER_CELL, IN_PRE, IS_LAYOUT, Page, Records
 from curate.extract.html.inline import IN_HEADING, IN_ROW, RUNNING, longest_run, put_all, write_inline, write_running
 from curate.extract.html.lines import as_text
@@ -134,7 +135,7 @@ def _end_row(columns: Scalar, column: Scalar, out: Bytes, at: Scalar) -> Scalar:
 
 @kernel
 def _table(
-    text: Bytes, blocks: Records, all_marks: Records, chosen: Scalar, first: Scalar, last: Scalar,
+    text: Bytes, source: Bytes, blocks: Records, all_marks: Records, chosen: Scalar, first: Scalar, last: Scalar,
     lists: Lists, out: Bytes, at: Scalar,
 ) -> Scalar:  # fmt: skip
     """A table of these blocks; without header cells in its first row the header is empty."""
@@ -154,6 +155,7 @@ def _table(
         block = blocks[chosen[i]]
         length = np.int64(block.end - block.start)
         room = 4 * length + 8 * (np.int64(block.end_mark) - block.first_mark) + 6 * columns + 2 * _AROUND
+        room += room_for(all_marks, block.first_mark, block.end_mark)
         if at + room + 3 * (columns + _AROUND) > len(out):
             return _FULL
         if block.row != row:
@@ -185,9 +187,9 @@ def _table(
             column += 1
         if block.flags & IN_PRE:
             start, end = np.int64(block.start), np.int64(block.end)
-            at = write_running(text, start, end, IN_ROW, False, True, out, at, lists.prefix[OTHER], 0)
+            at = write_running(text, start, end, IN_ROW, False, True, False, out, at, lists.prefix[OTHER], 0)
         else:
-            at = write_inline(text, block, all_marks, IN_ROW, out, at, lists.prefix[OTHER], 0)
+            at = write_inline(text, source, block, all_marks, IN_ROW, out, at, lists.prefix[OTHER], 0, lists.name)
     at = _end_row(columns, column, out, at)
     if not ruled:
         out[at] = _LF
@@ -221,7 +223,8 @@ def _write(
         for i in range(block.start, block.end):
             lines += text[i] == _LF
         length, marked = np.int64(block.end - block.start), np.int64(block.end_mark) - block.first_mark
-        if at + 4 * length + 8 * marked + lines * MOST_MARKS + _AROUND > len(out):
+        room = 4 * length + 8 * marked + lines * MOST_MARKS + _AROUND
+        if at + room + room_for(all_marks, block.first_mark, block.end_mark) > len(out):
             return _FULL
         frame = np.int64(lists.inner[block.frame])
         begins = begins_item(lists, frames, frame)
@@ -239,7 +242,7 @@ def _write(
                 at += 1
         prefixes(lists, frames, frame, lists.deep[frame])
         if in_table:
-            at = _table(text, blocks, all_marks, chosen, place, last, lists, out, at)
+            at = _table(text, source, blocks, all_marks, chosen, place, last, lists, out, at)
             if at == _FULL:
                 return at
         elif block.flags & IN_PRE:
@@ -251,7 +254,9 @@ def _write(
                 at = _fence(out, at, _HASH, np.int64(block.level))
                 out[at] = _BLANK
                 at += 1
-            at = write_inline(text, block, all_marks, mode, out, at, lists.prefix[OTHER], lists.size[OTHER])
+            at = write_inline(
+                text, source, block, all_marks, mode, out, at, lists.prefix[OTHER], lists.size[OTHER], lists.name
+            )
         before, place = frame, last
     return at
 

@@ -8,12 +8,13 @@ each a bounded number of characters, so the work is linear. Knows a page's sourc
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Iterator
-from typing import Any
 
-FIELDS = ("title", "author", "date", "description", "canonical", "language", "licence", "robots")
+from curate.extract.html.structured import MOST_JSON, load_json, objects_of
+from curate.extract.robots import directives
+
+FIELDS = ("title", "author", "date", "description", "canonical", "language", "licence", "robots", "robots_header")
 """Keys of what `metadata` gives, each a string or None; `meta.NAME` in the ledger."""
 
 MOST_VALUE = 2000
@@ -22,10 +23,6 @@ MOST_TAG = 4096
 """Characters of one tag that are read; a longer one is no metadata."""
 MOST_TAGS = 20_000
 """Tags that are looked at; `meta`, `link` and links of a page are some hundreds."""
-MOST_JSON = 1 << 20
-"""Characters of one JSON-LD script that are read; what pages say of themselves takes a few thousand."""
-MOST_NESTED = 32
-"""Nesting of JSON that is searched."""
 
 _START = re.compile(r"<(?:!--|(?P<name>html|title|meta|link|a|area|script|style|textarea)(?=[\s/>]))", re.I)
 _ATTRIBUTE = re.compile(r"[\s/]*([^\s=/>\"']+)(?:\s*=\s*(?:\"([^\"]*)\"|'([^']*)'|([^\s>]+)))?")
@@ -47,14 +44,16 @@ _META = {
 }
 """Names and properties of `meta` elements by field, the more believed first."""
 _JSON = {"title": "headline", "date": "datePublished", "description": "description", "licence": "license"}
-_ROBOTS = ("robots", "googlebot", "tdm-reservation")
+_ROBOTS = ("robots", "tdm-reservation", "google-extended", "anthropic-ai")
+"""Names of `meta` elements for robots; those that end with `bot` are others."""
 
 
-def metadata(source: str) -> dict[str, str | None]:
+def metadata(source: str, robots_header: str | None = None) -> dict[str, str | None]:
     """What a page says of itself: FIELDS, each a string or None.
 
     A licence is where a link of `rel=license` points, else what JSON-LD says, else the one Creative Commons licence that
-    the page links to, if it is one, else Dublin Core's. `robots` joins what is said to all and to single robots.
+    the page links to, if it is one, else Dublin Core's. `robots` joins what is said to all and to single robots, each
+    directive with the robot that it is for; `robots_header` is the same of the HTTP header, as ingest gives it.
 
     >>> metadata("<html lang=en><title>Tea</title><meta name=robots content='noai'>")["robots"]
     'noai'
@@ -75,8 +74,8 @@ def metadata(source: str) -> dict[str, str | None]:
         elif name == "meta":
             key = (values.get("property") or values.get("name") or values.get("itemprop") or "").lower()
             value = _clean(values.get("content", ""))
-            if key in _ROBOTS and value:
-                robots.append(value if key == "robots" else f"{key}: {value}")
+            if value and (key in _ROBOTS or key.endswith("bot")):
+                robots.append(directives(value, "" if key == "robots" else key))
             elif key and value:
                 said.setdefault(key, value)
         elif address and "license" in rels:
@@ -91,7 +90,8 @@ def metadata(source: str) -> dict[str, str | None]:
     found["title"] = found["title"] or said.get("<title>")
     found["canonical"] = said.get("rel=canonical") or said.get("og:url")
     found["language"] = said.get("<html lang>") or found["language"]
-    found["robots"] = ", ".join(robots)
+    found["robots"] = ", ".join(each for each in robots if each)
+    found["robots_header"] = robots_header
     only = linked.pop() if len(linked) == 1 else None
     found["licence"] = said.get("rel=license") or structured.get("licence") or only or found["licence"]
     return {field: value[:MOST_VALUE] if value else None for field, value in found.items()}
@@ -140,7 +140,7 @@ def _clean(value: str) -> str:
 
 
 def _read_json(content: str, said: dict[str, str]) -> None:
-    for item in _objects(_load_json(content)):
+    for item in objects_of(load_json(content)):
         for field, key in _JSON.items():
             if isinstance(item.get(key), str):
                 said.setdefault(field, _clean(item[key]))
@@ -149,26 +149,3 @@ def _read_json(content: str, said: dict[str, str]) -> None:
             name = author.get("name") if isinstance(author, dict) else author
             if isinstance(name, str) and name:
                 said.setdefault("author", _clean(name))
-
-
-def _load_json(content: str) -> Any:
-    """What a script of JSON holds, raw line feeds, trailing commas and CDATA marks forgiven; None if it is no JSON."""
-    content = content.strip().removeprefix("//").removeprefix("<![CDATA[").removesuffix("]]>").rstrip("/; \n")
-    for attempt in (content, re.sub(r",\s*([}\]])", r"\1", content)):
-        try:
-            return json.loads(attempt, strict=False)
-        except (ValueError, RecursionError):
-            continue
-    return None
-
-
-def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """All objects in a JSON value, outer ones first, in order, to MOST_NESTED."""
-    waiting = [(value, 0)]
-    while waiting:
-        item, depth = waiting.pop()
-        if isinstance(item, dict):
-            yield item
-        children = list(item.values()) if isinstance(item, dict) else item if isinstance(item, list) else []
-        if depth < MOST_NESTED:
-            waiting += [(child, depth + 1) for child in reversed(children)]

@@ -105,7 +105,7 @@ def pop(work: Work) -> Scalar:
     elif element == e.MATH:
         state[MATH_STATE] = NO_FORMULA
     if kind >= 0:
-        put_mark(work, kind)
+        put_mark(work, kind, 0, 0)
     if element == e.SVG or element == e.MATH:
         state[FOREIGN] -= 1
     elif element == e.FORM:
@@ -121,7 +121,7 @@ def pop(work: Work) -> Scalar:
 @kernel
 def end_formula(work: Work) -> Scalar:
     """TeX ends here: note where, so that an image of the same formula is not a second one."""
-    put_mark(work, DISPLAY_OFF if work.state[MATH_DISPLAY] else MATH_OFF)
+    put_mark(work, DISPLAY_OFF if work.state[MATH_DISPLAY] else MATH_OFF, 0, 0)
     work.state[FORMULA_END] = work.state[N_TEXT] if work.state[N_BLOCKS] else -1
 
 

@@ -11,7 +11,9 @@ import numpy as np
 from curate.extract.html.blocks import BLOCK, COMPLETE, FRAME, MARK, NODE, TABLE, TOO_LONG, Page
 from curate.extract.html.building import (
     ENDED,
+    LIST_WIDTH,
     N_BLOCKS,
+    N_DATA,
     N_FRAMES,
     N_MARKS,
     N_NAMES,
@@ -20,6 +22,7 @@ from curate.extract.html.building import (
     N_TEXT,
     STATE,
     STEPS,
+    WANTED,
     Work,
 )
 from curate.extract.html.elements import ATTRIBUTES
@@ -33,14 +36,19 @@ MOST_BYTES = 16 << 20
 """Bytes of a page that are read; sixteen times what Common Crawl keeps of one (1 MiB until 2025, 5 MiB since)."""
 MOST_BLOCKS = 1 << 18
 """Blocks of a page; the most on real pages of up to 1 MiB is some 20,000."""
-_MARKS_A_TAG = 3
-"""A start can begin a mark and end one by what it implies, and TeX in an attribute has two."""
+_MARKS_A_TAG = 4
+"""A start can begin a mark and end one by what it implies, TeX in an attribute has two, and a link ends where another
+begins."""
+MOST_DATA = 64
+"""Pieces of data for scripts that are looked at; real pages have up to some twenty."""
 _SPARE = 64
 """Bytes of text beyond what the page's own can become: the last reference's, and line feeds at ends of blocks."""
 
 
-def parse_page(source: bytes, most_bytes: int = MOST_BYTES, most_blocks: int = MOST_BLOCKS) -> Page:
+def parse_page(source: bytes, most_bytes: int = MOST_BYTES, most_blocks: int = MOST_BLOCKS, wanted: int = 0) -> Page:
     """The blocks of a page in UTF-8; what lies behind a limit is not read, and `ended` says so.
+
+    `wanted` asks for marks of links and images: WITH_LINKS, WITH_IMAGES.
 
     >>> page = parse_page(b"<h1>Tea</h1><p>Boil <b>water</b>.")
     >>> [page.block_text(i) for i in range(len(page.blocks))]
@@ -57,15 +65,17 @@ def parse_page(source: bytes, most_bytes: int = MOST_BYTES, most_blocks: int = M
         names=np.empty(min(len(data) // 2, NAMES_AN_ELEMENT * tags) + 1, np.uint32),
         frames=np.empty(tags + 1, FRAME),
         tables=np.empty(tags + 1, TABLE),
-        lists=np.empty(tags + 1, np.int64),
+        lists=np.empty((tags + 1, LIST_WIDTH), np.int64),
+        data=np.empty((MOST_DATA, 3), np.int64),
         covered=np.full(MOST_COLUMNS + 1, -1, np.int64),
         stack=np.empty((MOST_DEEP, STACK_WIDTH), np.int64),
         open=np.empty(COUNTS, np.int64),
         found=np.empty(2 * len(ATTRIBUTES), np.int64),
         held=np.empty(8, np.uint8),
     )
-    parse(work, data, len(data))
     state = work.state
+    state[WANTED] = wanted
+    parse(work, data, len(data))
     ended = int(state[ENDED])
     return Page(
         source=data,
@@ -76,6 +86,7 @@ def parse_page(source: bytes, most_bytes: int = MOST_BYTES, most_blocks: int = M
         names=work.names[: state[N_NAMES]],
         frames=work.frames[: state[N_FRAMES]],
         tables=work.tables[: state[N_TABLES]],
+        data=work.data[: state[N_DATA]],
         ended=TOO_LONG if ended == COMPLETE and len(source) > most_bytes else ended,
         steps=int(state[STEPS]),
     )

@@ -10,8 +10,9 @@ from __future__ import annotations
 import numpy as np
 
 from curate.extract.html import elements as e
-from curate.extract.html.blocks import COMPLETE, UNSEEN
+from curate.extract.html.blocks import COMPLETE, DESCRIPTION, IMAGE, LINK_OFF, UNSEEN, WITH_IMAGES, WITH_LINKS
 from curate.extract.html.building import (
+    BACKWARDS,
     BLOCK,
     DEPTH,
     ENDED,
@@ -31,12 +32,15 @@ from curate.extract.html.building import (
     STEPS,
     TABLE,
     TEX_DONE,
+    WANTED,
     Work,
     end_block,
     line_break,
+    put_data,
+    put_mark,
     put_text,
 )
-from curate.extract.html.formulas import begin_annotation, begin_math, put_formula, script_formula
+from curate.extract.html.formulas import begin_annotation, begin_math, put_formula, script_content
 from curate.extract.html.naming import FORMULA_IMAGE, KEEP_NONE, names
 from curate.extract.html.opened import (
     ELEMENT,
@@ -47,7 +51,7 @@ from curate.extract.html.opened import (
     paragraph_depth,
     pop_to,
 )
-from curate.extract.html.starting import start
+from curate.extract.html.starting import number_backwards, start
 from curate.extract.html.tokens import attributes, is_letter, markup_end, raw_end, script_end, tag_name
 from curate.text.characters import Bytes, Offsets
 from curate.text.compiled import Scalar
@@ -62,7 +66,9 @@ _ANNOTATION_XML, _MTEXT, _DESC = (e.NUMBER[name] for name in ("annotation-xml", 
 @kernel
 def _reset(work: Work) -> Scalar:
     state = work.state
+    wanted = state[WANTED]
     state[:] = 0
+    state[WANTED] = wanted
     work.open[:] = 0
     for key in (FRAME, TABLE, LIST, ROW, BLOCK, FORMULA_END, MATH_TEXT):
         state[key] = -1
@@ -125,8 +131,27 @@ def _image_formula(work: Work, data: Bytes) -> Scalar:
 
 
 @kernel
+def _end_link(work: Work) -> Scalar:
+    state = work.state
+    if state[LINK] and state[WANTED] & WITH_LINKS:
+        put_mark(work, LINK_OFF, 0, 0)
+    state[LINK] = 0
+
+
+@kernel
+def _put_image(work: Work) -> Scalar:
+    """Note an image: where it is to be had, and its description. Where `src` waits for a script, `data-src` says it."""
+    found = work.found
+    source = e.DATA_SRC if found[2 * e.DATA_SRC] >= 0 else e.SRC
+    if found[2 * source] >= 0:
+        put_mark(work, IMAGE, found[2 * source], found[2 * source + 1])
+        if found[2 * e.ALT] >= 0:
+            put_mark(work, DESCRIPTION, found[2 * e.ALT], found[2 * e.ALT + 1])
+
+
+@kernel
 def parse(work: Work, data: Bytes, end: Scalar) -> Scalar:
-    """Parse the first `end` bytes of a page of UTF-8; all that is known of it is in `work` then.
+    """Parse the first `end` bytes of a page of UTF-8; all that is known of it is in `work` then. `state[WANTED]` is asked.
 
     Each turn reads one token and decides; what it decided is done at its end, each thing in one place, which keeps
     the compiled code small.
@@ -136,7 +161,7 @@ def parse(work: Work, data: Bytes, end: Scalar) -> Scalar:
     at = np.int64(0)
     while at < end and state[ENDED] == COMPLETE:
         state[STEPS] += 1
-        depth, begins, breaks, edge = state[DEPTH], False, False, False
+        depth, begins, breaks, edge, unlinks, shows = state[DEPTH], False, False, False, False, False
         first, last, references, tags, formula = np.int64(0), np.int64(0), False, False, 0
         element, code = np.int64(0), np.uint64(0)
         second = data[at + 1] if data[at] == _LT and at + 1 < end else _NO_TAG
@@ -156,8 +181,7 @@ def parse(work: Work, data: Bytes, end: Scalar) -> Scalar:
             properties = _PROPERTIES[element]
             foreign = state[FOREIGN] > 0
             if closes:
-                if element == e.A:
-                    state[LINK] = 0
+                unlinks = element == e.A
                 breaks = element == e.BR
                 depth = _end_tag_depth(state, stack, counts, element, code)
                 edge = depth < 0
@@ -173,11 +197,16 @@ def parse(work: Work, data: Bytes, end: Scalar) -> Scalar:
                         edge = True
                     elif element == e.IMG and _image_formula(work, data):
                         first, last, references, formula = found[2 * e.ALT], found[2 * e.ALT + 1], True, 1
+                    elif element == e.IMG and state[WANTED] & WITH_IMAGES:
+                        shows = True
                 elif properties & (e.RAW | e.RCDATA) and not foreign:
                     first = at
                     at = last = _raw_text(data, at, end, element, code)
                     if element == e.SCRIPT:
-                        formula = script_formula(data, found[2 * e.TYPE], found[2 * e.TYPE + 1])
+                        formula = script_content(data, found)
+                        if formula > 2:
+                            put_data(work, formula, first, at)
+                            formula = 0
                     begins = element == e.TITLE or element == e.XMP or element == e.PLAINTEXT
                     references = element == e.TITLE
                     if not begins and not formula:
@@ -188,16 +217,19 @@ def parse(work: Work, data: Bytes, end: Scalar) -> Scalar:
                     depth = implied_depth(state, stack, counts, depth, element)
                     begins = depth >= 0
                     depth = depth if begins else state[DEPTH]
-                    if element == e.A:
-                        state[LINK] = 0
+                    unlinks = element == e.A
         else:
             first, last, references, tags = at, end, True, True
+        if unlinks:
+            _end_link(work)
         if depth < state[DEPTH]:  # a call hands over all arrays, which costs more than most tokens
             pop_to(work, depth)
         if edge:
             block_edge(work)
         elif breaks:
             line_break(work)
+        elif shows:
+            _put_image(work)
         elif begins:
             start(work, data, element, code)
             if element == e.SVG or element == e.MATH:
@@ -222,6 +254,8 @@ def parse(work: Work, data: Bytes, end: Scalar) -> Scalar:
                 end_block(work)
     pop_to(work, 0)
     end_block(work)
+    if state[BACKWARDS]:
+        number_backwards(work)
 
 
 @kernel

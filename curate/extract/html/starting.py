@@ -10,12 +10,14 @@ import numpy as np
 from curate.extract.html import blocks as b
 from curate.extract.html import elements as e
 from curate.extract.html.building import (
+    BACKWARDS,
     CONTAINER,
     CONTAINER_ELEMENT,
     DEPTH,
     FLAGS,
     FOREIGN,
     FRAME,
+    ITEMS,
     LANGUAGE_DEPTH,
     LANGUAGE_END,
     LANGUAGE_START,
@@ -26,11 +28,16 @@ from curate.extract.html.building import (
     N_LISTS,
     N_NAMES,
     N_NODES,
+    NEXT,
     NODE,
     QUOTES,
     SKIP_LINE,
+    STEP,
+    WAITING,
+    WANTED,
     Work,
     end_block,
+    put_data,
     put_mark,
 )
 from curate.extract.html.naming import (
@@ -55,6 +62,8 @@ LANGUAGE_REACH = 2
 """A language of code counts on the `pre` or up to two elements above it."""
 _TRUE = np.uint64(word_code("true"))
 _NO_NUMBER = -(1 << 31)
+_LAST_NUMBER = -2
+"""The first of the numbers below zero, and below that of a bullet, that an item has while it waits for its own."""
 _PROPERTIES = e.PROPERTIES
 
 _PLACES = np.zeros(len(e.NAMES), np.int64)
@@ -106,11 +115,15 @@ def _begin_list(work: Work, data: Bytes, element: Scalar) -> Scalar:
     place = state[N_LISTS]
     if place >= len(work.lists):
         return
-    first = -1
+    known = work.lists[place]
+    known[NEXT] = known[STEP] = known[ITEMS] = known[WAITING] = 0
     if element == e.OL:
         first = integer(data, work.found[2 * e.START], work.found[2 * e.START + 1])
-        first = 1 if first < 0 else first
-    work.lists[place] = first
+        backwards = work.found[2 * e.REVERSED] >= 0
+        known[NEXT] = 1 if first < 0 else first
+        known[STEP] = -1 if backwards else 1
+        known[WAITING] = backwards and first < 0
+        state[BACKWARDS] |= known[WAITING]
     state[LIST] = place
     state[N_LISTS] += 1
 
@@ -119,12 +132,27 @@ def _begin_list(work: Work, data: Bytes, element: Scalar) -> Scalar:
 def _begin_item(work: Work, data: Bytes) -> Scalar:
     state = work.state
     number = -1
-    if state[LIST] >= 0 and work.lists[state[LIST]] >= 0:
+    if state[LIST] >= 0 and work.lists[state[LIST], STEP]:
+        known = work.lists[state[LIST]]
         number = integer(data, work.found[2 * e.VALUE], work.found[2 * e.VALUE + 1])
-        if number < 0:
-            number = work.lists[state[LIST]]
-        work.lists[state[LIST]] = number + 1
+        if number >= 0:
+            known[WAITING] = 0
+        elif known[WAITING]:
+            number = _LAST_NUMBER - known[ITEMS]
+        else:
+            number = max(known[NEXT], 0)
+        known[NEXT] = number + known[STEP]
+        known[ITEMS] += 1
     _add_frame(work, b.ITEM, number)
+
+
+@kernel
+def number_backwards(work: Work) -> Scalar:
+    """Give the items of lists that count down to 1 their numbers, now that it is known how many each list has."""
+    for place in range(work.state[N_FRAMES]):
+        frame = work.frames[place]
+        if frame.number <= _LAST_NUMBER:
+            frame.number += work.lists[frame.list, ITEMS] - _LAST_NUMBER
 
 
 @kernel
@@ -199,6 +227,8 @@ def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
         if found[2 * attribute] >= 0:
             state[LANGUAGE_START], state[LANGUAGE_END] = found[2 * attribute], found[2 * attribute + 1]
             state[LANGUAGE_DEPTH] = state[DEPTH]
+    if found[2 * e.DATA_PRELOADED] >= 0:
+        put_data(work, b.PRELOADED, found[2 * e.DATA_PRELOADED], found[2 * e.DATA_PRELOADED + 1])
     if properties & e.BLOCK:
         state[CONTAINER] = state[NODE]
         state[CONTAINER_ELEMENT] = element
@@ -229,6 +259,8 @@ def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
             state[SKIP_LINE] = 1
     elif element == e.A:
         state[LINK] = found[2 * e.HREF] >= 0
+        if state[LINK] and state[WANTED] & b.WITH_LINKS:
+            put_mark(work, b.LINK_ON, found[2 * e.HREF], found[2 * e.HREF + 1])
     elif element == e.SUP:
         kind = b.SUP_ON
     elif element == e.SUB:
@@ -236,7 +268,7 @@ def start(work: Work, data: Bytes, element: Scalar, code: Scalar) -> Scalar:
     elif _is_code(element) and not flags & (b.IN_PRE | b.IN_CODE):
         kind = b.CODE_ON
     if kind >= 0:
-        put_mark(work, kind)
+        put_mark(work, kind, 0, 0)
     if _is_code(element):
         state[FLAGS] |= b.IN_CODE
     return meaning

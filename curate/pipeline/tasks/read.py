@@ -18,19 +18,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate import ingest
-from curate.config.step_params import ReadParams, UrlParams
+from curate.config.step_params import ExtractParams, ReadParams, UrlParams
 from curate.engine.task import Inputs, Output
 from curate.extract.engines import OWN
 from curate.extract.extractors import SAID, extractor
+from curate.extract.forms import Form
 from curate.extract.html.extracting import SAMPLE, extract_page
 from curate.extract.limits import BY_THE_CLOCK, Limits
 from curate.filters.url import UrlPack, load_url
-from curate.ingest.spans import source_files, taken_from
+from curate.ingest.crawl_index import files_of
+from curate.ingest.spans import Span, source_files, taken_from
 from curate.records.batches import BatchWriter
 from curate.records.counts import ReadCounts
 from curate.records.documents import DOCUMENTS, RECORDS
 from curate.records.metadata import RAW, kind_of
 from curate.records.pages import ORIGIN
+from curate.storage import SourceFile
 from curate.text.chance import draw
 
 MOST_COLUMNS = 256
@@ -41,14 +44,19 @@ def compile_kernels(params: ReadParams) -> None:
     """Compile what the engine needs, once per machine: by a page that is just long enough to be judged."""
     extract = params.get("extract")
     if extract is not None and OWN in (extract["engine"], *extract["also"]):
-        extract_page(SAMPLE, None, Limits(), extract["format"])
+        extract_page(SAMPLE, None, Limits(), _form(extract))
+
+
+def _form(extract: ExtractParams) -> Form:
+    return Form(extract["format"], extract["paragraphs"], extract["links"], extract["images"])
 
 
 def read_part(params: ReadParams, inputs: Inputs, output: Output) -> ReadCounts:
-    """Input `file`: files in their order, or a span of one. Writes `records` (RECORDS, every row) and `documents`
-    (DOCUMENTS, those that go on), batch by batch; where pages are asked what they say of themselves, `columns` (SAID),
-    aligned with the documents; where there are further engines, `documents-1` and so on with their texts, aligned, empty
-    where an engine found none.
+    """Input `file`: files in their order, or a span of one; or `records`: the places of some.
+
+    Writes `records` (RECORDS, every row) and `documents` (DOCUMENTS, those that go on), batch by batch; where pages are
+    asked what they say of themselves, `columns` (SAID), aligned with the documents; where there are further engines,
+    `documents-1` and so on with their texts, aligned, empty where an engine found none.
     """
     path = functools.cache(output.path)
     try:
@@ -61,7 +69,7 @@ def _read(
     params: ReadParams, inputs: Inputs, path: Callable[[str], str], begun_before: bool, together: bool
 ) -> ReadCounts:
     """What `read_part` does; `path` says where to write the file of a name."""
-    files, span = source_files(inputs.all("file"))
+    files, span = _given(params, inputs)
     columns = ingest.Columns(**params["columns"])
     others: Counter[str] = Counter()
     failures: Counter[str] = Counter()
@@ -112,7 +120,7 @@ def _read(
         "records": counts["records"],
         "documents": counts["documents"],
         "chars": counts["chars"],
-        "bytes": sum(file.bytes for file in inputs.all("file")),
+        "bytes": sum(file.bytes for _, file in inputs),
         "others": dict(sorted(others.items())),
         "failed": dict(sorted(failures.items())),
         "dropped": dict(sorted(dropped.items())),
@@ -121,6 +129,15 @@ def _read(
     if span is not None:
         told["span"] = {"place": place, "whole": whole}
     return told
+
+
+def _given(params: ReadParams, inputs: Inputs) -> tuple[list[SourceFile], Span | None]:
+    """The files to read, or ranges of them, and the span if it is a part of one."""
+    if "records" not in inputs:
+        return source_files(inputs.all("file"))
+    given = inputs.file("records")
+    first, last, highest = given.span
+    return files_of(given.path, first, last, highest, params["base"]), None
 
 
 def _chosen(pages: pa.RecordBatch, params: ReadParams, read: int) -> pa.RecordBatch:
@@ -190,12 +207,12 @@ def _judge(pages: pa.RecordBatch, params: ReadParams, guarded: bool, others: Cou
     if extract is not None:
         markup = pc.and_(going, pc.is_valid(pages.column("body")))
         positions = np.flatnonzero(markup.to_numpy(zero_copy_only=False))
-        bodies = pages.select(["body", "content_type"]).filter(markup)
+        bodies = pages.select(["body", "content_type", "robots"]).filter(markup)
         extracted = [
             extractor(
                 name,
                 version=params["code"].get(name, ""),
-                format=extract["format"],
+                form=_form(extract),
                 guarded=guarded,
                 metadata=extract["metadata"] and name == extract["engine"],
             ).extract(bodies)

@@ -25,6 +25,7 @@ from curate.trainer.compare.proxy import JOB, RESULT, Job, run_proxy
 from curate.trainer.compare.settings import Validation
 from curate.trainer.compare.stopping import hopeless, levels
 from curate.trainer.evaluate.validation_set import Domain
+from curate.trainer.train.checkpoint import open_checkpoint
 
 
 class ProxyError(CurateError, RuntimeError):
@@ -76,6 +77,13 @@ def _write_jobs(settings: Validation, domains: Sequence[Domain], out: Path) -> d
     """A folder with a job per mix and seed. A folder of another job, such as of a mix since changed, is emptied."""
     evaluation = settings.evaluation
     digests = {domain.name: digest_file(domain.path) if not is_remote(domain.path) else "" for domain in domains}
+    if settings.proxy.base:
+        digests["base"] = digest_file(open_checkpoint(settings.proxy.base).path / "model.pt")
+    taught = evaluation.instruct
+    if taught is not None:
+        digests |= {
+            f"instruct.{name}": digest_file(path) for name, path in (("train", taught.train), ("test", taught.test))
+        }
     folders = {}
     for mix, path in settings.mixes.items():
         reader = ShardReader(path)
@@ -96,6 +104,7 @@ def _write_jobs(settings: Validation, domains: Sequence[Domain], out: Path) -> d
                 style=evaluation.style,
                 measures=evaluation.measures,
                 points=evaluation.points,
+                instruct=taught,
                 inputs={"mix": reader.fingerprint, **digests},
             )
             folder = out / "proxies" / mix / f"seed-{seed}"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,12 @@ from curate.settings import Model
 from curate.storage import write_atomically
 from curate.tokens import Tokenizer, load_recorded
 from curate.trainer.evaluate.evaluate import Measure, bits_per_byte, measure_task
+from curate.trainer.evaluate.instruct import probe
 from curate.trainer.evaluate.task_formats import Style
 from curate.trainer.evaluate.tasks import read_lines
 from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
-from curate.trainer.train.settings import Training
+from curate.trainer.train.settings import Instruct, Training
 from curate.trainer.train.train import train
 
 JOB, RESULT, CURVE = "job.json", "result.json", "curve"
@@ -39,6 +41,7 @@ class Job(Model):
     style: Style
     measures: tuple[str, ...]
     points: int
+    instruct: Instruct | None
     inputs: dict[str, str]
 
 
@@ -61,7 +64,7 @@ def run_proxy(folder: Path, device: str) -> None:
     curve = [json.loads(path.read_bytes()) for path in sorted((folder / CURVE).glob("*.json"))]
     for point in curve[:-1]:
         point["measures"] = [{key: each[key] for key in ("name", "unit", "mean")} for each in point["measures"]]
-    curve[-1]["measures"] += _tasks(job, folder, device)
+    curve[-1]["measures"] += [*_tasks(job, folder, device), *_taught(job, folder, device, say)]
     result = {"tokens": done.tokens, "seconds": done.last.get("seconds"), "curve": curve}
     write_atomically(folder / RESULT, json.dumps(result).encode())
 
@@ -100,6 +103,14 @@ def _tasks(job: Job, folder: Path, device: str) -> list[dict[str, Any]]:
             model, tokenizer, task, job.folder, job.shots, limit=job.limit, style=job.style, wanted=job.measures
         )
     ]
+
+
+def _taught(job: Job, folder: Path, device: str, say: Callable[[str], None]) -> list[dict[str, Any]]:
+    """The last model once more, tuned on conversations."""
+    if job.instruct is None:
+        return []
+    _, model, tokenizer = _opened(folder, device)
+    return [_told(probe(model, tokenizer, job.instruct, say))]
 
 
 def _opened(folder: Path, device: str) -> tuple[checkpoints.Checkpoint, GPT, Tokenizer]:

@@ -77,6 +77,19 @@ class Ranking:
     """Whether mixes' own residual variances are too unlike to pool."""
 
 
+def noise(values: Floats) -> tuple[float, int]:
+    """The variance of a run about its mix's and its seed's mean, and its degrees of freedom; values (mixes, seeds)."""
+    _, residual, freedom = _residual(values)
+    return residual, freedom
+
+
+def _residual(values: Floats) -> tuple[Floats, float, int]:
+    mixes, seeds = values.shape
+    rests = values - values.mean(axis=1)[:, None] - values.mean(axis=0) + values.mean()
+    freedom = (mixes - 1) * (seeds - 1)
+    return rests, float((rests**2).sum()) / freedom, freedom
+
+
 def rank(
     names: Sequence[str],
     values: Floats,
@@ -96,9 +109,7 @@ def rank(
     if baseline is not None and baseline not in names:
         raise ConfigError(f"baseline: {baseline} is no mix; there are {', '.join(names)}")
     means, by_seed = values.mean(axis=1), values.mean(axis=0)
-    rests = values - means[:, None] - by_seed + values.mean()
-    freedom = (mixes - 1) * (seeds - 1)
-    residual = float((rests**2).sum()) / freedom
+    rests, residual, freedom = _residual(values)
     error = math.sqrt(2 * residual / seeds)
     of_seeds = mixes * float(by_seed.var(ddof=1))
     whole = of_seeds + (mixes - 1) * residual

@@ -10,7 +10,7 @@ from curate.settings import Model, Name, Share, Strings
 from curate.trainer.evaluate.task_formats import Style
 from curate.trainer.evaluate.task_scores import ACCURACY, GOLD, MEASURES
 from curate.trainer.evaluate.tasks import find_task
-from curate.trainer.train.settings import Natural, Training
+from curate.trainer.train.settings import Instruct, Natural, Training
 
 
 class Evaluation(Model):
@@ -31,6 +31,9 @@ class Evaluation(Model):
         (ACCURACY, GOLD), description="of the tasks: accuracy, gold bits/byte, probability, margin"
     )
     folder: str = Field("", description="folder of the tasks' files")
+    instruct: Instruct | None = Field(
+        None, description="conversations that every proxy is taught at its end, and others whose answers are measured"
+    )
     points: Natural = Field(5, description="measurements along each learning curve")
 
     @field_validator("measures")
@@ -75,6 +78,22 @@ class Stopping(Model):
         return looks
 
 
+def at_size(proxy: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """A training file's keys with those of a size in place of theirs; a budget is replaced whole, as is a preset.
+
+    >>> at_size({"model": "gpt2-124m", "budget": {"tokens": 5}}, {"model": {"layers": 2}, "budget": {"flops": 9}})
+    {'model': {'preset': 'gpt2-124m', 'layers': 2}, 'budget': {'flops': 9}}
+    """
+    made = dict(proxy)
+    for key, value in changes.items():
+        was = made.get(key)
+        if key == "model" and isinstance(was, str):
+            was = {"preset": was}
+        whole = key == "budget" or (isinstance(value, dict) and "preset" in value)
+        made[key] = {**was, **value} if isinstance(was, dict) and isinstance(value, dict) and not whole else value
+    return made
+
+
 class Validation(Model):
     """A validation file."""
 
@@ -83,6 +102,16 @@ class Validation(Model):
     seeds: Natural = Field(5, description="proxies per mix; each begins elsewhere in the mix's order of sequences")
     first_seed: int = 0
     proxy: Training
+    sizes: dict[Name, Training] = Field(
+        {},
+        description="a ladder of two sizes or more: by name what is other than in `proxy`; mixes are compared at each",
+    )
+    target: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="with sizes: FLOPs of a training to look ahead to; default: ten times the largest proxy's"
+    )
+    anneal: str = Field(
+        "", description="a checkpoint: every proxy is this model, trained on with its mix; `proxy` says for how long"
+    )
     evaluation: Evaluation
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     baseline: Name | None = Field(None, description="the mix that all others are compared with; default: all pairs")
@@ -112,7 +141,53 @@ class Validation(Model):
             )
         return self
 
+    @model_validator(mode="after")
+    def _one_base(self) -> Validation:
+        if self.anneal and self.sizes:
+            raise ValueError("anneal: leave out sizes: a base has one size")
+        if self.anneal and self.proxy.base:
+            raise ValueError("anneal: leave out proxy.base, which it sets")
+        return self
+
+    @model_validator(mode="after")
+    def _ladder(self) -> Validation:
+        if len(self.sizes) == 1:
+            raise ValueError("sizes: one size is no ladder: give two, or three to look ahead")
+        if self.target is not None and not self.sizes:
+            raise ValueError("target: give sizes: one size says nothing of a larger one")
+        if self.sizes and self.stopping is not None:
+            raise ValueError(
+                "stopping: leave it out with sizes: what is worse at a small size may be better at a larger"
+            )
+        if self.sizes and self.seeds < 2:
+            raise ValueError("seeds: a ladder needs two or more, which say how noisy a size is")
+        if any(size.budget.minutes is not None for size in self.sizes.values()):
+            raise ValueError(
+                "sizes: a budget in minutes is no number of FLOPs: give tokens, tokens_per_parameter or flops"
+            )
+        return self
+
     @model_validator(mode="before")
     @classmethod
     def _no_path(cls, value: Any) -> Any:
-        return refuse_data_path(value)
+        value = refuse_data_path(value)
+        if isinstance(value, dict) and isinstance(value.get("sizes"), dict) and isinstance(value.get("proxy"), dict):
+            sizes = value["sizes"].items()
+            made = {name: at_size(value["proxy"], each) if isinstance(each, dict) else each for name, each in sizes}
+            return {**value, "sizes": made}
+        return value
+
+    def by_size(self) -> dict[str, Validation]:
+        """The comparison at each size, in a folder of its own."""
+        return {
+            name: self.model_copy(
+                update={
+                    "name": f"{self.name}-{name}",
+                    "proxy": size,
+                    "sizes": {},
+                    "target": None,
+                    "out": f"{self.out or f'validations/{self.name}'}/sizes/{name}",
+                }
+            )
+            for name, size in self.sizes.items()
+        }

@@ -12,6 +12,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,18 @@ def load_model(checkpoint: Checkpoint, device: torch.device) -> GPT:
         model = GPT(checkpoint.shape)
     model.load_state_dict(checkpoint.weights(), assign=True)
     return model.to(device).eval()
+
+
+def begin_with(model: GPT, base: str | Path, tokenizer: Mapping[str, Any]) -> None:
+    """Give a model the weights of a checkpoint. Raises CheckpointError for one of another shape or tokenizer."""
+    checkpoint = open_checkpoint(base)
+    for name, now in model.shape.model_dump().items():
+        was = getattr(checkpoint.shape, name)
+        if was != now and name != "dropout":
+            raise CheckpointError(f"base: {checkpoint.path} has model.{name} {was}, and this training {now}")
+    if checkpoint.about["tokenizer"].get("vocabulary_sha256") != tokenizer.get("vocabulary_sha256"):
+        raise CheckpointError(f"base: {checkpoint.path} has learnt the ids of another tokenizer than the shards have")
+    model.load_state_dict(checkpoint.weights())
 
 
 def restore(

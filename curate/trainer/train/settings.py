@@ -52,11 +52,15 @@ class Budget(Model):
     tokens: Natural | None = None
     flops: Number | None = Field(None, description="6 N + 12 L W T per token; docs/trainer.md has the formula")
     minutes: Number | None = Field(None, description="of training time; then a run cannot be repeated bit for bit")
+    tokens_per_parameter: Number | None = Field(
+        None, description="of those that a token is multiplied by; 20 is about Chinchilla's (Hoffmann et al. 2022)"
+    )
 
     @model_validator(mode="after")
     def _one(self) -> Budget:
-        if sum(value is not None for value in (self.tokens, self.flops, self.minutes)) != 1:
-            raise ValueError("give exactly one of tokens, flops and minutes")
+        given = (self.tokens, self.flops, self.minutes, self.tokens_per_parameter)
+        if sum(value is not None for value in given) != 1:
+            raise ValueError("give exactly one of tokens, flops, minutes and tokens_per_parameter")
         return self
 
 
@@ -106,12 +110,28 @@ class Every(Model):
     checkpoint: Natural = 1000
 
 
+class Instruct(Model):
+    """The probe's file of conversations to learn from, that of conversations to measure, and how it is taught."""
+
+    train: str = Field(
+        description="JSON Lines with `messages`, each of a `role` and its `content`; or `prompt`, `response`"
+    )
+    test: str = Field(description="the same, of which the answers' bits per byte are measured")
+    epochs: Natural = Field(2, description="passes over the conversations")
+    batch: Natural = Field(8, description="packed sequences of a step")
+    learning_rate: Number = Field(2e-5, description="the highest; larger for small models")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="of the order")
+
+
 class Training(Model):
     """A training file."""
 
     name: str = "model"
     seed: int = Field(0, description="of the first weights and of dropout")
     model: Architecture = Architecture()
+    base: str = Field(
+        "", description="a checkpoint whose weights training begins with; default: weights drawn by the seed"
+    )
     data: Data = Data()
     budget: Budget
     batch: Batch = Batch()

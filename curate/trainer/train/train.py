@@ -19,7 +19,7 @@ from torch import Tensor, nn
 
 from curate.errors import ConfigError, CurateError
 from curate.shards import ShardError
-from curate.trainer.model.architecture import training_flops_per_token
+from curate.trainer.model.architecture import matrix_parameters, training_flops_per_token
 from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
 from curate.trainer.train.average import averaging
@@ -75,11 +75,13 @@ class _Clock:
 
 
 def total_steps(settings: Training) -> int | None:
-    """Steps of a budget in tokens or FLOPs, at least one; none for one in minutes."""
+    """Steps of a budget, at least one; none for one in minutes."""
     budget = settings.budget
     tokens: float | None = budget.tokens
     if budget.flops is not None:
         tokens = budget.flops / training_flops_per_token(settings.model, settings.data.sequence_length)
+    if budget.tokens_per_parameter is not None:
+        tokens = budget.tokens_per_parameter * matrix_parameters(settings.model)
     return None if tokens is None else max(1, int(tokens // settings.batch.tokens))
 
 
@@ -138,6 +140,8 @@ def _train(
     _check_fit(settings, stream, here)
     whole = GPT(settings.model).to(here.device)
     whole.initialise(settings.seed)
+    if settings.base and not checkpoints.found(folder):
+        checkpoints.begin_with(whole, settings.base, stream.loader.reader.tokenizer)
     whole.recompute = settings.recompute_activations
     if settings.compile:
         whole.compile_parts()

@@ -44,6 +44,7 @@ FILES = {
     "shards/manifest.json": "the shards with rows, tokens, bytes and SHA-256; the tokenizer; the mixture; a fingerprint of all",
     "documents/STEP/PART.parquet": "the documents after a step, as text: where `keep` names it, `--until` stops there, or `tokens: null`",
     "contamination.json": "evaluation items that were found, and where; of a run that decontaminates",
+    "topics/SOURCE.arrow": "the clusters that the run found for a source; `topic: {classifier: ...}` of another run names by them",
     "quality/SOURCE.arrow": "the quality model that the run trained for a source; `curate quality evaluate` reads it",
     "mixes/NAME/manifest.json": "a mix made of the run by `curate mix make`, in place of shards an index into `tokens/` unless materialised",
     "mixes/NAME/SPLIT-NUMBER.index": "of such a mix: part and row of each document",

@@ -8,7 +8,16 @@ from typing import Any
 import yaml
 
 from curate.config.reference import Key, about, keys, pipeline_keys
-from curate.steps import ON_ADDRESSES, ON_SCORES, ON_TEXT, CombiningStep, SourceStep, combining_steps, source_steps
+from curate.steps import (
+    ON_ADDRESSES,
+    ON_SCORES,
+    ON_TEXT,
+    ON_TOPICS,
+    CombiningStep,
+    SourceStep,
+    combining_steps,
+    source_steps,
+)
 from curate.verdicts.rules import AnyRule
 from tests.project.reference.markdown import code, page, table
 
@@ -19,6 +28,8 @@ SUBJECTS = {
     "filter": "filters.md",
     "datatrove": "filters.md#beside-datatrove",
     "python": "own-code.md",
+    "opt_out": "opt-outs.md",
+    "topic": "topics.md",
     "metadata": "metadata.md#licences-and-reservations-as-rules",
     "quality": "quality.md",
     "deduplicate": "deduplication.md",
@@ -26,7 +37,12 @@ SUBJECTS = {
     "scrub": "pii.md",
 }
 """By step, the page that tells more of it."""
-_PLACES = {ON_ADDRESSES: "on addresses, before pages are opened", ON_TEXT: "on text", ON_SCORES: "last, on text"}
+_PLACES = {
+    ON_ADDRESSES: "on addresses",
+    ON_TEXT: "on text",
+    ON_TOPICS: "on text, after the steps before have judged it",
+    ON_SCORES: "last, on text",
+}
 
 
 def keys_page() -> str:
@@ -90,9 +106,10 @@ def _of_example(step: SourceStep) -> tuple[list[tuple[str, str]], tuple[AnyRule,
         rules = step.rules(title, setting, {}, None)
     except (ImportError, ValueError):
         return [], ()
+    later = step.later_columns(setting)
     if evaluation is None:
-        return [], rules
-    return [*evaluation.fixed, *evaluation.columns], rules
+        return [*later], rules
+    return [*evaluation.fixed, *evaluation.columns, *later], rules
 
 
 def _added(columns: Iterable[tuple[str, str]], rules: Iterable[AnyRule]) -> list[str]:
