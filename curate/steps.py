@@ -28,7 +28,7 @@ if TYPE_CHECKING:  # a task that resolves a name depends neither on kernels nor 
 _SOURCE_STEPS = (
     "curate.extract.step:STEP",
     "curate.filters.url_step:STEP",
-    "curate.opt_out.step:STEP",
+    "curate.filters.opt_out.step:STEP",
     "curate.language.step:STEP",
     "curate.filters.step:STEP",
     "curate.filters.datatrove_step:STEP",

@@ -20,9 +20,9 @@ from curate.audit.finished_run import OpenedRun
 from curate.audit.rates import NOT_IDENTIFIED, rates
 from curate.audit.rendering import Answer, Cell, Passage, Table
 from curate.config.models import Source
+from curate.filters.opt_out.agents import agents_of
+from curate.filters.opt_out.step import OptOut
 from curate.filters.url_step import Url
-from curate.opt_out.agents import agents_of
-from curate.opt_out.step import OptOut
 from curate.pii.step import Scrub
 from curate.records.statistics import outputs, text_out
 from curate.text.addresses import hosts

@@ -52,8 +52,8 @@ WORDS = {
 _INNER = {
     "stock": "tokens available", "sort": "global order", "keys": "index", "links": "pairs", "components": "clusters",
     "survivors": "which copies stay", "draws": "drawing the sample", "select": "asking the index",
-    "sample": "drawing examples",
-    "opt-out-files": "opt-outs", "opt-out-statements": "sorting them", "opt-outs": "looking documents up",
+    "sample": "drawing examples", "opt-out-files": "opt-outs", "opt-out-statements": "sorting them",
+    "opt-outs": "looking documents up",
     "topic-sample": "drawing a sample", "topic-clusters": "clusters", "topics": "naming topics", "score": "scoring",
     "exact": "exact copies", "aggregate": "counting", "aggregate-merge": "adding up",
 }  # fmt: skip

@@ -27,11 +27,11 @@ from curate.engine.progress import ProgressDisplay
 from curate.engine.run_log import LogForm, RunLog
 from curate.engine.runner import Runner, Watchers
 from curate.errors import DISTRIBUTION
+from curate.filters.opt_out.plan import mark_opt_outs
+from curate.filters.opt_out.step import OptOut
 from curate.flow import Flow
 from curate.mixture.plan import shuffle
 from curate.mixture.solve import MixtureError
-from curate.opt_out.plan import mark_opt_outs
-from curate.opt_out.step import OptOut
 from curate.pipeline import stages
 from curate.pipeline.check import (
     check_bounds,

@@ -1,6 +1,7 @@
 """Are mixes that are spoilt more and more ranked in their true order? On real text, with tiny models, on a CPU.
 
     python -m tests.benchmarks.bench_trainer_degradations --out FOLDER
+    python -m tests.benchmarks.bench_trainer_degradations --halves 20 --seeds 3 --tokens 20000
 
 Registered before it was run: one mix of real texts, and the same with a tenth, a fifth and two fifths of its documents
 
@@ -145,12 +146,35 @@ def show(verdict: Verdict, chosen: Sequence[str], seeds: int) -> None:
     print(f"deviation of a proxy {math.sqrt(ranking.residual):.4f}, seeds correlate by {ranking.correlation:.2f}")
 
 
+def halves(out: Path, pairs: int, seeds: int, tokens: int) -> None:
+    """Random halves of the clean mix: how many pairs are told apart, falsely, on these texts and on texts of this kind."""
+    tokenizer = small_tokenizer(out)
+    everything = documents()
+    train = [each for each in everything if draw(each[1], "held out") >= HELD_OUT]
+    texts = write_texts(out / "texts", [each for each in everything if draw(each[1], "held out") < HELD_OUT])
+    told = here = 0
+    for pair in range(pairs):
+        sides = {
+            name: [each for each in train if (draw(each[1], f"half {pair}") < 0.5) == low]
+            for name, low in (("first", True), ("second", False))
+        }
+        mixes = {name: write_mix(out / f"{name}-{pair}", tokenizer, half) for name, half in sides.items()}
+        verdict = compare(
+            f"halves-{pair}", out, mixes, texts, seeds, tokens, 25, optimizer=ADAM, average=AVERAGED, points=1
+        )
+        found = verdict.pairs[0].primary.comparison
+        told += found.shown
+        here += found.p_here < 0.05
+        print(f"{pair + 1} pairs: {told} told apart on texts of this kind, {here} on these texts", flush=True)
+
+
 def main() -> None:
     """Train, compare, print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kinds", default="shuffled,copies,languages")
-    parser.add_argument("--seeds", type=int, default=5)
-    parser.add_argument("--tokens", type=int, default=400_000)
+    parser.add_argument("--halves", type=int, help="instead: so many pairs of random halves of the clean mix")
+    parser.add_argument("--seeds", type=int, default=4)
+    parser.add_argument("--tokens", type=int, default=200_000)
     parser.add_argument("--out", help="keep the proxies here; the same command goes on with them")
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -159,6 +183,9 @@ def main() -> None:
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     chosen = options.kinds.split(",")
     started = time.process_time()
+    if options.halves:
+        halves(out, options.halves, options.seeds, options.tokens)
+        return
     verdict = run(out, chosen, options.seeds, options.tokens)
     show(verdict, chosen, options.seeds)
     print(f"{options.seeds} seeds x {options.tokens:,} tokens, {time.process_time() - started:.0f} CPU s")

@@ -49,6 +49,7 @@ def written(folder: Path, rules: str, carried: str = "[license, opt_out]") -> Pa
         ("{refuse: {license: gpl-3.0}}", [0, 1, 3, 4]),
         ("{refuse: {opt_out: [true]}}", [0, 2, 3, 4]),
         ("{allow: {license: [mit, apache-2.0]}, refuse: {opt_out: true}}", [0]),
+        ("{refuse: {license: [mit, apache-2.0]}}", [2, 3, 4]),
     ],
 )
 def test_documents_pass_by_what_the_input_says_of_them(tmp_path: Path, rules: str, kept: list[int]) -> None:
@@ -109,3 +110,20 @@ def test_numbers_and_truth_values_are_compared_as_text_and_the_rule_travels_as_j
         False,
     ]
     assert Metadata(refuse={"tdm": [1, True]}).refuse == {"tdm": ("1", "true")}
+
+
+def test_one_of_the_values_that_a_page_says_of_robots_refuses_it() -> None:
+    setting = Metadata(refuse={"robots": ["noai", "tdm-reservation: 1", "max-snippet:-1"]})
+    (rule,) = STEP.rules("metadata", setting, {}, None)
+    said = [
+        "noindex, NOAI ",
+        "noaim, xnoai",
+        "tdm-reservation: 1",
+        "tdm-reservation: 10",
+        "a,max-snippet:-1,b",
+        "",
+        None,
+    ]
+    expected = [True, False, True, False, True, False, False]
+    assert rule.fails({"meta.robots": pa.array(said)})["metadata/refused_robots"].tolist() == expected
+    assert rule_from_json("metadata", json.loads(json.dumps(rule_to_json(rule)))) == rule

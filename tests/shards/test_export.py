@@ -168,6 +168,18 @@ def test_every_file_is_listed_with_its_hash_and_described(folder: Path, tmp_path
     assert croissant["conformsTo"] == "http://mlcommons.org/croissant/1.0"
 
 
+def test_mosaicmls_streaming_reads_documents(folder: Path, tmp_path: Path) -> None:
+    """Where its package is installed: it asks for torchvision, boto3 and the clients of four clouds."""
+    streaming = pytest.importorskip("streaming", reason="mosaicml-streaming is not installed", exc_type=ImportError)
+    out = export(folder, "mds", tmp_path)
+    for split in ("train", "validation"):
+        samples = streaming.StreamingDataset(local=str(out / split), batch_size=1, shuffle=False)
+        found = [(samples[n]["id"].hex(), np.frombuffer(samples[n]["tokens"], np.uint16)) for n in range(len(samples))]
+        expected = list(documents(folder, split))
+        assert [identity for identity, _ in found] == [identity for identity, _ in expected]
+        assert all(np.array_equal(one, other) for (_, one), (_, other) in zip(found, expected, strict=True))
+
+
 @pytest.mark.parametrize("to", [*exporters(), *document_exporters()])
 def test_how_an_export_is_read_is_told_in_its_card_and_in_the_docs(to: str) -> None:
     assert to in {**READERS, **DOCUMENT_READERS}, f"curate/shards/export/card.py says not what {to} is read with"

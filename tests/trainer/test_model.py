@@ -10,9 +10,9 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-from curate.trainer.model.architecture import Architecture, count_parameters  # noqa: E402
+from curate.trainer.model.architecture import Architecture, count_parameters, training_flops_per_token  # noqa: E402
 from curate.trainer.model.loss import _ALIGNED, IGNORED, cross_entropy  # noqa: E402
-from curate.trainer.model.model import GPT, KeyValueCache  # noqa: E402
+from curate.trainer.model.model import GPT, Context, KeyValueCache, _band  # noqa: E402
 from curate.trainer.model.presets import PRESETS, Preset  # noqa: E402
 from curate.trainer.train.export import ModelExportError, from_config, from_transformers, to_config, to_transformers  # noqa: E402
 
@@ -53,6 +53,7 @@ SHAPES = {
             "key_value_heads": 1,
         }
     ),
+    "banded": TINY.model_copy(update={"window": 5}),
     "transformer": TINY.model_copy(
         update={
             "norm_position": "post",
@@ -63,7 +64,7 @@ SHAPES = {
         }
     ),
 }
-IN_TRANSFORMERS = [name for name in SHAPES if name != "transformer"]
+IN_TRANSFORMERS = [name for name in SHAPES if name not in ("transformer", "banded")]
 
 
 def model(shape: Architecture) -> GPT:
@@ -195,6 +196,49 @@ def test_grouped_queries_need_a_smaller_cache() -> None:
 def test_more_tokens_than_the_context_are_refused() -> None:
     with pytest.raises(ValueError, match="33 tokens do not fit into the model's context of 32"):
         model(TINY)(tokens(1, 33))
+
+
+def test_banded_layers_compute_what_mistral_s_do() -> None:
+    """All layers banded, a window of five tokens with one's own: MistralForCausalLM is LLaMA with a window."""
+    transformers = pytest.importorskip("transformers")
+    dense = SHAPES["llama-grouped"]
+    settings = {key: value for key, value in to_config(dense, 0).items() if key not in ("architectures", "model_type")}
+    settings = {key: value for key, value in settings.items() if key not in ("attention_bias", "mlp_bias", "dtype")}
+    config = transformers.MistralConfig(**settings, sliding_window=5, head_dim=dense.head_width)
+    config._attn_implementation = "eager"
+    torch.manual_seed(3)
+    theirs = transformers.MistralForCausalLM(config).eval()
+    ours = GPT(dense.model_copy(update={"window": 5, "dense_every": 0})).eval()
+    ours.load_state_dict(from_transformers(dense, theirs.state_dict()))
+    whole = GPT(dense).eval()
+    whole.load_state_dict(ours.state_dict())
+    with torch.no_grad():
+        wanted = theirs(tokens()).logits
+        assert torch.allclose(ours(tokens()), wanted, atol=1e-4)
+        assert not torch.allclose(whole(tokens()), wanted, atol=1e-2)
+
+
+def test_every_second_layer_is_banded_and_its_attention_counts_its_window_only() -> None:
+    """The first layer looks back to the first token, the second to its window; of 8 tokens and 3, 21 pairs of 36."""
+    banded = Architecture(vocabulary=11, context=8, layers=4, width=8, heads=2, window=3)
+    assert [banded.window_of(layer) for layer in range(4)] == [None, 3, None, 3]
+    made, seen = model(banded), torch.randn(1, 8, 8, generator=torch.Generator().manual_seed(2))
+    pairs = []
+    for block in list(made.blocks)[:2]:
+        found = 0
+        for key in range(8):
+            changed = seen.clone()
+            changed[:, key] += 1
+            with torch.no_grad():
+                context = Context(None, _band(banded, 8, 0, None, torch.device("cpu")), None, None)
+                before, after = (block.attention(each, context) for each in (seen, changed))
+            found += int(((before - after).abs().amax(dim=-1) > 1e-7).sum())
+        pairs.append(found)
+    assert pairs == [36, 21]
+    dense = banded.model_copy(update={"window": None})
+    assert training_flops_per_token(dense, 8) - training_flops_per_token(banded, 8) == 12 * 8 * 2 * (8 - 3)
+    with pytest.raises(ModelExportError, match="a model with a window is not exported"):
+        to_config(banded)
 
 
 @pytest.mark.parametrize("chunk", [7, 10_000])

@@ -62,13 +62,10 @@ def languages(stats: RunNumbers) -> Html:
     if not found:
         return note("No document to tell the language of.")
     rows = [
-        (
-            tag("span", rate.name, whose(rate.source, stats["sources"]), data_language=rate.name),
-            *_amounts(rate, found),
-            _took(stats, "languages", rate),
-        )
+        (tag("span", rate.name, whose(rate.source, stats["sources"]), data_language=rate.name), *_amounts(rate, found),
+         _took(stats, "languages", rate))
         for rate in found[: facts.SHOWN]
-    ]
+    ]  # fmt: skip
     key = note(
         tag("span", class_="key kept"), "kept ", tag("span", class_="key kept-soft"), "dropped. ",
         "A bar is as long as the language has documents. Not identified: the source has no language step, or the text has "

@@ -22,6 +22,13 @@ class Architecture(Model):
     key_value_heads: Positive | None = Field(
         None, description="1: multi-query; fewer than heads: grouped-query; default: heads"
     )
+    window: Positive | None = Field(
+        None,
+        description="tokens that banded layers see, the last ones, their own included; default: every layer is dense",
+    )
+    dense_every: Annotated[int, Field(ge=0)] = Field(
+        2, description="with window: one layer of so many is dense, the first one too; 0: none is"
+    )
     hidden: Positive | None = Field(None, description="width of the feed-forward layer; default: 4 x width")
     activation: Literal["gelu", "relu", "swiglu"] = Field("gelu", description="gelu is the tanh form that GPT-1 used")
     norm: Literal["layer", "rms"] = "layer"
@@ -61,6 +68,11 @@ class Architecture(Model):
         """Width of one head."""
         return self.width // self.heads
 
+    def window_of(self, layer: int) -> int | None:
+        """How many tokens a layer sees; None: all before."""
+        dense = self.dense_every > 0 and layer % self.dense_every == 0
+        return None if dense else self.window
+
     @property
     def feed_forward(self) -> int:
         """Width of the feed-forward layer."""
@@ -91,8 +103,10 @@ def matrix_parameters(shape: Architecture) -> int:
 
 
 def training_flops_per_token(shape: Architecture, sequence_length: int) -> float:
-    """6 N + 12 L W T: forward and backward through N multiplied parameters, and attention's two products over T tokens.
+    """6 N + 12 W (T of every layer): forward and backward through N multiplied parameters, and attention's two products
+    over T tokens, or those of a banded layer's window.
 
     Attention is counted whole, not its causal half (Chowdhery et al. 2022, appendix B). Recomputation does not count.
     """
-    return 6 * matrix_parameters(shape) + 12 * shape.layers * shape.width * sequence_length
+    seen = sum(min(shape.window_of(layer) or sequence_length, sequence_length) for layer in range(shape.layers))
+    return 6 * matrix_parameters(shape) + 12 * shape.width * seen

@@ -59,6 +59,8 @@ class Context:
 
     mask: Tensor | None
     """(batch, 1, queries, keys), true where a query may look; none: causal."""
+    band: Tensor | None
+    """The same of banded layers; none where there are none."""
     rotation: tuple[Tensor, Tensor] | None
     """cosine and sine, (batch or 1, 1, tokens, head width)."""
     cache: KeyValueCache | None
@@ -73,7 +75,7 @@ def _rotate(x: Tensor, rotation: tuple[Tensor, Tensor]) -> Tensor:
 
 
 class Attention(nn.Module):
-    """Multi-head, grouped-query or multi-query attention. Its linear layers may be split over devices by heads."""
+    """Multi-head, grouped-query or multi-query attention, dense or banded. Its layers may be split over devices by heads."""
 
     def __init__(self, shape: Architecture, layer: int) -> None:
         super().__init__()
@@ -81,6 +83,7 @@ class Attention(nn.Module):
         self.head_width = shape.head_width
         self.grouped = shape.groups != shape.heads
         self.dropout = shape.dropout
+        self.banded = shape.window_of(layer) is not None
         keys = shape.groups * shape.head_width
         self.query = nn.Linear(shape.width, shape.width, bias=shape.bias)
         self.key = nn.Linear(shape.width, keys, bias=shape.bias)
@@ -97,12 +100,13 @@ class Attention(nn.Module):
             query, key = _rotate(query, context.rotation), _rotate(key, context.rotation)
         if context.cache is not None:
             key, value = context.cache.append(self.layer, key, value)
+        mask = context.band if self.banded else context.mask
         mixed = F.scaled_dot_product_attention(
             query,
             key,
             value,
-            attn_mask=context.mask,
-            is_causal=context.mask is None,
+            attn_mask=mask,
+            is_causal=mask is None,
             dropout_p=self.dropout if self.training else 0.0,
             enable_gqa=self.grouped,
         )
@@ -245,7 +249,8 @@ class GPT(nn.Module):
             x = x + _sinusoids(positions, shape.width).to(x.dtype)
         x = self.dropout(x)
         rotation = _rotation(positions, shape) if shape.positions == "rotary" else None
-        context = Context(_mask(tokens, documents, cache, x.device), rotation, cache)
+        mask = _mask(tokens, documents, cache, x.device)
+        context = Context(mask, _band(shape, tokens, past, mask, x.device), rotation, cache)
         for block in self.blocks:
             recompute = self.recompute and self.training
             x = checkpoint(block, x, context, use_reentrant=False) if recompute else block(x, context)
@@ -266,6 +271,16 @@ def _mask(tokens: int, documents: Tensor | None, cache: KeyValueCache | None, de
         causal = torch.ones(tokens, tokens, dtype=torch.bool, device=device).tril()
         return (causal & (documents[:, :, None] == documents[:, None, :]))[:, None]
     return None
+
+
+def _band(shape: Architecture, tokens: int, past: int, mask: Tensor | None, device: torch.device) -> Tensor | None:
+    """What `mask` lets a query see, and of that the last `window` keys: where all layers are dense, none."""
+    if shape.window is None:
+        return None
+    queries = torch.arange(past, past + tokens, device=device)[:, None]
+    keys = torch.arange(past + tokens, device=device)[None]
+    near = ((keys <= queries) & (keys > queries - shape.window))[None, None]
+    return near if mask is None else near & mask
 
 
 def _rotation(positions: Tensor, shape: Architecture) -> tuple[Tensor, Tensor]:

@@ -108,7 +108,7 @@ PRESETS: dict[str, Preset] = {
     "gpt2-355m": Preset(_gpt2(24, 1024, 16), "355M", 512 * _K),
     "gpt2-774m": Preset(_gpt2(36, 1280, 20), "774M", 512 * _K),
     "gpt2-1558m": Preset(_gpt2(48, 1600, 25), "1558M", 512 * _K),
-    # Brown et al. 2020, table 2.1. Attention is dense here, not alternating with banded layers (§2.1).
+    # Brown et al. 2020, table 2.1. Attention is dense; `window` makes every second layer banded, as theirs (§2.1).
     "gpt3-125m": Preset(_gpt3(12, 768, 12), "125M", 500_000, 6e-4),
     "gpt3-350m": Preset(_gpt3(24, 1024, 16), "350M", 500_000, 3e-4, "356M with a 50,257 vocabulary; printed as 350M"),
     "gpt3-760m": Preset(_gpt3(24, 1536, 16), "760M", 500_000, 2.5e-4),

@@ -55,6 +55,8 @@ class ModelExportError(CurateError, ValueError):
 
 def family(shape: Architecture) -> Family:
     """Which model of `transformers` computes the same. Raises ModelExportError where none does."""
+    if shape.window is not None:
+        raise ModelExportError("a model with a window is not exported: no model of transformers has its mix of layers")
     llama = (shape.norm, shape.norm_position, shape.positions, shape.activation, shape.bias)
     if llama == ("rms", "pre", "rotary", "swiglu", False):
         return "llama"

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.engine.task import Inputs, Output
-from curate.opt_out.statements import (
+from curate.filters.opt_out.statements import (
     AsOf,
     Statements,
     as_table,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from curate.opt_out.robots_txt import agent_name
+from curate.filters.opt_out.robots_txt import agent_name
 
 SETS = {
     "apertus": (

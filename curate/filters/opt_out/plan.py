@@ -9,10 +9,18 @@ from dataclasses import replace
 from curate.config.models import Pipeline
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Task
+from curate.filters.opt_out.agents import agents_of
+from curate.filters.opt_out.step import OptOut
+from curate.filters.opt_out.tasks import (
+    GatheredCounts,
+    GatherParams,
+    MarkParams,
+    NoParams,
+    gather,
+    gather_all,
+    mark_part,
+)
 from curate.flow import Flow
-from curate.opt_out.agents import agents_of
-from curate.opt_out.step import OptOut
-from curate.opt_out.tasks import GatheredCounts, GatherParams, MarkParams, NoParams, gather, gather_all, mark_part
 from curate.records.opt_outs import OPT_OUTS
 from curate.storage import list_files
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from curate.opt_out.agents import SETS, agents_of
+from curate.filters.opt_out.agents import SETS, agents_of
 from curate.records.opt_outs import OPT_OUTS
 from curate.settings import Model, Strings, one_of
 from curate.steps import ON_ADDRESSES, Changes, SourceStep

@@ -24,8 +24,8 @@ import pyarrow.json
 import pyarrow.parquet as pq
 
 from curate.errors import ConfigError
+from curate.filters.opt_out.robots_txt import EVERYONE, agent_name, normal, parse, refused
 from curate.ingest.robots_records import robots_records
-from curate.opt_out.robots_txt import EVERYONE, agent_name, normal, parse, refused
 from curate.records.opt_outs import EVIDENCE
 from curate.storage import open_binary
 from curate.text.addresses import domain_name, host

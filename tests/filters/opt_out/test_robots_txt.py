@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from curate.opt_out.agents import SETS, agents_of
-from curate.opt_out.robots_txt import MOST_BYTES, agent_name, allows, matches, normal, parse, refused
+from curate.filters.opt_out.agents import SETS, agents_of
+from curate.filters.opt_out.robots_txt import MOST_BYTES, agent_name, allows, matches, normal, parse, refused
 
 EXAMPLE = b"""\
 User-Agent: *

@@ -14,7 +14,7 @@ import pytest
 
 import curate
 from curate.config.reading import ConfigError
-from curate.opt_out.statements import Statement, Statements, as_table, sorted_table
+from curate.filters.opt_out.statements import Statement, Statements, as_table, sorted_table
 from tests.support.archives import record, response
 
 PAGES = {
