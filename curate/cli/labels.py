@@ -28,6 +28,12 @@ def add_label_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --labels: numbers that words of the target stand for",
     )
     parser.add_argument(
+        "--loss",
+        choices=("regression", "ordinal"),
+        default="regression",
+        help="with --labels: what they are, numbers or steps in an order (default: regression)",
+    )
+    parser.add_argument(
         "--labeller", metavar="COLUMN", help="with --labels: who judged, where several judged one document"
     )
 
@@ -74,7 +80,8 @@ def train(options: argparse.Namespace) -> int:
         raise ConfigError("--labels needs --target: the column that holds the labels")
     labelled = read_labels(options.labels, columns_of(options, tuple(options.target), options.group))
     with atomic_path(options.out) as temporary:
-        card = train_on_labels(str(temporary), labelled, options.seed, " + ".join(options.target), options.group)
+        target = " + ".join(options.target)
+        card = train_on_labels(str(temporary), labelled, options.seed, target, options.group, options.loss)
     if options.format != "table":
         return write_numbers(options.format, card)
     show_labels(card["labels"], card.get("folds", {}))

@@ -19,7 +19,7 @@ from curate.cli import quality as cli_quality
 from curate.cli import run as cli_run
 from curate.cli import train as cli_train
 from curate.cli.arguments import add_data_format, add_number, add_pipeline
-from curate.cli.console import RESULTS, complain, guarded, remark, write, write_data
+from curate.cli.console import MESSAGES, RESULTS, complain, guarded, remark, write, write_data
 from curate.cli.help import Parser
 from curate.errors import DISTRIBUTION
 
@@ -120,6 +120,10 @@ def _try(options: argparse.Namespace) -> int:
 
     if options.watch:
         return _watch(options)
+    MESSAGES.print(
+        f"trying up to {options.limit} records of each source; what is used for the first time on this machine is compiled "
+        "first: up to two minutes of one core"
+    )
     made = attempt(
         find_recipe(options.pipeline), options.set, options.limit, sampled=options.sampled, examples=options.examples
     )

@@ -30,7 +30,10 @@ def describe_clusters(decisions: Sequence[Committed[ClusterCounts]]) -> str:
     for size, clusters in cluster_histogram(decisions).items():
         if size > 1:
             counts[1 << (size - 1).bit_length()] += clusters
-    listed = ", ".join(f"{counts[most]:,} of up to {most:,}" for most in sorted(counts))
+    listed = ", ".join(
+        f"{counts[most]:,} of {most:,}" if most == 2 else f"{counts[most]:,} of {most // 2 + 1:,} to {most:,}"
+        for most in sorted(counts)
+    )
     return f"clusters of copies: {listed} documents" if listed else "no copies were found"
 
 

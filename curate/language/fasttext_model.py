@@ -5,7 +5,7 @@ Knows fastText's files and where they come from; knows no pipeline.
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +14,20 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.errors import ConfigError
+from curate.errors import ConfigError, nearest
 from curate.storage import atomic_path, digest_file, is_remote, open_binary
 from curate.text.caching import cache_folder
 from curate.text.characters import Bytes, Offsets
+from curate.text.language_codes import code_of_label
 
 _LABEL = "__label__"  # fastText's default prefix of labels
 _CHUNK = 1 << 20
+_LOOKED_AT = 5  # labels of a text whose probabilities are added by code; a sixth has hardly any
+UNDETERMINED = "und"
+OWN, CODES = "own", "codes"
+Labels = str | tuple[tuple[str, str], ...]
+"""OWN: the labels as the model has them. CODES: codes of ISO 639, `code_of_label`. Pairs of label and code: so for these,
+and CODES for the others."""
 
 
 def local_model(address: str, sha256: str | None = None) -> str:
@@ -58,20 +65,53 @@ def load_fasttext(path: str) -> Any:
         raise ConfigError(f"{path} is no model of fastText's ({error})") from None
 
 
-def identifier_of(path: str) -> Callable[[Bytes, Offsets], tuple[pa.Array, NDArray[np.float32]]]:
-    """What names languages by a model file. Raises FileNotFoundError, and ValueError for another kind of file."""
+def identifier_of(path: str, labels: Labels = OWN) -> Callable[[Bytes, Offsets], tuple[pa.Array, NDArray[np.float32]]]:
+    """What names languages by a model file, under the names that `labels` give its labels.
+
+    OWN: as they are, with the library's probability of the first. Else probabilities of labels of one code are added, a text
+    without a letter is `und`, and `und` has the score 0. Raises FileNotFoundError, and ValueError for another kind of file.
+    """
     if not os.path.isfile(path):
         raise FileNotFoundError(f"no language model at {path}")
     model = load_fasttext(path)
+    codes_of = None if labels == OWN else _codes([str(label).removeprefix(_LABEL) for label in model.labels], labels)
+    most = min(_LOOKED_AT, len(model.labels))
 
     def of_bytes(data: Bytes, bounds: Offsets) -> tuple[pa.Array, NDArray[np.float32]]:
         lines = [
             data[start:end].tobytes().decode("utf-8", "replace").replace("\n", " ")
             for start, end in zip(bounds[:-1].tolist(), bounds[1:].tolist(), strict=True)
         ]
-        labels, probabilities = model.predict(lines) if lines else ([], [])
-        codes = [names[0].removeprefix(_LABEL) if names else "und" for names in labels]
-        scores = [min(float(values[0]), 1.0) if len(values) else 0.0 for values in probabilities]
+        found, probabilities = model.predict(lines, k=1 if codes_of is None else most) if lines else ([], [])
+        pairs = zip(found, probabilities, strict=True)
+        if codes_of is None:
+            named = [
+                (names[0].removeprefix(_LABEL), float(values[0])) if names else ("und", 0.0) for names, values in pairs
+            ]
+        else:
+            named = [_added(line, names, values, codes_of) for line, (names, values) in zip(lines, pairs, strict=True)]
+        codes, scores = [code for code, _ in named], [min(score, 1.0) for _, score in named]
         return pa.array(codes, pa.string()), np.array(scores, np.float32)
 
     return of_bytes
+
+
+def _codes(own: Sequence[str], labels: Labels) -> dict[str, str]:
+    """The code of each of a model's labels. Raises ConfigError where a label is named that it does not have."""
+    given = {} if isinstance(labels, str) else dict(labels)
+    strange = [label for label in given if label not in own]
+    if strange:
+        raise ConfigError(f"labels: the model has no label {strange[0]!r}{nearest(strange[0], own)}")
+    return {label: given.get(label) or code_of_label(label) for label in own}
+
+
+def _added(line: str, names: Sequence[str], values: Any, codes: Mapping[str, str]) -> tuple[str, float]:
+    """The code of the greatest probability, and that; of two alike the one that comes first."""
+    if not any(map(str.isalpha, line)):
+        return UNDETERMINED, 0.0
+    sums: dict[str, float] = {}
+    for name, value in zip(names, values, strict=True):
+        code = codes[name.removeprefix(_LABEL)]
+        sums[code] = sums.get(code, 0.0) + float(value)
+    best = max(sums, key=sums.__getitem__, default=UNDETERMINED)
+    return (best, sums[best]) if best != UNDETERMINED else (best, 0.0)

@@ -50,8 +50,11 @@ class Identifier:
 
 
 @lru_cache(maxsize=2)
-def load(model: str | None = None, sha256: str | None = None) -> Identifier:
+def load(
+    model: str | None = None, sha256: str | None = None, labels: str | tuple[tuple[str, str], ...] = "own"
+) -> Identifier:
     """The built-in identifier, or that of a fastText model: a file's path, or an address with its content's SHA-256.
+    `labels`: see `fasttext_model.Labels`.
 
     Raises OSError where it cannot be had, and ValueError where it is no fastText classifier or has another hash.
     """
@@ -59,7 +62,7 @@ def load(model: str | None = None, sha256: str | None = None) -> Identifier:
         return Identifier(_built_in)
     from curate.language import fasttext_model
 
-    return Identifier(fasttext_model.identifier_of(fasttext_model.local_model(model, sha256)))
+    return Identifier(fasttext_model.identifier_of(fasttext_model.local_model(model, sha256), labels))
 
 
 def model_digest(model: str | None, sha256: str | None = None) -> str | None:

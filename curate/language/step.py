@@ -11,7 +11,7 @@ from pydantic import Field, field_validator, model_validator
 
 from curate.settings import Model, Share, Strings, as_list, mistake, one_of
 from curate.steps import Applied, Changes, Evaluation, SourceStep
-from curate.text.language_codes import LANGUAGES, meant
+from curate.text.language_codes import LANGUAGES, code_of_label, meant
 from curate.text.view import TextView
 from curate.verdicts.bounds import BoundsRule
 from curate.verdicts.rules import AllowedRule, AnyRule
@@ -36,6 +36,11 @@ class Language(Model):
         description="the model file's SHA-256; needed where it is downloaded",
         examples=["7e69ec5451bc261cc7844e49e4792a85d7f09c06789ec800fc4a44aec362764e"],
     )
+    labels: Literal["own", "codes"] | Mapping[str, str] = Field(
+        "own",
+        description="what a model's labels are called: own; codes, as here (eng_Latn is en); or codes by label",
+        examples=["codes", {"hbs_Latn": "sr"}],
+    )
     paragraphs: bool = Field(False, description="also look at each paragraph, for texts of mixed language")
     most_other: Share | None = Field(
         None,
@@ -54,6 +59,12 @@ class Language(Model):
             raise ValueError("most_other needs paragraphs: true")
         if self.model is not None and "://" in self.model and self.sha256 is None:
             raise ValueError("a model that is downloaded needs its sha256")
+        if self.labels != "own" and self.model is None:
+            raise ValueError("labels are those of a `model`; the built-in one has codes")
+        if self.labels == "codes" and self.keep != "all":
+            other = next((code for code in self.keep if code_of_label(code) != code), None)
+            if other is not None:
+                raise mistake("keep", f"with labels: codes it is {code_of_label(other)!r}, not {other!r}")
         unknown = [] if self.model or self.keep == "all" else [code for code in self.keep if code not in LANGUAGES]
         if unknown:
             raise mistake("keep", f"the built-in model knows no language {unknown[0]!r}{meant(unknown[0])}")
@@ -67,6 +78,7 @@ def _evaluation(name: str, setting: Language) -> Evaluation:
         "model": setting.model,
         "sha256": language.model_digest(setting.model, setting.sha256),
         "paragraphs": setting.paragraphs,
+        "labels": setting.labels if isinstance(setting.labels, str) else sorted(setting.labels.items()),
     }
     columns = ((f"{name}.paragraphs", "int64"), (f"{name}.other_share", "float64")) if setting.paragraphs else ()
     fixed = (("language", "string"), ("language_score", "float"))
@@ -111,7 +123,9 @@ class _Evaluator:
 
         self._name = name
         self._paragraphs: bool = params["paragraphs"]
-        self._identifier = language.load(params["model"], params["sha256"])
+        named = params["labels"]
+        labels = named if isinstance(named, str) else tuple((label, code) for label, code in named)
+        self._identifier = language.load(params["model"], params["sha256"], labels)
 
     def apply(self, view: TextView, batch: pa.RecordBatch) -> Applied:
         """See Evaluator.apply."""

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from curate.text.language_codes import code_of_label
+
 REGIONS = ("US", "GB", "DE", "FR", "ES", "IT", "NL", "IN", "AU", "CA", "BR", "JP")
 """Regions (ISO 3166) whose national phone numbers are looked for in every document unless others are named."""
 
@@ -37,10 +39,10 @@ _LATIN_FOR_ONE = 20  # a page of a script may hold so many Latin letters for eac
 def regions_of(language: str | None) -> tuple[str, ...]:
     """Regions in which a language (ISO 639, with or without a script or region behind it) is spoken; none if unknown.
 
-    >>> regions_of("pl"), regions_of("zh_Hans")[:2], regions_of(None)
-    (('PL',), ('CN', 'TW'), ())
+    >>> regions_of("pl"), regions_of("pol_Latn"), regions_of("zh_Hans")[:2], regions_of(None)
+    (('PL',), ('PL',), ('CN', 'TW'), ())
     """
-    return _REGIONS_OF.get(re.split(r"[-_]", language.lower())[0], ()) if language else ()
+    return _REGIONS_OF.get(code_of_label(language), ()) if language else ()
 
 
 def language_by_script(document: bytes) -> str | None:

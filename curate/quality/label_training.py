@@ -1,7 +1,9 @@
 """Training a classifier from labels, 0 to 5 say, and a card of what its scores are worth on hosts that it has not seen.
 
 The model is that of `gpt3`: hashed words and a logistic curve, here through labels brought to 0..1 (fractional logit, Papke
-and Wooldridge 1996): each document counts as good by its label and as other by the rest. Five models are trained, each
+and Wooldridge 1996): each document counts as good by its label and as other by the rest. Or ordinal: one logistic curve for
+each step between labels, with the same weights and a threshold of its own (McCullagh 1980), which asks for the labels' order
+and not for their distances; the raw score is that of the thresholds' mean. Five models are trained, each
 without a fifth of the hosts; each document, of the labels or of a crawl, is scored by the one that has not seen its host.
 Raw scores of documents not seen give the isotonic curves to labels (`curate.quality.calibration`). What the card measures
 is measured fold by fold, with the curves of the other folds. Knows labelled documents; knows no pipeline.
@@ -10,7 +12,7 @@ is measured fold by fold, with the curves of the other folds. Knows labelled doc
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -42,15 +44,24 @@ _HALF = 0.5  # a score from half a label below counts as the label, as people ro
 _MOST_LEVELS = 12
 
 Numbers = NDArray[np.float64]
+Loss = Literal["regression", "ordinal"]
+"""What the labels are to the model: numbers, or steps in an order."""
 
 
-def train_on_labels(path: str, labelled: Labelled, seed: int, target: str, group: str | None = None) -> Card:
+def train_on_labels(
+    path: str, labelled: Labelled, seed: int, target: str, group: str | None = None, loss: Loss = "regression"
+) -> Card:
     """Write the models to a file; returns their card. `group`: the column that calibration is by.
 
-    Raises ConfigError where documents are too few.
+    Raises ConfigError where documents are too few, and for ordinal labels of many values.
     """
     if len(labelled.labels) < LEAST_LABELS:
         raise ConfigError(f"{len(labelled.labels):,} documents are labelled; at least {LEAST_LABELS} are needed")
+    levels = len(np.unique(labelled.labels))
+    if loss == "ordinal" and levels > _MOST_LEVELS:
+        raise ConfigError(
+            f"the labels have {levels:,} values, and ordinal learns the steps between {_MOST_LEVELS} at most: use regression"
+        )
     labelled = labelled.take(np.argsort(draw(labelled.ids, seed, "quality/order"), kind="stable"))
     rule, folds = choose_evenly(labelled.ids, labelled.urls, seed, LABEL_FOLDS)
     codes = text_codes(labelled.texts)
@@ -58,7 +69,7 @@ def train_on_labels(path: str, labelled: Labelled, seed: int, target: str, group
     for fold in range(LABEL_FOLDS):
         inside = folds == fold
         teaching = labelled.take(np.flatnonzero(~inside & ~among(codes, np.unique(codes[inside]))))
-        models.append(_fit(teaching))
+        models.append(fit_shares(teaching) if loss == "regression" else fit_steps(teaching))
         raw[inside] = models[-1].scorer()(labelled.texts.filter(pa.array(inside)))
     scores = np.zeros(len(folds), np.float32)
     for fold in range(LABEL_FOLDS):
@@ -77,7 +88,7 @@ def train_on_labels(path: str, labelled: Labelled, seed: int, target: str, group
         "features": {"buckets": BUCKETS, "hash": "murmur3_x86_32, seed 42"},
         "folds": rule,
         "calibration": {"by": group, "curves": _curves(raw, labelled.labels, labelled.groups)},
-        "labels": {"target": target} | measures(labelled, scores.astype(np.float64)),
+        "labels": {"target": target, "loss": loss} | measures(labelled, scores.astype(np.float64)),
     }
     write_model(path, card, models)
     return card
@@ -87,7 +98,7 @@ def _curves(raw: NDArray[np.float32], labels: Numbers, groups: NDArray[np.str_])
     return curves(raw.astype(np.float64), labels, groups)
 
 
-def _fit(teaching: Labelled) -> Trained:
+def fit_shares(teaching: Labelled) -> Trained:
     """A model of all these: every document twice, good by its label and other by the rest."""
     rows = extract(teaching.texts)
     shift = rows.bounds[-1]
@@ -100,6 +111,37 @@ def _fit(teaching: Labelled) -> Trained:
     importance = np.concatenate([teaching.labels, 1 - teaching.labels])
     weights, intercept = logistic.fit(twice, positive, importance, _VARIANCE)
     return Trained(weights.astype(np.float32), intercept, text_codes(teaching.texts))
+
+
+def fit_steps(teaching: Labelled) -> Trained:
+    """A model of all these: every document once for each step between labels, good where its label is above the step."""
+    rows = extract(teaching.texts)
+    steps = np.unique(teaching.labels)[:-1]
+    if not len(steps):
+        return fit_shares(teaching)
+    sizes = np.diff(rows.bounds)
+    at = np.repeat(np.arange(len(sizes)), sizes + 1)  # of each entry its row, with one more for the threshold
+    last = np.cumsum(sizes + 1) - 1
+    words = np.ones(len(at), np.bool_)
+    words[last] = False
+    buckets, values = np.empty(len(at), np.int32), np.ones(len(at), np.float32)
+    buckets[words], values[words] = rows.buckets, rows.values
+    bounds = np.concatenate([[0], last + 1])
+    several = []
+    for number in range(len(steps)):
+        mine = buckets.copy()
+        mine[last] = BUCKETS + number
+        several.append(mine)
+    stacked = Features(
+        np.concatenate([[0], *(bounds[1:] + number * len(at) for number in range(len(steps)))]).astype(np.int64),
+        np.concatenate(several),
+        np.tile(values, len(steps)),
+    )
+    above = np.concatenate([teaching.labels > step for step in steps])
+    importance = np.full(len(above), 1.0 / len(steps))
+    weights, intercept = logistic.fit(stacked, above, importance, _VARIANCE, BUCKETS + len(steps))
+    middle = intercept + float(weights[BUCKETS:].mean())
+    return Trained(weights[:BUCKETS].astype(np.float32), middle, text_codes(teaching.texts))
 
 
 def measures(labelled: Labelled, scores: Numbers) -> dict[str, Any]:

@@ -49,6 +49,7 @@ CLEAN = "clean"
 TEXTS_OF_A_DOMAIN = 40
 ADAM = {"name": "adamw", "learning_rate": 4e-3}  # Muon takes three times the time of a model this small on a CPU
 AVERAGED = 0.1  # of the budget
+ORDER = "stored"  # what the mixes share comes in the same order in all
 Change = Callable[[str], str]
 
 
@@ -113,6 +114,7 @@ def run(out: Path, chosen: Sequence[str], seeds: int, tokens: int) -> Verdict:
         optimizer=ADAM,
         average=AVERAGED,
         points=1,
+        order=ORDER,
         baseline=CLEAN,
     )
 
@@ -160,7 +162,17 @@ def halves(out: Path, pairs: int, seeds: int, tokens: int) -> None:
         }
         mixes = {name: write_mix(out / f"{name}-{pair}", tokenizer, half) for name, half in sides.items()}
         verdict = compare(
-            f"halves-{pair}", out, mixes, texts, seeds, tokens, 25, optimizer=ADAM, average=AVERAGED, points=1
+            f"halves-{pair}",
+            out,
+            mixes,
+            texts,
+            seeds,
+            tokens,
+            25,
+            optimizer=ADAM,
+            average=AVERAGED,
+            points=1,
+            order=ORDER,
         )
         found = verdict.pairs[0].primary.comparison
         told += found.shown

@@ -149,6 +149,7 @@ def compare(
     optimizer: dict[str, Any] = MUON,
     average: float = 0.0,
     points: int = 3,
+    order: str = "shuffled",
     **changes: Any,
 ) -> Verdict:
     """The verdict of tiny proxies; `changes` are further keys of the validation file."""
@@ -158,7 +159,7 @@ def compare(
         "seeds": seeds,
         "proxy": {
             "model": MODEL,
-            "data": {"sequence_length": CONTEXT},
+            "data": {"sequence_length": CONTEXT, "order": order},
             "budget": {"tokens": tokens},
             "batch": {"tokens": STEP_TOKENS, "micro": STEP_TOKENS // CONTEXT},
             "optimizer": optimizer,

@@ -3,6 +3,7 @@
 import json
 import random
 from pathlib import Path
+from types import SimpleNamespace
 
 import datasketch
 import pyarrow as pa
@@ -11,6 +12,7 @@ import pytest
 from curate.config.reading import ConfigError
 from curate.dedup import signatures
 from curate.dedup.banding import band_keys
+from curate.dedup.safety import describe_clusters
 from tests.support.deduplicating import Row, deduplicate, expected_removals, ledger, pipeline
 from tests.support.running import curate, product
 
@@ -256,3 +258,10 @@ def test_signatures_open_as_datasketch_objects_and_answer_its_index() -> None:
     oracle = Oracle(rows, url=False)
     for name, minhash in objects.items():
         assert set(index.query(minhash)) == {other for other in objects if oracle.shares_band(name, other)}
+
+
+def test_clusters_are_told_by_their_sizes() -> None:
+    counts = {"clusters": {"1": 5, "2": 3, "3": 1, "4": 1, "700": 1}}
+    told = describe_clusters([SimpleNamespace(counts=counts)])  # type: ignore[list-item]
+    assert told == "clusters of copies: 3 of 2, 2 of 3 to 4, 1 of 513 to 1,024 documents"
+    assert describe_clusters([]) == "no copies were found"

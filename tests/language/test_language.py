@@ -29,11 +29,12 @@ from py3langid.modelio import load_model
 import curate
 from curate import language
 from curate.config.reading import ConfigError
-from curate.language import bayes
+from curate.language import bayes, load
 from curate.language.fasttext_model import local_model
 from curate.language.normal_form import normalised
+from curate.pii.regions import regions_of
 from curate.text.columns import as_column, text_buffers
-from curate.text.language_codes import LANGUAGES
+from curate.text.language_codes import LANGUAGES, code_of_label
 from tests.support import language_weights
 
 ENGLISH = "The committee will meet on Thursday to discuss the budget for the coming year and to hear from residents."
@@ -283,6 +284,74 @@ def test_a_model_is_downloaded_once_and_only_with_the_right_hash(
     with pytest.raises(ValueError, match="sha256"):
         local_model(address)
     assert len(list((tmp_path / "cache").rglob("*.*"))) == 1, "what has the wrong hash is not kept"
+
+
+@pytest.fixture(scope="module")
+def labelled_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model with labels as GlotLID and OpenLID write them, of invented words."""
+    folder = tmp_path_factory.mktemp("labelled")
+    words = {
+        "eng_Latn": "river mountain window", "srp_Cyrl": "реке планине прозора", "srp_Latn": "reke planine prozora",
+        "hrv_Latn": "rijeke planine prozori", "cmn_Hani": "河流 山脉 窗户", "zxx_Latn": "xqz qzx zxq",
+        "und_Hira": "ぬめ めぬ ぬぬ",
+    }  # fmt: skip
+    lines = [
+        f"__label__{label} {' '.join([word] * 3)}\n" for label, each in words.items() for word in each.split() * 40
+    ]
+    (folder / "train.txt").write_text("".join(lines))
+    model = fasttext.train_supervised(str(folder / "train.txt"), dim=8, epoch=15, thread=1, seed=1, verbose=0)
+    model.save_model(str(folder / "lid.bin"))
+    return folder / "lid.bin"
+
+
+TEXTS_BY_CODE = {
+    "river river": "en",
+    "reke reke": "sr",
+    "реке реке": "sr",
+    "河流": "zh",
+    "xqz zxq": "zxx",
+    "ぬめ": "und",
+    "12 -- !": "und",
+}
+
+
+def test_labels_with_scripts_are_codes_where_asked_and_what_is_no_language_is_not_sure(labelled_model: Path) -> None:
+    codes, scores = load(str(labelled_model), labels="codes").identify(pa.array(list(TEXTS_BY_CODE)))
+    assert codes.to_pylist() == list(TEXTS_BY_CODE.values())
+    assert all((score == 0) == (code == "und") for code, score in zip(codes.to_pylist(), scores, strict=True))
+    own, first = load(str(labelled_model)).identify(pa.array(list(TEXTS_BY_CODE)))
+    assert own.to_pylist()[:4] == ["eng_Latn", "srp_Latn", "srp_Cyrl", "cmn_Hani"]
+    assert scores[1] >= first[1], "what both scripts of a language get is added"
+    hand = load(str(labelled_model), labels=(("srp_Latn", "sh"), ("hrv_Latn", "sh")))
+    assert hand.identify(pa.array(["reke reke", "rijeke", "river"]))[0].to_pylist() == ["sh", "sh", "en"]
+    with pytest.raises(ConfigError, match=r"no label 'srp_Latin'.*srp_Latn"):
+        load(str(labelled_model), labels=(("srp_Latin", "sr"),))
+
+
+def test_every_code_of_two_letters_here_is_meant_by_a_label_of_fineweb2() -> None:
+    """The labels and codes of that file, made from its repository: no label means another two-letter code than its own."""
+    with open(
+        Path(curate.__file__).parent.parent / "filters" / "languages" / "fineweb2.jsonl", encoding="utf-8"
+    ) as file:
+        lines = [json.loads(line) for line in file][1:]
+    found = {(line["code"], code_of_label(line["language"])) for line in lines}
+    assert all(code in (own, "no") or len(code) > 2 for own, code in found if own)
+    listed = {own for own, _ in found}
+    assert {code for code in LANGUAGES if len(code) == 2 and code in listed} <= {code for _, code in found} | {"no"}
+    assert code_of_label("nob_Latn") == "no" and code_of_label("ekk_Latn") == "et"
+
+
+def test_a_run_s_documents_are_kept_and_looked_for_numbers_by_the_codes_of_labels(
+    labelled_model: Path, tmp_path: Path
+) -> None:
+    setting = {"model": str(labelled_model), "labels": "codes", "keep": ["sr"], "minimum": 0.1}
+    texts = ["reke planine reke 011 123 4567", "river mountain"]
+    made = curate.run(pipeline(tmp_path, texts, setting), out=tmp_path / "run", engine="serial", until="language")
+    assert sorted((row["language"], row["kept"]) for row in ledger(made)) == [("en", False), ("sr", True)]
+    assert "RS" in regions_of("sr") and regions_of("srp_Latn") == regions_of("sr")
+    with pytest.raises(ConfigError, match="it is 'sr', not 'srp_Latn'"):
+        wrong = pipeline(tmp_path, texts, setting | {"keep": ["srp_Latn"]})
+        curate.run(wrong, out=tmp_path / "run", engine="serial", until="language")
 
 
 def test_one_package_owns_the_module_fasttext() -> None:

@@ -20,7 +20,8 @@ from curate.cli.main import main
 from curate.config.reading import ConfigError
 from curate.quality.agreement import between, calibration_error, quadratic_kappa, spearman
 from curate.quality.calibration import ALL, LEAST_BLOCK, calibrated, curves, isotonic
-from curate.quality.labels import Columns, read_labels
+from curate.quality.label_training import fit_shares, fit_steps, train_on_labels
+from curate.quality.labels import Columns, Labelled, read_labels
 from curate.quality.model import load, read_card
 
 COMMON = np.array("the of and to in that it was for on with as his they be at one have this from or had by".split())  # noqa: SIM905
@@ -91,6 +92,35 @@ def test_what_the_card_says_holds_on_documents_of_other_hosts(trained: Path, tmp
     assert not seen.any()
     assert calibration_error(scores.astype(float), labels) < 0.03
     assert spearman(scores.astype(float), labels) == pytest.approx(card["spearman"], abs=0.05)
+
+
+def test_ordinal_labels_need_their_order_only_and_two_of_them_are_regression(tmp_path: Path) -> None:
+    """Labels 0 to 5, and the same with other distances; then two labels, which both losses learn alike."""
+    rows = labelled(200, 11)
+    texts = pa.array([row["text"] for row in labelled(50, 12)], pa.large_string())
+
+    def learned(values: tuple[int, ...]) -> Labelled:
+        file = write(tmp_path / "labels.jsonl.gz", [row | {"score": values[row["score"]]} for row in rows])
+        return read_labels([file], Columns(("score",)))
+
+    models = [fit_steps(learned(values)) for values in ((0, 1, 2, 3, 4, 5), (0, 1, 2, 8, 9, 40))]
+    np.testing.assert_allclose(models[0].scorer()(texts), models[1].scorer()(texts), atol=1e-5)
+    two = learned((0, 0, 1, 1, 1, 1))
+    np.testing.assert_allclose(fit_steps(two).scorer()(texts), fit_shares(two).scorer()(texts), atol=5e-3)
+
+
+def test_ordinal_learns_from_the_command_line_and_refuses_labels_of_many_values(tmp_path: Path) -> None:
+    rows = labelled(120, 13)
+    file, out = write(tmp_path / "labels.jsonl.gz", rows), tmp_path / "edu.model"
+    assert (
+        main(["quality", "train", "--labels", file, "--target", "score", "--loss", "ordinal", "--out", str(out)]) == 0
+    )
+    assert read_card(str(out))["labels"]["loss"] == "ordinal"
+    many = read_labels(
+        [write(tmp_path / "many.jsonl.gz", [row | {"score": n} for n, row in enumerate(rows)])], Columns(("score",))
+    )
+    with pytest.raises(ConfigError, match="120 values"):
+        train_on_labels(str(tmp_path / "many.model"), many, 0, "score", loss="ordinal")
 
 
 def test_the_same_labels_give_the_same_bytes(tmp_path: Path) -> None:

@@ -48,15 +48,17 @@ def write(path: Path, texts: list[str]) -> Path:
     return path
 
 
-def scrambled(folder: Path) -> None:
-    """Every token of a copy of shards replaced by one of a few, so that a model learns nothing of text."""
+def scrambled(folder: Path, tenths: int = 10) -> None:
+    """In so many of ten documents of a copy of shards every token is replaced by one of a few: nothing of text is left."""
     manifest = json.loads((folder / "manifest.json").read_text())
     for entry in manifest["shards"]:
         path = folder / entry["file"]
         with pa.ipc.open_stream(path.read_bytes()) as reader:
             table = reader.read_all()
         lists = table.column("tokens").combine_chunks()
-        values = np.arange(len(lists.values), dtype=np.uint16) % 7
+        spoilt = np.repeat(np.arange(len(lists)) % 10 < tenths, np.diff(lists.offsets.to_numpy()))
+        counted = np.arange(len(lists.values), dtype=np.uint16) % 7
+        values = np.where(spoilt, counted, lists.values.to_numpy()).astype(np.uint16)
         tokens = pa.ListArray.from_arrays(lists.offsets, pa.array(values, lists.values.type))
         table = table.set_column(table.schema.get_field_index("tokens"), table.schema.field("tokens"), tokens)
         with pa.OSFile(str(path), "wb") as file, pa.ipc.new_stream(file, table.schema) as writer:
@@ -203,6 +205,26 @@ def test_a_hopeless_mix_is_stopped_and_the_rest_go_on(shards: Path, tmp_path: Pa
     assert said[0] == "6 proxies, 0 done already"
     with pytest.raises(ConfigError, match=r"stopping\.looks: 3 is no look before the end"):
         read_validation(file, ["stopping.looks=[3]"])
+
+
+def test_mixes_that_are_spoilt_more_and_more_are_ranked_in_their_true_order(shards: Path, tmp_path: Path) -> None:
+    """None, four and ten of ten documents; the last is shown to be the worst, all intervals together."""
+    file = config(tmp_path, shards, seeds="4")
+    mixes = {"clean": str(shards)}
+    for tenths in (4, 10):
+        folder = shutil.copytree(tmp_path / "copy", tmp_path / f"spoilt-{tenths}")
+        scrambled(folder, tenths)
+        mixes[f"spoilt-{tenths}"] = str(folder)
+    changes = [
+        "proxy.optimizer.learning_rate=0.02",
+        "proxy.budget.tokens=6000",
+        "proxy.average=0.2",
+        "evaluation.points=1",
+    ]
+    ranking = validate(read_validation(file, changes).model_copy(update={"mixes": mixes}), lambda _: None).ranking
+    assert ranking is not None
+    assert [place.mix for place in ranking.places] == list(mixes)
+    assert (ranking.places[-1].highest, ranking.places[0].lowest) == (3, 2)
 
 
 def test_each_seed_reads_its_own_part_of_a_mix(shards: Path, tmp_path: Path) -> None:

@@ -24,9 +24,9 @@ from curate.verdicts.bounds import bounds_text
 _BARS = 64
 _HIGH = 120
 _GRIP = 14  # how far the threshold reaches below the axis, to its grip
-_MANY = 100
+_MANY = 60
 """Thresholds beyond which pictures have half as many bars: a page has only so much room."""
-_TEXT = 200_000
+_TEXT = 150_000
 """Characters of texts that the page shows, of all rules together."""
 
 

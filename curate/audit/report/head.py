@@ -18,6 +18,8 @@ from curate.text.html import Html, clean, count, join, percent, rounded, share_o
 
 _OPEN = 7
 """Findings that are not folded."""
+_LISTED = 150
+"""Findings that are on the page at all."""
 
 
 class Published(NamedTuple):
@@ -173,11 +175,13 @@ def findings_panel(found: Sequence[Finding], folder: str) -> Html:
             tag("p", "No rule of findings has anything to say of this run.", class_="quiet"),
             id="findings",
         )
-    items = [_item(each, folder) for each in found]
+    items = [_item(each, folder) for each in found[:_LISTED]]
+    rest = f"The {count(len(found) - _LISTED)} after these are in findings.json." if len(found) > _LISTED else None
     more = tag(
         "details",
-        tag("summary", plural(len(items) - _OPEN, "more finding")),
+        tag("summary", plural(len(found) - _OPEN, "more finding")),
         tag("ol", *items[_OPEN:], class_="findings", start=_OPEN + 1),
+        tag("p", rest, class_="quiet") if rest else None,
     )
     return tag(
         "section",

@@ -29,7 +29,7 @@ _MOST_STEPS, _LEAST_STEPS, _ALL_STEPS = 320, 40, 16_000
 _WHOLE_SHARE = 1.0
 _LEAST_ALPHA, _MOST_ALPHA = 0.005, 50.0
 """Alphas that a slider can take; GPT-3's is 9."""
-MOST_SLIDERS = 180
+MOST_SLIDERS = 120
 """Thresholds that a page has room for."""
 
 

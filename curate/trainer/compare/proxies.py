@@ -89,7 +89,7 @@ def _write_jobs(settings: Validation, domains: Sequence[Domain], out: Path) -> d
         reader = ShardReader(path)
         share = train_tokens(reader) // settings.seeds
         for number, seed in enumerate(_seeds(settings)):
-            data = settings.proxy.data.model_copy(update={"path": path, "start": number * share, "order": "stored"})
+            data = settings.proxy.data.model_copy(update={"path": path, "start": number * share})
             training = settings.proxy.model_copy(
                 update={"name": f"{mix}-{seed}", "seed": seed, "data": data, "evaluate_tokens": 0, "device": "cpu"}
             )
