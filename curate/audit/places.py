@@ -40,6 +40,7 @@ PLACES: tuple[tuple[str, Empty | None], ...] = (
     (r"(shards|mixes/[^/]+)/.*", None),  # with their manifest: a shard gets a new name
     (r"report\.html|stats\.json|findings\.json|run\.json", None),  # made again of what is left
     (r"quality/[^/]+\.arrow", None),  # weights of features that are hashes, codes of texts, and numbers
+    (r"topics/[^/]+\.arrow", None),  # centres by hashes of terms, and words that two documents have at least
     (r"removals\.jsonl", None),  # hashes, ids, and why
 )
 """Names of published files, and what empties such a file; None: nothing of a document's text is there, or see beside it."""

@@ -12,6 +12,7 @@ import yaml
 
 import curate
 from curate.audit.findings import finding_rules
+from curate.audit.places import PLACES
 from curate.filters.metrics import METRICS
 from curate.filters.pack_files import available
 from curate.ingest import reasons
@@ -121,9 +122,16 @@ def test_every_file_of_a_run_directory_is_told(runs: list[Path]) -> None:
     assert set(FILES) - found == {
         "removals.jsonl",
         "exports.jsonl",
-        "tokens/NAME/PART.arrow",
         "shards/NAME/SPLIT-NUMBER.arrow",
+        "topics/SOURCE.arrow",
     }
+
+
+def test_the_places_of_documents_words_know_every_file_of_a_run_directory() -> None:
+    """A published file that is none of them stops a removal."""
+    known = re.compile("|".join(pattern for pattern, _ in PLACES))
+    unpublished = (".", "timings/", "exports.jsonl")
+    assert [name for name in FILES if not name.startswith(unpublished) and not known.fullmatch(name)] == []
 
 
 def test_every_column_of_a_ledger_and_of_documents_is_told(runs: list[Path]) -> None:

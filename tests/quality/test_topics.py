@@ -7,6 +7,7 @@ import hashlib
 import json
 import math
 import random
+import shutil
 import unicodedata
 from collections import Counter
 from pathlib import Path
@@ -22,6 +23,7 @@ from hypothesis import strategies as st
 import curate
 from curate.audit.finding_facts import topics as topic_facts
 from curate.audit.findings import findings
+from curate.cli.main import main
 from curate.config.reading import ConfigError, read_pipeline
 from curate.engine.task import File, Inputs, Output
 from curate.quality.topics.clusters import cluster, nearest, space_of, vectors_of
@@ -255,6 +257,16 @@ def test_a_run_s_sources_share_topics_that_are_in_the_ledger_the_numbers_and_a_f
     card = read_card(str(made.path / "topics" / "web.arrow"))
     assert card["topics"] == list(listed) and card["documents"] == 402
     assert math.isclose(sum(card["sampled"].values()), 400)
+
+
+def test_documents_can_be_removed_from_a_run_with_topics(made: curate.Run, tmp_path: Path) -> None:
+    copy = tmp_path / "run"
+    shutil.copytree(made.path, copy)
+    gone = next(row["id"].hex() for row in rows_of(made) if row["kept"])
+    (tmp_path / "gone.txt").write_text(gone)
+    assert main(["remove", str(copy), "--records", str(tmp_path / "gone.txt")]) == 0
+    ledger = ds.dataset(copy / "ledger").to_table().to_pylist()
+    assert [row["id"].hex() for row in ledger if row["dropped_at"] == "removed"] == [gone]
 
 
 def test_a_mixture_is_by_topic(made: curate.Run) -> None:

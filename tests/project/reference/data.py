@@ -39,7 +39,6 @@ FILES = {
     "ledger/PART.parquet": "a row per record, kept or dropped: [the ledger](ledger.md)",
     "tokens/PART.arrow": "the store: every kept document once, in the order of the part; mixes are made from it",
     "shards/SPLIT-NUMBER.arrow": "the product: documents of tokens in one seeded global order ([shards](shards.md))",
-    "tokens/NAME/PART.arrow": "the store of a further tokenizer, where a run has [several](tokenizers.md#several-tokenizers-in-one-run)",
     "shards/NAME/SPLIT-NUMBER.arrow": "its shards: the same documents in the same order, with a `manifest.json` beside them",
     "shards/manifest.json": "the shards with rows, tokens, bytes and SHA-256; the tokenizer; the mixture; a fingerprint of all",
     "documents/STEP/PART.parquet": "the documents after a step, as text: where `keep` names it, `--until` stops there, or `tokens: null`",
