@@ -62,7 +62,7 @@ def test_a_run_of_nothing_has_no_picture() -> None:
 @pytest.mark.browser
 def test_the_flow_is_seen_in_documents_or_tokens_and_leads_to_its_documents(browser: Any) -> None:
     ready(browser, (planted_run(True).folder / "report.html").as_uri())
-    shown = "return [...document.querySelectorAll('.sankey')].filter(e => e.offsetHeight).map(e => e.id)"
+    shown = "return [...document.querySelectorAll('[id^=flow-].sankey')].filter(e => e.offsetHeight).map(e => e.id)"
     assert browser.execute_script(shown) == ["flow-documents"]
     browser.execute_script("document.querySelector('[data-flow=text]').click()")
     assert browser.execute_script(shown) == ["flow-text"]
