@@ -17,8 +17,9 @@ from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
 from curate.errors import ConfigError
 from curate.pipeline.parts import Portion
-from curate.pipeline.tasks.select import SelectCounts, SelectParams, select_records
+from curate.pipeline.tasks.select import SelectParams, select_records
 from curate.records.batches import read_batches
+from curate.records.counts import SelectCounts
 from curate.storage import SourceFile
 
 RECORDS: Final = 2000

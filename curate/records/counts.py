@@ -31,6 +31,17 @@ class SpanCounts(TypedDict):
     """Whether the file has to be read whole."""
 
 
+class SelectCounts(DocumentCounts):
+    """`documents` are the places that were written."""
+
+    rows: int
+    """Of the index."""
+    refused: int
+    """Rows that hold no place, or could not be read."""
+    bytes: int
+    """Of the records, as they are stored."""
+
+
 class LineCounts(DocumentCounts):
     """`documents` are the line ends of a span."""
 

@@ -107,12 +107,20 @@ def test_a_new_column_of_the_ledger_renames_only_the_ledger(source: Path) -> Non
             "records/quality.py",
             '("quality_draw", pa.float32())',
             '("quality_draw", pa.float64())',
-            {"quality.tasks.bucket", "quality.tasks.sample", "quality.tasks.score", "quality.tasks.train"},
+            {
+                *("quality.tasks.bucket", "quality.tasks.sample", "quality.tasks.score", "quality.tasks.train"),
+                "quality.topics.tasks",
+            },
         ),
         ("records/counts.py", "    kept: int\n    dropped", "    kept: float\n    dropped", set()),
         ("dedup/survivors.py", "_UNKNOWN = np", "_UNKNOWN = 1 + np", {"dedup.tasks.apply", "dedup.tasks.decide"}),
         ("pipeline/tasks/read.py", '"extract/', '"extracted/', {"pipeline.tasks.read"}),
-        ("language/bayes.py", "import numpy as np\n", "import numpy as np\nX = 1\n", {"language.step"}),
+        (
+            "language/bayes.py",
+            "import numpy as np\n",
+            "import numpy as np\nX = 1\n",
+            {"language.step", "quality.topics.tasks"},
+        ),
     ],
 )
 def test_a_change_renames_what_it_can_reach_and_nothing_else(

@@ -12,7 +12,7 @@ from curate.engine.task import Inputs, Output
 from curate.ingest.crawl_index import PLACES, matching
 from curate.ingest.identity import record_id
 from curate.records.batches import BatchWriter
-from curate.records.counts import DocumentCounts
+from curate.records.counts import SelectCounts
 from curate.records.pages import ID
 from curate.storage import SourceFile
 from curate.text.chance import draw
@@ -32,17 +32,6 @@ class SelectParams(TypedDict):
     least: int | None
 
 
-class SelectCounts(DocumentCounts):
-    """`documents` are the places that were written."""
-
-    rows: int
-    """Of the index."""
-    refused: int
-    """Rows that hold no place, or could not be read."""
-    bytes: int
-    """Of the records, as they are stored."""
-
-
 def select_records(params: SelectParams, inputs: Inputs, output: Output) -> SelectCounts:
     """Input `file`: a file of an index. Writes `places` (PLACES), of which `least` hold the smallest draws."""
     given = inputs.file("file")
@@ -58,9 +47,13 @@ def select_records(params: SelectParams, inputs: Inputs, output: Output) -> Sele
                 _write(writer, held, counts)
                 held = PLACES.empty_table()
         _write(writer, held if least is None else _smallest(held, least), counts)
-    return SelectCounts(
-        documents=counts["places"], rows=counts["rows"], refused=counts["refused"], bytes=counts["bytes"]
-    )
+    told: SelectCounts = {
+        "documents": counts["places"],
+        "rows": counts["rows"],
+        "refused": counts["refused"],
+        "bytes": counts["bytes"],
+    }
+    return told
 
 
 def _drawn(places: pa.Table, params: SelectParams) -> pa.Table:
