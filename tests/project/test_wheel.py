@@ -174,7 +174,7 @@ def test_packs_and_recipes_are_found_by_name(stranger: Stranger) -> None:
 def test_every_command_of_the_readme_works_without_extras(stranger: Stranger) -> None:
     example = stranger.run("curate", "run", "pipelines/webtext.yaml", "--engine", "serial")
     assert example.returncode == 0, example.stderr
-    lines = [shlex.split(line)[1:] for line in shell_lines(README)]
+    lines = [shlex.split(line, comments=True)[1:] for line in shell_lines(README)]
     for arguments in [*lines, *map(shlex.split, ASKED)]:
         done = stranger.run("curate", *arguments)
         told = f"curate {shlex.join(arguments)}\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
