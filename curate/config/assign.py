@@ -18,6 +18,8 @@ from curate.steps import source_steps
 Adapt = Callable[[Any, str], Any]
 """Makes of a value and its key what the tree is to hold, such as an absolute path."""
 
+BY_NAME = frozenset({"allow", "refuse", "labels"})
+"""Keys of settings by names that users give, such as columns: what stands there is no path, whatever the name."""
 _BOUNDS = frozenset({"min", "max"})
 _ORIGINS = {
     "paths": ("crawl", "segments", "subset", "index", "where"),
@@ -52,7 +54,9 @@ def assign_in_pipeline(tree: dict[str, Any], assignment: str, top: Sequence[str]
     rules takes `STEP.RULE.min` beside its own settings. Raises ConfigError naming the nearest known key.
     """
     pieces, value = parse_assignment(assignment, "tokens.tokenizer=cl100k_base")
-    value, key, first = adapt(value, pieces[-1]), ".".join(pieces), pieces[0]
+    if not BY_NAME & set(pieces[:-1]):
+        value = adapt(value, pieces[-1])
+    key, first = ".".join(pieces), pieces[0]
     steps = _steps(tree)
     if first == "expect":
         pieces = [first, ".".join(pieces[1:])]  # its keys have points

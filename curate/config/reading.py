@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from curate.code.foreign import make_importable
-from curate.config.assign import assign, assign_in_pipeline
+from curate.config.assign import BY_NAME, assign, assign_in_pipeline
 from curate.config.document import Document, Value, read_document, validate
 from curate.config.meaning import mistakes
 from curate.config.models import Pipeline
@@ -143,6 +143,8 @@ def _from_here(value: Any, key: str) -> Any:
 
 def _absolute(value: Any, base: Path, key: str = "") -> Any:
     """The same tree with every path taken from `base`."""
+    if key in BY_NAME and not isinstance(value, str):
+        return value
     if isinstance(value, dict):
         return {name: _absolute(item, base, key if key == "lists" else str(name)) for name, item in value.items()}
     if isinstance(value, list):

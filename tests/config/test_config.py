@@ -151,3 +151,17 @@ def test_until_names_the_steps_it_knows(tmp_path: Path) -> None:
     done = curate("run", ROOT / "pipelines" / "webtext.yaml", "--until", "extrct", "--out", tmp_path / "r", check=False)
     assert done.returncode == 2
     assert "did you mean 'extract'" in done.stderr
+
+
+@pytest.mark.parametrize("column", ["robots", "index", "model", "key", "lists", "base", "pack"])
+def test_a_column_that_is_called_as_a_key_of_paths_is_has_values_and_no_paths(column: str, tmp_path: Path) -> None:
+    path = tmp_path / "p.yaml"
+    steps = f"[{{metadata: {{allow: {{{column}: [a/b.json, noai]}}, missing: pass}}}}]"
+    path.write_text(
+        f"name: p\nsources: {{a: {{read: {{format: jsonl, paths: [x.jsonl], metadata: [{column}]}}, steps: {steps}}}}}"
+    )
+    (step,) = read_pipeline(path).pipeline.sources["a"].steps
+    assert step.setting.model_dump()["allow"] == {column: ("a/b.json", "noai")}
+    change = f"sources.a.steps.metadata.refuse.{column}=[a/b.json]"
+    (step,) = read_pipeline(path, [change]).pipeline.sources["a"].steps
+    assert step.setting.model_dump()["refuse"] == {column: ("a/b.json",)}

@@ -261,7 +261,8 @@ def test_a_bare_list_and_a_changed_one_mean_the_same(folder: Path) -> None:
     one = read_pipeline(
         folder / "several.yaml", ["tokens.tokenizers.open.prefix=[7]", "tokens.tokenizers.gpt2.suffix=[8]"]
     )
-    assert one.pipeline.tokens is not None and one.pipeline.tokens.further[0].prefix == (7,)
+    assert one.pipeline.tokens is not None
+    assert {each.name: each.prefix for each in one.pipeline.tokens.further}["open"] == (7,)
     assert one.pipeline.tokens.suffix == (8,)
     with pytest.raises(ConfigError, match=r"no tokenizer 'opne'; did you mean 'open'\?"):
         read_pipeline(folder / "several.yaml", ["tokens.tokenizers.opne.prefix=[7]"])

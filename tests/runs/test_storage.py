@@ -112,7 +112,7 @@ def test_a_recipe_runs_on_a_crawl_named_on_the_command_line(copy: tuple[Path, li
         ("{format: warc, crawl: CC-MAIN-2026-12, paths: [a.gz]}", "give paths, or the name of a crawl"),
         ("{format: parquet, crawl: CC-MAIN-2026-12}", "not parquet"),
         ("{format: warc, crawl: CC-MAIN-2012}", "string should match pattern"),
-        ("{format: warc, paths: [a.gz], base: 'https://h/'}", "base goes with a crawl or a list"),
+        ("{format: warc, paths: [a.gz], base: 'https://h/'}", "base goes with a crawl, an index or a list"),
         ("{format: warc, paths: [a.gz], segments: ['1']}", "segments and subset are those of a crawl"),
         ("{format: warc, paths: ['https://h/*.gz']}", "a web server does not list its files"),
     ],
