@@ -3,7 +3,7 @@
 Every peer gets the same pages and makes signatures of 112 values of word 5-grams in its own way. The fast ones take the
 best of several rounds, slow peers a sample and one round. Prints MB of UTF-8 text a second, and ratios.
 
-    python -m tests.benchmarks.bench_dedup_signatures ../shared/data
+    python -m tests.benchmarks.bench_dedup_signatures DATA
 """
 
 from __future__ import annotations
