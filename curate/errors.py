@@ -82,6 +82,15 @@ class StorageError(CurateError, OSError):
     """What lies elsewhere could not be read, after every try; the message says what, how it ended and what goes on."""
 
 
+def is_of_storage(error: BaseException) -> bool:
+    """Whether reading bytes failed, not what they are: Arrow and decoders raise OSError too, but without a number.
+
+    >>> is_of_storage(StorageError("gone")), is_of_storage(OSError(5, "I/O error")), is_of_storage(OSError("bad page"))
+    (True, True, False)
+    """
+    return isinstance(error, StorageError) or (isinstance(error, OSError) and error.errno is not None)
+
+
 class DiskFull(CurateError, OSError):
     """No space is left where something was to be written; the message says where, and that the same command goes on."""
 

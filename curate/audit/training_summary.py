@@ -153,7 +153,7 @@ def _kind(source: Source) -> str:
 def _from(source: Source) -> str:
     if source.read.crawl:
         return source.read.crawl
-    names = [path.rsplit("/", 1)[-1] for path in source.read.paths]
+    names = [path.rsplit("/", 1)[-1] for path in source.read.paths or source.read.index]
     return ", ".join([*names[:_NAMES], *(["..."] if len(names) > _NAMES else [])])
 
 

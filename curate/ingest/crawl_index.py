@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from curate.errors import ConfigError, nearest
+from curate.errors import ConfigError, is_of_storage, nearest
 from curate.ingest.parquet import open_table
 from curate.ingest.parquet_pages import find_pages, read_footer
 from curate.ingest.reasons import DAMAGED, TOO_LARGE, UNREADABLE
@@ -60,7 +60,7 @@ def matching(file: SourceFile, where: str | None, counts: Counter[str]) -> Itera
     """
     with open_binary(file.path, file.size) as handle:
         table = _opened(handle, file)
-        names = columns_of(where, table.schema_arrow.names, file.path)
+        names = columns_of(where, table.schema_arrow.names)
         leaves = [table.schema.column(place).path for place in range(len(table.schema))]
         footer = read_footer(handle, file.size)
         for group in range(table.num_row_groups):
@@ -74,7 +74,7 @@ def matching(file: SourceFile, where: str | None, counts: Counter[str]) -> Itera
                         seen += batch.num_rows
                         yield _places(chosen(pa.Table.from_batches([batch]), where), counts)
             except (pa.ArrowException, OSError) as error:
-                if isinstance(error, OSError) and not isinstance(error, pa.ArrowException) and error.errno:
+                if is_of_storage(error):
                     raise
             counts["refused"] += max(0, rows - seen)
 
@@ -90,14 +90,14 @@ def check_index(file: SourceFile, where: str | None) -> tuple[str | None, str | 
         except ConfigError as error:
             return str(error), None
         try:
-            names = columns_of(where, schema.names, file.path)
+            names = columns_of(where, schema.names)
             chosen(pa.schema([schema.field(name) for name in names]).empty_table(), where, schema.names)
         except ConfigError as error:
             return None, str(error)
     return None, None
 
 
-def columns_of(where: str | None, names: Sequence[str], path: str) -> list[str]:
+def columns_of(where: str | None, names: Sequence[str]) -> list[str]:
     """The columns of an index that a condition looks at, and those of the place. Raises ConfigError for a condition whose
     answer is another each time."""
     bare = _STRINGS.sub("''", where or "")

@@ -19,6 +19,7 @@ from typing import IO, Any, Final, cast
 import zstandard
 from isal import isal_zlib
 
+from curate.errors import is_of_storage
 from curate.ingest import evidence
 from curate.ingest.reasons import DAMAGED, TRUNCATED_FILE
 
@@ -357,6 +358,8 @@ class Frames:
                     return True
                 if len(decoded) > _SCAN:
                     return False
-        except _DECODE_ERRORS:
+        except _DECODE_ERRORS as error:
+            if is_of_storage(error):
+                raise
             return False
         return bool(decoder.eof and decoded) and not sensible

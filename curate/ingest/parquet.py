@@ -14,6 +14,7 @@ from typing import IO, Any, Final
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.errors import is_of_storage
 from curate.ingest import parquet_pages, thrift, values
 from curate.ingest.carried import as_object, carried_names, values_of
 from curate.ingest.parquet_pages import Pages, SinglePages, row_spans
@@ -35,6 +36,7 @@ so a file of 1 kB could claim billions."""
 _ELEMENTS: Final = 100_000
 """Most elements of a list in the footer: columns of a schema, row groups of a file."""
 _FAILURES: Final = (pa.ArrowException, OSError, ValueError, MemoryError)
+"""What bad bytes raise; storage that fails raises some of these too: it decides nothing of what is kept."""
 
 Line = tuple[bytes | None, str | None, str | None, int | None, str | None]
 """Text, id, address and date of a row, and what it carries along."""
@@ -83,7 +85,9 @@ def open_table(file: IO[bytes], size: int) -> pq.ParquetFile | None:
             page_checksum_verification=True,
         )
         _ = table.schema_arrow  # made when asked for
-    except _FAILURES:
+    except _FAILURES as error:
+        if is_of_storage(error):
+            raise
         return None
     return table
 
@@ -187,7 +191,9 @@ class _Reading:
                         self._add(first + done, line)
                         done += 1
                         yield
-            except _FAILURES:
+            except _FAILURES as error:
+                if is_of_storage(error):
+                    raise
                 self.counts["groups.read-by-page"] += 1
         if done < count:
             yield from self._by_page(group, first, count, done, pages)
@@ -195,7 +201,9 @@ class _Reading:
     def _pages(self, group: int, place: int) -> Pages:
         try:
             return parquet_pages.find_pages(self.file, self.size, self.footer, group, place)
-        except _FAILURES:
+        except _FAILURES as error:
+            if is_of_storage(error):
+                raise
             return Pages(None, [], False)
 
     def _lines(
@@ -279,7 +287,9 @@ class _Reading:
                             given += 1
                             yield text
                 return
-            except _FAILURES:
+            except _FAILURES as error:
+                if is_of_storage(error):
+                    raise
                 continue
 
     def page_values(self, group: int, column: _Column, pages: Pages, page: Any, at_a_time: int) -> Iterator[list[Any]]:
@@ -316,7 +326,9 @@ class _Cursor:
                         self.group, self.column, self.pages, page, _at_a_time([self.pages])
                     )
                     self._values.extend(value for values in reading for value in values)
-                except _FAILURES:
+                except _FAILURES as error:
+                    if is_of_storage(error):
+                        raise
                     self.reading.counts["pages.unreadable"] += 1
         at = row - self._start
         return self._values[at] if at < len(self._values) else None

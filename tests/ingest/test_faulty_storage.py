@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import json
 import os
 from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from curate import ingest
 from curate.errors import ConfigError, StorageError
-from curate.storage import list_files, list_named, open_binary, read_list, shown
+from curate.ingest.crawl_index import matching
+from curate.storage import SourceFile, list_files, list_named, open_binary, read_list, shown
 from curate.storage.patience import Fault, pause, persist
+from tests.support.archives import pages
 from tests.support.faulty_server import FAULTS, Behaviour, serve
 from tests.support.running import EXAMPLE
 
@@ -157,3 +162,49 @@ def test_hashes_of_large_files_agree_through_faults(tmp_path: Path) -> None:
     behaviour = Behaviour(0.3, ("cut", "lying-length", "no-length", "reset"), 2)
     with serve(tmp_path, behaviour) as base, open_binary(f"{base}/x.bin") as opened:
         assert hashlib.file_digest(opened, "sha256").hexdigest() == hashlib.sha256(data).hexdigest()
+
+
+class _GoesAway(io.BytesIO):
+    """A file of whose middle nothing can be read, as when a server is lost."""
+
+    def __init__(self, data: bytes, error: OSError) -> None:
+        super().__init__(data)
+        self._middle, self._error = range(len(data) // 4, 3 * len(data) // 4), error
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if self.tell() in self._middle:
+            raise self._error
+        return super().read(size)
+
+
+@pytest.mark.parametrize("error", [StorageError("gone"), OSError(5, "Input/output error")], ids=["away", "disk"])
+@pytest.mark.parametrize("format", ["parquet", "warc", "jsonl", "index"])
+def test_storage_that_fails_in_the_middle_of_a_file_is_never_taken_for_damage(
+    format: str, error: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What comes and goes must not decide what is kept: the error is raised, and no row says damaged."""
+    held, texts = io.BytesIO(), [f"text {number} of many " * 30 for number in range(4000)]
+    if format in ("parquet", "index"):
+        columns = {"text": texts}
+        if format == "index":
+            columns = {"warc_filename": texts, "warc_record_offset": [1] * 4000, "warc_record_length": [1] * 4000}
+        pq.write_table(pa.table(columns), held, row_group_size=500, compression="none", use_dictionary=False)
+    elif format == "jsonl":
+        held.write("".join(json.dumps({"text": text}) + "\n" for text in texts).encode())
+    else:
+        held.write(b"".join(pages(300)))
+    data = held.getvalue()
+    file = SourceFile("x", "x", len(data), "")
+    monkeypatch.setattr("curate.ingest.open_binary", lambda *_: _GoesAway(data, error))
+    monkeypatch.setattr("curate.ingest.crawl_index.open_binary", lambda *_: _GoesAway(data, error))
+    counts: Counter[str] = Counter()
+    seen = 0
+    with pytest.raises(type(error), match=r"gone|Input/output error"):
+        if format == "index":
+            for table in matching(file, None, counts):
+                seen += len(table)
+        else:
+            for batch in ingest.read(file, "s", format, ingest.Columns(url=None), counts):
+                assert set(batch.column("reason").to_pylist()) == {None}
+                seen += batch.num_rows
+    assert seen < 4000
