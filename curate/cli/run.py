@@ -59,6 +59,10 @@ def add_status_command(commands: Any) -> None:
     status.set_defaults(call=_status)
 
 
+_ORIGINS = ("paths", "crawl", "index")
+"""Settings of `read` that say where a source's files are."""
+
+
 def _run(options: argparse.Namespace) -> int:
     from curate.audit.findings import findings_of_time
     from curate.cli.funnel import print_findings
@@ -96,7 +100,7 @@ def _run(options: argparse.Namespace) -> int:
     print_findings(result.path, [*found, *findings_of_time(result.path / "timings")])
     if is_recipe(options.pipeline):
         told = f"give it yours with `curate init {Path(options.pipeline).stem} --data 'FILES'`"
-        if not any("read.paths" in each for each in options.set):
+        if not any(f"read.{origin}=" in each for each in options.set for origin in _ORIGINS):
             remark(f"the recipe {options.pipeline!r} read the package's small example; {told}")
     return MISSED if any(each["missed"] for each in found) else 0
 

@@ -105,6 +105,17 @@ def test_a_recipe_runs_on_a_crawl_named_on_the_command_line(copy: tuple[Path, li
         assert file.pipeline.sources["web"].read.paths == ()
 
 
+def test_a_recipe_on_files_of_ones_own_is_not_said_to_have_read_the_example(
+    tmp_path: Path, copy: tuple[Path, list[str]]
+) -> None:
+    folder, keys = copy
+    for name, key in (("crawl", f"crawl={CRAWL}"), ("paths", f"paths={folder / keys[0]}")):
+        sets = [f"sources.web.read.{key}", *([f"sources.web.read.base={folder}"] if name == "crawl" else [])]
+        changes = [each for key in (*sets, "sources.web.read.take=1") for each in ("--set", key)]
+        done = curate("run", "gopher", *changes, "--out", tmp_path / name, "--until", "read", "--engine", "serial")
+        assert "small example" not in done.stderr, name
+
+
 @pytest.mark.parametrize(
     ("read", "message"),
     [
