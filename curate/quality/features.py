@@ -106,16 +106,17 @@ def _norm(counts: Any, seen: Any, distinct: Scalar) -> Scalar:
 
 
 @kernel
-def _longest(bounds: Any) -> Scalar:
-    longest = np.int64(0)
+def longest(bounds: Any) -> Scalar:
+    """Bytes of the longest text."""
+    most = np.int64(0)
     for row in range(len(bounds) - 1):
-        longest = max(longest, bounds[row + 1] - bounds[row])
-    return longest
+        most = max(most, bounds[row + 1] - bounds[row])
+    return most
 
 
 @kernel
 def _extract(data: Any, bounds: Any, tables: Tables, rows: Any, buckets: Any, values: Any) -> None:
-    lower = np.empty(2 * _longest(bounds) + 1, np.uint8)
+    lower = np.empty(2 * longest(bounds) + 1, np.uint8)
     counts = np.zeros(BUCKETS, np.int32)
     seen = np.empty(BUCKETS + 1, np.int32)
     filled = np.int64(0)
@@ -144,7 +145,7 @@ def extract(texts: pa.Array) -> Features:
 
 @kernel
 def _margins(data: Any, bounds: Any, tables: Tables, weights: Any, intercept: Scalar, margins: Any) -> None:
-    lower = np.empty(2 * _longest(bounds) + 1, np.uint8)
+    lower = np.empty(2 * longest(bounds) + 1, np.uint8)
     counts = np.zeros(BUCKETS, np.int32)
     seen = np.empty(BUCKETS + 1, np.int32)
     for row in range(len(bounds) - 1):

@@ -16,7 +16,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from curate.quality.topics.terms import BUCKETS, Counts, count_terms, longest
+from curate.quality.features import longest
+from curate.quality.topics.terms import BUCKETS, Counts, count_terms
 from curate.text.chance import draw, unit
 from curate.text.characters import Tables, lower_into, tables
 from curate.text.columns import text_buffers

@@ -11,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from curate.quality.features import longest
 from curate.quality.topics.clusters import Clustering
-from curate.quality.topics.terms import bucket_of, longest, terms_of
+from curate.quality.topics.terms import bucket_of, terms_of
 from curate.text.characters import Tables, lower_into, tables
 from curate.text.columns import text_buffers
 from curate.text.compiled import Scalar, kernel

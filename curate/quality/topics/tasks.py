@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from curate.engine.task import Inputs, Output
+from curate.quality.drawing import drawn
 from curate.quality.topics.clusters import cluster, nearest
 from curate.quality.topics.model import load, write_clusters
 from curate.quality.topics.naming import name_clusters
@@ -18,8 +19,6 @@ from curate.records.batches import BatchWriter, read_batches
 from curate.records.counts import DocumentCounts, NamedCounts
 from curate.records.quality import SAMPLE
 from curate.records.topics import TOPICS, TopicCard
-from curate.text.chance import draw
-from curate.verdicts.steps import steps_from_json
 
 
 class SampleParams(TypedDict):
@@ -58,19 +57,7 @@ def compile_kernels(params: SampleParams | ClusterParams | TopicParams) -> None:
 def sample_part(params: SampleParams, inputs: Inputs, output: Output) -> DocumentCounts:
     """Inputs `documents` and `columns`, aligned. Writes `sample` (SAMPLE), those with the smallest draws, in their
     order."""
-    columns = [read_batches(path) for path in inputs.paths("columns")]
-    steps = steps_from_json(params["steps"])
-    limit = np.uint64(int(params["limit"]))
-    batches = []
-    for batch in read_batches(inputs.path("documents")):
-        known = {name: part.column(name) for part in map(next, columns) for name in part.schema.names}
-        draws = draw(batch.column("id"), params["seed"], "topic/sample")
-        chosen = draws <= limit
-        for step in steps:
-            for failed in step.fails(known).values():
-                chosen &= ~failed
-        rows = pa.record_batch([pa.array(draws), *batch.columns], schema=SAMPLE).filter(pa.array(chosen))
-        batches.append(rows)
+    batches = list(drawn(inputs, params["steps"], params["limit"], params["seed"], "topic/sample"))
     with BatchWriter(output.path("sample"), SAMPLE) as writer:
         for rows in _smallest(batches, params["wanted"]):
             writer.write({name: rows.column(name) for name in SAMPLE.names})

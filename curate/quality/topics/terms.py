@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from curate.quality.features import longest
 from curate.text.characters import DIGIT, LETTER, PUNCTUATION, SPACE, Tables, decode, lower_into, tables
 from curate.text.columns import text_buffers
 from curate.text.compiled import Scalar, kernel
@@ -99,15 +100,6 @@ def bucket_of(data: Any, start: Scalar, end: Scalar) -> Scalar:
     for index in range(start, end):
         code = add_to_code(code, data[index])
     return np.int64(splitmix(code) & np.uint64(BUCKETS - 1))
-
-
-@kernel
-def longest(bounds: Any) -> Scalar:
-    """Bytes of the longest text."""
-    most = np.int64(0)
-    for row in range(len(bounds) - 1):
-        most = max(most, bounds[row + 1] - bounds[row])
-    return most
 
 
 @kernel
