@@ -17,7 +17,8 @@ SLOW = ("runs/", "trainer/", "audit/", "mixture/", "project/test_readme", "proje
         "language/test_language", "config/test_fuzz", "ingest/test_fuzz", "ingest/test_isolation", "ingest/test_bounds",
         "ingest/test_faulty_storage", "engine/test_names", "cli/test_boundary", "tokens/test_at_hand",
         "cli/test_check", "cli/test_formats", "pii/test_pii", "quality/test_labels", "quality/test_folds",
-        "quality/test_buckets", "shards/test_mixed_loader", "decontaminate/test_overlap")  # fmt: skip
+        "quality/test_buckets", "shards/test_mixed_loader", "shards/test_bucket_exports",
+        "decontaminate/test_overlap")  # fmt: skip
 """Modules of tests that take more than ten seconds: whole pipelines, trainings, many hundred damaged files or processes."""
 
 WANTED_IN_CI = ("real test data", "no cases", "chromium", "selenium", "no package index")
