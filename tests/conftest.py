@@ -18,7 +18,7 @@ SLOW = ("runs/", "trainer/", "audit/", "mixture/", "project/test_readme", "proje
         "config/test_fuzz", "ingest/test_fuzz", "ingest/test_isolation", "ingest/test_bounds",
         "ingest/test_faulty_storage", "engine/test_names", "cli/test_boundary", "tokens/test_at_hand", "cli/test_check",
         "cli/test_formats", "cli/test_terminal", "pii/test_pii", "quality/test_labels", "quality/test_folds",
-        "quality/test_buckets", "shards/test_mixed_loader", "decontaminate/test_overlap",
+        "quality/test_buckets", "shards/test_mixed_loader", "shards/test_bucket_exports", "decontaminate/test_overlap",
         "decontaminate/test_decontaminate")  # fmt: skip
 """Modules of tests that take more than ten seconds: whole pipelines, trainings, many hundred damaged files or processes.
 `make check` does not even read them."""
@@ -51,7 +51,7 @@ def shared_data() -> Path:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Slow modules are not read where their tests are not wanted: reading all takes longer than many of the others' tests."""
+    """Slow modules are not read where their tests are not wanted: reading all takes longer than most others run."""
     place = collection_path.relative_to(ROOT / "tests").as_posix()
     wanted = "not slow" not in config.option.markexpr
     return None if wanted or not collection_path.is_file() or not place.startswith(SLOW) else True
