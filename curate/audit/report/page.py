@@ -98,16 +98,16 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         **_pipeline_data(run, candidates),
     }
     together = join([combinations.panel(facts.summed(audit, candidates, "sets")), overlap.panel(agree)])
-    engines = panels.engines(stats["sources"])
+    engines, told = panels.engines(stats["sources"]), whys(run.pipeline)
     sections = [
         ("map", "Map", "The map of the crawl", reader.map_panel(bool(rows["map"]))),
         ("reader", "Reader", "What it read", reader.panel(rows["rows"], facts.totals(stats["sources"]).documents)),
         ("flow", "Flow", "Where it went", _flow(stats)),
         ("product", "Product", "What came out", _product(stats)),
         *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
-        ("rules", "Rules", "What the rules removed", rules_table(stats, found, whys(run.pipeline))),
+        ("rules", "Rules", "What the rules removed", rules_table(stats, found, told)),
         ("overlap", "Overlap", "Which rules agree", together),
-        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists)),
+        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists, told)),
         ("languages", "Languages", "Languages", standing.languages(stats)),
         ("domains", "Domains", "Domains", standing.domains(stats)),
         ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, candidates, "quality"), stats["sources"])),
