@@ -199,7 +199,7 @@ def test_facets_and_words_choose_rows(browser: Any) -> None:
     choose(browser, "reader-rule", "")
     choose(browser, "reader-search", rows["id"][7][:12])
     choose(browser, "reader-fate", "")
-    assert text_of(browser, "reader-said").startswith("1 documents")
+    assert text_of(browser, "reader-said").startswith("1 document,")
     assert browser.get_log("browser") == []
 
 

@@ -74,7 +74,7 @@ def _picture(slider: Slider, spread: Scale, most_bars: int) -> Html:
         _outline(passing, everything, most, "alone"),
         tag("line", x1=0, x2=WIDE, y1=_HIGH, y2=_HIGH, class_="axis"),
         tag("line", x1=x, x2=x, y1=0, y2=_HIGH, class_="was"),
-        tag("line", x1=x, x2=x, y1=0, y2=_HIGH + _GRIP, class_="bound", data_bound=slider.name),
+        tag("line", x1=x, x2=x, y1=0, y2=_HIGH + _GRIP, class_="bound", data_bound=slider.name, data_tall=_HIGH),
         role="img",
         aria_label=f"Distribution of {slider.numbers['metric']}; the tallest bar is {count(most)} documents",
         preserveAspectRatio="none",

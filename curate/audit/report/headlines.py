@@ -132,7 +132,7 @@ def _thresholds(pipeline: Pipeline, stats: RunNumbers) -> str:
         return ""
     number, documents = int(moved["moved"]), int(moved["documents"])
     if not number:
-        return "No threshold has a document within 1 % of it that it alone decides about"
+        return "No document lies within 1 % of a threshold that alone decides about it"
     share = share_of(number, documents)
     return (
         f"The closest call is {moved['rule']}: 1 % more or less decides about {share} of {moved['source']}'s documents"
@@ -285,11 +285,15 @@ def map_headline(fates: Sequence[str], sources: Sequence[str], x: Sequence[int],
             anywhere.append((-int(mine.sum()), str(name)))
     parts = []
     if together:
-        parts.append(f"what {_listed([name for _, name in sorted(together)])} drops lies together")
+        parts.append(f"{_dropped(together)} lies together")
     if anywhere:
-        parts.append(f"what {_listed([name for _, name in sorted(anywhere)])} drops is spread almost evenly")
+        parts.append(f"{_dropped(anywhere)} is spread almost evenly")
     says = "; ".join(parts)
     return says[:1].upper() + says[1:]
+
+
+def _dropped(steps: Sequence[tuple[int, str]]) -> str:
+    return f"what {_listed([name for _, name in sorted(steps)])} drop{'s' if len(steps) == 1 else ''}"
 
 
 _MOST_LISTED = 3
