@@ -72,8 +72,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from curate.shards.comparing import compare
     from curate.shards.kept_texts import run_texts
-    from curate.tokens.comparing import compare
 
     rows = list(compare(run_texts(options.run), options.tokenizers))
     if options.format != "table":
