@@ -15,6 +15,7 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from curate.cli.main import main  # noqa: E402
 from curate.engine.seal import sealed  # noqa: E402
 from curate.errors import ConfigError  # noqa: E402
 from curate.shards import ShardReader  # noqa: E402
@@ -294,6 +295,20 @@ def test_the_example_of_an_hour_costs_an_hour() -> None:
     plan = plan_validation(settings, Device(989e12, 0.3))
     assert 0.8 < plan.chosen.hours <= 1
     assert (plan.tokens or 0) / matrix_parameters(settings.proxy.model) == pytest.approx(20, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["validate.yaml", "validate-sizes.yaml", "validate-h100-hour.yaml"])
+def test_each_example_has_a_plan(name: str, shards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which costs no more than the file says: those for a CPU less than a minute of an H100."""
+    mixes = ", ".join(f"{mix}: '{shards}'" for mix in read_validation(ROOT / "examples" / name).mixes)
+    changes = ["--set", f"mixes={{{mixes}}}", "--noise", "0.01", "--format", "json"]
+    assert main(["validate", str(ROOT / "examples" / name), "--plan", *changes]) == 0
+    told = json.loads(capsys.readouterr().out)
+    plans = list(told.values()) if name == "validate-sizes.yaml" else [told]
+    assert len(plans) == (3 if name == "validate-sizes.yaml" else 1)
+    for plan in plans:
+        assert 0 < plan["chosen"]["one_pair"] < 1
+        assert plan["chosen"]["hours"] < (1 if name == "validate-h100-hour.yaml" else 1 / 60)
 
 
 def test_the_example_s_file_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:
