@@ -92,7 +92,9 @@ class Classifier(nn.Module):
         real = torch.arange(longest, device=device) <= last[:, None]
         predicted = (real & known)[:, 1:]  # new tokens are read, not predicted
         targets = tokens[:, 1:].masked_fill(~predicted, IGNORED)
-        language = cross_entropy(hidden[:, :-1], self.model.output_weight, targets).sum() / predicted.sum().clamp(min=1)
+        cap = self.model.shape.logit_cap
+        losses = cross_entropy(hidden[:, :-1], self.model.output_weight, targets, cap=cap)
+        language = losses.sum() / predicted.sum().clamp(min=1)
         return self.classes(self.dropout(extracted)), language
 
 

@@ -21,9 +21,9 @@ from curate.errors import ConfigError
 from curate.tokens import Tokenizer
 from curate.trainer.evaluate.conversations import messages_of, pack, write_out
 from curate.trainer.evaluate.evaluate import Measure, encode
+from curate.trainer.evaluate.rows import read_lines
 from curate.trainer.evaluate.scoring import batches, pad
 from curate.trainer.evaluate.task_scores import GOLD
-from curate.trainer.evaluate.tasks import read_lines
 from curate.trainer.model.loss import IGNORED
 from curate.trainer.model.model import GPT
 from curate.trainer.train.optimizer import (

@@ -11,6 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from curate.trainer.model.loss import capped
 from curate.trainer.model.model import GPT
 
 _BATCH_TOKENS = 16_384  # padding included
@@ -104,7 +105,7 @@ def _rows(model: GPT, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Each row's loss, and whether its target has the largest logit."""
     losses, best = [], []
     for piece, wanted in zip(torch.split(hidden, _LOGIT_ROWS), torch.split(targets, _LOGIT_ROWS), strict=True):
-        logits = F.linear(piece, model.output_weight).float()
+        logits = capped(F.linear(piece, model.output_weight).float(), model.shape.logit_cap)
         losses.append(F.cross_entropy(logits, wanted, reduction="none"))
         best.append(logits.argmax(dim=-1) == wanted)
     return torch.cat(losses), torch.cat(best)

@@ -175,6 +175,8 @@ class Training(Model):
             )
         if self.parallel.tensor > 1 and self.model.dropout:
             raise ValueError("parallel.tensor needs model.dropout 0: each process would drop other elements")
+        if self.parallel.tensor > 1 and (self.model.experts is not None or self.model.qk_norm):
+            raise ValueError("parallel.tensor splits neither model.experts nor model.qk_norm: use parallel.data fsdp")
         if self.parallel.tensor > 1 and self.model.groups % self.parallel.tensor:
             raise ValueError(
                 f"parallel.tensor {self.parallel.tensor} does not divide {self.model.groups} key-value heads"

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from curate.errors import ConfigError, CurateError
 from curate.shards import ShardError
 from curate.trainer.model.architecture import matrix_parameters, training_flops_per_token
+from curate.trainer.model.feed_forward import balance_loss
 from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
 from curate.trainer.train.average import averaging
@@ -253,7 +254,11 @@ def _step(
             with cast:
                 losses = model(piece.inputs, piece.targets, piece.documents)
             loss = losses.sum() / settings.batch.tokens
-            (loss * here.data_size).backward()  # data-parallel processes average their gradients
+            uneven = balance_loss(model)
+            wanted = loss
+            if uneven is not None:
+                wanted = loss + settings.model.balance * uneven * (losses.numel() / settings.batch.tokens)
+            (wanted * here.data_size).backward()  # data-parallel processes average their gradients
         watch.see(step, piece.batch.sequences, losses)
         total += loss.detach()
     norm = gradient_norm(parameters)
