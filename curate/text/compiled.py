@@ -13,7 +13,11 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numba
+import numpy as np
 from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
 from curate.text.caching import cache_folder
 
@@ -96,3 +100,40 @@ def _widened(kind: types.Type) -> types.Type:
     """The type that a lean kernel takes an argument as."""
     plain = types.unliteral(kind)
     return types.int64 if isinstance(plain, types.Integer) and plain.signed else plain
+
+
+def fields_of_arrays(arrays: Mapping[str, Any]) -> list[tuple[str, type[np.int64]]]:
+    """The fields of a record that say of each array where it lies and how long it is; `array_in` makes it of them."""
+    return [(f"{name}_{what}", np.int64) for name in arrays for what in ("at", "size")]
+
+
+def array_in(name: str, dtype: Any) -> Any:
+    """A function for kernels, from a record to the array that its fields of this name describe. Whoever fills the record
+    keeps the array alive."""
+    item = np.dtype(dtype)
+    kind = types.Array(numba.from_dtype(item.base), 1 + len(item.shape), "C")
+
+    @intrinsic  # type: ignore[untyped-decorator]
+    def found(_: Any, record: types.Record) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            def word(value: int) -> Any:
+                return context.get_constant(types.intp, value)
+
+            def field(ending: str) -> Any:
+                place = builder.gep(
+                    builder.bitcast(given[0], cgutils.voidptr_t), [word(record.offset(f"{name}_{ending}"))]
+                )
+                return builder.load(builder.bitcast(place, context.get_value_type(types.intp).as_pointer()))
+
+            steps = [item.base.itemsize]
+            for length in reversed(item.shape):
+                steps.insert(0, steps[0] * length)
+            made = make_array(kind)(context, builder)
+            start = builder.inttoptr(field("at"), made.data.type)
+            shape = [field("size"), *map(word, item.shape)]
+            populate_array(made, start, shape, [*map(word, steps)], word(item.base.itemsize), None)
+            return made._getvalue()
+
+        return kind(record), generate
+
+    return found

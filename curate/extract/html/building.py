@@ -5,59 +5,51 @@ Knows the state of a parse and the arrays it fills; knows no tags.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
-from curate.extract.html.blocks import IN_MATH, IN_PRE, TOO_MANY_BLOCKS, UNSEEN, Records
+from curate.extract.html.blocks import IN_MATH, IN_PRE, TOO_MANY_BLOCKS, UNSEEN
 from curate.extract.html.references import reference
 from curate.extract.html.tokens import is_letter, is_space
-from curate.text.characters import Bytes, Offsets
+from curate.extract.html.work import (
+    BLOCK,
+    COLUMN,
+    CONTAINER,
+    CONTAINER_ELEMENT,
+    DEPTH,
+    ENDED,
+    FIRST_MARK,
+    FLAGS,
+    FRAME,
+    LANGUAGE_END,
+    LANGUAGE_START,
+    LEVEL,
+    LINK,
+    MATH_STATE,
+    N_BLOCKS,
+    N_DATA,
+    N_MARKS,
+    N_TEXT,
+    NODE,
+    QUOTES,
+    ROW,
+    SKIP_LINE,
+    SOURCE,
+    SPACE,
+    SPAN,
+    TABLE,
+    TEX_DONE,
+    Work,
+    blocks_of,
+    marks_of,
+    text_of,
+)
+from curate.text.characters import Bytes
 from curate.text.compiled import Scalar
 from curate.text.compiled import lean_kernel as kernel
-
-# What an element hands down: restored when it ends.
-(FLAGS, NODE, CONTAINER, FRAME, TABLE, ROW, COLUMN, SPAN, LIST, LEVEL, QUOTES, LANGUAGE_START, LANGUAGE_END) = range(13)
-LANGUAGE_DEPTH, CONTAINER_ELEMENT, LINK = 13, 14, 15
-INHERITED = 16
-# What a parse counts and remembers.
-N_TEXT, N_BLOCKS, N_MARKS, N_NODES, N_NAMES, N_FRAMES, N_TABLES, N_LISTS, DEPTH, BLOCK = range(16, 26)
-SPACE, FIRST_MARK, STEPS, ENDED, SKIP_LINE, SOURCE, FORM, FOREIGN = range(26, 34)
-MATH_STATE, MATH_TEXT, MATH_WORDS, MATH_CHARACTERS, FORMULA_END, MATH_DISPLAY = range(34, 40)
-N_DATA, WANTED, BACKWARDS = range(40, 43)
-STATE = 43
-# What is known of a list: the next number and the step to the one after it (0 for bullets); how many items there are; and,
-# where it counts down to 1, whether its numbers wait for that.
-NEXT, STEP, ITEMS, WAITING = range(4)
-LIST_WIDTH = 4
-
-NO_FORMULA, IN_TEX, TEX_DONE = range(3)
-"""Values of MATH_STATE: no TeX seen in the formula; in it; after it, where the rest says the same again."""
 
 _PLAIN = np.array([byte > 32 and chr(byte) not in "<&" for byte in range(256)])
 """Bytes of text that are only themselves."""
 _AMPERSAND, _LT, _LF, _CR, _BLANK = (ord(character) for character in "&<\n\r ")
-
-
-class Work(NamedTuple):
-    """The arrays of one parse; capacities are those of `curate.extract.html.page`."""
-
-    state: Offsets
-    text: Bytes
-    blocks: Records
-    marks: Records
-    nodes: Records
-    names: NDArray[np.uint32]
-    frames: Records
-    tables: Records
-    lists: NDArray[np.int64]
-    data: NDArray[np.int64]
-    covered: Offsets
-    stack: NDArray[np.int64]
-    open: Offsets
-    found: Offsets
-    held: Bytes
 
 
 @kernel
@@ -65,12 +57,12 @@ def open_block(work: Work) -> Scalar:
     """Begin a block at the end of the text. Past the limit the parse ends, and the last block takes what is left."""
     state = work.state
     number = state[N_BLOCKS]
-    if number >= len(work.blocks) - 1:
+    if number >= len(blocks_of(work)) - 1:
         state[ENDED] = TOO_MANY_BLOCKS
     else:
         state[N_BLOCKS] += 1
     state[BLOCK] = number
-    block = work.blocks[number]
+    block = blocks_of(work)[number]
     block.start = block.end = state[N_TEXT]
     block.first_mark = state[FIRST_MARK]
     block.end_mark = state[FIRST_MARK]
@@ -101,7 +93,7 @@ def end_block(work: Work) -> Scalar:
     state[SPACE] = 0
     if number < 0:
         return
-    block = work.blocks[number]
+    block = blocks_of(work)[number]
     end = state[N_TEXT]
     start = np.int64(block.start)
     if block.characters == 0:
@@ -109,10 +101,10 @@ def end_block(work: Work) -> Scalar:
         state[N_BLOCKS] = number
     else:
         if block.flags & IN_PRE:
-            if end > start and work.text[end - 1] == _LF:
+            if end > start and text_of(work)[end - 1] == _LF:
                 end -= 1
         else:
-            while end > start and (work.text[end - 1] == _BLANK or work.text[end - 1] == _LF):
+            while end > start and (text_of(work)[end - 1] == _BLANK or text_of(work)[end - 1] == _LF):
                 end -= 1
         block.end = end
         block.end_mark = state[N_MARKS]
@@ -131,9 +123,9 @@ def line_break(work: Work) -> Scalar:
         if not state[FLAGS] & IN_PRE:
             return
         open_block(work)
-    if not state[FLAGS] & IN_PRE and work.text[state[N_TEXT] - 1] == _LF:
+    if not state[FLAGS] & IN_PRE and text_of(work)[state[N_TEXT] - 1] == _LF:
         return
-    work.text[state[N_TEXT]] = _LF
+    text_of(work)[state[N_TEXT]] = _LF
     state[N_TEXT] += 1
     state[SPACE] = 0
 
@@ -145,8 +137,8 @@ def break_in_pre(work: Work) -> Scalar:
     if state[BLOCK] < 0:
         return
     at = state[N_TEXT]
-    if at > work.blocks[state[BLOCK]].start and work.text[at - 1] != _LF:
-        work.text[at] = _LF
+    if at > blocks_of(work)[state[BLOCK]].start and text_of(work)[at - 1] != _LF:
+        text_of(work)[at] = _LF
         state[N_TEXT] = at + 1
 
 
@@ -154,11 +146,11 @@ def break_in_pre(work: Work) -> Scalar:
 def put_mark(work: Work, kind: Scalar, first: Scalar, last: Scalar) -> Scalar:
     """Note that something begins or ends here, and the value it has, if any; white space before what begins is outside."""
     state = work.state
-    if state[FLAGS] & UNSEEN or state[N_MARKS] >= len(work.marks):
+    if state[FLAGS] & UNSEEN or state[N_MARKS] >= len(marks_of(work)):
         return
     if kind % 2 == 0:  # something begins
         flush_space(work)
-    mark = work.marks[state[N_MARKS]]
+    mark = marks_of(work)[state[N_MARKS]]
     mark.at = state[N_TEXT]
     mark.kind = kind
     mark.first = first
@@ -184,8 +176,12 @@ def flush_space(work: Work) -> Scalar:
     state = work.state
     if state[SPACE] and state[BLOCK] >= 0:
         at = state[N_TEXT]
-        if at > work.blocks[state[BLOCK]].start and work.text[at - 1] != _LF and work.text[at - 1] != _BLANK:
-            work.text[at] = _BLANK
+        if (
+            at > blocks_of(work)[state[BLOCK]].start
+            and text_of(work)[at - 1] != _LF
+            and text_of(work)[at - 1] != _BLANK
+        ):
+            text_of(work)[at] = _BLANK
             state[N_TEXT] = at + 1
     state[SPACE] = 0
 
@@ -203,7 +199,7 @@ def _is_mark(byte: Scalar, before: Scalar, second: Scalar) -> Scalar:
 @kernel
 def _recount(work: Work, block: Scalar, start: Scalar, end: Scalar, link: Scalar) -> Scalar:
     """Add what was written between these places to the block's counts; white space before it was read."""
-    text = work.text
+    text = text_of(work)
     words = characters = marks = 0
     inside = start > block.start and text[start - 1] > _BLANK
     before = second = np.uint8(0)
@@ -232,7 +228,7 @@ def _recount(work: Work, block: Scalar, start: Scalar, end: Scalar, link: Scalar
 @kernel
 def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, references: Scalar) -> Scalar:
     """Add text that begins here, to the next tag if `tags`, else to the end; where that is."""
-    state, text, held = work.state, work.text, work.held
+    state, text, held = work.state, text_of(work), work.held
     unseen = state[FLAGS] & UNSEEN or (state[FLAGS] & IN_MATH and state[MATH_STATE] == TEX_DONE)
     pre = state[FLAGS] & IN_PRE
     place, space, start = state[N_TEXT], state[SPACE], state[N_TEXT]
@@ -276,7 +272,7 @@ def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, ref
             space = 0
         elif space:
             space = 0
-            if place > work.blocks[state[BLOCK]].start and text[place - 1] != _LF and text[place - 1] != _BLANK:
+            if place > blocks_of(work)[state[BLOCK]].start and text[place - 1] != _LF and text[place - 1] != _BLANK:
                 text[place] = _BLANK
                 place += 1
         for i in range(size):
@@ -287,7 +283,7 @@ def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, ref
             place += 1
             at += 1
     if place > start:
-        _recount(work, work.blocks[state[BLOCK]], start, place, state[LINK])
+        _recount(work, blocks_of(work)[state[BLOCK]], start, place, state[LINK])
     state[N_TEXT] = place
     state[SPACE] = space
     return at
