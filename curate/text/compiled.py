@@ -23,6 +23,7 @@ from curate.text.caching import cache_folder
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _IMPORT = re.compile(rb"^\s*from (curate\.[\w.]+) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+_KERNEL = re.compile(rb"^@(?:kernel|entry)$", re.MULTILINE)
 _CONSTANT = re.compile(rb"\b_?[A-Z][A-Z0-9_]+\b")
 
 
@@ -34,7 +35,7 @@ def _sources_hash(package: Path = _PACKAGE) -> str:
     """
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
     sources = {path: path.read_bytes() for path in package.rglob("*.py")}
-    waiting = [path for path, source in sources.items() if b"@kernel" in source or path.name == Path(__file__).name]
+    waiting = [path for path, source in sources.items() if _KERNEL.search(source) or path.name == Path(__file__).name]
     decisive: set[Path] = set()
     while waiting:
         path = waiting.pop()
@@ -77,16 +78,17 @@ kernel = numba.njit(cache=True, nogil=True)
 
 
 def lean_kernel(function: Callable[..., Any]) -> Any:
-    """A kernel that makes no arrays and calls others of its kind: numba's run-time does not count who holds those that are
-    handed on.
+    """A kernel for other kernels that makes no arrays and calls others of its kind: numba's run-time does not count who
+    holds those that are handed on.
 
     Counting is an atomic addition and subtraction an array and call; a parse that hands over a dozen at every tag spent
     half of its time in them. numba refuses an allocation in such a kernel when it compiles it.
 
     It is compiled once for all integers that other kernels hand it, as int64, and not once for each constant and each size:
-    Markdown's kernels took 39 s of CPU to compile then, and take 21 s.
+    Markdown's kernels took 39 s of CPU to compile then, and take 21 s. It has no wrapper for Python and no file in the
+    cache: what calls it is a `lean_entry`, whose machine code holds it.
     """
-    made = numba.njit(cache=True, nogil=True, _nrt=False)(function)
+    made = numba.njit(nogil=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     resolve = made.get_call_template
 
     def get_call_template(args: Sequence[types.Type], kws: Mapping[str, types.Type]) -> Any:
@@ -94,6 +96,10 @@ def lean_kernel(function: Callable[..., Any]) -> Any:
 
     made.get_call_template = get_call_template
     return made
+
+
+lean_entry = numba.njit(cache=True, nogil=True, _nrt=False)
+"""A lean kernel that Python calls."""
 
 
 def _widened(kind: types.Type) -> types.Type:

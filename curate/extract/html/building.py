@@ -9,7 +9,7 @@ import numpy as np
 
 from curate.extract.html.blocks import IN_MATH, IN_PRE, TOO_MANY_BLOCKS, UNSEEN
 from curate.extract.html.references import reference
-from curate.extract.html.tokens import is_letter, is_space
+from curate.extract.html.tokens import is_letter, is_space, place_of
 from curate.extract.html.work import (
     BLOCK,
     COLUMN,
@@ -49,6 +49,9 @@ from curate.text.compiled import lean_kernel as kernel
 
 _PLAIN = np.array([byte > 32 and chr(byte) not in "<&" for byte in range(256)])
 """Bytes of text that are only themselves."""
+_NONE = np.uint8(0)
+_AT_ONCE = 32
+"""Bytes of text that are counted at once: a vector's."""
 _AMPERSAND, _LT, _LF, _CR, _BLANK = (ord(character) for character in "&<\n\r ")
 
 
@@ -187,36 +190,58 @@ def flush_space(work: Work) -> Scalar:
 
 
 @kernel
-def _is_mark(byte: Scalar, before: Scalar, second: Scalar) -> Scalar:
-    """Whether the character that ends with these bytes is . , ! ? ; : or one of their ideographic forms."""
-    if byte < 0x80:
-        return byte == 46 or byte == 44 or byte == 33 or byte == 63 or byte == 59 or byte == 58
-    if before == 0xE3 and second == 0x80:
-        return byte == 0x81 or byte == 0x82
-    return before == 0xEF and second == 0xBC and (byte == 0x8C or byte == 0x81 or byte == 0x9F or byte == 0x9B)
+def _is_blank(byte: Scalar) -> Scalar:
+    return (byte == _BLANK) | (byte == _LF) | (byte == _CR) | (byte == 9) | (byte == 12)
 
 
 @kernel
-def _recount(work: Work, block: Scalar, start: Scalar, end: Scalar, link: Scalar) -> Scalar:
-    """Add what was written between these places to the block's counts; white space before it was read."""
-    text = text_of(work)
-    words = characters = marks = 0
-    inside = start > block.start and text[start - 1] > _BLANK
-    before = second = np.uint8(0)
-    for i in range(start, end):
-        byte = text[i]
-        if byte <= _BLANK and (byte in (_BLANK, _LF, _CR) or byte == 9 or byte == 12):
-            inside = False
-            continue
-        if byte & 0xC0 != 0x80:
+def _is_wide(byte: Scalar) -> Scalar:
+    """Whether a character of CJK begins so: three bytes, a word by itself."""
+    return (byte >= 0xE3) & (byte <= 0xE9)
+
+
+@kernel
+def _is_mark(byte: Scalar, one: Scalar, two: Scalar) -> Scalar:
+    """Whether the character that ends with this byte, behind one and two, is . , ! ? ; : or an ideographic form of it."""
+    plain = (byte == 46) | (byte == 44) | (byte == 33) | (byte == 63) | (byte == 59) | (byte == 58)
+    ideographic = (two == 0xE3) & (one == 0x80) & ((byte == 0x81) | (byte == 0x82))
+    full = (two == 0xEF) & (one == 0xBC) & ((byte == 0x8C) | (byte == 0x81) | (byte == 0x9F) | (byte == 0x9B))
+    return plain | ideographic | full
+
+
+@kernel
+def _recount(text: Bytes, block: Scalar, start: Scalar, end: Scalar, link: Scalar) -> Scalar:
+    """Add what was written between these places to the block's counts; white space before it was read.
+
+    A byte is judged by itself and by the three before it, without a branch, so that _AT_ONCE are judged at once; there
+    is room for as many behind the text. The first has nothing before it: it goes on with the word that ends there.
+    """
+    words, characters, marks = np.int64(0), np.int64(0), np.int64(0)
+    at = start
+    while at < end and (at == start or at < 3):
+        byte = text[at]
+        last = text[at - 1] if at > start else _NONE
+        last_but_one = text[at - 2] if at > start + 1 else _NONE
+        if byte & 0xC0 != 0x80 and not _is_blank(byte):
+            inside = start > block.start and text[start - 1] > _BLANK if at == start else not _is_blank(last)
             characters += 1
-            wide = 0xE3 <= byte <= 0xE9
-            if not inside or wide:
-                words += 1
-            inside = not wide
-        marks += _is_mark(byte, before, second)
-        before = second
-        second = byte
+            words += _is_wide(byte) or not inside
+        marks += _is_mark(byte, last, last_but_one)
+        at += 1
+    while at < end:
+        now, left = text[at:], np.uint8(min(_AT_ONCE, end - at))
+        one, two, three = text[at - 1 :], text[at - 2 :], text[at - 3 :]
+        begun, seen, stops = np.uint8(0), np.uint8(0), np.uint8(0)
+        for i in range(_AT_ONCE):
+            byte, before = now[i], one[i]
+            counts = (byte & 0xC0 != 0x80) & ~_is_blank(byte) & (np.uint8(i) < left)
+            seen = np.uint8(seen + np.uint8(counts))
+            begun = np.uint8(begun + np.uint8(counts & (_is_wide(byte) | _is_blank(before) | _is_wide(three[i]))))
+            stops = np.uint8(stops + np.uint8(_is_mark(byte, before, two[i]) & (np.uint8(i) < left)))
+        words += begun
+        characters += seen
+        marks += stops
+        at += _AT_ONCE
     block.words += words
     block.characters += characters
     block.punctuation += marks
@@ -240,7 +265,7 @@ def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, ref
             if is_letter(after) or after == 47 or after == 33 or after == 63:
                 break
         if unseen:
-            at += 1
+            at = place_of(_LT, data, at + 1, end) if tags else end
             continue
         if byte == _AMPERSAND and references:
             stop, size = reference(data, at, end, False, held)
@@ -278,12 +303,12 @@ def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, ref
         for i in range(size):
             text[place + i] = held[i]
         place += size
-        while at < end and _PLAIN[data[at]]:
+        while at < end and (_PLAIN[data[at]] or (data[at] == _BLANK and at + 1 < end and _PLAIN[data[at + 1]])):
             text[place] = data[at]
             place += 1
             at += 1
     if place > start:
-        _recount(work, blocks_of(work)[state[BLOCK]], start, place, state[LINK])
+        _recount(text, blocks_of(work)[state[BLOCK]], start, place, state[LINK])
     state[N_TEXT] = place
     state[SPACE] = space
     return at

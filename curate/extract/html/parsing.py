@@ -45,10 +45,13 @@ from curate.extract.html.work import (
 )
 from curate.text.characters import Bytes, Offsets
 from curate.text.compiled import Scalar
+from curate.text.compiled import lean_entry as entry
 from curate.text.compiled import lean_kernel as kernel
 
 _LT, _GT, _SLASH, _BANG, _QUESTION = (ord(character) for character in "<>/!?")
 _NO_TAG = np.uint8(0)
+_AT_ONCE = 128
+"""Bytes whose `<` are counted in eight bits, which makes vectors of 32."""
 _PROPERTIES = e.PROPERTIES
 _ANNOTATION_XML, _MTEXT, _DESC = (e.NUMBER[name] for name in ("annotation-xml", "mtext", "desc"))
 
@@ -140,7 +143,7 @@ def _put_image(work: Work) -> Scalar:
             put_mark(work, DESCRIPTION, found[2 * e.ALT], found[2 * e.ALT + 1])
 
 
-@kernel
+@entry
 def parse(works: Records, data: Bytes, end: Scalar) -> Scalar:
     """Parse the first `end` bytes of a page of UTF-8; all that is known of it is in `works[0]` then. Its `state[WANTED]` is
     asked.
@@ -251,10 +254,13 @@ def parse(works: Records, data: Bytes, end: Scalar) -> Scalar:
         number_backwards(work)
 
 
-@kernel
+@entry
 def count_tags(data: Bytes, end: Scalar) -> Scalar:
     """How many tags a page can have at most: every `<` may be one."""
-    count = 0
-    for i in range(end):
-        count += data[i] == _LT
-    return np.int64(count)
+    count = np.int64(0)
+    for at in range(0, end, _AT_ONCE):
+        part, few = data[at : min(at + _AT_ONCE, end)], np.uint8(0)
+        for i in range(len(part)):
+            few = np.uint8(few + np.uint8(part[i] == _LT))
+        count += few
+    return count
