@@ -174,6 +174,8 @@ def _quality(source: Source, numbers: SourceNumbers, audit: Mapping[str, Any]) -
             count = quality.get(name, 0)
             assert isinstance(count, int)
             facts |= {name: count, f"{name}_share": count / documents}
+    if moved := quality.get("drift"):
+        facts |= {name: moved[name] for name in ("psi", "ks")} | {"beyond_chance": moved["psi"] - moved["chance"]}
     return facts | (score_facts(audit.get("quality", {})) if setting.decides else {})
 
 

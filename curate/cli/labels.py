@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -32,6 +32,12 @@ def add_label_arguments(parser: argparse.ArgumentParser) -> None:
         choices=("regression", "ordinal"),
         default="regression",
         help="with --labels: what they are, numbers or steps in an order (default: regression)",
+    )
+    parser.add_argument(
+        "--documents",
+        nargs="+",
+        metavar="FILES",
+        help="with --labels: documents as they come, for the card to say what the model keeps of them",
     )
     parser.add_argument(
         "--labeller", metavar="COLUMN", help="with --labels: who judged, where several judged one document"
@@ -72,16 +78,21 @@ def columns_of(options: argparse.Namespace, targets: tuple[str, ...], group: str
 def train(options: argparse.Namespace) -> int:
     """`quality train --labels`."""
     from curate.errors import ConfigError
+    from curate.quality.documents import read_documents
     from curate.quality.label_training import train_on_labels
     from curate.quality.labels import read_labels
-    from curate.storage import atomic_path
+    from curate.storage import atomic_path, list_files
 
     if not options.target:
         raise ConfigError("--labels needs --target: the column that holds the labels")
     labelled = read_labels(options.labels, columns_of(options, tuple(options.target), options.group))
+    documents: Iterable[Any] = ()
+    if options.documents:
+        list_files(options.documents)  # a pattern that matches nothing is said before anything is trained
+        documents = read_documents(options.documents, options.text)
     with atomic_path(options.out) as temporary:
         target = " + ".join(options.target)
-        card = train_on_labels(str(temporary), labelled, options.seed, target, options.group, options.loss)
+        card = train_on_labels(str(temporary), labelled, options.seed, target, options.group, options.loss, documents)
     if options.format != "table":
         return write_numbers(options.format, card)
     show_labels(card["labels"], card.get("folds", {}))
@@ -91,6 +102,8 @@ def train(options: argparse.Namespace) -> int:
 
 def show_labels(found: Mapping[str, Any], folds: Mapping[str, Any]) -> None:
     """What a model that learned from labels says of itself."""
+    from curate.quality.drift import in_words
+
     RESULTS.print(
         f"{found['target']}, {found['lowest']:g} to {found['highest']:g}, of {found['documents']:,} documents; measured on "
         f"{folds.get('by', 'host')}s not seen"
@@ -114,6 +127,13 @@ def show_labels(found: Mapping[str, Any], folds: Mapping[str, Any]) -> None:
         [{"group": name, **of} for name, of in found["by_group"].items()],
         ("group", "documents", "spearman", "calibration_error", "bias"),
     )
+    if of := found.get("of_documents"):
+        told = of["drift"]
+        RESULTS.print(
+            f"of {of['documents']:,} documents as they come: {in_words(told)} beside the labelled (stability index "
+            f"{told['psi']:.3f}, {told['chance']:.3f} by chance; Kolmogorov-Smirnov {told['ks']:.3f})"
+        )
+        _table(of["kept_share"], ("label", "kept_share"))
     if found["by_domain"]:
         RESULTS.print("domains scored furthest from their labels", style="bold")
     _table(found["by_domain"], ("domain", "documents", "label", "score"))

@@ -114,6 +114,10 @@ PLANTED: dict[str, tuple[Callable[[Any], None], Callable[[Any], None]]] = {
         source_with(quality={"model": {"held_out": {"baselines": {"roc_auc": {"register": 0.99}}}}}),
         source_with(quality={"model": {"held_out": {"baselines": {"roc_auc": {"register": 0.7}}}}}),
     ),
+    "scores-moved": (
+        source_with(documents=500, quality={"drift": {"psi": 0.6, "chance": 0.1, "ks": 0.4}}),
+        source_with(documents=500, quality={"drift": {"psi": 0.6, "chance": 0.7, "ks": 0.4}}),
+    ),
     "no-record": (source_with(records=0, documents=0, kept=0), source_with(records=5, documents=0, kept=0)),
     "few-kept": (source_with(kept=12), source_with(kept=700)),
     "step-takes-most": (step("hard", 1000, 600), step("hard", 1000, 400)),
