@@ -155,7 +155,11 @@ def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
 
 def _section(name: str, title: str, says: str, content: Html) -> Html:
     """A part of the page: what it is about, what it found, and the pictures that show it."""
-    head = [tag("p", title, class_="kicker"), tag("h2", says)] if says else [tag("h2", title)]
+    head = (
+        [tag("p", title, class_="kicker"), tag("h2", says.replace(" %", "\N{NO-BREAK SPACE}%"))]
+        if says
+        else [tag("h2", title)]
+    )
     place = tag("div", "", data_narrowed=name, hidden=True, class_="chosen") if name in _OF_THE_CHOSEN else None
     return tag("section", *head, place, content, id=name)
 
@@ -237,6 +241,12 @@ def _flow(stats: RunNumbers) -> Html:
     return join([panels.note(says), flow.picture(stats), rivers])
 
 
+_ENDS = panels.note(
+    "Tokens of splits and of a mixture's groups, which are what a trainer reads, count the end-of-text token after each "
+    "document. All other numbers of this page leave it out."
+)
+
+
 def _product(stats: RunNumbers) -> Html:
     """Shards, and each group's share of the tokens: as asked, and as it is."""
     columns = ("shards", "documents", "tokens")
@@ -264,7 +274,7 @@ def _product(stats: RunNumbers) -> Html:
     missing = mixture["missing_tokens"] if mixture else 0
     return join(
         [
-            None if facts.unit(stats) != "tokens" else table(("split", *columns), splits, class_="slim"),
+            None if facts.unit(stats) != "tokens" else join([table(("split", *columns), splits, class_="slim"), _ENDS]),
             panels.note(says),
             panels.long_table(heads, rows, _GROUPS, "groups"),
             panels.note(f"{count(missing)} tokens are missing: every group is at its cap.") if missing else None,
