@@ -292,6 +292,17 @@
     }
     tick(choice);
   }
+  // A published pack's bounds, where it has some on the same metrics: each is a place of its dial.
+  for (const button of document.querySelectorAll("[data-preset]")) {
+    button.addEventListener("click", () => {
+      for (const [name, bound] of Object.entries(data.presets[button.dataset.preset])) {
+        const slider = sliders.find((each) => each.name === name);
+        slider.input.value = slider.values.indexOf(bound);
+        place(slider);
+      }
+      update();
+    });
+  }
   document.getElementById("reset").addEventListener("click", () => {
     for (const slider of sliders) { slider.input.value = slider.own; place(slider); }
     for (const choice of choices) { choice.reset(); tick(choice); }

@@ -33,6 +33,7 @@ from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.choices import choices_of
 from curate.audit.report.frame import document
 from curate.audit.report.headlines import headlines
+from curate.audit.report.presets import with_presets
 from curate.audit.report.reasons import whys
 from curate.audit.report.river import river
 from curate.audit.report.rules_panel import rules_table
@@ -87,7 +88,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     stats = run.stats
     candidates = outputs(stats["sources"])
     audit, unit = stats["audit"], facts.unit(stats)
-    found = thresholds.sliders(audit, candidates, dials_panel.shares_of(run))
+    found, packs = with_presets(thresholds.sliders(audit, candidates, dials_panel.shares_of(run)))
     lists = choices_of(stats, candidates)
     agree = facts.summed(audit, candidates, "overlap")
     alike = facts.summed(audit, candidates, "duplicates")
@@ -99,6 +100,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         "run": clean(run.place),
         "overlap": overlap.script_data(agree),
         "copies": copies.script_data(alike, run.pipeline),
+        "presets": [each.bounds for each in packs],
         **_pipeline_data(run, candidates),
     }
     together = join([combinations.panel(facts.summed(audit, candidates, "sets")), overlap.panel(agree)])
@@ -111,7 +113,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
         ("rules", "Rules", "What the rules removed", rules_table(stats, found, told)),
         ("overlap", "Overlap", "Which rules agree", together),
-        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists, told)),
+        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists, told, packs)),
         ("languages", "Languages", "Languages", standing.languages(stats)),
         ("domains", "Domains", "Domains", standing.domains(stats)),
         ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, candidates, "quality"), stats["sources"])),
