@@ -13,12 +13,17 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import numba
+import numpy as np
 from numba import types
+from numba.core import cgutils
+from numba.extending import intrinsic
+from numba.np.arrayobj import make_array, populate_array
 
 from curate.text.caching import cache_folder
 
 _PACKAGE = Path(__file__).resolve().parent.parent
 _IMPORT = re.compile(rb"^\s*from (curate\.[\w.]+) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
+_KERNEL = re.compile(rb"^@(?:kernel|entry)$", re.MULTILINE)
 _CONSTANT = re.compile(rb"\b_?[A-Z][A-Z0-9_]+\b")
 
 
@@ -30,7 +35,7 @@ def _sources_hash(package: Path = _PACKAGE) -> str:
     """
     digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
     sources = {path: path.read_bytes() for path in package.rglob("*.py")}
-    waiting = [path for path, source in sources.items() if b"@kernel" in source or path.name == Path(__file__).name]
+    waiting = [path for path, source in sources.items() if _KERNEL.search(source) or path.name == Path(__file__).name]
     decisive: set[Path] = set()
     while waiting:
         path = waiting.pop()
@@ -73,16 +78,17 @@ kernel = numba.njit(cache=True, nogil=True)
 
 
 def lean_kernel(function: Callable[..., Any]) -> Any:
-    """A kernel that makes no arrays and calls others of its kind: numba's run-time does not count who holds those that are
-    handed on.
+    """A kernel for other kernels that makes no arrays and calls others of its kind: numba's run-time does not count who
+    holds those that are handed on.
 
     Counting is an atomic addition and subtraction an array and call; a parse that hands over a dozen at every tag spent
     half of its time in them. numba refuses an allocation in such a kernel when it compiles it.
 
     It is compiled once for all integers that other kernels hand it, as int64, and not once for each constant and each size:
-    Markdown's kernels took 39 s of CPU to compile then, and take 21 s.
+    Markdown's kernels took 39 s of CPU to compile then, and take 21 s. It has no wrapper for Python and no file in the
+    cache: what calls it is a `lean_entry`, whose machine code holds it.
     """
-    made = numba.njit(cache=True, nogil=True, _nrt=False)(function)
+    made = numba.njit(nogil=True, _nrt=False, no_cpython_wrapper=True, no_cfunc_wrapper=True)(function)
     resolve = made.get_call_template
 
     def get_call_template(args: Sequence[types.Type], kws: Mapping[str, types.Type]) -> Any:
@@ -92,7 +98,48 @@ def lean_kernel(function: Callable[..., Any]) -> Any:
     return made
 
 
+lean_entry = numba.njit(cache=True, nogil=True, _nrt=False)
+"""A lean kernel that Python calls."""
+
+
 def _widened(kind: types.Type) -> types.Type:
     """The type that a lean kernel takes an argument as."""
     plain = types.unliteral(kind)
     return types.int64 if isinstance(plain, types.Integer) and plain.signed else plain
+
+
+def fields_of_arrays(arrays: Mapping[str, Any]) -> list[tuple[str, type[np.int64]]]:
+    """The fields of a record that say of each array where it lies and how long it is; `array_in` makes it of them."""
+    return [(f"{name}_{what}", np.int64) for name in arrays for what in ("at", "size")]
+
+
+def array_in(name: str, dtype: Any) -> Any:
+    """A function for kernels, from a record to the array that its fields of this name describe. Whoever fills the record
+    keeps the array alive."""
+    item = np.dtype(dtype)
+    kind = types.Array(numba.from_dtype(item.base), 1 + len(item.shape), "C")
+
+    @intrinsic
+    def found(_: Any, record: types.Record) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
+            def word(value: int) -> Any:
+                return context.get_constant(types.intp, value)
+
+            def field(ending: str) -> Any:
+                place = builder.gep(
+                    builder.bitcast(given[0], cgutils.voidptr_t), [word(record.offset(f"{name}_{ending}"))]
+                )
+                return builder.load(builder.bitcast(place, context.get_value_type(types.intp).as_pointer()))
+
+            steps = [item.base.itemsize]
+            for length in reversed(item.shape):
+                steps.insert(0, steps[0] * length)
+            made = make_array(kind)(context, builder)
+            start = builder.inttoptr(field("at"), made.data.type)
+            shape = [field("size"), *map(word, item.shape)]
+            populate_array(made, start, shape, [*map(word, steps)], word(item.base.itemsize), None)
+            return made._getvalue()
+
+        return kind(record), generate
+
+    return found

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from curate.audit.finding_facts import SCOPES
+from curate.audit.layout import nearest
 from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, below, rates
 from curate.audit.report import facts
 from curate.audit.report.losses import losses
@@ -133,7 +133,7 @@ def _thresholds(pipeline: Pipeline, stats: RunNumbers) -> str:
         return ""
     number, documents = int(moved["moved"]), int(moved["documents"])
     if not number:
-        return "No threshold has a document within 1 % of it that it alone decides about"
+        return "No document lies within 1 % of a threshold that alone decides about it"
     share = share_of(number, documents)
     return (
         f"The closest call is {moved['rule']}: 1 % more or less decides about {share} of {moved['source']}'s documents"
@@ -271,10 +271,10 @@ def map_headline(fates: Sequence[str], sources: Sequence[str], x: Sequence[int],
     like for like is no coin."""
     names, of = np.unique(np.asarray(fates, object).astype(str), return_inverse=True)
     _, whose = np.unique(np.asarray(sources, object).astype(str), return_inverse=True)
-    places = np.stack([np.asarray(x, np.float32), np.asarray(y, np.float32)], axis=1)
+    places = np.stack([np.asarray(x, np.float64), np.asarray(y, np.float64)], axis=1)
     if len(places) <= _NEIGHBOURS:
         return ""
-    near = of[_nearest(places)]
+    near = of[nearest(places, _NEIGHBOURS)[0]]
     together, anywhere = [], []
     for place, name in enumerate(names):
         mine = of == place
@@ -287,19 +287,15 @@ def map_headline(fates: Sequence[str], sources: Sequence[str], x: Sequence[int],
             anywhere.append((-int(mine.sum()), str(name)))
     parts = []
     if together:
-        parts.append(f"what {_listed([name for _, name in sorted(together)])} drops lies together")
+        parts.append(f"{_dropped(together)} lies together")
     if anywhere:
-        parts.append(f"what {_listed([name for _, name in sorted(anywhere)])} drops is spread almost evenly")
+        parts.append(f"{_dropped(anywhere)} is spread almost evenly")
     says = "; ".join(parts)
     return says[:1].upper() + says[1:]
 
 
-def _nearest(places: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """The rows nearest to each, itself left out."""
-    square = (places**2).sum(axis=1)
-    distance = square[:, None] + square[None] - 2 * places @ places.T
-    np.fill_diagonal(distance, np.inf)
-    return np.argpartition(distance, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
+def _dropped(steps: Sequence[tuple[int, str]]) -> str:
+    return f"what {_listed([name for _, name in sorted(steps)])} drop{'s' if len(steps) == 1 else ''}"
 
 
 _MOST_LISTED = 3

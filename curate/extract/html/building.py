@@ -5,59 +5,54 @@ Knows the state of a parse and the arrays it fills; knows no tags.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
-from curate.extract.html.blocks import IN_MATH, IN_PRE, TOO_MANY_BLOCKS, UNSEEN, Records
+from curate.extract.html.blocks import IN_MATH, IN_PRE, TOO_MANY_BLOCKS, UNSEEN
 from curate.extract.html.references import reference
-from curate.extract.html.tokens import is_letter, is_space
-from curate.text.characters import Bytes, Offsets
+from curate.extract.html.tokens import is_letter, is_space, place_of
+from curate.extract.html.work import (
+    BLOCK,
+    COLUMN,
+    CONTAINER,
+    CONTAINER_ELEMENT,
+    DEPTH,
+    ENDED,
+    FIRST_MARK,
+    FLAGS,
+    FRAME,
+    LANGUAGE_END,
+    LANGUAGE_START,
+    LEVEL,
+    LINK,
+    MATH_STATE,
+    N_BLOCKS,
+    N_DATA,
+    N_MARKS,
+    N_TEXT,
+    NODE,
+    QUOTES,
+    ROW,
+    SKIP_LINE,
+    SOURCE,
+    SPACE,
+    SPAN,
+    TABLE,
+    TEX_DONE,
+    Work,
+    blocks_of,
+    marks_of,
+    text_of,
+)
+from curate.text.characters import Bytes
 from curate.text.compiled import Scalar
 from curate.text.compiled import lean_kernel as kernel
 
-# What an element hands down: restored when it ends.
-(FLAGS, NODE, CONTAINER, FRAME, TABLE, ROW, COLUMN, SPAN, LIST, LEVEL, QUOTES, LANGUAGE_START, LANGUAGE_END) = range(13)
-LANGUAGE_DEPTH, CONTAINER_ELEMENT, LINK = 13, 14, 15
-INHERITED = 16
-# What a parse counts and remembers.
-N_TEXT, N_BLOCKS, N_MARKS, N_NODES, N_NAMES, N_FRAMES, N_TABLES, N_LISTS, DEPTH, BLOCK = range(16, 26)
-SPACE, FIRST_MARK, STEPS, ENDED, SKIP_LINE, SOURCE, FORM, FOREIGN = range(26, 34)
-MATH_STATE, MATH_TEXT, MATH_WORDS, MATH_CHARACTERS, FORMULA_END, MATH_DISPLAY = range(34, 40)
-N_DATA, WANTED, BACKWARDS = range(40, 43)
-STATE = 43
-# What is known of a list: the next number and the step to the one after it (0 for bullets); how many items there are; and,
-# where it counts down to 1, whether its numbers wait for that.
-NEXT, STEP, ITEMS, WAITING = range(4)
-LIST_WIDTH = 4
-
-NO_FORMULA, IN_TEX, TEX_DONE = range(3)
-"""Values of MATH_STATE: no TeX seen in the formula; in it; after it, where the rest says the same again."""
-
 _PLAIN = np.array([byte > 32 and chr(byte) not in "<&" for byte in range(256)])
 """Bytes of text that are only themselves."""
+_NONE = np.uint8(0)
+_AT_ONCE = 32
+"""Bytes of text that are counted at once: a vector's."""
 _AMPERSAND, _LT, _LF, _CR, _BLANK = (ord(character) for character in "&<\n\r ")
-
-
-class Work(NamedTuple):
-    """The arrays of one parse; capacities are those of `curate.extract.html.page`."""
-
-    state: Offsets
-    text: Bytes
-    blocks: Records
-    marks: Records
-    nodes: Records
-    names: NDArray[np.uint32]
-    frames: Records
-    tables: Records
-    lists: NDArray[np.int64]
-    data: NDArray[np.int64]
-    covered: Offsets
-    stack: NDArray[np.int64]
-    open: Offsets
-    found: Offsets
-    held: Bytes
 
 
 @kernel
@@ -65,12 +60,12 @@ def open_block(work: Work) -> Scalar:
     """Begin a block at the end of the text. Past the limit the parse ends, and the last block takes what is left."""
     state = work.state
     number = state[N_BLOCKS]
-    if number >= len(work.blocks) - 1:
+    if number >= len(blocks_of(work)) - 1:
         state[ENDED] = TOO_MANY_BLOCKS
     else:
         state[N_BLOCKS] += 1
     state[BLOCK] = number
-    block = work.blocks[number]
+    block = blocks_of(work)[number]
     block.start = block.end = state[N_TEXT]
     block.first_mark = state[FIRST_MARK]
     block.end_mark = state[FIRST_MARK]
@@ -101,7 +96,7 @@ def end_block(work: Work) -> Scalar:
     state[SPACE] = 0
     if number < 0:
         return
-    block = work.blocks[number]
+    block = blocks_of(work)[number]
     end = state[N_TEXT]
     start = np.int64(block.start)
     if block.characters == 0:
@@ -109,10 +104,10 @@ def end_block(work: Work) -> Scalar:
         state[N_BLOCKS] = number
     else:
         if block.flags & IN_PRE:
-            if end > start and work.text[end - 1] == _LF:
+            if end > start and text_of(work)[end - 1] == _LF:
                 end -= 1
         else:
-            while end > start and (work.text[end - 1] == _BLANK or work.text[end - 1] == _LF):
+            while end > start and (text_of(work)[end - 1] == _BLANK or text_of(work)[end - 1] == _LF):
                 end -= 1
         block.end = end
         block.end_mark = state[N_MARKS]
@@ -131,9 +126,9 @@ def line_break(work: Work) -> Scalar:
         if not state[FLAGS] & IN_PRE:
             return
         open_block(work)
-    if not state[FLAGS] & IN_PRE and work.text[state[N_TEXT] - 1] == _LF:
+    if not state[FLAGS] & IN_PRE and text_of(work)[state[N_TEXT] - 1] == _LF:
         return
-    work.text[state[N_TEXT]] = _LF
+    text_of(work)[state[N_TEXT]] = _LF
     state[N_TEXT] += 1
     state[SPACE] = 0
 
@@ -145,8 +140,8 @@ def break_in_pre(work: Work) -> Scalar:
     if state[BLOCK] < 0:
         return
     at = state[N_TEXT]
-    if at > work.blocks[state[BLOCK]].start and work.text[at - 1] != _LF:
-        work.text[at] = _LF
+    if at > blocks_of(work)[state[BLOCK]].start and text_of(work)[at - 1] != _LF:
+        text_of(work)[at] = _LF
         state[N_TEXT] = at + 1
 
 
@@ -154,11 +149,11 @@ def break_in_pre(work: Work) -> Scalar:
 def put_mark(work: Work, kind: Scalar, first: Scalar, last: Scalar) -> Scalar:
     """Note that something begins or ends here, and the value it has, if any; white space before what begins is outside."""
     state = work.state
-    if state[FLAGS] & UNSEEN or state[N_MARKS] >= len(work.marks):
+    if state[FLAGS] & UNSEEN or state[N_MARKS] >= len(marks_of(work)):
         return
     if kind % 2 == 0:  # something begins
         flush_space(work)
-    mark = work.marks[state[N_MARKS]]
+    mark = marks_of(work)[state[N_MARKS]]
     mark.at = state[N_TEXT]
     mark.kind = kind
     mark.first = first
@@ -184,43 +179,69 @@ def flush_space(work: Work) -> Scalar:
     state = work.state
     if state[SPACE] and state[BLOCK] >= 0:
         at = state[N_TEXT]
-        if at > work.blocks[state[BLOCK]].start and work.text[at - 1] != _LF and work.text[at - 1] != _BLANK:
-            work.text[at] = _BLANK
+        if (
+            at > blocks_of(work)[state[BLOCK]].start
+            and text_of(work)[at - 1] != _LF
+            and text_of(work)[at - 1] != _BLANK
+        ):
+            text_of(work)[at] = _BLANK
             state[N_TEXT] = at + 1
     state[SPACE] = 0
 
 
 @kernel
-def _is_mark(byte: Scalar, before: Scalar, second: Scalar) -> Scalar:
-    """Whether the character that ends with these bytes is . , ! ? ; : or one of their ideographic forms."""
-    if byte < 0x80:
-        return byte == 46 or byte == 44 or byte == 33 or byte == 63 or byte == 59 or byte == 58
-    if before == 0xE3 and second == 0x80:
-        return byte == 0x81 or byte == 0x82
-    return before == 0xEF and second == 0xBC and (byte == 0x8C or byte == 0x81 or byte == 0x9F or byte == 0x9B)
+def _is_blank(byte: Scalar) -> Scalar:
+    return (byte == _BLANK) | (byte == _LF) | (byte == _CR) | (byte == 9) | (byte == 12)
 
 
 @kernel
-def _recount(work: Work, block: Scalar, start: Scalar, end: Scalar, link: Scalar) -> Scalar:
-    """Add what was written between these places to the block's counts; white space before it was read."""
-    text = work.text
-    words = characters = marks = 0
-    inside = start > block.start and text[start - 1] > _BLANK
-    before = second = np.uint8(0)
-    for i in range(start, end):
-        byte = text[i]
-        if byte <= _BLANK and (byte in (_BLANK, _LF, _CR) or byte == 9 or byte == 12):
-            inside = False
-            continue
-        if byte & 0xC0 != 0x80:
+def _is_wide(byte: Scalar) -> Scalar:
+    """Whether a character of CJK begins so: three bytes, a word by itself."""
+    return (byte >= 0xE3) & (byte <= 0xE9)
+
+
+@kernel
+def _is_mark(byte: Scalar, one: Scalar, two: Scalar) -> Scalar:
+    """Whether the character that ends with this byte, behind one and two, is . , ! ? ; : or an ideographic form of it."""
+    plain = (byte == 46) | (byte == 44) | (byte == 33) | (byte == 63) | (byte == 59) | (byte == 58)
+    ideographic = (two == 0xE3) & (one == 0x80) & ((byte == 0x81) | (byte == 0x82))
+    full = (two == 0xEF) & (one == 0xBC) & ((byte == 0x8C) | (byte == 0x81) | (byte == 0x9F) | (byte == 0x9B))
+    return plain | ideographic | full
+
+
+@kernel
+def _recount(text: Bytes, block: Scalar, start: Scalar, end: Scalar, link: Scalar) -> Scalar:
+    """Add what was written between these places to the block's counts; white space before it was read.
+
+    A byte is judged by itself and by the three before it, without a branch, so that _AT_ONCE are judged at once; there
+    is room for as many behind the text. The first has nothing before it: it goes on with the word that ends there.
+    """
+    words, characters, marks = np.int64(0), np.int64(0), np.int64(0)
+    at = start
+    while at < end and (at == start or at < 3):
+        byte = text[at]
+        last = text[at - 1] if at > start else _NONE
+        last_but_one = text[at - 2] if at > start + 1 else _NONE
+        if byte & 0xC0 != 0x80 and not _is_blank(byte):
+            inside = start > block.start and text[start - 1] > _BLANK if at == start else not _is_blank(last)
             characters += 1
-            wide = 0xE3 <= byte <= 0xE9
-            if not inside or wide:
-                words += 1
-            inside = not wide
-        marks += _is_mark(byte, before, second)
-        before = second
-        second = byte
+            words += _is_wide(byte) or not inside
+        marks += _is_mark(byte, last, last_but_one)
+        at += 1
+    while at < end:
+        now, left = text[at:], np.uint8(min(_AT_ONCE, end - at))
+        one, two, three = text[at - 1 :], text[at - 2 :], text[at - 3 :]
+        begun, seen, stops = np.uint8(0), np.uint8(0), np.uint8(0)
+        for i in range(_AT_ONCE):
+            byte, before = now[i], one[i]
+            counts = (byte & 0xC0 != 0x80) & ~_is_blank(byte) & (np.uint8(i) < left)
+            seen = np.uint8(seen + np.uint8(counts))
+            begun = np.uint8(begun + np.uint8(counts & (_is_wide(byte) | _is_blank(before) | _is_wide(three[i]))))
+            stops = np.uint8(stops + np.uint8(_is_mark(byte, before, two[i]) & (np.uint8(i) < left)))
+        words += begun
+        characters += seen
+        marks += stops
+        at += _AT_ONCE
     block.words += words
     block.characters += characters
     block.punctuation += marks
@@ -232,7 +253,7 @@ def _recount(work: Work, block: Scalar, start: Scalar, end: Scalar, link: Scalar
 @kernel
 def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, references: Scalar) -> Scalar:
     """Add text that begins here, to the next tag if `tags`, else to the end; where that is."""
-    state, text, held = work.state, work.text, work.held
+    state, text, held = work.state, text_of(work), work.held
     unseen = state[FLAGS] & UNSEEN or (state[FLAGS] & IN_MATH and state[MATH_STATE] == TEX_DONE)
     pre = state[FLAGS] & IN_PRE
     place, space, start = state[N_TEXT], state[SPACE], state[N_TEXT]
@@ -244,7 +265,7 @@ def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, ref
             if is_letter(after) or after == 47 or after == 33 or after == 63:
                 break
         if unseen:
-            at += 1
+            at = place_of(_LT, data, at + 1, end) if tags else end
             continue
         if byte == _AMPERSAND and references:
             stop, size = reference(data, at, end, False, held)
@@ -276,18 +297,18 @@ def put_text(work: Work, data: Bytes, at: Scalar, end: Scalar, tags: Scalar, ref
             space = 0
         elif space:
             space = 0
-            if place > work.blocks[state[BLOCK]].start and text[place - 1] != _LF and text[place - 1] != _BLANK:
+            if place > blocks_of(work)[state[BLOCK]].start and text[place - 1] != _LF and text[place - 1] != _BLANK:
                 text[place] = _BLANK
                 place += 1
         for i in range(size):
             text[place + i] = held[i]
         place += size
-        while at < end and _PLAIN[data[at]]:
+        while at < end and (_PLAIN[data[at]] or (data[at] == _BLANK and at + 1 < end and _PLAIN[data[at + 1]])):
             text[place] = data[at]
             place += 1
             at += 1
     if place > start:
-        _recount(work, work.blocks[state[BLOCK]], start, place, state[LINK])
+        _recount(text, blocks_of(work)[state[BLOCK]], start, place, state[LINK])
     state[N_TEXT] = place
     state[SPACE] = space
     return at

@@ -10,7 +10,11 @@ import numpy as np
 
 from curate.extract.html import elements as e
 from curate.extract.html.blocks import DISPLAY_ON, JSON_LD, MATH_ON, NEXT_DATA, UNSEEN
-from curate.extract.html.building import (
+from curate.extract.html.building import flush_space, put_mark, put_text
+from curate.extract.html.naming import value_code
+from curate.extract.html.opened import end_formula
+from curate.extract.html.tokens import lower
+from curate.extract.html.work import (
     BLOCK,
     FLAGS,
     IN_TEX,
@@ -25,13 +29,9 @@ from curate.extract.html.building import (
     NO_FORMULA,
     SPACE,
     Work,
-    flush_space,
-    put_mark,
-    put_text,
+    blocks_of,
+    marks_of,
 )
-from curate.extract.html.naming import value_code
-from curate.extract.html.opened import end_formula
-from curate.extract.html.tokens import lower
 from curate.text.characters import Bytes, Offsets
 from curate.text.compiled import Scalar
 from curate.text.compiled import lean_kernel as kernel
@@ -92,8 +92,8 @@ def begin_math(work: Work, data: Bytes) -> Scalar:
     state[MATH_TEXT] = state[N_TEXT]
     state[MATH_WORDS] = state[MATH_CHARACTERS] = 0
     if state[BLOCK] >= 0:
-        state[MATH_WORDS] = work.blocks[state[BLOCK]].words
-        state[MATH_CHARACTERS] = work.blocks[state[BLOCK]].characters
+        state[MATH_WORDS] = blocks_of(work)[state[BLOCK]].words
+        state[MATH_CHARACTERS] = blocks_of(work)[state[BLOCK]].characters
     return False
 
 
@@ -106,15 +106,15 @@ def begin_annotation(work: Work, data: Bytes) -> Scalar:
     if not tex or state[MATH_STATE] != NO_FORMULA:
         state[FLAGS] |= UNSEEN
         return
-    if state[BLOCK] >= 0 and work.blocks[state[BLOCK]].start <= state[MATH_TEXT] <= state[N_TEXT]:
-        block = work.blocks[state[BLOCK]]
+    if state[BLOCK] >= 0 and blocks_of(work)[state[BLOCK]].start <= state[MATH_TEXT] <= state[N_TEXT]:
+        block = blocks_of(work)[state[BLOCK]]
         if state[LINK]:
             block.link_words -= block.words - state[MATH_WORDS]
             block.link_characters -= block.characters - state[MATH_CHARACTERS]
         block.words = state[MATH_WORDS]
         block.characters = state[MATH_CHARACTERS]
         state[N_TEXT] = state[MATH_TEXT]
-        while state[N_MARKS] > block.first_mark and work.marks[state[N_MARKS] - 1].at > state[N_TEXT]:
+        while state[N_MARKS] > block.first_mark and marks_of(work)[state[N_MARKS] - 1].at > state[N_TEXT]:
             state[N_MARKS] -= 1
         state[SPACE] = 0
     put_mark(work, DISPLAY_ON if state[MATH_DISPLAY] else MATH_ON, 0, 0)

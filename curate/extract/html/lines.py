@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 from curate.extract.html.blocks import IN_CELL, IN_PRE, ITEM, Page, Records
 from curate.text.characters import Bytes, Offsets
 from curate.text.compiled import Scalar
-from curate.text.compiled import lean_kernel as kernel
+from curate.text.compiled import lean_entry as entry
 
 _TAB, _LF = 9, 10
 
 
-@kernel
+@entry
 def _roots(frames: Records, roots: Offsets) -> Scalar:
     """By frame, the outermost list that an item lies in without a quote between; -1 for quotes. A last one is no frame's."""
     roots[len(frames)] = -1
@@ -26,7 +26,7 @@ def _roots(frames: Records, roots: Offsets) -> Scalar:
         roots[number] = -1 if frame.kind != ITEM else above if above >= 0 else np.int64(frame.list)
 
 
-@kernel
+@entry
 def _write(text: Bytes, blocks: Records, kept: NDArray[np.bool_], roots: Offsets, out: Bytes) -> Scalar:
     """Write the kept blocks; the length of what was written. With `roots` of the page's frames, paragraphs are parted by
     a blank line, and the items of a list and the rows of a table are not."""

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from curate.extract.html.blocks import ITEM, QUOTE
 from curate.text.characters import Bytes, Offsets
 from curate.text.compiled import Scalar
+from curate.text.compiled import lean_entry as entry
 from curate.text.compiled import lean_kernel as kernel
 
 MOST_NESTED = 16
@@ -67,7 +68,7 @@ def lists_of(frames: Frames) -> Lists:
     return made
 
 
-@kernel
+@entry
 def _nest(lists: Lists, frames: Frames) -> Scalar:
     """What nests in what; a frame stands behind the one around it."""
     lists.inner[-1] = -1

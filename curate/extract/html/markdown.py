@@ -27,6 +27,7 @@ from curate.extract.html.lists import (
 from curate.extract.html.tokens import is_space, lower
 from curate.text.characters import Bytes
 from curate.text.compiled import Scalar
+from curate.text.compiled import lean_entry as entry
 from curate.text.compiled import lean_kernel as kernel
 
 MOST_COLUMNS = 100
@@ -201,7 +202,7 @@ def _table(
     return at
 
 
-@kernel
+@entry
 def _write(
     text: Bytes, source: Bytes, blocks: Records, all_marks: Records, frames: Records, tables: Records,
     chosen: Scalar, lists: Lists, out: Bytes,

@@ -8,8 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from curate.extract.html.blocks import ARTICLE, ASIDE, FOOTER, HEADER, IS_LAYOUT, MAIN, NAV, SEARCHING
-from curate.extract.html.building import N_NAMES, Work
 from curate.extract.html.tokens import is_space, lower
+from curate.extract.html.work import N_NAMES, Work, names_of
 from curate.text.characters import Bytes
 from curate.text.compiled import Scalar
 from curate.text.compiled import lean_kernel as kernel
@@ -163,6 +163,6 @@ def names(work: Work, data: Bytes, at: Scalar, end: Scalar, first: Scalar) -> tu
 @kernel
 def _keep(work: Work, word: Scalar, first: Scalar) -> Scalar:
     place = work.state[N_NAMES]
-    if place - first < NAMES_AN_ELEMENT and place < len(work.names):
-        work.names[place] = np.uint32(word ^ (word >> np.uint64(32)))
+    if place - first < NAMES_AN_ELEMENT and place < len(names_of(work)):
+        names_of(work)[place] = np.uint32(word ^ (word >> np.uint64(32)))
         work.state[N_NAMES] += 1

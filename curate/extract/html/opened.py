@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from curate.extract.html import elements as e
 from curate.extract.html.blocks import CODE_OFF, DISPLAY_OFF, IN_CODE, IN_PRE, MATH_OFF, SUB_OFF, SUP_OFF
-from curate.extract.html.building import (
+from curate.extract.html.building import break_in_pre, end_block, put_mark
+from curate.extract.html.work import (
+    CODE,
     DEPTH,
+    ELEMENT,
     FOREIGN,
     FORM,
     FORMULA_END,
@@ -21,28 +24,18 @@ from curate.extract.html.building import (
     LINK,
     MATH_DISPLAY,
     MATH_STATE,
+    MOST_DEEP,
     N_BLOCKS,
     N_TEXT,
     NO_FORMULA,
+    OTHERS,
     STEPS,
     TEX_DONE,
     Work,
-    break_in_pre,
-    end_block,
-    put_mark,
 )
 from curate.text.characters import Offsets
 from curate.text.compiled import Scalar
 from curate.text.compiled import lean_kernel as kernel
-
-MOST_DEEP = 512
-"""Open elements at once, as in browsers (Chromium's and lexbor's limit)."""
-ELEMENT, CODE = INHERITED, INHERITED + 1
-STACK_WIDTH = INHERITED + 2
-"""A row of the stack: what the element found when it began, its number and the code of its name."""
-_OTHERS = 256
-COUNTS = len(e.NAMES) + _OTHERS
-"""Open elements are counted by number, those without by a part of their code: a name that is not open is not sought."""
 
 Stack = NDArray[np.int64]
 _PROPERTIES = e.PROPERTIES
@@ -52,7 +45,7 @@ _KNOWN = len(e.NAMES)
 @kernel
 def count_index(element: Scalar, code: Scalar) -> Scalar:
     """Where elements of this name are counted."""
-    return element if element else _KNOWN + np.int64(code & np.uint64(_OTHERS - 1))
+    return element if element else _KNOWN + np.int64(code & np.uint64(OTHERS - 1))
 
 
 @kernel

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from curate.extract.html.blocks import BLOCK, COMPLETE, FRAME, MARK, NODE, TABLE, TOO_LONG, Page
-from curate.extract.html.building import (
+from curate.extract.html.blocks import COMPLETE, TOO_LONG, Page
+from curate.extract.html.naming import NAMES_AN_ELEMENT
+from curate.extract.html.parsing import count_tags, parse
+from curate.extract.html.references import GROWTH
+from curate.extract.html.work import (
     ENDED,
-    LIST_WIDTH,
     N_BLOCKS,
     N_DATA,
     N_FRAMES,
@@ -20,17 +22,10 @@ from curate.extract.html.building import (
     N_NODES,
     N_TABLES,
     N_TEXT,
-    STATE,
     STEPS,
     WANTED,
-    Work,
+    work_for,
 )
-from curate.extract.html.elements import ATTRIBUTES
-from curate.extract.html.naming import NAMES_AN_ELEMENT
-from curate.extract.html.opened import COUNTS, MOST_DEEP, STACK_WIDTH
-from curate.extract.html.parsing import count_tags, parse
-from curate.extract.html.references import GROWTH
-from curate.extract.html.tables import MOST_COLUMNS
 
 MOST_BYTES = 16 << 20
 """Bytes of a page that are read; sixteen times what Common Crawl keeps of one (1 MiB until 2025, 5 MiB since)."""
@@ -39,8 +34,6 @@ MOST_BLOCKS = 1 << 18
 _MARKS_A_TAG = 4
 """A start can begin a mark and end one by what it implies, TeX in an attribute has two, and a link ends where another
 begins."""
-MOST_DATA = 64
-"""Pieces of data for scripts that are looked at; real pages have up to some twenty."""
 _SPARE = 64
 """Bytes of text beyond what the page's own can become: the last reference's, and line feeds at ends of blocks."""
 
@@ -59,37 +52,32 @@ def parse_page(source: bytes, most_bytes: int = MOST_BYTES, most_blocks: int = M
         end -= 1
     data = np.frombuffer(source[:end], np.uint8)
     tags = count_tags(data, len(data))
-    work = Work(
-        state=np.zeros(STATE, np.int64),
-        text=np.empty(GROWTH * len(data) + tags + _SPARE, np.uint8),
-        blocks=np.empty(min(tags + 2, most_blocks + 1), BLOCK),
-        marks=np.empty(_MARKS_A_TAG * tags + _SPARE, MARK),
-        nodes=np.empty(tags + 2, NODE),
-        names=np.empty(min(len(data) // 2, NAMES_AN_ELEMENT * tags) + 1, np.uint32),
-        frames=np.empty(tags + 1, FRAME),
-        tables=np.empty(tags + 1, TABLE),
-        lists=np.empty((tags + 1, LIST_WIDTH), np.int64),
-        data=np.empty((MOST_DATA, 3), np.int64),
-        covered=np.full(MOST_COLUMNS + 1, -1, np.int64),
-        stack=np.empty((MOST_DEEP, STACK_WIDTH), np.int64),
-        open=np.empty(COUNTS, np.int64),
-        found=np.empty(2 * len(ATTRIBUTES), np.int64),
-        held=np.empty(8, np.uint8),
+    work, arrays = work_for(
+        {
+            "text": GROWTH * len(data) + tags + _SPARE,
+            "blocks": min(tags + 2, most_blocks + 1),
+            "marks": _MARKS_A_TAG * tags + _SPARE,
+            "nodes": tags + 2,
+            "names": min(len(data) // 2, NAMES_AN_ELEMENT * tags) + 1,
+            "frames": tags + 1,
+            "tables": tags + 1,
+            "lists": tags + 1,
+        }
     )
-    state = work.state
+    state = work["state"][0]
     state[WANTED] = wanted
     parse(work, data, len(data))
     ended = int(state[ENDED])
     return Page(
         source=data,
-        text=work.text[: state[N_TEXT]],
-        blocks=work.blocks[: state[N_BLOCKS]],
-        marks=work.marks[: state[N_MARKS]],
-        nodes=work.nodes[: state[N_NODES]],
-        names=work.names[: state[N_NAMES]],
-        frames=work.frames[: state[N_FRAMES]],
-        tables=work.tables[: state[N_TABLES]],
-        data=work.data[: state[N_DATA]],
+        text=arrays["text"][: state[N_TEXT]],
+        blocks=arrays["blocks"][: state[N_BLOCKS]],
+        marks=arrays["marks"][: state[N_MARKS]],
+        nodes=arrays["nodes"][: state[N_NODES]],
+        names=arrays["names"][: state[N_NAMES]],
+        frames=arrays["frames"][: state[N_FRAMES]],
+        tables=arrays["tables"][: state[N_TABLES]],
+        data=work["data"][0, : state[N_DATA]],
         ended=TOO_LONG if ended == COMPLETE and len(source) > most_bytes else ended,
         steps=int(state[STEPS]),
     )

@@ -9,7 +9,21 @@ import numpy as np
 
 from curate.extract.html import blocks as b
 from curate.extract.html import elements as e
-from curate.extract.html.building import (
+from curate.extract.html.building import end_block, put_data, put_mark
+from curate.extract.html.naming import (
+    CELL_GUTTER,
+    DOUBLE,
+    FORMULA_SOURCE,
+    GUTTER,
+    LANGUAGE,
+    hides,
+    names,
+    role_bits,
+    value_code,
+)
+from curate.extract.html.opened import block_edge, push
+from curate.extract.html.tables import begin_cell, begin_row, begin_table
+from curate.extract.html.work import (
     BACKWARDS,
     CONTAINER,
     CONTAINER_ELEMENT,
@@ -36,23 +50,10 @@ from curate.extract.html.building import (
     WAITING,
     WANTED,
     Work,
-    end_block,
-    put_data,
-    put_mark,
+    frames_of,
+    lists_of,
+    nodes_of,
 )
-from curate.extract.html.naming import (
-    CELL_GUTTER,
-    DOUBLE,
-    FORMULA_SOURCE,
-    GUTTER,
-    LANGUAGE,
-    hides,
-    names,
-    role_bits,
-    value_code,
-)
-from curate.extract.html.opened import block_edge, push
-from curate.extract.html.tables import begin_cell, begin_row, begin_table
 from curate.text.characters import Bytes
 from curate.text.compiled import Scalar
 from curate.text.compiled import lean_kernel as kernel
@@ -98,9 +99,9 @@ def integer(data: Bytes, at: Scalar, end: Scalar) -> Scalar:
 def _add_frame(work: Work, kind: Scalar, number: Scalar) -> Scalar:
     state = work.state
     place = state[N_FRAMES]
-    if place >= len(work.frames):
+    if place >= len(frames_of(work)):
         return
-    frame = work.frames[place]
+    frame = frames_of(work)[place]
     frame.parent = state[FRAME]
     frame.kind = kind
     frame.number = number
@@ -113,9 +114,9 @@ def _add_frame(work: Work, kind: Scalar, number: Scalar) -> Scalar:
 def _begin_list(work: Work, data: Bytes, element: Scalar) -> Scalar:
     state = work.state
     place = state[N_LISTS]
-    if place >= len(work.lists):
+    if place >= len(lists_of(work)):
         return
-    known = work.lists[place]
+    known = lists_of(work)[place]
     known[NEXT] = known[STEP] = known[ITEMS] = known[WAITING] = 0
     if element == e.OL:
         first = integer(data, work.found[2 * e.START], work.found[2 * e.START + 1])
@@ -132,8 +133,8 @@ def _begin_list(work: Work, data: Bytes, element: Scalar) -> Scalar:
 def _begin_item(work: Work, data: Bytes) -> Scalar:
     state = work.state
     number = -1
-    if state[LIST] >= 0 and work.lists[state[LIST], STEP]:
-        known = work.lists[state[LIST]]
+    if state[LIST] >= 0 and lists_of(work)[state[LIST], STEP]:
+        known = lists_of(work)[state[LIST]]
         number = integer(data, work.found[2 * e.VALUE], work.found[2 * e.VALUE + 1])
         if number >= 0:
             known[WAITING] = 0
@@ -150,18 +151,18 @@ def _begin_item(work: Work, data: Bytes) -> Scalar:
 def number_backwards(work: Work) -> Scalar:
     """Give the items of lists that count down to 1 their numbers, now that it is known how many each list has."""
     for place in range(work.state[N_FRAMES]):
-        frame = work.frames[place]
+        frame = frames_of(work)[place]
         if frame.number <= _LAST_NUMBER:
-            frame.number += work.lists[frame.list, ITEMS] - _LAST_NUMBER
+            frame.number += lists_of(work)[frame.list, ITEMS] - _LAST_NUMBER
 
 
 @kernel
 def _add_node(work: Work, element: Scalar, first_name: Scalar) -> Scalar:
     state = work.state
     place = state[N_NODES]
-    if place >= len(work.nodes):
+    if place >= len(nodes_of(work)):
         return
-    node = work.nodes[place]
+    node = nodes_of(work)[place]
     node.parent = state[NODE]
     node.first_name = first_name
     node.end_name = state[N_NAMES]

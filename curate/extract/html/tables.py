@@ -9,15 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from curate.extract.html.blocks import HAS_HEADER, HAS_TABLE, IN_CELL, IN_HEADER_CELL
-from curate.extract.html.building import COLUMN, FLAGS, LIST, N_TABLES, ROW, SPAN, TABLE, Work
+from curate.extract.html.work import COLUMN, FLAGS, LIST, MOST_COLUMNS, N_TABLES, ROW, SPAN, TABLE, Work, tables_of
 from curate.text.compiled import Scalar
 from curate.text.compiled import lean_kernel as kernel
 
 MOST_ROWS = 65534
 """Rows of one cell (WHATWG HTML, 4.9.11)."""
-MOST_COLUMNS = 1000
-"""Columns of one cell (WHATWG HTML, 4.9.11), and of one table here."""
-
 _ROW_BITS = 32
 """`covered` holds, by column, the number of a table and the row before which a cell of an earlier row covers it."""
 
@@ -27,14 +24,14 @@ def begin_table(work: Work, flags: Scalar) -> Scalar:
     """A table within whatever is open; the one around it, if any, is known to hold another."""
     state = work.state
     place = state[N_TABLES]
-    if place >= len(work.tables):
+    if place >= len(tables_of(work)):
         return
-    table = work.tables[place]
+    table = tables_of(work)[place]
     table.parent = state[TABLE]
     table.rows = table.columns = table.column = 0
     table.flags = flags
     if state[TABLE] >= 0:
-        work.tables[state[TABLE]].flags |= HAS_TABLE
+        tables_of(work)[state[TABLE]].flags |= HAS_TABLE
     state[TABLE] = place
     state[ROW] = state[COLUMN] = -1
     state[SPAN] = 0
@@ -49,7 +46,7 @@ def begin_row(work: Work) -> Scalar:
     state = work.state
     if state[TABLE] < 0:
         return
-    table = work.tables[state[TABLE]]
+    table = tables_of(work)[state[TABLE]]
     state[ROW] = table.rows
     table.rows += 1
     table.column = 0
@@ -61,7 +58,7 @@ def begin_cell(work: Work, header: Scalar, span: Scalar, rows: Scalar) -> Scalar
     state = work.state
     if state[TABLE] < 0:
         return
-    table = work.tables[state[TABLE]]
+    table = tables_of(work)[state[TABLE]]
     if state[ROW] < 0:
         state[ROW] = max(table.rows - 1, 0)
         table.rows = max(table.rows, 1)
