@@ -36,6 +36,7 @@ from curate.trainer.train.optimizer import (
     set_learning_rate,
 )
 from curate.trainer.train.out_of_memory import enough_memory
+from curate.trainer.train.own_inputs import Own
 from curate.trainer.train.parallel import World, accumulating, spread, world
 from curate.trainer.train.resume import check_same
 from curate.trainer.train.settings import Training
@@ -166,9 +167,11 @@ def _train(
 
     spent = share_spent()
     while spent < 1 and step != stop_after:
-        share = learning_rate_share(settings.schedule, (step + 1) / steps if steps is not None else spent)
+        done = (step + 1) / steps if steps is not None else spent
+        share = learning_rate_share(settings.schedule, done)
         set_learning_rate(optimizers, share)
-        loss, norm = _step(settings, stream, model, optimizers, parameters, cast, watch, step, here)
+        own = Own(whole, settings.scheduled_sampling * done)
+        loss, norm = _step(settings, stream, model, own, optimizers, parameters, cast, watch, step, here)
         step += 1
         average.see(step)
         if minutes is not None:
@@ -224,6 +227,7 @@ def _step(
     settings: Training,
     stream: Stream,
     model: nn.Module,
+    own: Own,
     optimizers: list[torch.optim.Optimizer],
     parameters: list[nn.Parameter],
     cast: torch.autocast,
@@ -238,7 +242,7 @@ def _step(
     for index, piece in enumerate(passes):
         with accumulating(model, index == len(passes) - 1):
             with cast:
-                losses = model(piece.inputs, piece.targets, piece.documents)
+                losses = model(own(piece.inputs, piece.documents), piece.targets, piece.documents)
             loss = losses.sum() / settings.batch.tokens
             uneven = balance_loss(model)
             wanted = loss
