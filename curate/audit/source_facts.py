@@ -193,7 +193,7 @@ def score_facts(found: Mapping[str, Mapping[str, int]]) -> Facts:
     )
     return {
         "score_reached": total, "score_dropped": 1 - sum(passed.values()) / total, "score_lift": best - worst,
-        "kept_of_best": best, "kept_of_worst": worst,
+        "kept_of_best": best, "kept_of_worst": worst, "kept_alike": worst / best if best else 1.0,
     }  # fmt: skip
 
 

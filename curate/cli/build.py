@@ -23,6 +23,7 @@ def add_commands(commands: Any) -> None:
     train.add_argument("--vocab", type=int, required=True, metavar="N", help="ids, end-of-text included")
     train.add_argument("--out", required=True, metavar="FILE", help="the tokenizer.json or .tiktoken file to write")
     train.add_argument("--split", default="gpt2", choices=("gpt2", "gpt4"), help="how text is split (default: gpt2)")
+    add_data_format(train)
     train.set_defaults(call=_train)
     compare = actions.add_parser("compare", help="bytes per token of several tokenizers, by source and language")
     compare.add_argument("tokenizers", nargs="+", metavar="NAME", help="names, files or addresses of tokenizers")
@@ -66,6 +67,8 @@ def _train(options: argparse.Namespace) -> int:
 
     texts = (text for batch in run_texts(options.run) for text in batch.text.to_pylist())
     trained = train_vocabulary(texts, options.vocab, options.out, options.split)
+    if options.format != "table":
+        return write_numbers(options.format, asdict(trained) | {"path": str(trained.path)})
     RESULTS.print(
         f"{trained.path}: {trained.vocabulary_size:,} tokens, end-of-text the last; "
         f"equal to its trainer on {trained.proved_on:,} documents",

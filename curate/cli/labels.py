@@ -53,6 +53,7 @@ def add_commands(actions: Any) -> None:
     add_number(sample, "--count", 500, "documents to draw, at most one of a host")
     sample.add_argument("--seed", type=int, default=0, help="decides what is drawn (default: 0)")
     sample.add_argument("--out", required=True, metavar="FILE", help="JSON Lines to write")
+    add_data_format(sample)
     sample.set_defaults(call=_sample)
 
     agreement = actions.add_parser("agreement", help="how labellers agree on documents that several judged")
@@ -166,6 +167,8 @@ def _sample(options: argparse.Namespace) -> int:
     with atomic_path(options.out) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     unsure = sum(row.get("why") == "unsure" for row in rows)
+    if options.format != "table":
+        return write_numbers(options.format, {"out": options.out, "documents": len(rows), "unsure": unsure})
     RESULTS.print(f"{len(rows):,} documents to label, {unsure:,} of them for being unsure: {options.out}")
     return 0
 

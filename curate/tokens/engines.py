@@ -27,7 +27,7 @@ Reference = Callable[[list[str]], Sequence[Sequence[int]]]
 
 SLICE_BYTES = 4 << 20
 """Text that is encoded at once: what gigatoken keeps of it is looked at between two slices."""
-KEPT_BYTES = 40 << 20
+KEPT_BYTES = 36 << 20
 """Memory that gigatoken's pretokens may grow by before they are forgotten. It keeps every one it has seen, and doubles its
 table when that is full: 730 MB after 120 MB of random words where nothing is forgotten. Web text of 33 MB makes it grow by
 30 MB. A process that encodes 120 MB of random words comes to 514 MB with 48 << 20, to 384 MB with this; of 1 GB, to 493."""

@@ -28,8 +28,9 @@ _LEAST_DOTS = 20
 _NEIGHBOURS = 10
 _TOGETHER, _ANYWHERE = 3.0, 1.5
 """Times as many of its own fate among a dot's neighbours as among all dots: from, and up to."""
-_LIFT = 0.1
-"""Share by which a score has to keep more of the best scored quarter than of the worst to be said to decide."""
+_LIFT, _ALIKE = 0.1, 0.5
+"""Share by which a score has to keep more of the best scored quarter than of the worst to be said to decide; or the worst
+quarter's share of what the best one keeps, below which it is said too: a rule that keeps little keeps little of both."""
 
 
 def headlines(pipeline: Pipeline, stats: RunNumbers, times: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -179,7 +180,8 @@ def _quality(found: Mapping[str, Mapping[str, int]]) -> str:
     best, worst = (share_of(float(scored[name]), 1) for name in ("kept_of_best", "kept_of_worst"))
     if not float(scored["score_dropped"]):
         return "The score drops nothing that the other rules pass"
-    decides = "the score decides" if float(scored["score_lift"]) > _LIFT else "the score hardly decides"
+    tells = float(scored["score_lift"]) > _LIFT or float(scored["kept_alike"]) < _ALIKE
+    decides = "the score decides" if tells else "the score hardly decides"
     return f"Of the best scored quarter {best} is kept, of the worst {worst}: {decides}"
 
 
