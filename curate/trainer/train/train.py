@@ -122,10 +122,11 @@ def _train(
     length = settings.data.sequence_length
     stream = Stream(settings.data, settings.batch.tokens // length)
     _check_fit(settings, stream, here)
-    whole = GPT(settings.model).to(here.device)
-    whole.initialise(settings.seed)
-    if settings.base and not checkpoints.found(folder):
-        checkpoints.begin_with(whole, settings.base, stream.loader.reader.tokenizer)
+    in_pieces = settings.parallel.data == "fsdp" and here.data_size > 1 and settings.lora is None
+    with torch.device("meta") if in_pieces else here.device:  # no process need hold the whole model
+        whole = GPT(settings.model)
+    if not in_pieces:
+        _first_weights(whole, settings, stream)
     if settings.lora is not None:
         if not settings.base:
             raise ConfigError("lora: give a base, the checkpoint that is adapted")
@@ -135,6 +136,9 @@ def _train(
         whole.compile_parts()
     precision = _DTYPES[settings.precision]
     model = spread(whole, settings.parallel, here, precision)
+    if in_pieces:
+        model.to_empty(device=here.device)
+        _first_weights(whole, settings, stream)
     model.train()
     optimizers = build_optimizers(model, settings.optimizer)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -221,6 +225,13 @@ def _train(
     if metrics is not None:
         metrics.close()
     return Result(folder, step, step * settings.batch.tokens, last)
+
+
+def _first_weights(model: GPT, settings: Training, stream: Stream) -> None:
+    """Drawn by the seed, or a base's."""
+    model.initialise(settings.seed)
+    if settings.base and not checkpoints.found(output_folder(settings)):
+        checkpoints.begin_with(model, settings.base, stream.loader.reader.tokenizer)
 
 
 def _step(
