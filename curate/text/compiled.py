@@ -119,7 +119,7 @@ def array_in(name: str, dtype: Any) -> Any:
     item = np.dtype(dtype)
     kind = types.Array(numba.from_dtype(item.base), 1 + len(item.shape), "C")
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def found(_: Any, record: types.Record) -> Any:
         def generate(context: Any, builder: Any, signature: Any, given: Any) -> Any:
             def word(value: int) -> Any:
