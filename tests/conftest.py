@@ -11,14 +11,31 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 
 SLOW = ("runs/", "trainer/", "audit/", "mixture/", "project/test_readme", "project/test_recipes", "project/test_wheel",
-        "project/test_tutorials", "project/test_notebooks", "dedup/test_recall", "dedup/test_resume", "dedup/test_dedup",
-        "dedup/test_commands", "dedup/test_index", "quality/test_runs", "pii/test_example", "extract/test_extract",
-        "extract/test_own_engine", "filters/test_conformance", "filters/test_languages", "filters/test_default_text",
-        "language/test_language", "config/test_fuzz", "ingest/test_fuzz", "ingest/test_isolation", "ingest/test_bounds",
-        "ingest/test_faulty_storage", "engine/test_names", "cli/test_boundary", "tokens/test_at_hand",
-        "cli/test_check", "cli/test_formats", "pii/test_pii", "quality/test_labels", "quality/test_folds",
-        "quality/test_buckets", "shards/test_mixed_loader", "decontaminate/test_overlap")  # fmt: skip
-"""Modules of tests that take more than ten seconds: whole pipelines, trainings, many hundred damaged files or processes."""
+        "project/test_tutorials", "project/test_notebooks", "project/test_example_web", "dedup/test_recall",
+        "dedup/test_resume", "dedup/test_dedup", "dedup/test_lines", "dedup/test_commands", "dedup/test_index",
+        "quality/test_runs", "pii/test_example", "extract/test_extract", "extract/test_own_engine",
+        "filters/test_conformance", "filters/test_languages", "filters/test_default_text", "language/test_language",
+        "config/test_fuzz", "ingest/test_fuzz", "ingest/test_isolation", "ingest/test_bounds",
+        "ingest/test_faulty_storage", "engine/test_names", "cli/test_boundary", "tokens/test_at_hand", "cli/test_check",
+        "cli/test_formats", "cli/test_terminal", "pii/test_pii", "quality/test_labels", "quality/test_folds",
+        "quality/test_buckets", "shards/test_mixed_loader", "shards/test_bucket_exports", "decontaminate/test_overlap",
+        "decontaminate/test_decontaminate")  # fmt: skip
+"""Modules of tests that take more than ten seconds: whole pipelines, trainings, many hundred damaged files or processes.
+`make check` does not even read them."""
+
+SLOW_TESTS = (
+    "test_init_asks_nothing_and_what_it_writes_can_be_run",
+    "test_a_listed_domain_stands_for_its_subdomains",
+    "test_a_million_entries_are_looked_up_by_hash",
+    "test_what_the_edits_removed_adds_up",
+    "test_real_crawl_gives_exactly_the_pages_that_fastwarc_sees",
+    "test_the_same_pages_however_the_file_is_stored",
+    "test_what_is_written_is_read_again",
+    "test_runs_hold_and_export_what_they_should",
+    "test_awkward_text_has_defined_values[fineweb2]",
+    "test_structs_are_read_back_as_written",
+)
+"""Tests of other modules that take more than two seconds."""
 
 WANTED_IN_CI = ("real test data", "no cases", "chromium", "selenium", "no package index")
 """Words in the reason of a skip that CI may not have: it provides data, a browser and a package index."""
@@ -33,11 +50,18 @@ def shared_data() -> Path:
     return folder
 
 
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Slow modules are not read where their tests are not wanted: reading all takes longer than most others run."""
+    place = collection_path.relative_to(ROOT / "tests").as_posix()
+    wanted = "not slow" not in config.option.markexpr
+    return None if wanted or not collection_path.is_file() or not place.startswith(SLOW) else True
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what the name of a test's module or its fixtures tell; long files come first."""
     for item in items:
         place = item.path.relative_to(ROOT / "tests").as_posix()
-        if place.startswith(SLOW):
+        if place.startswith(SLOW) or item.name.startswith(SLOW_TESTS):
             item.add_marker(pytest.mark.slow)
         fixtures = getattr(item, "fixturenames", ())
         if "shared_data" in fixtures:

@@ -82,6 +82,7 @@ NEAREST = 3
 _HUNDREDTHS = 100
 MOST_ODDS = 20
 """Scores of odds beyond 2^20, or below its inverse, are not told apart: float32 hardly does."""
+_FINER = 16  # bins per doubling of the odds, where it is asked whether the score decides
 _OCTAVE = 2  # bins per doubling of lengths in tokens
 
 
@@ -212,17 +213,23 @@ def _of_quality(steps: Sequence[VerdictStep]) -> frozenset[str]:
 def _quality(scores: pa.Array, kept: Mask, failures: Failures, steps: frozenset[str]) -> Aggregate:
     """Documents by the logarithm of their score's odds: classifiers' scores crowd at 0 and 1, where hundredths see nothing.
     Bin b holds odds from 2^(b - MOST_ODDS). `reached`: those that no other rule drops, `passed`: of them, those that the
-    rules on the score let pass."""
+    rules on the score let pass, both in bins of a sixteenth of that width: all of a source may lie within one doubling."""
     mine = [place for place, name in enumerate(failures.names) if name.split("/")[0] in steps]
     fails = failures.matrix[mine].sum(axis=0)
     known = np.asarray(pc.is_valid(scores), bool)
     score = np.asarray(pc.fill_null(scores, 0), np.float64)
     with np.errstate(divide="ignore"):
         odds = np.log2(score) - np.log2(1 - score)
-    bins = np.floor(np.clip(odds, -MOST_ODDS, MOST_ODDS)).astype(np.int64) + MOST_ODDS
+    odds = np.clip(odds, -MOST_ODDS, MOST_ODDS) + MOST_ODDS
+    bins, finer = np.floor(odds).astype(np.int64), np.floor(odds * _FINER).astype(np.int64)
     reached = known & (failures.total == fails)
-    masks = {"all": known, "kept": known & kept, "reached": reached, "passed": reached & (fails == 0)}
-    return {name: _sparse(bins[mask]) for name, mask in masks.items()}
+    passed = reached & (fails == 0)
+    return {
+        "all": _sparse(bins[known]),
+        "kept": _sparse(bins[known & kept]),
+        "reached": _sparse(finer[reached]),
+        "passed": _sparse(finer[passed]),
+    }
 
 
 def _duplicates(columns: Mapping[str, pa.Array]) -> Aggregate:

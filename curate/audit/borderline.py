@@ -66,10 +66,12 @@ def nearest(run: OpenedRun, source: str, score: float, size: int) -> list[Border
 
 
 def borderline(run: OpenedRun, size: int) -> Answer:
-    """Per source with a quality step: the deciding score, and the documents about it with their text.
+    """Per source whose quality step keeps by the score: the deciding score, and the documents about it with their text.
 
-    Raises AuditError where no source has a step that decides by the score.
+    Raises AuditError where no source has a quality step.
     """
+    if not any(numbers["quality"] for numbers in run.stats["sources"].values()):
+        raise AuditError("no source of this run has a quality step")
     blocks: list[Table | Passage] = []
     data = {}
     for source in run.pipeline.sources:
@@ -86,7 +88,6 @@ def borderline(run: OpenedRun, size: int) -> Answer:
             rows.append({"id": each.id, "url": each.url, "score": each.score, "kept": each.kept, "text": text})
         data[source] = {"score": score, "documents": rows}
     if not data:
-        raise AuditError(
-            "no source of this run has a quality step that keeps by its score: alpha, minimum or keep_share"
-        )
+        says = "no source of this run has a quality step that keeps by its score: alpha, minimum or keep_share"
+        blocks.append(Table(says, (), ()))
     return Answer(tuple(blocks), data)

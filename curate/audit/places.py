@@ -18,11 +18,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from curate.audit.bucket_work import empty_bucket_work, forget_emptied_objects, purge_bucket_work
 from curate.audit.emptying import Emptied, empty_aligned, empty_file, empty_json, empty_ledger, empty_shard
 from curate.audit.finished_run import AuditError
-from curate.audit.removals import RULE, Removal
+from curate.audit.removals import RULE, Removal, keys_of
 from curate.code.fingerprint import fingerprint
-from curate.engine.commit import STAGED, Commit, sweep
+from curate.engine.commit import Commit, sweep
+from curate.engine.mirror import EMPTIED_MARK, Mirror, mirror_of
 from curate.engine.seal import sealed, unsealed
 from curate.engine.task import EMPTIED
 from curate.records.batches import read_batches
@@ -44,10 +46,6 @@ PLACES: tuple[tuple[str, Empty | None], ...] = (
     (r"removals\.jsonl", None),  # hashes, ids, and why
 )
 """Names of published files, and what empties such a file; None: nothing of a document's text is there, or see beside it."""
-
-MARKER = ".emptied.json"
-"""What was taken out of `.work`, and for which entries of lists."""
-
 
 _RESULT = re.compile(r"[0-9a-f]{8,64}\.[A-Za-z0-9_.-]+")
 """A file that a task wrote: its key and its name."""
@@ -83,6 +81,7 @@ def empty_published(commit: Commit, ids: pa.Array) -> list[Change]:
     """Take documents out of every file that a commit will publish. Raises AuditError for a file of no known place."""
     if not len(ids):
         return []
+    commit.forget_before()
     changes: list[Change] = []
     folders: set[str] = set()
     before = {name: listed.sha256 for name, listed in commit.files.items()}
@@ -92,7 +91,7 @@ def empty_published(commit: Commit, ids: pa.Array) -> list[Change]:
             folders.add(name.rpartition("/")[0])
         elif empty is not None:
             target = commit.path(f"{name}.emptied")
-            found = empty(current(commit, name), target, ids)
+            found = empty(commit.current(name), target, ids)
             if found is not None:
                 os.replace(target, commit.path(name))
                 commit.put(name)
@@ -110,17 +109,11 @@ def _place(name: str) -> Empty | None:
     raise AuditError(f"{name} is in no list of places where a document's words can be: nothing was removed")
 
 
-def current(commit: Commit, name: str) -> Path:
-    """Where a file that a commit will publish lies now."""
-    staged = commit.folder / STAGED / name
-    return staged if staged.exists() else commit.folder / name
-
-
 def _empty_shards(commit: Commit, folder: str, ids: pa.Array, before: Mapping[str, str]) -> list[Change]:
     """New versions of the shards that hold the documents, and a manifest that lists them. An index of a mix stays: what it
     points at is empty now, and its manifest counts so; one of a store that was made again since is left, and refused when it
     is read."""
-    data = current(commit, f"{folder}/{MANIFEST}").read_bytes()
+    data = commit.current(f"{folder}/{MANIFEST}").read_bytes()
     manifest, listed = parse_manifest(data, f"{commit.folder}/{folder}/{MANIFEST}")
     changes, entries = [], []
     index = manifest["format"] == MIX_FORMAT
@@ -131,7 +124,7 @@ def _empty_shards(commit: Commit, folder: str, ids: pa.Array, before: Mapping[st
     for entry, fields in zip(listed, manifest["shards"], strict=True):
         name = f"{folder}/{entry.file}"
         if lengths is not None:
-            rows, tokens = lengths.of(current(commit, name))
+            rows, tokens = lengths.of(commit.current(name))
             new = {**fields, "tokens": tokens} | ({"emptied": rows} if rows else {})
         else:
             new = _new_version(commit, folder, fields, ids)
@@ -158,7 +151,7 @@ def _new_version(commit: Commit, folder: str, fields: dict[str, Any], ids: pa.Ar
     stem, _, version = fields["file"].removesuffix(".arrow").partition(".r")
     name = f"{stem}.r{int(version or 0) + 1}.arrow"
     target = commit.path(f"{folder}/{name}")
-    found = empty_shard(current(commit, f"{folder}/{fields['file']}"), target, ids)
+    found = empty_shard(commit.current(f"{folder}/{fields['file']}"), target, ids)
     if found is None:
         return fields
     commit.drop(f"{folder}/{fields['file']}")
@@ -174,7 +167,7 @@ class _Lengths:
     def __init__(self, commit: Commit, store: Sequence[str]) -> None:
         self._by_part = []
         for path in store:
-            batches = read_batches(str(current(commit, f"tokens/{Path(path).name}")))
+            batches = read_batches(str(commit.current(f"tokens/{Path(path).name}")))
             lengths = [np.diff(batch.column("tokens").offsets.to_numpy()).astype(np.int64) for batch in batches]
             self._by_part.append(np.concatenate([np.empty(0, np.int64), *lengths]))
 
@@ -195,11 +188,14 @@ def empty_work(folder: Path, ids: pa.Array, listed: Sequence[Removal]) -> int:
     A task's manifest goes on to name its files by what they were, so nothing is done again; their new checksums stand
     beside. Files that no manifest names, which killed tasks left, are removed.
     """
+    mirror = mirror_of(folder)
+    if mirror is not None:
+        return empty_bucket_work(Mirror.of(mirror.address), ids, listed)
     sweep(folder)
-    work, marker = folder / ".work", folder / MARKER
+    work, marker = folder / ".work", folder / EMPTIED_MARK
     if not work.is_dir() or not len(ids):
         return 0
-    wanted = {"ids": [id.hex() for id in ids.to_pylist()], "listed": _keys(listed)}
+    wanted = {"ids": [id.hex() for id in ids.to_pylist()], "listed": keys_of(listed)}
     done_before = marker.stat().st_mtime_ns if read_marker(folder) == wanted else 0
     count = 0
     for stage in sorted(each for each in work.iterdir() if each.is_dir()):
@@ -247,15 +243,19 @@ def _empty_results(path: Path, ids: pa.Array) -> int:
 def read_marker(folder: Path) -> dict[str, Any]:
     """What was taken out of `.work`; empty where nothing was."""
     try:
-        return unsealed((folder / MARKER).read_bytes())
+        return unsealed((folder / EMPTIED_MARK).read_bytes())
     except (FileNotFoundError, ValueError):
         return {}
 
 
 def forget_emptied(folder: Path, listed: Sequence[Removal]) -> None:
     """Let tasks be done again whose files were emptied for entries that are on no list any more. Under the run's lock."""
+    mirror = mirror_of(folder)
+    if mirror is not None:
+        forget_emptied_objects(Mirror.of(mirror.address), listed)
+        return
     wanted = {tuple(key) for key in read_marker(folder).get("listed", ())}
-    if wanted <= {tuple(key) for key in _keys(listed)}:
+    if wanted <= {tuple(key) for key in keys_of(listed)}:
         return
     for path in (folder / ".work").glob("*/*.json"):
         try:
@@ -264,14 +264,14 @@ def forget_emptied(folder: Path, listed: Sequence[Removal]) -> None:
             emptied = True
         if emptied:
             path.unlink()
-    (folder / MARKER).unlink()
-
-
-def _keys(listed: Sequence[Removal]) -> list[list[str]]:
-    return sorted({(each.by, each.key): [each.by, each.key] for each in listed}.values())
+    (folder / EMPTIED_MARK).unlink()
 
 
 def purge_work(folder: Path) -> None:
     """Remove `.work` whole."""
+    mirror = mirror_of(folder)
+    if mirror is not None:
+        purge_bucket_work(Mirror.of(mirror.address))
+        return
     shutil.rmtree(folder / ".work", ignore_errors=True)
-    (folder / MARKER).unlink(missing_ok=True)
+    (folder / EMPTIED_MARK).unlink(missing_ok=True)

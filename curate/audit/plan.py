@@ -14,8 +14,9 @@ from curate.audit.removals import LIST
 from curate.audit.tasks.aggregate import AggregateParams, NoParams, aggregate_part, merge_parts
 from curate.audit.tasks.remove import MarkParams, mark_part
 from curate.config.models import Pipeline
+from curate.engine.bucket_results import done_here
 from curate.engine.runner import Runner
-from curate.engine.task import Committed, File, Task, committed, execute
+from curate.engine.task import Committed, File, Task
 from curate.flow import Flow, Part
 from curate.records.counts import DocumentCounts
 from curate.storage import digest_file
@@ -53,10 +54,10 @@ def aggregate_ledger(
         )
         for part, path, digest in zip(run.parts, ledger, digests, strict=True)
     ]
-    results = [committed(work, task) or execute(work, task)[0] for task in tasks]
+    results = done_here(work, tasks)
     while len(results) > 1:
         groups = [results[i : i + _MERGED_AT_ONCE] for i in range(0, len(results), _MERGED_AT_ONCE)]
-        results = [committed(work, task) or execute(work, task)[0] for task in map(_merge, groups)]
+        results = done_here(work, [_merge(group) for group in groups])
     return results[0] if results else None
 
 

@@ -83,6 +83,11 @@ def as_line(removal: Removal) -> str:
     return json.dumps(asdict(removal), ensure_ascii=False)
 
 
+def keys_of(removals: Sequence[Removal]) -> list[list[str]]:
+    """The kinds and hashes of entries, each once, in an order that is theirs."""
+    return sorted({(each.by, each.key): [each.by, each.key] for each in removals}.values())
+
+
 @dataclass(frozen=True)
 class Matcher:
     """Keys to be looked up, by kind, and ids of records."""

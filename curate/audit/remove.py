@@ -18,10 +18,10 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.audit.findings import findings
-from curate.audit.finished_run import AuditError, OpenedRun, opened
+from curate.audit.finished_run import AuditError, OpenedRun, open_finished, opened
 from curate.audit.ledger import connect
 from curate.audit.lineage import extracted_texts
-from curate.audit.places import Change, current, empty_published, empty_work, purge_work
+from curate.audit.places import Change, empty_published, empty_work, purge_work
 from curate.audit.plan import aggregate_ledger
 from curate.audit.recount import recounted, recounted_tokenizers
 from curate.audit.removals import LIST, By, Removal, as_line, key_of, read_lists
@@ -29,6 +29,7 @@ from curate.audit.rendering import Answer, Table
 from curate.audit.report import report_page
 from curate.code.fingerprint import fingerprint
 from curate.engine.commit import Commit
+from curate.engine.mirror import here
 from curate.engine.seal import as_json, sealed
 from curate.mixture.remains import Lost, lost_documents, statement_of_rest
 from curate.records.batches import read_batches
@@ -52,18 +53,27 @@ _SHOWN = 20
 """Copies and exports that the answer lists."""
 
 
-def remove(run: OpenedRun, by: By, values: Sequence[str], at: str, why: str, *, purge: bool = False) -> Answer:
+def remove(
+    run: OpenedRun,
+    by: By,
+    values: Sequence[str],
+    at: str,
+    why: str,
+    *,
+    purge: bool = False,
+    commit: Commit | None = None,
+) -> Answer:
     """Remove what these names lead to, and put them on the run's list. `at` is when that was asked for. `purge` removes
-    `.work` whole. The caller holds the run's lock.
+    `.work` whole. The caller holds the run; `commit` is what it is published by, of a run in a bucket.
 
     Copies that deduplication dropped for a record go on the list with it, so that no later run lets them in. Raises
     AuditError where a name is empty. A name that leads nowhere is listed all the same, for later runs.
     """
-    before = read_lists([run.folder / LIST])
+    before = read_lists([here(run.folder / LIST)])
     asked = [removal_of(run, by, value, at, why) for value in values]
     listed = _joined(before, asked)
     ids = pa.array(sorted({bytes.fromhex(id) for removal in listed for id in removal.records}), ID)
-    commit = Commit(run.folder)
+    commit = Commit(run.folder) if commit is None else commit
     lost = _lost(run, ids)
     changes = empty_published(commit, ids)
     if listed != before:
@@ -71,10 +81,10 @@ def remove(run: OpenedRun, by: By, values: Sequence[str], at: str, why: str, *, 
     if changes:
         _make_again(run, commit, lost)
     commit.finish()
-    swept = empty_work(run.folder, ids, listed)
     if purge:
         purge_work(run.folder)
-    return _answer(run, by, values, asked, changes, swept)
+    swept = empty_work(run.folder, ids, listed)
+    return _answer(open_finished(commit.folder), by, values, asked, changes, swept)
 
 
 def _joined(before: Sequence[Removal], asked: Sequence[Removal]) -> list[Removal]:
@@ -137,20 +147,20 @@ def _lost(run: OpenedRun, ids: pa.Array) -> list[Lost]:
     for part in run.parts:
         name = f"tokens/{part.name}.arrow"
         if len(ids) and name in run.published.files:
-            found += lost_documents(run.file(name), run.folder / "ledger" / f"{part.name}.parquet", ids)
+            found += lost_documents(run.file(name), run.file(f"ledger/{part.name}.parquet"), ids)
     return found
 
 
 def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
     """Manifests' mixtures, numbers and report, of what is left."""
-    ledger = [current(commit, f"ledger/{part.name}.parquet") for part in run.parts]
+    ledger = [commit.current(f"ledger/{part.name}.parquet") for part in run.parts]
     digests = [commit.files[f"ledger/{part.name}.parquet"].sha256 for part in run.parts]
     stats: RunNumbers = {**run.stats, "sources": recounted(run.stats["sources"], ledger)}
     _count_texts(run, commit, stats)
     shards: dict[str, str] = {}
     of_tokenizers: dict[str, dict[str, SplitNumbers]] = {}
     for name in sorted(name for name in commit.files if name.endswith(f"/{MANIFEST}")):
-        manifest, entries = parse_manifest(current(commit, name).read_bytes(), name)
+        manifest, entries = parse_manifest(commit.current(name).read_bytes(), name)
         if manifest.get("mixture") and lost:
             seed = manifest.get("seed", run.pipeline.seed)
             manifest["mixture"] = statement_of_rest(manifest["mixture"], lost, seed, run.pipeline.shards.validation)
@@ -166,7 +176,7 @@ def _make_again(run: OpenedRun, commit: Commit, lost: Sequence[Lost]) -> None:
     if "tokenizers" in stats:
         stats["tokenizers"] = recounted_tokenizers(stats["tokenizers"], ledger, of_tokenizers)
     if stats["contamination"] is not None and "contamination.json" in commit.files:
-        stats["contamination"] = _contamination(stats["contamination"], current(commit, "contamination.json"))
+        stats["contamination"] = _contamination(stats["contamination"], commit.current("contamination.json"))
     counted = aggregate_ledger(run, ledger, digests)
     stats["audit"] = json.loads(Path(counted.files["aggregate"].path).read_bytes()) if counted else {}
     stats["findings"] = findings(run.pipeline, stats)
@@ -188,7 +198,7 @@ def _count_texts(run: OpenedRun, commit: Commit, stats: RunNumbers) -> None:
             files = (
                 f"documents/{run.pipeline.last_step}/{part.name}.parquet" for part in run.parts if part.source == name
             )
-            texts = (pq.read_table(current(commit, file), columns=["text"]) for file in files if file in commit.files)
+            texts = (pq.read_table(commit.current(file), columns=["text"]) for file in files if file in commit.files)
             source["kept_chars"] = sum(pc.sum(pc.utf8_length(text.column(0))).as_py() or 0 for text in texts)
 
 
@@ -224,7 +234,7 @@ def _answer(
     files = tuple((change.name, change.rows, change.tokens) for change in changes)
     note = "" if files else "nothing of it was there (any more)"
     blocks = [
-        Table("On the list", (by, "records"), named, f"{run.folder / LIST} holds their hashes"),
+        Table("On the list", (by, "records"), named, f"{run.place}/{LIST} holds their hashes"),
         Table("Files written again", ("file", "rows emptied", "tokens removed"), files, note),
     ]
     survivors = _survivors(run, asked)

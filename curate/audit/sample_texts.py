@@ -57,9 +57,9 @@ def sample_texts(run: OpenedRun, sample: pa.Table) -> list[Texts]:
         for part, rows in places.items():
             for row, before, after in _of_part(run, part, sorted(rows), kept):
                 found[row] = [before, after]
-    cut = [text for pair in found for text in pair if text is not None]
-    scrubbed = iter(shown(run, cut))
-    texts = [[None if text is None else next(scrubbed)[:BEGINNING] for text in pair] for pair in found]
+    cut = list(dict.fromkeys(text for pair in found for text in pair if text is not None))  # most are left as they were
+    scrubbed = dict(zip(cut, (text[:BEGINNING] for text in shown(run, cut)), strict=True))
+    texts = [[None if text is None else scrubbed[text] for text in pair] for pair in found]
     return [Texts(before, after) for before, after in texts]
 
 

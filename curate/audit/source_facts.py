@@ -174,6 +174,8 @@ def _quality(source: Source, numbers: SourceNumbers, audit: Mapping[str, Any]) -
             count = quality.get(name, 0)
             assert isinstance(count, int)
             facts |= {name: count, f"{name}_share": count / documents}
+    if moved := quality.get("drift"):
+        facts |= {name: moved[name] for name in ("psi", "ks")} | {"beyond_chance": moved["psi"] - moved["chance"]}
     return facts | (score_facts(audit.get("quality", {})) if setting.decides else {})
 
 
@@ -191,7 +193,7 @@ def score_facts(found: Mapping[str, Mapping[str, int]]) -> Facts:
     )
     return {
         "score_reached": total, "score_dropped": 1 - sum(passed.values()) / total, "score_lift": best - worst,
-        "kept_of_best": best, "kept_of_worst": worst,
+        "kept_of_best": best, "kept_of_worst": worst, "kept_alike": worst / best if best else 1.0,
     }  # fmt: skip
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from curate.audit.places import MARKER
 from curate.audit.rendering import Answer, Table
 from curate.engine.commit import LISTING, Commit, DamagedError, Published, leftovers, open_published
 from curate.engine.lock import hold
+from curate.engine.mirror import EMPTIED_MARK
 from curate.engine.seal import unsealed
-from curate.engine.task import EMPTIED
+from curate.engine.task import entries_now
 from curate.shards.entry import MANIFEST, MIX_FORMAT, ShardError, parse_manifest
 from curate.storage import atomic_path, copy_file, digest_file
 
@@ -104,7 +104,7 @@ def _work(folder: Path, seen: _Seen) -> Iterator[Fault]:
         name = str(path.relative_to(folder))
         try:
             manifest = unsealed(path.read_bytes())
-            files = {**manifest["files"], **manifest.get(EMPTIED, {})}
+            files = entries_now(manifest)
         except (ValueError, KeyError, TypeError):
             yield Fault(name, "is no manifest as it was written", _AGAIN)
             continue
@@ -156,7 +156,7 @@ def _mend_result(folder: Path, fault: Fault, whole: Path | None) -> Fault:
         return _with(fault, f"restored from {whole.relative_to(folder)}")
     key = path.name.partition(".")[0]
     path.with_name(f"{key}.json").unlink(missing_ok=True)
-    (folder / MARKER).unlink(missing_ok=True)  # what is made again may hold what was taken out
+    (folder / EMPTIED_MARK).unlink(missing_ok=True)  # what is made again may hold what was taken out
     return _with(fault, "its task is done again by the next run")
 
 

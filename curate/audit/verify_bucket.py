@@ -21,6 +21,7 @@ from curate.engine.lock import hold
 from curate.engine.mirror import WORK, Mirror
 from curate.engine.pointer import PUBLISHED, read_pointer
 from curate.engine.seal import unsealed
+from curate.engine.task import entries_now
 from curate.storage import digest_file
 from curate.storage.buckets import ChangedError
 from curate.storage.objects import copy_object, copy_of, delete_objects, list_objects, put_file, read_object
@@ -119,7 +120,7 @@ def _results(mirror: Mirror, name: str) -> Sequence[_Wanted] | None:
     stage, _, file = name.rpartition("/")
     found = read_object(mirror.object(f"{WORK}/{name}"))
     try:
-        entries = unsealed(found[0] if found is not None else b"")["files"]
+        entries = entries_now(unsealed(found[0] if found is not None else b""))
         return list(_wanted(mirror, stage, file.removesuffix(".json"), entries))
     except (ValueError, KeyError, TypeError, AttributeError):
         return None

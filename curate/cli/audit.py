@@ -306,20 +306,17 @@ def _remove(options: argparse.Namespace) -> int:
     from curate.audit.removals import By
     from curate.audit.remove import remove
     from curate.audit.would_remove import would_remove
-    from curate.engine.lock import hold
-    from curate.engine.mirror import local_run
+    from curate.engine.changing import changing
 
     kinds: dict[str, By] = {"urls": "url", "domains": "domain", "records": "record", "texts": "text"}
     given, by = next((getattr(options, name), by) for name, by in kinds.items() if getattr(options, name))
     values = [line for line in Path(given).read_text("utf-8").splitlines() if line.strip()]
     if options.dry_run:
         return _show(options, would_remove(open_finished(options.run), by, values))
-    run = local_run(options.run, "records cannot be removed from a run")
-    folder = open_finished(run).folder
-    with hold(folder):
-        opened = open_finished(folder)
+    with changing(options.run) as held:
+        opened = open_finished(held.folder)
         at = datetime.now(UTC).isoformat(timespec="seconds")
-        answer = remove(opened, by, values, at, options.why, purge=options.purge)
+        answer = remove(opened, by, values, at, options.why, purge=options.purge, commit=held.commit())
     return _show(options, answer)
 
 

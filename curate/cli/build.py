@@ -23,6 +23,7 @@ def add_commands(commands: Any) -> None:
     train.add_argument("--vocab", type=int, required=True, metavar="N", help="ids, end-of-text included")
     train.add_argument("--out", required=True, metavar="FILE", help="the tokenizer.json or .tiktoken file to write")
     train.add_argument("--split", default="gpt2", choices=("gpt2", "gpt4"), help="how text is split (default: gpt2)")
+    add_data_format(train)
     train.set_defaults(call=_train)
     compare = actions.add_parser("compare", help="bytes per token of several tokenizers, by source and language")
     compare.add_argument("tokenizers", nargs="+", metavar="NAME", help="names, files or addresses of tokenizers")
@@ -50,7 +51,9 @@ def add_commands(commands: Any) -> None:
         metavar="FORMAT",
         help=f"{', '.join(exporters() | document_exporters())}, or module:function of your own",
     )
-    export.add_argument("--out", metavar="DIR", help="folder to write; what is whole there is kept")
+    export.add_argument(
+        "--out", metavar="DIR", help="folder to write, here or in a bucket; what is whole there is kept"
+    )
     export.add_argument("--check", action="store_true", help="say which exports of the run are no longer what it is")
     add_data_format(export, "with --check: how to show it")
     add_number(export, "--sequence-length", 1024, "tokens of a row, for hf")
@@ -64,6 +67,8 @@ def _train(options: argparse.Namespace) -> int:
 
     texts = (text for batch in run_texts(options.run) for text in batch.text.to_pylist())
     trained = train_vocabulary(texts, options.vocab, options.out, options.split)
+    if options.format != "table":
+        return write_numbers(options.format, asdict(trained) | {"path": str(trained.path)})
     RESULTS.print(
         f"{trained.path}: {trained.vocabulary_size:,} tokens, end-of-text the last; "
         f"equal to its trainer on {trained.proved_on:,} documents",
@@ -72,8 +77,8 @@ def _train(options: argparse.Namespace) -> int:
 
 
 def _compare(options: argparse.Namespace) -> int:
+    from curate.shards.comparing import compare
     from curate.shards.kept_texts import run_texts
-    from curate.tokens.comparing import compare
 
     rows = list(compare(run_texts(options.run), options.tokenizers))
     if options.format != "table":
@@ -131,9 +136,10 @@ def _export(options: argparse.Namespace) -> int:
 
 def _check_exports(run: str, form: str) -> int:
     """Which exports are stale: status 3 where one is, or is not where it was."""
+    from curate.engine.mirror import mirrored
     from curate.shards.export.made import exports_of
 
-    made = exports_of(Path(run))
+    made = exports_of(Path(mirrored(run)))
     columns = ("folder", "format", "of", "state")
     rows = [(each.path, each.format, each.of, each.state) for each in made]
     if form == "table":

@@ -17,7 +17,7 @@ GROUPS: dict[str, tuple[str, ...]] = {
     "Run and look": ("run", "status", "report", "summary", "sample", "query", "explain", "duplicates", "near"),
     "Decide": ("whatif", "diff", "compare", "verify", "remove"),
     "Build with it": ("export", "mix", "tokenizer", "quality"),
-    "Train and compare": ("train", "validate", "model", "scaling"),
+    "Train and compare": ("train", "validate", "model", "tasks", "scaling"),
 }
 """Every command in the group that it is looked for in."""
 
@@ -83,6 +83,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "train": ("curate train train.yaml --data runs/first",),
     "validate": ("curate validate validate.yaml --plan --noise 0.01", "curate validate validate.yaml"),
     "model": ("curate model generate checkpoints/last --prompt 'The ferry'",),
+    "tasks": ("curate tasks list", "curate tasks fetch arc-easy piqa", "curate tasks make runs/first"),
     "scaling": ("curate scaling plan --flops 1e21",),
 }
 """By command, how it is used; those that run without a shell's help are tried by a test."""

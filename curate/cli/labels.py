@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from rich.table import Table
@@ -34,6 +34,12 @@ def add_label_arguments(parser: argparse.ArgumentParser) -> None:
         help="with --labels: what they are, numbers or steps in an order (default: regression)",
     )
     parser.add_argument(
+        "--documents",
+        nargs="+",
+        metavar="FILES",
+        help="with --labels: documents as they come, for the card to say what the model keeps of them",
+    )
+    parser.add_argument(
         "--labeller", metavar="COLUMN", help="with --labels: who judged, where several judged one document"
     )
 
@@ -47,6 +53,7 @@ def add_commands(actions: Any) -> None:
     add_number(sample, "--count", 500, "documents to draw, at most one of a host")
     sample.add_argument("--seed", type=int, default=0, help="decides what is drawn (default: 0)")
     sample.add_argument("--out", required=True, metavar="FILE", help="JSON Lines to write")
+    add_data_format(sample)
     sample.set_defaults(call=_sample)
 
     agreement = actions.add_parser("agreement", help="how labellers agree on documents that several judged")
@@ -72,16 +79,21 @@ def columns_of(options: argparse.Namespace, targets: tuple[str, ...], group: str
 def train(options: argparse.Namespace) -> int:
     """`quality train --labels`."""
     from curate.errors import ConfigError
+    from curate.quality.documents import read_documents
     from curate.quality.label_training import train_on_labels
     from curate.quality.labels import read_labels
-    from curate.storage import atomic_path
+    from curate.storage import atomic_path, list_files
 
     if not options.target:
         raise ConfigError("--labels needs --target: the column that holds the labels")
     labelled = read_labels(options.labels, columns_of(options, tuple(options.target), options.group))
+    documents: Iterable[Any] = ()
+    if options.documents:
+        list_files(options.documents)  # a pattern that matches nothing is said before anything is trained
+        documents = read_documents(options.documents, options.text)
     with atomic_path(options.out) as temporary:
         target = " + ".join(options.target)
-        card = train_on_labels(str(temporary), labelled, options.seed, target, options.group, options.loss)
+        card = train_on_labels(str(temporary), labelled, options.seed, target, options.group, options.loss, documents)
     if options.format != "table":
         return write_numbers(options.format, card)
     show_labels(card["labels"], card.get("folds", {}))
@@ -91,6 +103,8 @@ def train(options: argparse.Namespace) -> int:
 
 def show_labels(found: Mapping[str, Any], folds: Mapping[str, Any]) -> None:
     """What a model that learned from labels says of itself."""
+    from curate.quality.drift import in_words
+
     RESULTS.print(
         f"{found['target']}, {found['lowest']:g} to {found['highest']:g}, of {found['documents']:,} documents; measured on "
         f"{folds.get('by', 'host')}s not seen"
@@ -114,6 +128,13 @@ def show_labels(found: Mapping[str, Any], folds: Mapping[str, Any]) -> None:
         [{"group": name, **of} for name, of in found["by_group"].items()],
         ("group", "documents", "spearman", "calibration_error", "bias"),
     )
+    if of := found.get("of_documents"):
+        told = of["drift"]
+        RESULTS.print(
+            f"of {of['documents']:,} documents as they come: {in_words(told)} beside the labelled (stability index "
+            f"{told['psi']:.3f}, {told['chance']:.3f} by chance; Kolmogorov-Smirnov {told['ks']:.3f})"
+        )
+        _table(of["kept_share"], ("label", "kept_share"))
     if found["by_domain"]:
         RESULTS.print("domains scored furthest from their labels", style="bold")
     _table(found["by_domain"], ("domain", "documents", "label", "score"))
@@ -146,6 +167,8 @@ def _sample(options: argparse.Namespace) -> int:
     with atomic_path(options.out) as temporary, open(temporary, "w", encoding="utf-8") as file:
         file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
     unsure = sum(row.get("why") == "unsure" for row in rows)
+    if options.format != "table":
+        return write_numbers(options.format, {"out": options.out, "documents": len(rows), "unsure": unsure})
     RESULTS.print(f"{len(rows):,} documents to label, {unsure:,} of them for being unsure: {options.out}")
     return 0
 

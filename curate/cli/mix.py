@@ -132,12 +132,14 @@ def _plan(options: argparse.Namespace) -> int:
 
 
 def _make(options: argparse.Namespace) -> int:
+    from curate.engine.mirror import place_of
     from curate.mixture.make import make_mix
     from curate.shards import ShardReader
 
     folder = make_mix(options.run, options.name, _mixture(options), seed=options.seed, materialise=options.materialise)
     status = _tell(options, ShardReader(folder).manifest["mixture"])
-    (RESULTS if options.format == "table" else MESSAGES).print(f"Mix: {folder}")
+    place = f"{place_of(folder.parents[1])}/mixes/{options.name}"
+    (RESULTS if options.format == "table" else MESSAGES).print(f"Mix: {place}")
     return status
 
 

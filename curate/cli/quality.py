@@ -121,10 +121,13 @@ def _evaluate(options: argparse.Namespace) -> int:
 def _evaluate_run(options: argparse.Namespace) -> int:
     from curate.audit.borderline import borderline
     from curate.audit.finished_run import open_finished
-    from curate.audit.rendering import show
+    from curate.audit.rendering import Answer, show
+    from curate.audit.score_drift import score_drift
 
     run = open_finished(options.model)
-    answer = borderline(run, options.n)
+    near, moved = borderline(run, options.n), score_drift(run)
+    told = {name: {"drift": found} | near.data.get(name, {}) for name, found in moved.data.items()}  # type: ignore[union-attr]
+    answer = Answer((*moved.blocks, *near.blocks), told)
     if options.format == "table":
         for name, source in run.stats["sources"].items():
             if source["quality"]:

@@ -11,6 +11,7 @@ from curate.cli.arguments import add_number, add_set, natural
 from curate.cli.console import MESSAGES, RESULTS, write
 from curate.cli.train_instruct import add_instruct
 from curate.cli.train_scaling import add_scaling
+from curate.cli.train_tasks import add_tasks
 from curate.cli.train_validate import add_validate
 from curate.errors import ConfigError
 
@@ -52,6 +53,7 @@ def add_commands(commands: Any) -> None:
         "--slerp", type=float, metavar="T", help="so far along the arc from the first to the second, 0 to 1"
     )
     merge.set_defaults(call=_merge)
+    add_tasks(commands)
     add_scaling(commands)
 
 
@@ -94,7 +96,9 @@ def _add_evaluate(model: Any) -> None:
         help="of: accuracy, gold bits/byte, probability, margin (default: the first two)",
     )
     evaluate.add_argument("--groups", action="store_true", help="MMLU by subject and BLiMP by paradigm as well")
-    evaluate.add_argument("--folder", metavar="DIR", help="the folder that holds the tasks' files")
+    evaluate.add_argument(
+        "--folder", metavar="DIR", help="of the tasks' files (default: where `curate tasks fetch` puts them)"
+    )
     evaluate.add_argument("--texts", action="append", default=[], metavar="NAME=FILE", help="JSON Lines: bits per byte")
     evaluate.add_argument("--data", metavar="DIR", help="look for items and texts in this mix (default: the model's)")
     add_number(evaluate, "--limit", None, "most items of each")
@@ -189,8 +193,10 @@ def _generate(options: argparse.Namespace) -> int:
 def _evaluate(options: argparse.Namespace) -> int:
     from curate.tokens import load_recorded
     from curate.trainer.evaluate.evaluate import bits_per_byte, measure_task, wikitext_perplexity
+    from curate.trainer.evaluate.rows import read_texts
     from curate.trainer.evaluate.task_scores import MEASURES
-    from curate.trainer.evaluate.tasks import find_task, read_lines
+    from curate.trainer.evaluate.tasks import fetched_folder, find_task
+    from curate.trainer.evaluate.validation_set import draw_texts
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
     from curate.trainer.train.parallel import pick_device
 
@@ -208,15 +214,14 @@ def _evaluate(options: argparse.Namespace) -> int:
     for each in wanted:
         if each not in MEASURES:
             raise ConfigError(f"--measures: no measure {each!r}; there are {', '.join(MEASURES)}")
-    if names and not options.folder:
-        raise ConfigError("--tasks needs --folder, the folder that holds the tasks' files")
+    folder = options.folder or fetched_folder()
     for pair in options.texts:
         name, _, path = pair.partition("=")
-        texts = [row["text"] for row in read_lines(path)][: options.limit]
+        texts = draw_texts(read_texts(path), options.limit)
         _print_measure(bits_per_byte(model, tokenizer, name, texts, data))
     for name in names:
         if name == "wikitext2":
-            measure, perplexity = wikitext_perplexity(model, tokenizer, options.folder, data)
+            measure, perplexity = wikitext_perplexity(model, tokenizer, folder, data)
             _print_measure(measure)
             RESULTS.print(f"{'':24}perplexity {perplexity:.2f} per word")
             continue
@@ -224,7 +229,7 @@ def _evaluate(options: argparse.Namespace) -> int:
             model,
             tokenizer,
             name,
-            options.folder,
+            folder,
             shots,
             limit=options.limit,
             data=data,
@@ -254,7 +259,7 @@ def _print_measure(measure: Measure) -> None:
 def _finetune(options: argparse.Namespace) -> int:
     from curate.tokens import load_recorded
     from curate.trainer.evaluate.finetune import FineTuning, classify, finetune, measure, read_examples
-    from curate.trainer.evaluate.tasks import read_lines
+    from curate.trainer.evaluate.rows import read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint
     from curate.trainer.train.parallel import pick_device
 

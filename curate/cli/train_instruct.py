@@ -37,7 +37,7 @@ def _instruct(options: argparse.Namespace) -> int:
     from curate.errors import ConfigError
     from curate.tokens import load_recorded
     from curate.trainer.evaluate.instruct import measure_answers, probe, read_conversations
-    from curate.trainer.evaluate.tasks import read_lines
+    from curate.trainer.evaluate.rows import read_lines
     from curate.trainer.train.checkpoint import load_model, open_checkpoint, save_model
     from curate.trainer.train.parallel import pick_device
     from curate.trainer.train.settings import Instruct

@@ -204,7 +204,7 @@ def _scaling_plan(options: argparse.Namespace) -> int:
 
 def _run_rows(path: str) -> list[dict[str, Any]]:
     """The rows of a CSV or JSON Lines file."""
-    from curate.trainer.evaluate.tasks import read_lines
+    from curate.trainer.evaluate.rows import read_lines
 
     if path.endswith(".csv"):
         with open(path, newline="", encoding="utf-8-sig") as file:

@@ -11,8 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from curate.engine.mirror import WORK, Mirror, all_here
-from curate.engine.task import Committed, Result, Task, committed, promised
+from curate.engine.mirror import WORK, Mirror, all_here, mirror_of
+from curate.engine.seal import unsealed
+from curate.engine.task import Committed, Result, Task, committed, entries_now, execute, promised
 from curate.storage import write_atomically
 from curate.storage.objects import list_objects, put_file, put_if, read_object
 from curate.storage.patience import patience
@@ -54,9 +55,10 @@ def put_result(mirror: Mirror, work: Path, done: Committed[Result]) -> Committed
     """Put what a task committed on this machine into the bucket. Returns what is committed there: where another machine was
     first with other bytes, what it left."""
     task = done.task
-    for name, file in done.files.items():
-        put_file(mirror.result(task.folder, task.key, name, file.digest), file.path)
     path = work / task.folder / f"{task.key}.json"
+    now = entries_now(unsealed(path.read_bytes()))
+    for name, file in done.files.items():
+        put_file(mirror.result(task.folder, task.key, name, now[name]["sha256"]), file.path)
     address = mirror.object(f"{WORK}/{task.folder}/{path.name}")
     if put_if(address, path.read_bytes(), None) is None:
         found = read_object(address)
@@ -64,3 +66,19 @@ def put_result(mirror: Mirror, work: Path, done: Committed[Result]) -> Committed
             write_atomically(path, found[0])
             return promised(work, task) or done
     return done
+
+
+def done_here(work: Path, tasks: Sequence[Task[Any, Result]]) -> list[Committed[Result]]:
+    """What tasks of a finished run left; those that are not committed are done in this process, one after the other. In a
+    mirror their results are put into the bucket."""
+    mirror = mirror_of(work.parent)
+    if mirror is None:
+        return [committed(work, task) or execute(work, task)[0] for task in tasks]
+    results = []
+    for task, done in zip(tasks, take_up(mirror, work, tasks), strict=True):
+        if done is None:
+            bring_inputs(mirror, task)
+            done = put_result(mirror, work, execute(work, task)[0])
+        results.append(done)
+    all_here(file.path for done in results for file in done.files.values())
+    return results

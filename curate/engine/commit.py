@@ -170,6 +170,11 @@ class Commit:
         target.parent.mkdir(parents=True, exist_ok=True)
         return target
 
+    def current(self, name: str) -> Path:
+        """Where a file that is going to be published lies now: as it was written for that, else as it is published."""
+        staged = self._staged / name
+        return staged if staged.exists() else self.folder / name
+
     def put(self, name: str) -> Listed:
         """Take up the file that was written to `path(name)`. One that is there already as it is, stays."""
         staged = self._staged / name
@@ -197,6 +202,16 @@ class Commit:
         digest = copy_file(source, staged)
         self.files[name] = Listed(staged.stat().st_size, digest)
 
+    def announce(self, names: Sequence[str]) -> None:
+        """Say which files will be put; here nobody has to know before the commit."""
+
+    def resume(self, name: str) -> bool:
+        """Put the file that a commit that was cut short had staged, and say whether there was one."""
+        if not (self._staged / name).exists():
+            return False
+        self.put(name)
+        return True
+
     def keep(self, name: str) -> bool:
         """Whether a published file is there undamaged; it is then put again as it is."""
         listed = self.published.files.get(name)
@@ -209,6 +224,9 @@ class Commit:
         """Whether these files, which tell how long things took, need not be made again: here they always are, so that they
         tell of the last time."""
         return False
+
+    def forget_before(self) -> None:
+        """Let nothing stay of what was published before, not for those who still read it either: here nothing ever does."""
 
     def drop(self, name: str) -> None:
         """Leave a file of the former listing out."""

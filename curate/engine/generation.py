@@ -19,9 +19,18 @@ from curate.engine.commit import Commit
 from curate.engine.lease import Lease
 from curate.engine.listing import LISTING, Listed, parse_listing
 from curate.engine.lock import LockedError
-from curate.engine.mirror import WORK, Mirror, here, make_generation
-from curate.engine.pointer import POINTER, PUBLISHED, Pointer, generation_of, read_pointer
+from curate.engine.mirror import (
+    EMPTIED_MARK,
+    WORK,
+    Mirror,
+    forget_generations,
+    here,
+    make_generation,
+    open_mirror,
+)
+from curate.engine.pointer import POINTER, PUBLISHED, Pointer, generation_of, is_hash, read_pointer
 from curate.engine.seal import sealed, unsealed
+from curate.engine.task import entries_now
 from curate.storage import OutputError, shown
 from curate.storage.objects import (
     copy_object,
@@ -70,6 +79,8 @@ class BucketCommit(Commit):
         shutil.rmtree(staging, ignore_errors=True)
         super().__init__(staging)
         self._mirror, self._name, self._lease = mirror, name, lease
+        self._forgets = False
+        self._emptied = (mirror.folder / EMPTIED_MARK).exists()
         self._before: Mapping[str, Listed] = {}
         self._from: dict[str, tuple[str, Path | None]] = {}
         self._pointer = read_pointer(mirror.address)
@@ -86,9 +97,23 @@ class BucketCommit(Commit):
         if digest is None or size is None or not path.is_relative_to(self._mirror.folder / WORK):
             return super().copy(name, here(path), digest)
         key, _, result = path.name.partition(".")
+        if self._emptied:  # documents may have been taken out of it since it was written
+            digest = str(entries_now(unsealed(path.with_name(f"{key}.json").read_bytes()))[result]["sha256"])
         self._from[name] = (self._mirror.result(path.parent.name, key, result, digest), path)
         self.files[name] = Listed(size, digest)
         return self.files[name]
+
+    def current(self, name: str) -> Path:
+        """Where a file that is going to be published lies on this machine; it is brought for that."""
+        staged = self._staged / name
+        if staged.exists():
+            return staged
+        _, path = self._from[name]
+        return here(path if path is not None else open_mirror(self._mirror.address) / name)
+
+    def forget_before(self) -> None:
+        """Let no generation stay but the one that is going to be published."""
+        self._forgets = True
 
     def _take(self, name: str, listed: Listed) -> Listed:
         self._from.pop(name, None)
@@ -103,6 +128,7 @@ class BucketCommit(Commit):
         published = f"{PUBLISHED}/{generation}"
         before = self._pointer
         changed = before is None or before.generation != generation
+        stays = "" if before is None or self._forgets else before.generation
         self._lease.check()
         if not listing_of(self._mirror, generation):
             put_bytes(self._mirror.object(f"{published}/{LISTING}"), listing)
@@ -110,9 +136,9 @@ class BucketCommit(Commit):
         missing = [name for name, listed in self.files.items() if there.get(name) != listed.bytes]
         with ThreadPoolExecutor(patience().at_once, thread_name_prefix="publishing") as pool:
             list(pool.map(lambda name: self._put(published, name), missing))
-        if changed:
+        if changed or (self._forgets and before is not None and before.before):
             self._lease.check()
-            pointer = Pointer(generation, before.generation if before else "", self._name, None)
+            pointer = Pointer(generation, stays, self._name, None)
             address = self._mirror.object(POINTER)
             if put_if(address, pointer.as_bytes(), before.version if before else None) is None:
                 raise LockedError(
@@ -120,6 +146,10 @@ class BucketCommit(Commit):
                 )
             if before is not None and before.before not in ("", generation, before.generation):
                 drop_generation(self._mirror, before.before)
+        if self._forgets:
+            for other in set(_generations(self._mirror)) - {generation}:
+                drop_generation(self._mirror, other)
+            forget_generations(self._mirror.folder, {generation})
         staged = self._staged
         self.folder = make_generation(self._mirror, generation, listing)
         for path in sorted(staged.rglob("*")) if staged.exists() else ():
@@ -168,6 +198,11 @@ def listing_of(mirror: Mirror, generation: str) -> dict[str, Any]:
     return unsealed(found[0])
 
 
+def _generations(mirror: Mirror) -> list[str]:
+    """The generations that lie in the bucket, published or not."""
+    return [each.rstrip("/") for each in list_level(mirror.object(PUBLISHED)) if is_hash(each.rstrip("/"))]
+
+
 def drop_generation(mirror: Mirror, generation: str) -> None:
     """Delete the files that a generation's listing names, and the listing last; whatever else lies there stays."""
     delete_objects(mirror.object(f"{PUBLISHED}/{generation}"), list(_listing(mirror, generation)))
@@ -180,9 +215,8 @@ def sweep_generations(mirror: Mirror, now: float, settled: float = 86_400.0) -> 
     pointer = read_pointer(mirror.address)
     wanted = {pointer.generation, pointer.before} if pointer is not None else set()
     swept = 0
-    for each in list_level(mirror.object(PUBLISHED)):
-        generation = each.rstrip("/")
-        if each.endswith("/") and generation not in wanted:
+    for generation in _generations(mirror):
+        if generation not in wanted:
             found = [one for one in list_objects(mirror.object(f"{PUBLISHED}/{generation}")) if one.name == LISTING]
             if found and now - found[0].written > settled:
                 drop_generation(mirror, generation)

@@ -30,6 +30,7 @@ from curate.engine.listing import LISTING, DamagedError, read_listing
 from curate.engine.lock import is_held
 from curate.engine.pointer import DIGITS, PUBLISHED, generation_of, is_hash, read_pointer, run_above
 from curate.engine.seal import sealed, unsealed
+from curate.engine.task import entries_now
 from curate.errors import ConfigError
 from curate.storage import OutputError, bucket_folder, is_bucket, is_safe_name, locate, shown, write_atomically
 from curate.storage.objects import (
@@ -51,6 +52,8 @@ MARK = ".bucket.json"
 """In a folder of this machine: of which run in a bucket it holds files."""
 VARIABLE = "CURATE_MIRROR_DIR"
 """The variable that names the folder of mirrors: a large disk, or one that a cluster's machines share."""
+EMPTIED_MARK = ".emptied.json"
+"""Beside a run: which documents were taken out of `.work` since it was written, and for which entries of lists."""
 _DEPTH = 5
 """Folders between a file of a mirror and its mark, at most: documents/STEP/, .work/STAGE.FINGERPRINT/, mixes/NAME/."""
 
@@ -109,6 +112,10 @@ class Mirror:
                 self._bring_result(path, pieces[1], *pieces[2].split(".", 1))
             elif self.generation and pieces[0] != WORK:
                 self._bring_published(path, "/".join(pieces))
+            elif not self.generation and len(pieces) == 1 and read_pointer(self.address) is not None:
+                published = here(open_mirror(self.address) / pieces[0])
+                if published.exists():  # a run reads a file of the one before: the list of removals
+                    write_atomically(path, published.read_bytes())
 
     def _bring_result(self, path: Path, stage: str, key: str, name: str = "") -> None:
         if name == "json":
@@ -119,7 +126,7 @@ class Mirror:
             return
         manifest = path.with_name(f"{key}.json")
         if here(manifest).exists():
-            entry = unsealed(manifest.read_bytes())["files"].get(name)
+            entry = entries_now(unsealed(manifest.read_bytes())).get(name)
             if entry is not None:
                 self._fetch(self.result(stage, key, name, entry["sha256"]), path, entry, manifest)
 
@@ -203,7 +210,9 @@ def open_mirror(address: str) -> Path:
             )
         _bring_timings(root)
         make_generation(root, pointer.generation, found[0])
-    _forget(root.folder, {pointer.generation, pointer.before})
+    if not is_held(root.folder):
+        forget_stale_work(root)
+    forget_generations(root.folder, {pointer.generation, pointer.before})
     return folder
 
 
@@ -215,14 +224,6 @@ def mirrored(place: str | Path) -> str | Path:
         return place
     above = run_above(found)
     return open_mirror(above[0]) / above[2] if above is not None else place
-
-
-def local_run(place: str | Path, what: str) -> Path:
-    """The run directory that a place names, for what is done on a disk only. Raises OutputError for an address; `what` says
-    what cannot be done."""
-    if run_address(place) is None:
-        return Path(place)
-    raise OutputError(f"{what} in a bucket: copy the run's published files to a folder, and do it there")
 
 
 def make_generation(root: Mirror, generation: str, listing: bytes) -> Path:
@@ -238,11 +239,22 @@ def make_generation(root: Mirror, generation: str, listing: bytes) -> Path:
     return mirror.folder
 
 
-def _forget(root: Path, wanted: set[str]) -> None:
+def forget_generations(root: Path, wanted: set[str]) -> None:
     """Remove what was brought of generations that are published no more."""
     for folder in root.iterdir():
         if is_hash(folder.name) and folder.name not in wanted:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def forget_stale_work(root: Mirror) -> None:
+    """Remove the results of tasks that are mirrored here where documents were taken out of those in the bucket since: they
+    are brought again, without these, when they are asked for."""
+    found = read_object(root.object(EMPTIED_MARK))
+    there, kept = found[0] if found is not None else b"", root.folder / EMPTIED_MARK
+    if there != (kept.read_bytes() if kept.exists() else b""):
+        shutil.rmtree(root.folder / WORK, ignore_errors=True)
+        (root.folder / WORK).mkdir(parents=True, exist_ok=True)
+        write_atomically(kept, there)
 
 
 def _bring_timings(root: Mirror) -> None:

@@ -205,10 +205,10 @@ def committed(work: Path, task: Task[Any, Result]) -> Committed[Result] | None:
     try:
         manifest = unsealed(path.read_bytes())
         written = path.stat().st_mtime_ns
-        files, later = {}, False
+        files, later, present = {}, False, entries_now(manifest)
         for name, entry in manifest["files"].items():
             file = folder / f"{task.key}.{name}"
-            now = manifest.get(EMPTIED, {}).get(name, entry)
+            now = present[name]
             status = file.stat()
             if status.st_size != now["bytes"]:
                 return None
@@ -231,24 +231,34 @@ def promised(work: Path, task: Task[Any, Result]) -> Committed[Result] | None:
     folder = work / task.folder
     try:
         manifest = unsealed((folder / f"{task.key}.json").read_bytes())
-        entries = {str(name): (str(entry["sha256"]), int(entry["bytes"])) for name, entry in manifest["files"].items()}
+        entries = {str(name): str(entry["sha256"]) for name, entry in manifest["files"].items()}
+        now = {name: (str(entry["sha256"]), int(entry["bytes"])) for name, entry in entries_now(manifest).items()}
         counts = manifest["counts"]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
     if not all(is_safe_name(name) and "/" not in name for name in entries):
         return None
     files = {}
-    for name, (sha256, size) in entries.items():
-        file = folder / f"{task.key}.{name}"
+    for name, written in entries.items():
+        file, (sha256, size) = folder / f"{task.key}.{name}", now[name]
         if file.exists() and (file.stat().st_size != size or digest_file(file) != sha256):
             file.unlink()
-        files[name] = File(name, str(file), sha256, size)
+        files[name] = File(name, str(file), written, size)
     return Committed(task, files, counts)
 
 
 EMPTIED = "emptied"
 """Of a manifest: size and SHA-256 of files out of which documents were taken since. What they are an input of goes on to
 be named by what they were, so that nothing is done again for it."""
+
+
+def entries_now(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Size and SHA-256 of each file of a manifest as it lies there now.
+
+    >>> entries_now({"files": {"a": {"sha256": "1"}, "b": {"sha256": "2"}}, "emptied": {"b": {"sha256": "3"}}})
+    {'a': {'sha256': '1'}, 'b': {'sha256': '3'}}
+    """
+    return {**manifest["files"], **manifest.get(EMPTIED, {})}
 
 
 def is_emptied(file: File) -> bool:

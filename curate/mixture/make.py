@@ -20,9 +20,9 @@ import pyarrow.parquet as pq
 
 from curate.code.fingerprint import fingerprint
 from curate.config.mixture import CELLS, Mixture
+from curate.engine.changing import changing
 from curate.engine.commit import Commit, Published
-from curate.engine.lock import hold
-from curate.engine.mirror import here, local_run, mirrored
+from curate.engine.mirror import here, mirrored
 from curate.engine.seal import sealed
 from curate.mixture.available_tokens import stock_of
 from curate.mixture.groups import DOMAIN, SOURCE, cell_names, groups_by
@@ -75,7 +75,8 @@ def _planned(store: _Store, mixture: Mixture, seed: int, validation: float) -> M
 def make_mix(
     run: str | Path, name: str, mixture: Mixture, *, seed: int | None = None, materialise: bool = False
 ) -> Path:
-    """Write `mixes/NAME` of a run: an index over the token store, or shards with `materialise`. Returns the folder.
+    """Write `mixes/NAME` of a run: an index over the token store, or shards with `materialise`. Returns the folder, of a run
+    in a bucket that which mirrors it on this machine.
 
     Seed, validation split and size of the shards are the run's, unless `seed` is given. The mix is published as one commit,
     under the run's lock. Raises MixtureError, FileNotFoundError where the run has no token store, LockedError, DamagedError.
@@ -92,26 +93,25 @@ def make_mixes(
             raise MixtureError(
                 f"{name!r} is no name for a mix: it becomes a folder of the run's mixes/; use letters, digits, '-', '_', '.'"
             )
-    run = local_run(run, "a mix cannot be made of a run")
-    if not run.is_dir():
-        raise FileNotFoundError(f"{run} holds no finished run with shards: there is no such directory")
-    with hold(run):
-        commit = Commit(run, tuple(f"mixes/{name}/" for name in mixtures))
-        settings, made = _finished(run, commit.published)
+    with changing(run) as held:
+        commit = held.commit(tuple(f"mixes/{name}/" for name in mixtures))
+        published = held.published
+        settings, made = _finished(published)
         parts = [part["name"] for part in settings["parts"]]
-        stores = {by: _read_store(commit.published, parts, by) for by in {each.by for each in mixtures.values()}}
+        stores = {by: _read_store(published, parts, by) for by in {each.by for each in mixtures.values()}}
         for name, mixture in mixtures.items():
             manifest = _made(name, mixture, stores[mixture.by], settings["pipeline"], made, seed, materialise, commit)
             commit.write(f"mixes/{name}/{MANIFEST}", manifest)
         commit.finish()
-    return {name: run / "mixes" / name for name in mixtures}
+    return {name: commit.folder / "mixes" / name for name in mixtures}
 
 
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,200}")
 
 
-def _finished(run: Path, published: Published) -> tuple[dict[str, Any], dict[str, Any]]:
+def _finished(published: Published) -> tuple[dict[str, Any], dict[str, Any]]:
     """A run's settings, and the manifest of its shards."""
+    run = published.folder
     try:
         settings = json.loads(published.check("run.json").read_bytes())
         made, _ = parse_manifest(published.check(f"shards/{MANIFEST}").read_bytes(), f"{run}/shards/{MANIFEST}")

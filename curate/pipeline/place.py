@@ -18,10 +18,18 @@ from curate.engine.commit import Commit, sweep
 from curate.engine.generation import BucketCommit, claim_address, sweep_generations
 from curate.engine.lease import Lease, hold_address
 from curate.engine.lock import hold
-from curate.engine.mirror import Mirror, put_progress, put_timings, run_address, sweep_results
+from curate.engine.mirror import (
+    Mirror,
+    forget_stale_work,
+    here,
+    put_progress,
+    put_timings,
+    run_address,
+    sweep_results,
+)
 from curate.errors import StorageError
 from curate.pipeline.publish import OF_A_RUN, claim
-from curate.storage import OutputError, output_path
+from curate.storage import output_path
 
 
 @dataclass
@@ -59,11 +67,6 @@ def claim_place(out: str | Path, pipeline: Pipeline, replace: bool) -> Place:
         folder = output_path(out, "a run")
         claim(folder, pipeline.name, replace)
         return Place(folder, pipeline.name, replace)
-    if pipeline.removals:
-        raise OutputError(
-            f"removals: a run at {address} cannot take documents out of what is in the bucket already: run it in a folder, "
-            "and copy what it publishes"
-        )
     claim_address(address, pipeline.name, replace)
     mirror = Mirror.of(address)
     return Place(mirror.folder, pipeline.name, replace, mirror)
@@ -76,8 +79,9 @@ def held(place: Place, pipeline: Pipeline, *, force_unlock: bool) -> Iterator[No
     called, instead = mirror.address if mirror is not None else "", ", or give --out another directory"
     with hold(place.folder, called, instead):
         sweep(place.folder)
+        lists: list[str | Path] = [*pipeline.removals, place.folder / LIST]
         if mirror is None:
-            forget_emptied(place.folder, read_lists([*pipeline.removals, place.folder / LIST]))
+            forget_emptied(place.folder, read_lists(lists))
             yield
             return
         mirror.establish()
@@ -86,6 +90,10 @@ def held(place: Place, pipeline: Pipeline, *, force_unlock: bool) -> Iterator[No
             place.lease = lease
             sweep_results(mirror, lease.now)
             sweep_generations(mirror, lease.now)
+            forget_stale_work(mirror)
+            (place.folder / LIST).unlink(missing_ok=True)
+            here(place.folder / LIST)
+            forget_emptied(place.folder, read_lists(lists))
             try:
                 yield
             finally:

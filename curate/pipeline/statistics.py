@@ -16,6 +16,7 @@ from curate.config.tokens import OneOfSeveral
 from curate.engine.mirror import here
 from curate.engine.task import Committed
 from curate.flow import Flow, Part, files_of, is_output
+from curate.quality.drift import drift, measured_on
 from curate.records.counts import DocumentCounts, EngineNumbers, TokenCounts
 from curate.records.metadata import JSON, META, TEXT, CarriedNumbers
 from curate.records.statistics import (
@@ -171,6 +172,8 @@ def _quality_statistics(flow: Flow, source: str, parts: list[Part]) -> QualityNu
     }
     if classified.trained_here:
         numbers["sampled"] = classified.card["trained_on"]["negative"]
+    elif (before := measured_on(classified.card)) and (moved := drift(before, numbers["scores"])):
+        numbers["drift"] = moved
     return numbers
 
 

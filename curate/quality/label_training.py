@@ -12,6 +12,7 @@ is measured fold by fold, with the curves of the other folds. Knows labelled doc
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import numpy as np
@@ -23,12 +24,14 @@ from curate.errors import ConfigError
 from curate.quality import logistic
 from curate.quality.agreement import BINS, calibration_error, pearson, quadratic_kappa, spearman
 from curate.quality.calibration import ALL, Curve, calibrated, curves
+from curate.quality.drift import drift
 from curate.quality.features import BUCKETS, Features, extract
 from curate.quality.folds import choose_evenly
 from curate.quality.labels import Labelled
-from curate.quality.model import Trained, write_model
+from curate.quality.model import Classifier, Trained, write_model
 from curate.quality.seen import among, text_codes
-from curate.records.quality import Card
+from curate.quality.threshold import histogram
+from curate.records.quality import Calibration, Card
 from curate.text.addresses import hosts
 from curate.text.chance import draw
 
@@ -49,9 +52,16 @@ Loss = Literal["regression", "ordinal"]
 
 
 def train_on_labels(
-    path: str, labelled: Labelled, seed: int, target: str, group: str | None = None, loss: Loss = "regression"
+    path: str,
+    labelled: Labelled,
+    seed: int,
+    target: str,
+    group: str | None = None,
+    loss: Loss = "regression",
+    documents: Iterable[pa.RecordBatch] = (),
 ) -> Card:
-    """Write the models to a file; returns their card. `group`: the column that calibration is by.
+    """Write the models to a file; returns their card. `group`: the column that calibration is by. `documents`: batches of
+    DOCUMENTS as they come, for the card to say what the model makes of them.
 
     Raises ConfigError where documents are too few, and for ordinal labels of many values.
     """
@@ -77,6 +87,9 @@ def train_on_labels(
         of_others = _curves(raw[~inside], labelled.labels[~inside], labelled.groups[~inside])
         scores[inside] = calibrated(raw[inside], pa.array(labelled.groups[inside], pa.string()), of_others)
     middle = labelled.labels >= _HALF
+    calibration = Calibration(by=group, curves=_curves(raw, labelled.labels, labelled.groups))
+    judge = Classifier(tuple(model.scorer() for model in models), rule, calibration=calibration)
+    measured = measures(labelled, scores.astype(np.float64)) | _of_documents(judge, documents, labelled, scores)
     card: Card = {
         "classifier": "labels",
         "seed": seed,
@@ -87,8 +100,8 @@ def train_on_labels(
         },
         "features": {"buckets": BUCKETS, "hash": "murmur3_x86_32, seed 42"},
         "folds": rule,
-        "calibration": {"by": group, "curves": _curves(raw, labelled.labels, labelled.groups)},
-        "labels": {"target": target, "loss": loss} | measures(labelled, scores.astype(np.float64)),
+        "calibration": calibration,
+        "labels": {"target": target, "loss": loss} | measured,
     }
     write_model(path, card, models)
     return card
@@ -161,6 +174,7 @@ def measures(labelled: Labelled, scores: Numbers) -> dict[str, Any]:
         "spearman_of_length": _short(spearman(lengths, labels)),
         "calibration_error": _short(calibration_error(scores, labelled.labels)),
         "calibration_bins": BINS,
+        "scores": histogram(scores.astype(np.float32)),
         "by_group": {
             name: _of_group(labelled.labels[mine], scores[mine])
             for name in np.unique(labelled.groups).tolist()
@@ -170,6 +184,30 @@ def measures(labelled: Labelled, scores: Numbers) -> dict[str, Any]:
         "cuts": _cuts(labels, found),
     }
     return told
+
+
+def _of_documents(
+    judge: Classifier, documents: Iterable[pa.RecordBatch], labelled: Labelled, scores: NDArray[np.float32]
+) -> dict[str, Any]:
+    """What the models make of documents as they come, each scored by the one that has not seen its host and with the curve
+    of all: how many, their scores, how far these lie from those of the labelled, and what a cut at each label keeps."""
+    found = [judge(*(batch.column(name) for name in ("text", "id", "url"))) for batch in documents]
+    if not found:
+        return {}
+    all_scores = np.concatenate(found)
+    labels, given = (
+        labelled.lowest + (labelled.highest - labelled.lowest) * each
+        for each in (labelled.labels, all_scores.astype(np.float64))
+    )
+    told = {
+        "documents": len(all_scores),
+        "scores": histogram(all_scores),
+        "drift": drift(histogram(scores), histogram(all_scores)),
+        "kept_share": [
+            {"label": level, "kept_share": _short(float((given >= level - _HALF).mean()))} for level in _levels(labels)
+        ],
+    }
+    return {"of_documents": told}
 
 
 def _of_group(labels: Numbers, scores: Numbers) -> dict[str, Any]:
@@ -201,9 +239,8 @@ def _by_domain(domains: pa.Array, labels: Numbers, found: Numbers) -> list[dict[
 def _cuts(labels: Numbers, found: Numbers) -> list[dict[str, Any]]:
     """For each label but the lowest, where labels are few whole numbers: what keeping scores from half a label below it
     keeps, and how much of that has at least the label."""
-    levels = np.unique(np.round(labels)).tolist()[1:]
     rows = []
-    for level in levels if len(levels) < _MOST_LEVELS else []:
+    for level in _levels(labels):
         kept, wanted = found >= level - _HALF, labels >= level - _HALF
         right = int((kept & wanted).sum())
         rows.append(
@@ -217,6 +254,12 @@ def _cuts(labels: Numbers, found: Numbers) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _levels(labels: Numbers) -> list[float]:
+    """The labels but the lowest, where they are few whole numbers."""
+    levels: list[float] = np.unique(np.round(labels)).tolist()[1:]
+    return levels if len(levels) < _MOST_LEVELS else []
 
 
 def _fingerprint(labelled: Labelled) -> str:

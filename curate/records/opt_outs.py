@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import pyarrow as pa
 
-EVIDENCE = pa.schema(
-    [
-        ("code", pa.uint64()),
-        ("key", pa.string()),
-        ("date", pa.timestamp("s", tz="UTC")),
-        ("rules", pa.string()),
-    ]
-)
-"""A statement: `key` is `robots HOST`, `domain HOST` or `url ADDRESS`, `code` its hash; `rules` are JSON, by user agent
-[whether it allows, pattern of paths] as in robots.txt."""
+STATEMENTS = pa.schema([("code", pa.uint64()), ("date", pa.int64()), ("rules", pa.large_string())])
+"""Statements as a file makes them. `code` is the hash of `robots HOST`, `domain HOST` or `url ADDRESS`; `date` seconds since
+1970 UTC, UNDATED where none is given; `rules` JSON, by user agent [whether it allows, pattern of paths] as in robots.txt."""
+
+SORTED = pa.schema([("code", pa.uint64()), ("date", pa.int64()), ("rules", pa.int32())])
+"""All statements, each once, by code, date and rules: 20 bytes each. `rules` is a row of RULES."""
+
+RULES = pa.schema([("rules", pa.large_string())])
+"""The different rules, sorted."""
+
+UNDATED = -(1 << 63)
+"""Before every date."""
 
 OPT_OUTS = pa.schema([("opt_out.refused", pa.bool_()), ("opt_out.agents", pa.string()), ("opt_out.date", pa.string())])
 """Whether a user agent that was asked about is refused; the agents, joined by commas; the day of the newest statement

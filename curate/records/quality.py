@@ -52,6 +52,23 @@ class Calibration(TypedDict):
     curves: Mapping[str, Sequence[Sequence[float]]]
 
 
+Reading = Literal["same", "chance", "moved", "other"]
+"""What a drift says: the same documents, too few to tell, moved, or other documents."""
+
+
+class ScoreDrift(TypedDict):
+    """How far the scores of documents lie from those that a model was measured on; see `curate.quality.drift`."""
+
+    documents: int
+    psi: float
+    """Population stability index."""
+    chance: float
+    """What the index reaches by chance in one of twenty draws."""
+    ks: float
+    """Largest distance between the cumulated distributions."""
+    reading: Reading
+
+
 class Card(TypedDict, total=False):
     """What a model says of itself; empty for a file of fastText."""
 

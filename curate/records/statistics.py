@@ -8,6 +8,7 @@ from typing import Any, NotRequired, TypedDict
 from curate.records.counts import EngineNumbers
 from curate.records.findings import Finding
 from curate.records.metadata import CarriedNumbers
+from curate.records.quality import ScoreDrift
 from curate.records.topics import TopicNumbers
 
 
@@ -38,6 +39,8 @@ class QualityNumbers(TypedDict):
     """Documents of the source that its classifier learned from, where the run trained it."""
     seen: NotRequired[int]
     """Documents whose very text the model that scored them was trained on: with folds, only copies on several hosts."""
+    drift: NotRequired[ScoreDrift]
+    """Of a model that was brought, how far the scores lie from those of the documents that its card was measured on."""
     model: NotRequired[Mapping[str, Any]]
     """What the model says of itself: kind, what it learned from, how well it tells held-out documents apart."""
 

@@ -15,7 +15,7 @@ from curate import tokens
 from curate.engine.commit import open_published
 from curate.engine.mirror import mirrored
 from curate.records.batches import read_batches
-from curate.tokens.comparing import Texts
+from curate.shards.comparing import Texts
 
 _BLOCK = 64 << 20
 """Bytes of JSON Lines read at once: a line may not be longer."""

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from curate.engine.commit import Published, settle_above
-from curate.engine.mirror import here
+from curate.engine.mirror import here, mirrored
 from curate.engine.pointer import PUBLISHED, run_above
 from curate.records.batches import read_batches
 from curate.records.shards import shard
@@ -228,6 +228,8 @@ def _find_manifest(path: str) -> tuple[str, dict[str, Any], tuple[ShardEntry, ..
         except (FileNotFoundError, NotADirectoryError):
             continue
         manifest, entries = parse_manifest(data, f"{folder}/{MANIFEST}")
+        if manifest["format"] == MIX_FORMAT and folder == published:
+            return _find_manifest(str(mirrored(path)))  # the token store that it points into is brought here
         if manifest["format"] == MIX_FORMAT and is_remote(folder):
             raise ShardError(f"{folder} is an index over a token store: materialise it to read it from an address")
         return folder, manifest, entries

@@ -40,6 +40,12 @@ def host(url: str) -> str | None:
     return found
 
 
+def domain_names(texts: pa.Array) -> pa.Array:
+    """Domains as people write them (string or large_string), each as `domain_name` has it; nulls stay."""
+    found = pc.utf8_rtrim(pc.utf8_lower(pc.utf8_trim_whitespace(texts)), ".")
+    return pc.if_else(pc.starts_with(found, _WWW), pc.utf8_slice_codeunits(found, len(_WWW)), found)
+
+
 def domain_name(text: str) -> str:
     """A domain as people write it, as hosts are written: lower case, without `www.` and dots at its end.
 

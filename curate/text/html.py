@@ -22,16 +22,12 @@ _SHAPES = frozenset({"rect", "line", "path", "circle"})
 
 def clean(text: str) -> str:
     """Text that HTML can hold: no lone surrogates, no control characters but tab and line feed, no direction overrides."""
-    whole = text.encode("utf-8", "replace").decode("utf-8")
-    return "".join(char if _can_be_shown(char) else "\N{REPLACEMENT CHARACTER}" for char in whole)
+    whole = text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+    return _CANNOT_BE_SHOWN.sub("\N{REPLACEMENT CHARACTER}", whole)
 
 
-def _can_be_shown(char: str) -> bool:
-    return char in "\n\t" or (char >= " " and not "\x7f" <= char < "\xa0" and char not in _DIRECTIONS)
-
-
-_DIRECTIONS = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
-"""Characters that reorder what follows them: they could turn a line of the page around."""
+_CANNOT_BE_SHOWN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+"""Control characters, and characters that reorder what follows them: they could turn a line of the page around."""
 
 
 def escape(text: str) -> Html:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.metadata
 import json
 import os
@@ -32,6 +33,7 @@ Read = Callable[[str], bytes]
 """Reads a file beside the others of a tokenizer. Raises OSError where there is none."""
 
 
+@functools.cache
 def find(name: str) -> Definition:
     """The tokenizer of this name. Raises ValueError for a name or file that will not do, OSError where it is not found."""
     if name in FILES:
@@ -51,15 +53,11 @@ def find(name: str) -> Definition:
 
 def _hint(name: str) -> str:
     """The name that was meant, or how one of the Hub is named."""
-    near = nearest(name, FILES)
-    if "mean" in near:
+    if "mean" in (near := nearest(name, FILES)):
         return near
     owner, _, model = name.rpartition("/")
-    return (
-        f"; a tokenizer of the Hub is hf:OWNER/NAME@REVISION, as in hf:{owner.split('/')[-1]}/{model}@main"
-        if owner
-        else ""
-    )
+    hub = f"{HUB}OWNER/NAME@REVISION, as in {HUB}{owner.split('/')[-1]}/{model}@main"
+    return f"; a tokenizer of the Hub is {hub}" if owner else ""
 
 
 def _bytes_of(path: str) -> bytes:

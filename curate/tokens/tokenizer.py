@@ -119,18 +119,13 @@ class Tokenizer:
 
 
 @functools.cache
-def _found(name: str) -> Definition:
-    return find(name)
-
-
-@functools.cache
 def load(name: str, end_of_text: str | int | None = None) -> Tokenizer:
     """The tokenizer of a name (curate.tokens.sources.FORMS).
 
     `end_of_text`: a special token's name, or an id, where the tokenizer declares none or another is wanted. Raises
     ValueError for a name nobody knows and where no end-of-text is declared, OSError where the files are missing.
     """
-    definition = _found(name)
+    definition = find(name)
     special = definition.special
     end = special.get(end_of_text) if isinstance(end_of_text, str) else end_of_text
     if end_of_text is None:

@@ -7,7 +7,7 @@ saved tokenizer's must agree on a sample of the text. Knows texts and vocabulari
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,6 @@ from curate.tokens.verify import differences
 SUFFIXES = (".json", ".tiktoken")
 SPLITS = {scheme.name: scheme.expression for scheme in SCHEMES if scheme.expression}
 """The ways of splitting text that a vocabulary is trained with, by the encoding that made them known."""
-_BYTES = 256
 _SAMPLE = 1000
 """Texts on which the saved tokenizer must agree with the trainer."""
 
@@ -56,9 +55,10 @@ def train_vocabulary(texts: Iterable[str], size: int, out: str | Path, split: st
         raise TrainingError(
             f"{path.name} cannot be split as {split!r}: .json as {' or '.join(SPLITS)}, .tiktoken as gpt2"
         )
-    if size < _BYTES + 1:
-        raise TrainingError(f"a vocabulary of {size}: bytes and end-of-text alone are {_BYTES + 1}")
-    sample: list[str] = []
+    if size <= len(byte_letters()):
+        raise TrainingError(f"a vocabulary of {size}: bytes and end-of-text alone are {len(byte_letters()) + 1}")
+    remaining = iter(texts)
+    sample = list(itertools.islice(remaining, _SAMPLE))
     trained = Tokenizer(models.BPE())
     trained.pre_tokenizer = pre_tokenizers.Sequence(
         [
@@ -68,7 +68,7 @@ def train_vocabulary(texts: Iterable[str], size: int, out: str | Path, split: st
     )
     trained.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(vocab_size=size - 1, initial_alphabet=sorted(byte_letters()), show_progress=False)
-    trained.train_from_iterator(_keeping(texts, sample), trainer)
+    trained.train_from_iterator(itertools.chain(sample, remaining), trainer)
     vocabulary = trained.get_vocab()
     if len(vocabulary) < size - 1:
         raise TrainingError(
@@ -82,15 +82,6 @@ def train_vocabulary(texts: Iterable[str], size: int, out: str | Path, split: st
         write_atomically(path, to_file(_ranks(vocabulary)))
     _prove(trained, path, sample)
     return Trained(path, size, len(sample))
-
-
-def _keeping(texts: Iterable[str], sample: list[str]) -> Iterator[str]:
-    """The texts, the first of which are kept as the sample."""
-    iterator = iter(texts)
-    for text in itertools.islice(iterator, _SAMPLE):
-        sample.append(text)
-        yield text
-    yield from iterator
 
 
 def _ranks(vocabulary: dict[str, int]) -> dict[bytes, int]:

@@ -21,43 +21,35 @@ from curate.text.caching import cache_folder
 
 @dataclass(frozen=True)
 class VocabularyFile:
-    """A file as tiktoken knows it: address and SHA-256 (tiktoken_ext/openai_public.py), and its name in other packages."""
+    """A file as tiktoken knows it (tiktoken_ext/openai_public.py): its path on tiktoken's host, and its SHA-256."""
 
-    url: str
+    path: str
     sha256: str
-    plain_name: str
 
     @property
     def cache_name(self) -> str:
         """The name of the file in a cache folder of tiktoken."""
-        return hashlib.sha1(self.url.encode()).hexdigest()
+        return hashlib.sha1(f"https://openaipublic.blob.core.windows.net/{self.path}".encode()).hexdigest()
+
+    @property
+    def plain_name(self) -> str:
+        """Its name in other packages."""
+        return self.path.rpartition("/")[2]
 
 
-_HOST = "https://openaipublic.blob.core.windows.net"
-_GPT2 = (
-    VocabularyFile(
-        f"{_HOST}/gpt-2/encodings/main/vocab.bpe",
-        "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5",
-        "vocab.bpe",
-    ),
-    VocabularyFile(
-        f"{_HOST}/gpt-2/encodings/main/encoder.json",
-        "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783",
-        "encoder.json",
-    ),
-)
-
-
-def _ranks(name: str, sha256: str) -> VocabularyFile:
-    return VocabularyFile(f"{_HOST}/encodings/{name}.tiktoken", sha256, f"{name}.tiktoken")
-
-
+_GPT2 = "gpt-2/encodings/main"
+_RANKS = {
+    "r50k_base": "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930",
+    "p50k_base": "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069",
+    "cl100k_base": "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7",
+    "o200k_base": "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d",
+}
 FILES = {
-    "gpt2": _GPT2,
-    "r50k_base": (_ranks("r50k_base", "306cd27f03c1a714eca7108e03d66b7dc042abe8c258b44c199a7ed9838dd930"),),
-    "p50k_base": (_ranks("p50k_base", "94b5ca7dff4d00767bc256fdd1b27e5b17361d7b8a5f968547f9f23eb70d2069"),),
-    "cl100k_base": (_ranks("cl100k_base", "223921b76ee99bde995b7ff738513eef100fb51d18c93597a113bcffe865b2a7"),),
-    "o200k_base": (_ranks("o200k_base", "446a9538cb6c348e3516120d7c08b09f57c36495e2acfffe59a5bf8b0cfb1a2d"),),
+    "gpt2": (
+        VocabularyFile(f"{_GPT2}/vocab.bpe", "1ce1664773c50f3e0cc8842619a93edc4624525b728b188a9e0be33b7726adc5"),
+        VocabularyFile(f"{_GPT2}/encoder.json", "196139668be63f3b5d6574427317ae82f612a97c5d1cdaf36ed2256dbf636783"),
+    ),
+    **{name: (VocabularyFile(f"encodings/{name}.tiktoken", sha256),) for name, sha256 in _RANKS.items()},
 }
 """The encodings known by name, and the files each needs."""
 
@@ -79,43 +71,37 @@ def tiktoken_cache(encoding: str) -> Iterator[None]:
     """
     folder = cache_folder("tiktoken")
     missing = [file for file in FILES[encoding] if not _provide(file, folder)]
-    before = os.environ.get(_CACHE_VARIABLES[0])
+    before = {name: os.environ[name] for name in _CACHE_VARIABLES[:1] if name in os.environ}
     os.environ[_CACHE_VARIABLES[0]] = str(folder)
     try:
         yield
     except Exception as error:
         if not missing:
             raise
-        looked = ", ".join(str(place) for place in _cache_folders())
         names = ", ".join(f"{file.plain_name} (as {file.cache_name})" for file in missing)
         raise VocabularyError(
-            f"the vocabulary of {encoding!r} was not found: {names}. Looked in the tiktoken caches ({looked}) and in the "
-            f"installed packages {', '.join(_CARRIERS)}; the download failed too ({type(error).__name__}). Put the files "
-            f"into a folder under those names and set TIKTOKEN_CACHE_DIR to it; their SHA-256 must be "
-            f"{', '.join(file.sha256 for file in missing)}."
+            f"the vocabulary of {encoding!r} was not found: {names}. Looked in the tiktoken caches "
+            f"({', '.join(map(str, _cache_folders()))}) and in the installed packages {', '.join(_CARRIERS)}; the download "
+            f"failed too ({type(error).__name__}). Put the files into a folder under those names and set TIKTOKEN_CACHE_DIR "
+            f"to it; their SHA-256 must be {', '.join(file.sha256 for file in missing)}."
         ) from error
     finally:
-        if before is None:
-            del os.environ[_CACHE_VARIABLES[0]]
-        else:
-            os.environ[_CACHE_VARIABLES[0]] = before
+        del os.environ[_CACHE_VARIABLES[0]]
+        os.environ.update(before)
 
 
 def _cache_folders() -> list[Path]:
-    named = [Path(os.environ[name]) for name in _CACHE_VARIABLES if os.environ.get(name)]
-    return [*named, Path(tempfile.gettempdir()) / "data-gym-cache"]
+    named = (os.environ.get(name) for name in _CACHE_VARIABLES)
+    return [*(Path(folder) for folder in named if folder), Path(tempfile.gettempdir()) / "data-gym-cache"]
 
 
 def _provide(file: VocabularyFile, folder: Path) -> bool:
     """Whether the private cache holds the file, copying it there from where it is found."""
     target = folder / file.cache_name
-    if _is_file(target, file):
-        return True
-    for candidate in _candidates(file):
-        if _is_file(candidate, file):
-            write_atomically(target, candidate.read_bytes())
-            return True
-    return False
+    found = next((place for place in (target, *_candidates(file)) if _is_file(place, file)), None)
+    if found and found != target:
+        write_atomically(target, found.read_bytes())
+    return found is not None
 
 
 def _is_file(path: Path, file: VocabularyFile) -> bool:

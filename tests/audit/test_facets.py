@@ -162,7 +162,14 @@ def test_dots_drawn_around_are_those_that_the_reader_keeps(browser: Any) -> None
     inside = sum(100 < x < 600 and 100 < y < 700 for x, y in zip(rows["map"]["x"], rows["map"]["y"], strict=True))
     shown = re.match(r"([\d,]+) documents of those drawn around", around)
     assert shown and 0 < inside < 2000 and abs(int(shown[1].replace(",", "")) - inside) <= 0.01 * inside + 2
-    browser.execute_script("document.getElementById('reader-clear').click()")
+    assert text_of(browser, "chosen-said").startswith(
+        f"{shown[1]} of the sample’s 2,000 documents chosen: {shown[1]} drawn"
+    )
+    fates = browser.execute_script(
+        "return [...document.querySelectorAll('[data-narrowed=flow] td:nth-child(2)')].map((e) => e.textContent)"
+    )
+    assert sum(int(each.replace(",", "")) for each in fates) == int(shown[1].replace(",", ""))
+    browser.execute_script("document.getElementById('chosen-clear').click()")
     assert text_of(browser, "reader-said").startswith("2,000 documents")
     choose(browser, "map-colour", "clump")
     names = {words for *_, words in rows["map"]["clumps"]}

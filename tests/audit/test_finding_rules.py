@@ -12,9 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 import yaml
 
+from curate.audit import aggregates
+from curate.audit.failing import Failures
 from curate.audit.finding_facts import SCOPES
 from curate.audit.findings import command, finding_rules, findings, findings_of_time, verdict
 from curate.audit.finished_run import open_finished
@@ -114,6 +118,10 @@ PLANTED: dict[str, tuple[Callable[[Any], None], Callable[[Any], None]]] = {
         source_with(quality={"model": {"held_out": {"baselines": {"roc_auc": {"register": 0.99}}}}}),
         source_with(quality={"model": {"held_out": {"baselines": {"roc_auc": {"register": 0.7}}}}}),
     ),
+    "scores-moved": (
+        source_with(documents=500, quality={"drift": {"psi": 0.6, "chance": 0.1, "ks": 0.4}}),
+        source_with(documents=500, quality={"drift": {"psi": 0.6, "chance": 0.7, "ks": 0.4}}),
+    ),
     "no-record": (source_with(records=0, documents=0, kept=0), source_with(records=5, documents=0, kept=0)),
     "few-kept": (source_with(kept=12), source_with(kept=700)),
     "step-takes-most": (step("hard", 1000, 600), step("hard", 1000, 400)),
@@ -165,6 +173,20 @@ def test_a_quality_step_that_is_a_coin_is_found_and_one_that_tells_is_not() -> N
     assert verdict(coin.stats["findings"]) == "stop"
     assert "random-quality" not in kinds(telling.stats["findings"])
     assert score_facts(telling.stats["audit"]["web"]["quality"])["score_lift"] > 0.25
+
+
+def test_a_threshold_is_no_coin_however_little_it_keeps_and_however_near_the_scores_lie() -> None:
+    """Of 1,000 scores from 0.50 to 0.54 the best 10 in a hundred are kept, or the best 1 in a hundred."""
+    scores = pa.array(np.linspace(0.5, 0.54, 1000), pa.float32())
+    for kept in (100, 10):
+        fails = np.arange(1000) < 1000 - kept
+        failures = Failures(
+            pa.array([["quality/keep_share"] if each else [] for each in fails]), frozenset({"quality"})
+        )
+        found = score_facts(aggregates._quality(scores, ~fails, failures, frozenset({"quality"})))
+        assert found["score_reached"] == 1000 and found["score_dropped"] == pytest.approx(1 - kept / 1000)
+        assert found["kept_of_best"] == pytest.approx(kept / 250) and found["kept_of_worst"] == 0
+        assert found["kept_alike"] == 0
 
 
 def test_findings_json_holds_them_and_their_commands_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -13,9 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from curate.audit.crawl_map import LEAST, SIZE, crawl_map, words_of
+from curate.audit.crawl_map import LEAST, SIZE, crawl_map
 from curate.audit.finished_run import open_finished
+from curate.audit.layout import nearest
 from curate.audit.report import report_page, write_report
 from curate.cli.main import main
 from curate.pipeline.run import run
@@ -119,8 +122,27 @@ def test_too_few_documents_and_texts_without_common_words_have_no_map() -> None:
     assert crawl_map(["", *(f"only{number}" for number in range(100))]) is None
 
 
-def test_scripts_without_spaces_have_words_too() -> None:
-    assert words_of("北京大学 and Москва") == ["北京", "京大", "大学", "and", "москва"]
+def test_scripts_without_spaces_have_clumps_named_by_pairs_of_characters() -> None:
+    draw = random.Random(5)
+    kinds = ("北京大学研究生院", "春眠不覚暁処処聞啼鳥", "เมืองหลวงของประเทศไทย")
+    texts = ["".join(draw.choice(kinds[number % 3]) for _ in range(60)) for number in range(300)]
+    found = crawl_map(texts)
+    assert found is not None and len(found.clumps) > 2
+    pairs = {text[at : at + 2] for text in texts for at in range(len(text) - 1)}
+    assert {word for *_, words in found.clumps for word in words.split()} <= pairs
+
+
+@given(st.integers(1, 40), st.integers(1, 5), st.integers(1, 50), st.integers(0, 2**32 - 1))
+def test_the_nearest_are_those_of_a_full_sort_of_all_distances(
+    count: int, dimensions: int, most: int, seed: int
+) -> None:
+    points = np.random.default_rng(seed).integers(0, 4, (count, dimensions)).astype(np.float64)  # with many equals
+    rows, distances = nearest(points, most)
+    for row in range(count):
+        far = sorted(
+            (float(((points[row] - points[other]) ** 2).sum()), other) for other in range(count) if other != row
+        )
+        assert list(zip(distances[row].tolist(), rows[row].tolist(), strict=True)) == far[:most]
 
 
 def test_two_reports_of_one_run_have_the_same_rows_and_map(tmp_path: Path) -> None:
@@ -177,7 +199,7 @@ def test_facets_and_words_choose_rows(browser: Any) -> None:
     choose(browser, "reader-rule", "")
     choose(browser, "reader-search", rows["id"][7][:12])
     choose(browser, "reader-fate", "")
-    assert text_of(browser, "reader-said").startswith("1 documents")
+    assert text_of(browser, "reader-said").startswith("1 document,")
     assert browser.get_log("browser") == []
 
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import json
 import random
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from curate import tokens
 from curate.audit.finished_run import OpenedRun, open_finished
 from curate.audit.ledger import connect
 from curate.audit.places import PLACES
@@ -32,6 +28,7 @@ from curate.shards.export import export
 from curate.shards.export.made import exports_of
 from tests.support.audited import webtext_run
 from tests.support.running import curate
+from tests.support.words_below import texts_below
 
 NOW = "2026-01-01T00:00:00+00:00"
 PASSAGE = "The lighthouse keeper of Orrinsay counted seventeen herons on the morning that the bridge was opened. "
@@ -110,34 +107,6 @@ def taken(whole: Path, tmp_path: Path) -> OpenedRun:
 def take(opened: OpenedRun, by: str = "url", value: str = URL) -> Any:
     with hold(opened.folder):
         return remove(open_finished(opened.folder), by, [value], NOW, "asked for")  # type: ignore[arg-type]
-
-
-def texts_below(folder: Path) -> Iterator[tuple[str, str]]:
-    """(file, text) of everything below a folder: bytes as they are, decompressed, and tokens decoded."""
-    for path in sorted(folder.rglob("*")):
-        if not path.is_file():
-            continue
-        data = path.read_bytes()
-        name = str(path.relative_to(folder))
-        yield name, data.decode("utf-8", "replace")
-        if data[:2] == b"\x1f\x8b":
-            yield name, gzip.decompress(data).decode("utf-8", "replace")
-        for batch in batches(path, data):
-            for column in batch.column_names:
-                values = batch.column(column)
-                if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
-                    yield name, "\n".join(map(str, values.to_pylist()))
-                elif pa.types.is_list(values.type) and values.type.value_type == pa.uint16():
-                    yield name, tokens.load("gpt2").decode(values.combine_chunks().flatten().to_numpy())
-
-
-def batches(path: Path, data: bytes) -> Iterator[pa.Table]:
-    if data[:4] == b"PAR1":
-        yield pq.read_table(path)
-    elif data[:6] == b"ARROW1":
-        yield pa.ipc.open_file(path).read_all()
-    elif data[:4] == b"\xff" * 4:
-        yield pa.ipc.open_stream(path).read_all()
 
 
 def holding(folder: Path, words: str) -> set[str]:

@@ -31,7 +31,7 @@ import torch
 from scipy import stats  # type: ignore[import-untyped,unused-ignore]
 
 from curate.trainer.compare.comparison import Verdict
-from curate.trainer.evaluate.tasks import read_lines
+from curate.trainer.evaluate.rows import read_lines
 from tests.benchmarks.bench_trainer_validate import (
     DATA,
     HELD_OUT,

@@ -31,7 +31,7 @@ from curate.tokens import load
 from curate.trainer.compare.comparison import Verdict
 from curate.trainer.compare.settings import Validation
 from curate.trainer.compare.validate import validate
-from curate.trainer.evaluate.tasks import read_lines
+from curate.trainer.evaluate.rows import read_lines
 
 DATA = Path(os.environ.get("CURATE_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
 TEXTS = ("wikipedia-paragraphs", "abc-science", "state-union", "webtext", "movie-reviews", "gutenberg-books")

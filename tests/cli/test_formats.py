@@ -88,6 +88,11 @@ def test_quality_classifiers(asked: Any, tmp_path: Path, capsys: pytest.CaptureF
         assert len(rows) > 4
         for row in rows:
             assert row["value"] == ("" if leaf(data, row["measure"]) is None else str(leaf(data, row["measure"])))
+    drawn, rows = asked(
+        "quality", "sample", good, poor, "--model", model, "--count", 10, "--out", tmp_path / "next.jsonl"
+    )
+    assert {row["measure"]: row["value"] for row in rows} == {name: str(value) for name, value in drawn.items()}
+    assert drawn["documents"] == len((tmp_path / "next.jsonl").read_text().splitlines()) == 10
     assert main(["quality", "evaluate", str(model), "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["classifier"] == "gpt3"
 
@@ -116,6 +121,9 @@ def test_mixes_tokenizers_and_exports(asked: Any, tmp_path: Path, capsys: pytest
     data, rows = asked("tokenizer", "verify", "gpt2", "--on", made)
     told = {row["measure"]: row["value"] for row in rows}
     assert data["differing"] == 0 and data["differences"] == [] and int(told["bytes"]) == data["bytes"] > 0
+    data, rows = asked("tokenizer", "train", made, "--vocab", 300, "--out", tmp_path / "own.json")
+    assert {row["measure"]: row["value"] for row in rows} == {name: str(value) for name, value in data.items()}
+    assert data["vocabulary_size"] == 300 and data["path"] == str(tmp_path / "own.json") and data["proved_on"] > 0
     assert main(["export", str(made), "--to", "nanogpt", "--out", str(tmp_path / "bin")]) == 0
     capsys.readouterr()
     data, rows = asked("export", made, "--check")

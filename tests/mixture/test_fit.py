@@ -102,7 +102,9 @@ def test_a_table_that_is_wrong_is_told_by_line(
 
 @pytest.mark.data
 @pytest.mark.parametrize("pattern", ["*pile_cc*", "*"])
-def test_regmix_s_unseen_runs_are_ranked_from_a_hundred_and_twenty_eight(shared_data: Path, pattern: str) -> None:
+def test_regmix_s_unseen_runs_are_ranked_from_a_hundred_and_twenty_eight_and_from_all(
+    shared_data: Path, pattern: str
+) -> None:
     """Its own regression reaches .950 on Pile-CC with as many runs, and .989 with 512."""
     papers = shared_data / "papers"
     train = read_csv(papers / "regmix_train_mixture_1m.csv", papers / "regmix_train_pile_loss_1m.csv", pattern)
@@ -113,5 +115,8 @@ def test_regmix_s_unseen_runs_are_ranked_from_a_hundred_and_twenty_eight(shared_
     assert rank_correlation(predicted, true) > 0.98
     assert true[predicted.argmin()] - true.min() < 0.03
     assert np.mean(np.abs(predicted - true) <= found.mean.half_width) > 0.92
+    if pattern != "*":
+        whole = fit(train.groups, train.weights, train.losses, train.names)
+        assert rank_correlation(whole.predict(mixes.weights).mean(axis=1), true) > 0.985
     with pytest.raises(FitError, match="32 results for 17 groups cannot carry a fit"):
         fit(train.groups, train.weights[:32], train.losses[:32], train.names)

@@ -20,6 +20,7 @@ from curate.cli.main import main
 from curate.config.reading import ConfigError
 from curate.quality.agreement import between, calibration_error, quadratic_kappa, spearman
 from curate.quality.calibration import ALL, LEAST_BLOCK, calibrated, curves, isotonic
+from curate.quality.drift import drift
 from curate.quality.label_training import fit_shares, fit_steps, train_on_labels
 from curate.quality.labels import Columns, Labelled, read_labels
 from curate.quality.model import load, read_card
@@ -276,3 +277,63 @@ def test_kappa_is_that_of_its_definition() -> None:
     by_chance = np.mean([(one - other) ** 2 for one in first for other in second])
     assert quadratic_kappa(first, second) == pytest.approx(1 - np.mean((first - second) ** 2) / by_chance)
     assert between({"a": {"x": 1.0}, "b": {"y": 2.0}})["pairs"] == []
+
+
+def test_drift_is_nothing_for_documents_alike_and_told_for_others() -> None:
+    """The index by its formula on classes that all hold enough; sparse classes join; what chance alone gives is not told."""
+    before, now = [400, 300, 200, 100], [100, 200, 300, 400]
+    p, q = np.array(before) / 1000, np.array(now) / 1000
+    found = drift(before, now)
+    assert found is not None
+    assert found["psi"] == pytest.approx(float(((q - p) * np.log(q / p)).sum()), abs=1e-4)
+    assert found["ks"] == pytest.approx(0.4) and found["reading"] == "other"
+    sparse = drift([0, 1, 399, 300, 200, 99, 1], [0, 60, 40, 200, 300, 0, 400])
+    assert sparse is not None and sparse["psi"] == pytest.approx(found["psi"], abs=1e-4)
+    assert drift([0, 0], [1, 2]) is None and drift([1, 2], [0, 0]) is None
+    random = np.random.default_rng(5)
+    readings = []
+    beyond = 0
+    for size in (30, 3_000):
+        for _ in range(200):
+            one, other = (np.histogram(random.beta(2, 4, size), bins=20, range=(0, 1))[0].tolist() for _ in range(2))
+            same = drift(one, other)
+            assert same is not None
+            readings.append(same["reading"])
+            beyond += same["psi"] > same["chance"]
+    assert readings.count("other") + readings.count("moved") < 40  # one of ten at most: of twenty, by chance
+    assert beyond < 60
+    assert set(readings[200:]) == {"same"}
+
+
+def test_the_card_says_what_it_makes_of_documents_as_they_come_and_a_run_how_far_they_moved(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    labels, out = write(tmp_path / "labels.jsonl.gz", labelled(400, 1)), str(tmp_path / "edu.model")
+    alike = [row | {"text": row["text"] + " more"} for row in labelled(300, 21, hosts=900)]
+    web = write(tmp_path / "web.jsonl.gz", [row | {"date": "2026-03-01"} for row in alike])
+    command = ["quality", "train", "--labels", labels, "--target", "score", "--out", out, "--documents"]
+    assert main([*command, str(tmp_path / "none*.jsonl")]) != 0
+    assert "none*.jsonl" in capsys.readouterr().err
+    assert main([*command, web]) == 0
+    assert "of 300 documents as they come: as before" in " ".join(capsys.readouterr().out.split())
+    found = read_card(out)["labels"]
+    assert sum(found["scores"]) == 400 and sum(found["of_documents"]["scores"]) == 300
+    shares = {row["label"]: row["kept_share"] for row in found["of_documents"]["kept_share"]}
+    asked = {row["label"]: row["labelled_share"] for row in found["cuts"]}
+    assert shares.keys() == asked.keys() and shares[3] == pytest.approx(asked[3], abs=0.1)
+
+    sold = [{"text": " ".join(SOLD) + f" {n}", "url": f"https://{n}.example", "date": "2026-04-02"} for n in range(200)]
+    write(tmp_path / "web.jsonl.gz", [{"date": "2026-03-01"} | row for row in alike] + sold)
+    read = {"format": "jsonl", "paths": ["web.jsonl.gz"], "date": "date"}
+    source = {"read": read, "steps": [{"language": {"keep": "all"}}, {"quality": {"model": out}}]}
+    path = tmp_path / "pipeline.yaml"
+    path.write_text(yaml.safe_dump({"name": "moved", "sources": {"web": source}}))
+    run = curate.run(path, out=tmp_path / "run", engine="serial", until="quality")
+    moved = run.stats["sources"]["web"]["quality"]["drift"]
+    assert moved["reading"] == "other" and moved["documents"] == 500
+    assert "scores-moved" in [each["kind"] for each in run.stats["findings"]]
+    assert main(["quality", "evaluate", str(run.path), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)["web"]["drift"]
+    assert told["beside"] == "card" and told["source"]["web"] == moved
+    assert {month: each["reading"] for month, each in told["month"].items()} == {"2026-03": "same", "2026-04": "other"}
+    assert sum(each["documents"] for each in told["month"].values()) == 500

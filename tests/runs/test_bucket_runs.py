@@ -9,7 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,6 @@ from curate.engine.mirror import Mirror, sweep_results
 from curate.engine.pointer import read_pointer
 from curate.engine.seal import sealed
 from curate.errors import StorageError
-from curate.mixture.make import make_mix
 from curate.pipeline import run as running
 from curate.pipeline.made import open_run
 from curate.pipeline.run import run
@@ -39,64 +38,11 @@ from curate.shards import Loader
 from curate.shards.export import export
 from curate.storage import OutputError
 from curate.storage.objects import list_objects, put_bytes, read_object
-from tests.support.crashes import PIPELINE, write_inputs
+from tests.support.bucket_runs import assert_same
 from tests.support.faulty_server import Behaviour
-from tests.support.object_store import BUCKET, FAULTS, SECRET, gateway, object_store
+from tests.support.object_store import BUCKET, FAULTS, SECRET, gateway
 
-TIMED = "report.html"
-"""Shows how long tasks took, and where the run lies."""
 DAY = 86_400.0
-
-
-@pytest.fixture(scope="module")
-def store() -> Iterator[dict[str, str]]:
-    with object_store() as environment:
-        yield environment
-
-
-@pytest.fixture(scope="module")
-def inputs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a pipeline file, 1.yaml, one with another seed, 2.yaml, and the run of the first on a disk, `disk`."""
-    folder = tmp_path_factory.mktemp("inputs")
-    write_inputs(folder)
-    for seed in (1, 2):
-        (folder / f"{seed}.yaml").write_text(PIPELINE.format(folder=folder, seed=seed))
-    run(folder / "1.yaml", out=folder / "disk", engine="serial")
-    return folder
-
-
-@pytest.fixture
-def machine(store: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Be another machine: one with these mirrors, none at first."""
-    for name, value in store.items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("CURATE_STORAGE_WAIT", "0.01")
-
-    def be(name: str) -> None:
-        monkeypatch.setenv("CURATE_MIRROR_DIR", str(tmp_path / name))
-
-    be("first")
-    return be
-
-
-def published(address: str) -> dict[str, bytes]:
-    """What is published at an address, by name."""
-    pointer = read_pointer(address)
-    assert pointer is not None
-    folder = f"{address}/published/{pointer.generation}"
-    found = {each.name: read_object(f"{folder}/{each.name}") for each in list_objects(folder)}
-    return {name: each[0] for name, each in found.items() if each is not None and not name.startswith(".")}
-
-
-def on_disk(folder: Path) -> dict[str, bytes]:
-    listing = json.loads((folder / ".published.json").read_bytes())["files"]
-    return {name: (folder / name).read_bytes() for name in listing}
-
-
-def assert_same(address: str, folder: Path) -> None:
-    there, here = published(address), on_disk(folder)
-    assert there.keys() == here.keys()
-    assert [name for name in there if there[name] != here[name] and name != TIMED] == []
 
 
 @pytest.fixture(scope="module")
@@ -437,20 +383,6 @@ def test_an_address_where_no_run_can_lie_is_refused_in_a_sentence(
     told = " ".join(capsys.readouterr().err.split())
     assert "cannot lie at" in told or "names no folder in a bucket" in told
     assert not Path(place.partition("/")[0]).exists()
-
-
-def test_removing_records_and_making_mixes_in_a_bucket_are_refused_in_a_sentence(
-    made: str, inputs: Path, machine: Callable[[str], None], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / "urls").write_text("https://a.example/7\n")
-    assert main(["remove", made, "--urls", str(tmp_path / "urls")]) == 2
-    assert "records cannot be removed from a run in a bucket" in " ".join(capsys.readouterr().err.split())
-    mixture = open_finished(made).pipeline.mixture
-    assert mixture is not None
-    with pytest.raises(OutputError, match="a mix cannot be made of a run in a bucket"):
-        make_mix(made, "mine", mixture)
-    with pytest.raises(OutputError, match="removals"):
-        run(inputs / "1.yaml", {"removals": [str(tmp_path / "urls")]}, out=f"s3://{BUCKET}/removals", engine="serial")
 
 
 def test_where_nothing_is_published_that_is_said(machine: Callable[[str], None]) -> None:

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import gzip
-import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,7 +17,8 @@ from curate.errors import ConfigError, StorageError
 from curate.pipeline.inputs import find_inputs
 from curate.storage import digest_file, list_files, open_binary
 from tests.support.crawl_copy import CRAWL, NEWS, crawl_copy
-from tests.support.faulty_server import Behaviour, answering, serve
+from tests.support.faulty_server import Behaviour, serve
+from tests.support.hub import hub
 from tests.support.running import EXAMPLE, curate, product
 
 PIPELINE = """
@@ -166,41 +164,6 @@ def test_a_file_that_cannot_be_read_ends_the_run_with_a_sentence_and_it_goes_on_
         curate("run", file, "--out", out, "--engine", "serial", environment=environment)
     read = pa.concat_tables(pq.read_table(path, columns=["file"]) for path in sorted((out / "ledger").iterdir()))
     assert set(read["file"].to_pylist()) == set(keys)
-
-
-@contextmanager
-def hub(folder: Path) -> Iterator[str]:
-    """The Hub's interface over one data set's files, as its library asks it."""
-    commit = "0123456789abcdef0123456789abcdef01234567"
-
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def log_message(self, *_: object) -> None:
-            pass
-
-        def do_GET(self) -> None:
-            path = self.path.partition("?")[0]
-            if path.startswith("/api/datasets/owner/data"):
-                siblings = [
-                    {"rfilename": str(each.relative_to(folder)), "size": each.stat().st_size, "blobId": "b" * 40}
-                    for each in sorted(folder.rglob("*"))
-                    if each.is_file()
-                ]
-                body = json.dumps({"id": "owner/data", "sha": commit, "siblings": siblings}).encode()
-            elif path.startswith(f"/datasets/owner/data/resolve/{commit}/"):
-                body = (folder / path.split(f"{commit}/")[1]).read_bytes()
-            else:
-                body = b""
-            self.send_response(200 if body else 404)
-            self.send_header("Content-Length", str(len(body)))
-            self.send_header("Content-Type", "application/json")
-            self.send_header("ETag", f'"{len(body)}"')
-            self.end_headers()
-            self.wfile.write(body)
-
-    with answering(Handler) as address:
-        yield address
 
 
 def test_a_data_set_of_the_hub_is_read_at_the_commit_that_was_listed(

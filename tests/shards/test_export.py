@@ -31,12 +31,16 @@ TEXTS = [
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Three shards of training text and one of validation, of gpt2's tokens."""
+    return make_shards(tmp_path_factory.mktemp("run"))
+
+
+def make_shards(run: Path) -> Path:
+    """Three shards of training text and one of validation, of gpt2's tokens, in the folder `shards` of a run."""
     tokenizer = tokens.load("gpt2")
     rows = [
         np.append(ids.values.to_numpy(), END_OF_TEXT).astype(np.uint16) for ids in tokenizer.encode(pa.array(TEXTS))
     ]
-    out = tmp_path_factory.mktemp("run") / "shards"
+    out = run / "shards"
     write_shards(out, [rows[60:]], "validation")
     validation = json.loads((out / MANIFEST).read_text())["shards"]
     write_shards(out, [rows[:20], rows[20:45], rows[45:60]])

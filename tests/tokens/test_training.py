@@ -11,7 +11,7 @@ import tiktoken.load
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
 from curate import tokens
-from curate.tokens.comparing import Texts, compare
+from curate.shards.comparing import Texts, compare
 from curate.tokens.odd_texts import ODD_TEXTS
 from curate.tokens.training import TrainingError, train_vocabulary
 from curate.tokens.verify import Difference, ProofError, differences, prove_sample, verify

@@ -18,6 +18,8 @@ from curate.trainer.train.train import train  # noqa: E402
 from tests.support.trainer_example import LENGTH, make_shards, settings  # noqa: E402
 from tests.trainer.test_validate import config, scrambled  # noqa: E402
 
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -63,6 +65,24 @@ def test_a_base_of_another_shape_is_refused_by_name(shards: Path, base: Path, tm
     model = {"vocabulary": 769, "layers": 1, "width": 32, "heads": 2, "context": LENGTH}
     with pytest.raises(checkpoints.CheckpointError, match=r"base: .* has model\.layers 2, and this training 1"):
         train(settings(shards, tmp_path, 1, base=str(base), model=model), lambda _: None)
+
+
+def test_the_example_of_a_last_mix_runs_as_it_is_written(shards: Path, base: Path, tmp_path: Path) -> None:
+    """On other mixes, a smaller base and fewer tokens; with the example's own texts and conversations."""
+    changes = [
+        f"mixes={{c4: '{shards}', gopher: '{shards}'}}",
+        f"anneal='{base}'",
+        f"out='{tmp_path / 'out'}'",
+        f"proxy.data.sequence_length={LENGTH}",
+        "proxy.budget.tokens=256",
+        "proxy.batch={tokens: 128, micro: 4}",
+        "seeds=1",
+        "evaluation.overlap=1",
+        "evaluation.limit=2",
+        "evaluation.instruct.epochs=1",
+    ]
+    verdict = validate(read_validation(EXAMPLES / "validate-anneal.yaml", changes), lambda _: None)
+    assert [row.comparison.name for row in verdict.pairs[0].rows] == ["encyclopaedia", "instructed answers"]
 
 
 def test_what_the_file_leaves_out_the_base_says(shards: Path, base: Path, tmp_path: Path) -> None:

@@ -54,6 +54,19 @@ def test_mixes_that_differ_by_less_than_matters_are_equal() -> None:
     assert rank(NAMES, Y).differences[1].verdict == "not settled"
 
 
+def test_mixes_that_differ_by_what_matters_are_called_equal_no_more_than_once_in_twenty() -> None:
+    """And mixes that are equal are called so nearly always, with seeds enough: three standard errors are within it."""
+    draws = np.random.default_rng(3)
+    wrong = right = 0
+    for _ in range(150):
+        noise = draws.normal(0, 1, 8) + draws.normal(0, 0.2, (2, 8))
+        apart, same = (rank(["a", "b"], noise + np.array([[0.0], [d]]), matters=0.4) for d in (0.4, 0.0))
+        wrong += "equal" in apart.differences[0].verdict
+        right += "equal" in same.differences[0].verdict
+    assert wrong / 150 <= 0.05 + 3 * (0.05 * 0.95 / 150) ** 0.5
+    assert right / 150 > 0.9
+
+
 def test_no_mix_of_equals_is_shown_to_be_better_more_than_once_in_twenty() -> None:
     draws = np.random.default_rng(0)
     wrong = 0

@@ -17,6 +17,7 @@ torch = pytest.importorskip("torch")
 from curate.errors import ConfigError  # noqa: E402
 from curate.tokens import load  # noqa: E402
 from curate.trainer.evaluate.evaluate import measure_task, score_items  # noqa: E402
+from curate.trainer.evaluate.own_tasks import OWN  # noqa: E402
 from curate.trainer.evaluate.task_formats import TASKS, Item, Style  # noqa: E402
 from curate.trainer.evaluate.task_scores import MEASURES, scores  # noqa: E402
 from curate.trainer.evaluate.tasks import read_items, read_shots, with_shots  # noqa: E402
@@ -117,7 +118,7 @@ def test_a_row_is_written_as_the_project_writes_it(name: str, style: Style) -> N
 
 
 def test_every_task_has_a_row_here() -> None:
-    assert set(TASKS) == set(ROWS) | {"arc-challenge"}
+    assert set(TASKS) == set(ROWS) | {"arc-challenge"} | set(OWN)
 
 
 @pytest.mark.parametrize(
@@ -216,7 +217,7 @@ def test_a_file_of_other_columns_is_named_with_its_row(tmp_path: Path) -> None:
 
 
 def test_every_task_s_file_is_read(shared_data: Path) -> None:
-    there = [name for name in TASKS if name not in ("hellaswag", "commonsenseqa", "social-iqa", "mmlu")]
+    there = [name for name in TASKS if name not in ("hellaswag", "commonsenseqa", "social-iqa", "mmlu", *OWN)]
     for name in there:
         for item in read_items(TASKS[name], shared_data / "eval", 20):
             assert len(item.prompts) == len(item.continuations) >= (2 if TASKS[name].kind == "choice" else 1)

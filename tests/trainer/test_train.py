@@ -24,8 +24,9 @@ from curate.trainer.train.data import Stream  # noqa: E402
 from curate.trainer.train.metrics import model_flops_utilization, peak_flops, read_metrics  # noqa: E402
 from curate.trainer.train.nonfinite import NonFiniteLoss  # noqa: E402
 from curate.trainer.train.optimizer import build_optimizers, learning_rate_share  # noqa: E402
+from curate.trainer.train.out_of_memory import OutOfMemory  # noqa: E402
 from curate.trainer.train.settings import Data, Optimizer, Schedule, read_training  # noqa: E402
-from curate.trainer.train.train import OutOfMemory, total_steps, train  # noqa: E402
+from curate.trainer.train.train import total_steps, train  # noqa: E402
 from tests.support.synthetic_shards import END_OF_TEXT, documents, write_shards  # noqa: E402
 from tests.support.trainer_example import LENGTH, make_shards, settings, unigram_bits_per_byte  # noqa: E402
 

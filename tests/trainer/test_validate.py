@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import itertools
 import json
 import shutil
 from pathlib import Path
@@ -14,13 +15,16 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
+from curate.cli.main import main  # noqa: E402
 from curate.engine.seal import sealed  # noqa: E402
 from curate.errors import ConfigError  # noqa: E402
 from curate.shards import ShardReader  # noqa: E402
-from curate.tokens import load  # noqa: E402
+from curate.shards.entry import ShardEntry  # noqa: E402
+from curate.tokens import load, load_recorded  # noqa: E402
 from curate.trainer.compare.proxies import ProxyError  # noqa: E402
 from curate.trainer.compare.validate import read_validation, validate  # noqa: E402
 from curate.trainer.compare.validation_plan import Device, plan_validation  # noqa: E402
+from curate.trainer.evaluate.rows import read_texts  # noqa: E402
 from curate.trainer.evaluate.validation_set import choose_texts  # noqa: E402
 from curate.trainer.model.architecture import matrix_parameters, training_flops_per_token  # noqa: E402
 from tests.support.trainer_example import LENGTH, MERGES, make_shards  # noqa: E402
@@ -104,6 +108,54 @@ def test_two_mixes_that_are_the_same_are_not_told_apart(shards: Path, tmp_path: 
     said.clear()
     validate(read_validation(config(tmp_path, shards), ["proxy.optimizer.learning_rate=1.0e-3"]), said.append)
     assert said[0] == "4 proxies, 0 done already"
+
+
+def test_without_texts_proxies_are_measured_by_what_the_runs_hold_back(shards: Path, tmp_path: Path) -> None:
+    """And by tasks made from it; nothing is downloaded, and the second call trains nothing. The example's texts are made of
+    few sentences, so that each holds runs of others; by themselves they would be left out.
+    """
+    file = config(tmp_path, shards)
+    file.write_text(file.read_text().partition("evaluation:")[0] + "evaluation: {overlap: 1, limit: 12, points: 1}\n")
+    verdict = validate(read_validation(file), lambda _: None)
+    reader = ShardReader(shards)
+    assert any(note.startswith("reference: 12 texts; left out: 0 copies") for note in verdict.notes)
+    assert "reference: documents that the mixes' runs hold back from training." in verdict.notes
+    assert [row.comparison.name for row in verdict.pairs[0].rows[1:]] == [*["next-words"] * 2, *["last-word"] * 2]
+    trained = {text for entry in reader.split("train") for text in texts_of(reader, entry)}
+    written = read_texts(tmp_path / "out" / "texts" / "reference.jsonl.gz")
+    assert len(written) == 12
+    assert not trained & set(written)
+    said: list[str] = []
+    assert validate(read_validation(file), said.append).to_json() == verdict.to_json()
+    assert said == ["4 proxies, 4 done already"]
+
+
+def texts_of(reader: ShardReader, entry: ShardEntry) -> list[str]:
+    """The documents of a shard."""
+    view = reader.open(entry)
+    tokenizer = load_recorded(reader.tokenizer)
+    return [tokenizer.decode(view.tokens[begin : end - 1]) for begin, end in itertools.pairwise(view.offsets.tolist())]
+
+
+def test_runs_that_hold_nothing_back_need_texts_of_ones_own(shards: Path, tmp_path: Path) -> None:
+    file = config(tmp_path, shards)
+    file.write_text(file.read_text().partition("evaluation:")[0])
+    manifest = json.loads((tmp_path / "copy" / "manifest.json").read_text())
+    manifest["shards"] = [entry for entry in manifest["shards"] if entry["split"] == "train"]
+    del manifest["checksum"]
+    (tmp_path / "copy" / "manifest.json").write_bytes(sealed({**manifest, "fingerprint": "0badc0de"}))
+    with pytest.raises(ConfigError, match=r"evaluation\.texts: .*copy holds no documents back"):
+        validate(read_validation(file), lambda _: None)
+
+
+def test_a_limit_draws_texts_from_the_whole_of_a_file(shards: Path, tmp_path: Path) -> None:
+    """A file that is sorted is not read from its beginning; and the draw knows nothing of the order."""
+    path = write(tmp_path / "texts.jsonl", OUTSIDE)
+    (domain,) = choose_texts({"web": str(path)}, {"mix": str(shards)}, 0.2, 4)
+    assert len(domain.items) == 4
+    assert domain.items != (0, 1, 2, 3)
+    (turned,) = choose_texts({"web": str(write(path, OUTSIDE[::-1]))}, {"mix": str(shards)}, 0.2, 4)
+    assert {OUTSIDE[::-1][item] for item in turned.items} == {OUTSIDE[item] for item in domain.items}
 
 
 def test_a_proxy_that_was_killed_goes_on_from_its_checkpoint(shards: Path, tmp_path: Path) -> None:
@@ -243,6 +295,20 @@ def test_the_example_of_an_hour_costs_an_hour() -> None:
     plan = plan_validation(settings, Device(989e12, 0.3))
     assert 0.8 < plan.chosen.hours <= 1
     assert (plan.tokens or 0) / matrix_parameters(settings.proxy.model) == pytest.approx(20, rel=0.05)
+
+
+@pytest.mark.parametrize("name", ["validate.yaml", "validate-sizes.yaml", "validate-h100-hour.yaml"])
+def test_each_example_has_a_plan(name: str, shards: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Which costs no more than the file says: those for a CPU less than a minute of an H100."""
+    mixes = ", ".join(f"{mix}: '{shards}'" for mix in read_validation(ROOT / "examples" / name).mixes)
+    changes = ["--set", f"mixes={{{mixes}}}", "--noise", "0.01", "--format", "json"]
+    assert main(["validate", str(ROOT / "examples" / name), "--plan", *changes]) == 0
+    told = json.loads(capsys.readouterr().out)
+    plans = list(told.values()) if name == "validate-sizes.yaml" else [told]
+    assert len(plans) == (3 if name == "validate-sizes.yaml" else 1)
+    for plan in plans:
+        assert 0 < plan["chosen"]["one_pair"] < 1
+        assert plan["chosen"]["hours"] < (1 if name == "validate-h100-hour.yaml" else 1 / 60)
 
 
 def test_the_example_s_file_is_valid_and_mistakes_are_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ Knows sliders; counts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -13,10 +13,9 @@ import numpy.typing as npt
 from curate.audit.finished_run import OpenedRun
 from curate.audit.report import facts
 from curate.audit.report.choices import Choices, choice_card
-from curate.audit.report.examples import examples
+from curate.audit.report.examples import Texts, examples, texts_beside
 from curate.audit.report.headlines import plural
 from curate.audit.report.pictures import height
-from curate.audit.report.reasons import whys
 from curate.audit.report.thresholds import WIDE, Scale, Slider, dense, scale
 from curate.text.html import Html, count, join, named, share_of, short, svg, tag
 from curate.verdicts.bounds import bounds_text
@@ -30,7 +29,7 @@ _TEXT = 150_000
 """Characters of texts that the page shows, of all rules together."""
 
 
-def card(run: OpenedRun, slider: Slider, why: str, cards: int) -> Html:
+def card(slider: Slider, texts: Texts, why: str, cards: int) -> Html:
     """A rule's distribution, its threshold, a slider, and texts on either side of it; one of so many cards."""
     spread = scale(slider)
     own = int(np.searchsorted(spread.at[spread.places], slider.bound))
@@ -38,7 +37,7 @@ def card(run: OpenedRun, slider: Slider, why: str, cards: int) -> Html:
     must = bounds_text(numbers["low"], numbers["high"], numbers["exclusive"]).replace(">=", "≥").replace("<=", "≤")
     if slider.share is not None:
         must += f", the best {share_of(slider.share, 1)} of what passes the other rules"
-    shown = examples(run, numbers["metric"], slider.side, slider.nearest, _TEXT // cards)
+    shown = examples(numbers["metric"], slider.side, slider.nearest, texts, _TEXT // cards)
     return tag(
         "article",
         tag("h4", named(slider.rule.partition("/")[2]), tag("small", f"{numbers['metric']} {must}{why and f' — {why}'}")),
@@ -75,7 +74,7 @@ def _picture(slider: Slider, spread: Scale, most_bars: int) -> Html:
         _outline(passing, everything, most, "alone"),
         tag("line", x1=0, x2=WIDE, y1=_HIGH, y2=_HIGH, class_="axis"),
         tag("line", x1=x, x2=x, y1=0, y2=_HIGH, class_="was"),
-        tag("line", x1=x, x2=x, y1=0, y2=_HIGH + _GRIP, class_="bound", data_bound=slider.name),
+        tag("line", x1=x, x2=x, y1=0, y2=_HIGH + _GRIP, class_="bound", data_bound=slider.name, data_tall=_HIGH),
         role="img",
         aria_label=f"Distribution of {slider.numbers['metric']}; the tallest bar is {count(most)} documents",
         preserveAspectRatio="none",
@@ -135,12 +134,13 @@ def _roundness(value: float) -> int:
     return {"1": 0, "5": 1, "2": 2, "25": 4, "15": 4}.get(digits, by_length)
 
 
-def cards(run: OpenedRun, found: list[Slider], lists: Sequence[Choices]) -> Html:
-    """The cards of all sliders and lists, by step; the step whose rules decide about most documents first."""
+def cards(run: OpenedRun, found: list[Slider], lists: Sequence[Choices], told: Mapping[str, str]) -> Html:
+    """The cards of all sliders and lists, by step, with why each rule is there (`told`); the step whose rules decide about
+    most documents first."""
     steps: dict[str, list[Slider]] = {each.rule.partition("/")[0]: [] for each in lists}
     for slider in found:
         steps.setdefault(slider.rule.partition("/")[0], []).append(slider)
-    told = whys(run.pipeline)
+    texts = texts_beside(run, [slider.nearest for slider in found])
     return join(
         tag(
             "details",
@@ -152,7 +152,7 @@ def cards(run: OpenedRun, found: list[Slider], lists: Sequence[Choices]) -> Html
             tag(
                 "div",
                 *(choice_card(each, facts.unit(run.stats)) for each in _of(step, lists)),
-                *(card(run, slider, told.get(slider.rule, ""), len(found)) for slider in own),
+                *(card(slider, texts, told.get(slider.rule, ""), len(found)) for slider in own),
                 class_="cards",
             ),
             open=not number or len(found) < 24,

@@ -5,7 +5,7 @@ Knows dials and cards; counts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from curate.audit.finished_run import OpenedRun
 from curate.audit.report.cards import cards, legend
@@ -16,8 +16,8 @@ from curate.quality.step import Quality
 from curate.text.html import Html, join, tag
 
 
-def panel(run: OpenedRun, found: list[Slider], lists: Sequence[Choices]) -> Html:
-    """The console, and a card for each dial."""
+def panel(run: OpenedRun, found: list[Slider], lists: Sequence[Choices], reasons: Mapping[str, str]) -> Html:
+    """The console, and a card for each dial; `reasons`: why each rule is there."""
     if not found and not lists:
         return tag("p", "No rule of this pipeline has a bound to move.", class_="quiet")
     console = tag(
@@ -64,7 +64,7 @@ def panel(run: OpenedRun, found: list[Slider], lists: Sequence[Choices]) -> Html
         id="pipeline",
         hidden=True,
     )
-    return join([says, stays, legend(), console, saved, cards(run, found, lists), rest])
+    return join([says, stays, legend(), console, saved, cards(run, found, lists, reasons), rest])
 
 
 def shares_of(run: OpenedRun) -> dict[str, float]:

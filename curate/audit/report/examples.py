@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from curate.audit.finished_run import AuditError, OpenedRun
-from curate.audit.lineage import judged_texts, text_at
+from curate.audit.lineage import judged_texts, texts_at
 from curate.audit.report.spans import Spans, spans
 from curate.audit.shown import HIDDEN, shown
 from curate.text.html import Html, join, short, tag
@@ -24,17 +24,45 @@ _EACH = 2
 """Texts shown on each side of a bound."""
 
 
-def examples(
-    run: OpenedRun,
-    metric: str,
-    bound_side: str,
-    sides: Mapping[str, Sequence[Sequence[Any]]],
-    room: int,
-) -> Html:
+Sides = Mapping[str, Sequence[Sequence[Any]]]
+"""The documents nearest to a bound on each side: whether other rules drop it, ..., value, id, number in its
+part, part."""
+Texts = Mapping[tuple[str, int], str | AuditError]
+"""By part and document: the text as people may be shown it, or why there is none."""
+
+_SIDES = (("fails", "Just fails"), ("passes", "Just passes"))
+
+
+def texts_beside(run: OpenedRun, bounds: Iterable[Sides]) -> Texts:
+    """The texts that `examples` shows of all these bounds, as the rules saw them, after edits and before anything else. A
+    part's files are opened once, whatever the number of bounds."""
+    if run.texts == "none":
+        return {}
+    wanted: dict[str, set[int]] = {}
+    for sides in bounds:
+        for side, _ in _SIDES:
+            for *_, document, part in sides.get(side, [])[:_EACH]:
+                wanted.setdefault(part, set()).add(document)
+    found: dict[tuple[str, int], str | AuditError] = {}
+    for part, documents in sorted(wanted.items()):
+        try:
+            path = judged_texts(run.part(part))
+            if path is None:
+                raise AuditError(f"{part} has no texts")
+            texts = texts_at(path, sorted(documents))
+        except (AuditError, OSError, ValueError) as error:
+            found |= {(part, document): AuditError(str(error)) for document in documents}
+        else:
+            cleaned = shown(run, [text[:_READ] for text in texts.values()])
+            found |= {(part, document): text for document, text in zip(texts, cleaned, strict=True)}
+    return found
+
+
+def examples(metric: str, bound_side: str, sides: Sides, texts: Texts, room: int) -> Html:
     """What the rule just drops, and what it just lets pass, in so many characters."""
     window = min(_WINDOW, room // (2 * _EACH))
     shown = []
-    for side, title in (("fails", "Just fails"), ("passes", "Just passes")):
+    for side, title in _SIDES:
         for disturbed, _, _, value, id, document, part in sides.get(side, [])[:_EACH]:
             also = " · other rules drop it too" if disturbed else ""
             head = tag(
@@ -47,28 +75,17 @@ def examples(
                 tag("code", id),
                 class_="quiet",
             )
-            shown.append(
-                tag("div", head, _text(run, metric, bound_side, document, part, window), class_=f"example {side}")
-            )
+            text = _text(metric, bound_side, texts.get((part, document)), window)
+            shown.append(tag("div", head, text, class_=f"example {side}"))
     return join(shown)
 
 
-def _text(run: OpenedRun, metric: str, bound_side: str, document: int, part: str, window: int) -> Html:
-    if run.texts == "none":
+def _text(metric: str, bound_side: str, text: str | AuditError | None, window: int) -> Html:
+    if text is None:
         return tag("p", HIDDEN, class_="quiet")
-    try:
-        (text,) = shown(run, [_judged_text(run, part, document)[:_READ]])
-    except (AuditError, OSError, ValueError) as error:
-        return tag("p", f"(no text: {error})", class_="quiet")
+    if isinstance(text, AuditError):
+        return tag("p", f"(no text: {text})", class_="quiet")
     return marked(text, spans(metric, text, bound_side), window)
-
-
-def _judged_text(run: OpenedRun, name: str, document: int) -> str:
-    """The text as the rules saw it: after edits, before anything else. Raises AuditError."""
-    path = judged_texts(run.part(name))
-    if path is None:
-        raise AuditError(f"{name} has no texts")
-    return text_at(path, document)
 
 
 def marked(text: str, marks: Spans, window: int = _WINDOW) -> Html:

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from curate.audit.finding_facts import SCOPES
+from curate.audit.layout import nearest
 from curate.audit.rates import NO_ADDRESS, NOT_IDENTIFIED, below, rates
 from curate.audit.report import facts
 from curate.audit.report.losses import losses
@@ -28,8 +28,9 @@ _LEAST_DOTS = 20
 _NEIGHBOURS = 10
 _TOGETHER, _ANYWHERE = 3.0, 1.5
 """Times as many of its own fate among a dot's neighbours as among all dots: from, and up to."""
-_LIFT = 0.1
-"""Share by which a score has to keep more of the best scored quarter than of the worst to be said to decide."""
+_LIFT, _ALIKE = 0.1, 0.5
+"""Share by which a score has to keep more of the best scored quarter than of the worst to be said to decide; or the worst
+quarter's share of what the best one keeps, below which it is said too: a rule that keeps little keeps little of both."""
 
 
 def headlines(pipeline: Pipeline, stats: RunNumbers, times: Sequence[Mapping[str, Any]]) -> dict[str, str]:
@@ -132,7 +133,7 @@ def _thresholds(pipeline: Pipeline, stats: RunNumbers) -> str:
         return ""
     number, documents = int(moved["moved"]), int(moved["documents"])
     if not number:
-        return "No threshold has a document within 1 % of it that it alone decides about"
+        return "No document lies within 1 % of a threshold that alone decides about it"
     share = share_of(number, documents)
     return (
         f"The closest call is {moved['rule']}: 1 % more or less decides about {share} of {moved['source']}'s documents"
@@ -179,7 +180,8 @@ def _quality(found: Mapping[str, Mapping[str, int]]) -> str:
     best, worst = (share_of(float(scored[name]), 1) for name in ("kept_of_best", "kept_of_worst"))
     if not float(scored["score_dropped"]):
         return "The score drops nothing that the other rules pass"
-    decides = "the score decides" if float(scored["score_lift"]) > _LIFT else "the score hardly decides"
+    tells = float(scored["score_lift"]) > _LIFT or float(scored["kept_alike"]) < _ALIKE
+    decides = "the score decides" if tells else "the score hardly decides"
     return f"Of the best scored quarter {best} is kept, of the worst {worst}: {decides}"
 
 
@@ -269,10 +271,10 @@ def map_headline(fates: Sequence[str], sources: Sequence[str], x: Sequence[int],
     like for like is no coin."""
     names, of = np.unique(np.asarray(fates, object).astype(str), return_inverse=True)
     _, whose = np.unique(np.asarray(sources, object).astype(str), return_inverse=True)
-    places = np.stack([np.asarray(x, np.float32), np.asarray(y, np.float32)], axis=1)
+    places = np.stack([np.asarray(x, np.float64), np.asarray(y, np.float64)], axis=1)
     if len(places) <= _NEIGHBOURS:
         return ""
-    near = of[_nearest(places)]
+    near = of[nearest(places, _NEIGHBOURS)[0]]
     together, anywhere = [], []
     for place, name in enumerate(names):
         mine = of == place
@@ -285,19 +287,15 @@ def map_headline(fates: Sequence[str], sources: Sequence[str], x: Sequence[int],
             anywhere.append((-int(mine.sum()), str(name)))
     parts = []
     if together:
-        parts.append(f"what {_listed([name for _, name in sorted(together)])} drops lies together")
+        parts.append(f"{_dropped(together)} lies together")
     if anywhere:
-        parts.append(f"what {_listed([name for _, name in sorted(anywhere)])} drops is spread almost evenly")
+        parts.append(f"{_dropped(anywhere)} is spread almost evenly")
     says = "; ".join(parts)
     return says[:1].upper() + says[1:]
 
 
-def _nearest(places: npt.NDArray[np.float32]) -> npt.NDArray[np.int64]:
-    """The rows nearest to each, itself left out."""
-    square = (places**2).sum(axis=1)
-    distance = square[:, None] + square[None] - 2 * places @ places.T
-    np.fill_diagonal(distance, np.inf)
-    return np.argpartition(distance, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
+def _dropped(steps: Sequence[tuple[int, str]]) -> str:
+    return f"what {_listed([name for _, name in sorted(steps)])} drop{'s' if len(steps) == 1 else ''}"
 
 
 _MOST_LISTED = 3

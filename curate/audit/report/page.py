@@ -53,6 +53,10 @@ _OPEN_RIVERS = 2
 _RIVERS = 24
 """Sources whose flow is drawn: those with the most records."""
 _GROUPS = 30
+_OF_THE_CHOSEN = frozenset(
+    ("flow", "product", "rules", "overlap", "thresholds", "languages", "domains", "quality", "duplicates", "lengths")
+)
+"""Sections that begin with what is chosen on the map or in the reader, where something is."""
 _SETTINGS_SHOWN = 60_000
 """Characters of the pipeline that are shown: it may name a hundred thousand files."""
 
@@ -91,23 +95,23 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     drawn = mapped and run.pipeline.report.map
     rows = reader.packed(run, sample, len(found), drawn, {"domains": standing.script_data(stats)})
     data = thresholds.script_data(audit, candidates, found, sample, lists) | {
-        "reader": rows | {"run": clean(shlex.quote(run.place))},
+        "reader": rows | {"run": clean(shlex.quote(run.place)), "total": facts.totals(stats["sources"]).documents},
         "run": clean(run.place),
         "overlap": overlap.script_data(agree),
         "copies": copies.script_data(alike, run.pipeline),
         **_pipeline_data(run, candidates),
     }
     together = join([combinations.panel(facts.summed(audit, candidates, "sets")), overlap.panel(agree)])
-    engines = panels.engines(stats["sources"])
+    engines, told = panels.engines(stats["sources"]), whys(run.pipeline)
     sections = [
         ("map", "Map", "The map of the crawl", reader.map_panel(bool(rows["map"]))),
         ("reader", "Reader", "What it read", reader.panel(rows["rows"], facts.totals(stats["sources"]).documents)),
         ("flow", "Flow", "Where it went", _flow(stats)),
         ("product", "Product", "What came out", _product(stats)),
         *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
-        ("rules", "Rules", "What the rules removed", rules_table(stats, found, whys(run.pipeline))),
+        ("rules", "Rules", "What the rules removed", rules_table(stats, found, told)),
         ("overlap", "Overlap", "Which rules agree", together),
-        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists)),
+        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists, told)),
         ("languages", "Languages", "Languages", standing.languages(stats)),
         ("domains", "Domains", "Domains", standing.domains(stats)),
         ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, candidates, "quality"), stats["sources"])),
@@ -128,7 +132,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     body = [
         tag("a", "To the content", href="#map", class_="skip"),
         _header(run, stats, against),
-        tag("nav", tag("div", *links), aria_label="Contents"),
+        tag("nav", tag("div", *links), _chosen(), aria_label="Contents"),
         tag("main", *(_section(name, title, says.get(name, ""), content) for name, _, title, content in sections)),
         tag(
             "footer",
@@ -136,7 +140,9 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
             f"Run {run.record['fingerprint']}.",
         ),
     ]
-    return document(f"{stats['name']} — report", join(body), data, ("report.js", "dials.js", "places.js", "reader.js"))
+    return document(
+        f"{stats['name']} — report", join(body), data, ("report.js", "dials.js", "places.js", "chosen.js", "reader.js")
+    )
 
 
 def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
@@ -150,7 +156,14 @@ def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
 def _section(name: str, title: str, says: str, content: Html) -> Html:
     """A part of the page: what it is about, what it found, and the pictures that show it."""
     head = [tag("p", title, class_="kicker"), tag("h2", says)] if says else [tag("h2", title)]
-    return tag("section", *head, content, id=name)
+    place = tag("div", "", data_narrowed=name, hidden=True, class_="chosen") if name in _OF_THE_CHOSEN else None
+    return tag("section", *head, place, content, id=name)
+
+
+def _chosen() -> Html:
+    """What the reader and the map are narrowed to, in view wherever the page is read; the script fills it."""
+    says, clear = tag("span", "", id="chosen-said"), tag("button", "Clear", type="button", id="chosen-clear")
+    return tag("p", says, " ", clear, id="chosen", hidden=True, role="status")
 
 
 def _sample(run: OpenedRun) -> pa.Table:

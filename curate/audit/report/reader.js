@@ -80,6 +80,35 @@
     return found;
   };
 
+  // Why these and no others, in words: what the page says above its charts.
+  const reasons = () => [
+    ...(drawn ? ["ten drawn at random"] : []),
+    ...(lasso && !drawn ? [`${grouped(lasso.size)} drawn around on the map`] : []),
+    ...(drawn ? [] : Object.entries(field).filter(([, each]) => each.value).map(([name, each]) => `${name.replace("meta.", "")} ${each.value.trim()}`)),
+    ...(hidden.size && !drawn ? [`without ${Array.from(hidden).slice(0, 3).join(", ")}${hidden.size > 3 ? ` and ${hidden.size - 3} more` : ""}`] : []),
+  ];
+  // The same set in the whole run, where facets alone say which it is: a command that lists it.
+  const literal = (text) => `'${text.replace(/'/g, "''")}'`;
+  const conditions = {
+    fate: (value) => (value === "kept" ? "kept" : value === "no output" ? "not kept and dropped_at is null" : `dropped_at = ${literal(value)}`),
+    rule: (value) => `list_contains(failed, ${literal(value)})`,
+    source: (value) => `source = ${literal(value)}`,
+    language: (value) => (value === "not identified" ? "language is null" : `language = ${literal(value)}`),
+  };
+  const command = () => {
+    const asked = Object.entries(field).filter(([, each]) => each.value);
+    if (drawn || lasso || hidden.size || !asked.length || asked.some(([name]) => !conditions[name])) return "";
+    const where = ["chars is not null", ...asked.map(([name, each]) => conditions[name](each.value))].join(" and ");
+    return `curate query ${data.run} "${`select id, url from ledger where ${where}`.replace(/[\\"$`]/g, "\\$&")}" --limit ${data.total} --format csv`;
+  };
+  const csv = (found) => {
+    const cell = (value) => (/^[=+\-@\t\r]/.test(value) ? `"'${value.replace(/"/g, '""')}"` : /[",\n\r]/.test(value) ? `"${value.replace(/"/g, '""')}"` : value);
+    const heads = ["id", "url", "source", "fate", "language", "score", "chars", "tokens", "failed", ...carried];
+    const lines = found.map((row) => [rows.id[row], rows.url[row], word("source", row), word("fate", row), word("language", row), String(rows.score[row] ?? ""),
+      String(rows.chars[row] ?? ""), String(rows.tokens[row] ?? ""), rows.failed[row].map((rule) => rows.rules[rule]).join(" "), ...carried.map((name) => value(name, row))].map(cell).join(","));
+    return `${[heads.map(cell).join(","), ...lines].join("\r\n")}\r\n`;
+  };
+
   const copied = (text, shown) => {
     const element = make("code", shown || text, "copy");
     element.dataset.copy = text;
@@ -147,8 +176,13 @@
     first = Math.max(0, Math.min(first, Math.floor((found.length - 1) / page) * page));
     holder.replaceChildren(...found.slice(first, first + page).map(line));
     by("reader-said").textContent = found.length
-      ? `${grouped(found.length)} documents${drawn ? " drawn at random" : ""}${lasso ? " of those drawn around" : ""}, ${grouped(first + 1)} to ${grouped(Math.min(found.length, first + page))} shown`
+      ? `${grouped(found.length)} document${found.length === 1 ? "" : "s"}${drawn ? " drawn at random" : ""}${lasso ? " of those drawn around" : ""}, ${grouped(first + 1)} to ${grouped(Math.min(found.length, first + page))} shown`
       : "No document is like that.";
+    const whole = command();
+    by("reader-whole").replaceChildren(...(whole ? ["All of these in the run: ", copied(whole)] : []));
+    for (const name of ["reader-ids", "reader-csv"]) by(name).disabled = !found.length;
+    by("reader-ids").dataset.copy = found.map((row) => rows.id[row]).join("\n");
+    document.dispatchEvent(new CustomEvent("rows-chosen", { detail: { found, why: reasons() } }));
     by("reader-earlier").disabled = first === 0;
     by("reader-later").disabled = first + page >= found.length;
     paint(found);
@@ -174,7 +208,14 @@
   };
   by("reader-controls").addEventListener("submit", (event) => event.preventDefault());
   by("reader-controls").addEventListener("input", () => { drawn = null; first = 0; opened = -1; show(); });
-  by("reader-clear").addEventListener("click", () => { clear(); opened = -1; show(); });
+  for (const name of ["reader-clear", "chosen-clear"]) by(name).addEventListener("click", () => { clear(); opened = -1; show(); });
+  by("reader-csv").addEventListener("click", () => {
+    const link = make("a");
+    link.href = URL.createObjectURL(new Blob([csv(chosen())], { type: "text/csv" }));
+    link.download = "documents.csv";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  });
   by("reader-earlier").addEventListener("click", () => { first -= page; show(); });
   by("reader-later").addEventListener("click", () => { first += page; show(); });
   for (const button of document.querySelectorAll("[data-random]")) {

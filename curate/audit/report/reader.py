@@ -161,6 +161,13 @@ def panel(rows: int, total: int) -> Html:
                 class_="buttons",
             ),
             tag("p", "", id="reader-said", role="status", tabindex="-1", class_="quiet"),
+            tag(
+                "p",
+                tag("button", "Copy their ids", type="button", id="reader-ids", class_="copy"),
+                tag("button", "Save them as CSV", type="button", id="reader-csv"),
+                class_="buttons",
+            ),
+            tag("p", "", id="reader-whole", class_="quiet"),
             tag("div", id="reader-rows"),
             tag(
                 "p",
@@ -186,8 +193,9 @@ def map_panel(there: bool) -> Html:
                 "p",
                 "A dot is a document of the sample, and dots near each other have similar words; how far apart clumps lie, "
                 "and the axes, mean nothing. Clumps are named by words typical of them. Point at a dot to see what it is, "
-                "click it to read it, draw around some to keep only these. The legend filters map and reader, by clump too; "
-                "dials shows what dials moved below would change.",
+                "click it to read it, draw around some to keep only these. The legend filters by colour, by clump too. What "
+                "is chosen here or in the reader is told in each section below, beside the whole sample. Coloured by dials, "
+                "dots show what dials moved below would change.",
                 class_="quiet",
             ),
             tag(

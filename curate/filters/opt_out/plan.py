@@ -41,7 +41,8 @@ def mark_opt_outs(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             {
                 "documents": part.extracted,
                 "records": part.read.file("records"),
-                "evidence": evidence[part.source][0].file("evidence"),
+                "sorted": evidence[part.source][0].file("sorted"),
+                "rules": evidence[part.source][0].file("rules"),
             },
             part.name,
             part.source,
@@ -77,8 +78,10 @@ def _gathered(source: str, setting: OptOut, runner: Runner) -> tuple[Committed[G
         for file in (list_files(patterns) if patterns else ())
     ]
     results = runner.stage(tasks)
-    files = [result.file("evidence") for result in results]
-    (merged,) = runner.stage([Task("opt-out-statements", gather_all, NoParams(), {"evidence": files}, source, source)])
+    files = [result.file("statements") for result in results]
+    (merged,) = runner.stage(
+        [Task("opt-out-statements", gather_all, NoParams(), {"statements": files}, source, source)]
+    )
     seen: Counter[str] = Counter({"files": len(files), "statements": merged.counts["statements"]})
     for result in (*results, merged):
         seen.update(result.counts["seen"])

@@ -1,50 +1,37 @@
-"""What was said of hosts and addresses, from robots.txt records and from lists, and which of it holds for a document.
+"""What was said of hosts and addresses, and which of it holds for a document.
 
-A list is a Parquet, CSV or JSON Lines file with a column `domain` (or `host`: that host and those below it) or `url`,
-and, where it has them, `user_agents` (a list, or names parted by commas; none: every agent) and `date`, from when it
-holds. Knows files and statements; knows no rule of a pipeline.
+A statement takes 20 bytes, whatever it is of: the hash of its subject, its date, and the number of its rules, of which there
+are few. All lie sorted in a file that the workers of a machine map together, and are found by binary search; so two subjects
+are taken for one where their hashes of 64 bits are equal: by chance once in 2^64 / statements questions. Knows statements;
+knows no rule of a pipeline.
 """
 
 from __future__ import annotations
 
 import functools
 import hashlib
-import io
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from typing import Any, Literal, NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.csv
-import pyarrow.json
-import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
-from curate.errors import ConfigError
-from curate.filters.opt_out.robots_txt import EVERYONE, agent_name, normal, parse, refused
+from curate.filters.opt_out.robots_txt import EVERYONE, Groups, normal, parse, refused
 from curate.ingest.robots_records import robots_records
-from curate.records.opt_outs import EVIDENCE
+from curate.records.opt_outs import RULES, SORTED, STATEMENTS, UNDATED
 from curate.storage import open_binary
-from curate.text.addresses import domain_name, host
+from curate.text.addresses import host, hosts
 
 AsOf = Literal["latest", "fetch"]
 
-_KEYS = ("domain", "host", "url")
-_AGENTS = ("user_agents", "user_agent", "agents")
-_DATES = ("date", "since")
-_UNDATED = -(1 << 63)  # before every date
-_SECONDS = pa.timestamp("s", tz="UTC")
+_BATCH = 1 << 16  # statements
 
-
-class Statement(NamedTuple):
-    """Of `key`, what its rules say of user agents, from `date` on (seconds since 1970 UTC, None: always)."""
-
-    key: str
-    date: int | None
-    rules: str
+_Told = tuple[tuple[int, int], ...]  # (date, number of its rules) of statements
+_NO_WORD: _Told = ()
 
 
 class Answer(NamedTuple):
@@ -54,162 +41,156 @@ class Answer(NamedTuple):
     date: str | None
 
 
-def code_of(key: str) -> int:
-    """The hash that statements are sorted by."""
-    return int.from_bytes(hashlib.blake2b(key.encode("utf-8", "replace"), digest_size=8).digest(), "little")
+NOTHING = Answer((), None)
+"""Nobody refuses."""
 
 
-def statements_of_robots(path: str, name: str, agents: Sequence[str], counts: Counter[str]) -> Iterator[Statement]:
-    """What the robots.txt records of a WARC file say to these agents. `counts`: see `robots_records`."""
+def subject(kind: str, of: str) -> str:
+    """What a statement is of, as it is hashed."""
+    return f"{kind} {of}"
+
+
+def codes_of(subjects: Iterable[str]) -> NDArray[np.uint64]:
+    """The hashes that statements are sorted by."""
+    digests = [hashlib.blake2b(each.encode("utf-8", "replace"), digest_size=8).digest() for each in subjects]
+    return np.frombuffer(b"".join(digests), "<u8").astype(np.uint64)
+
+
+def as_json(groups: Groups) -> str:
+    """Rules by user agent as a statement holds them."""
+    return json.dumps(groups, sort_keys=True)
+
+
+def as_statements(told: Sequence[tuple[str, int | None, str]]) -> pa.RecordBatch:
+    """Subjects, dates (None: always) and rules as STATEMENTS, in their order."""
+    columns = [
+        pa.array(codes_of(each[0] for each in told)),
+        pa.array([UNDATED if each[1] is None else each[1] for each in told], pa.int64()),
+        pa.array([each[2] for each in told], pa.large_string()),
+    ]
+    return pa.record_batch(columns, schema=STATEMENTS)
+
+
+def statements_of_robots(path: str, name: str, agents: Sequence[str], counts: Counter[str]) -> Iterator[pa.RecordBatch]:
+    """What the robots.txt records of a WARC file say to these agents, as batches of STATEMENTS. `counts`: see
+    `robots_records`."""
+    told: list[tuple[str, int | None, str]] = []
     with open_binary(path) as file:
         for record in robots_records(file, name, counts):
             of = host(record.url)
             if record.body is None or of is None:
                 continue
             groups = {agent: rules for agent, rules in parse(record.body).items() if agent in (*agents, EVERYONE)}
-            yield Statement(f"robots {of}", record.date, json.dumps(groups, sort_keys=True))
+            told.append((subject("robots", of), record.date, as_json(groups)))
+            if len(told) == _BATCH:
+                yield as_statements(told)
+                told = []
+    yield as_statements(told)
 
 
-def statements_of_list(path: str, agents: Sequence[str], counts: Counter[str]) -> Iterator[Statement]:
-    """What a list says of these agents. `counts` gets `entries` and `unreadable`, rows without a domain or address.
-
-    Raises ConfigError where the file cannot be read as a table with such columns.
-    """
-    table = _table(path)
-    names = {name.lower(): name for name in table.schema.names}
-    key = next((each for each in _KEYS if each in names), None)
-    if key is None:
-        raise ConfigError(f"{path}: a list of opt-outs has a column domain, host or url; it has {', '.join(names)}")
-    agents_in, dates_in = (next((names[each] for each in of if each in names), None) for of in (_AGENTS, _DATES))
-    columns = [names[key], *filter(None, (agents_in, dates_in))]
-    for batch in table.select(columns).to_batches():
-        for row in batch.to_pylist():
-            counts["entries"] += 1
-            value = row[names[key]]
-            asked = _agents(row[agents_in], agents) if agents_in is not None else agents
-            named = value if isinstance(value, str) else ""
-            of = _without_fragment(named) if key == "url" else domain_name(named.removeprefix("*."))
-            if not of:
-                counts["unreadable"] += 1
-            elif asked:
-                rules = json.dumps({agent: [[False, "/"]] for agent in sorted(asked)})
-                date = _seconds(row[dates_in]) if dates_in is not None else None
-                yield Statement(f"{'url' if key == 'url' else 'domain'} {of}", date, rules)
-
-
-def _table(path: str) -> pa.Table:
-    try:
-        with open_binary(path) as file:
-            content = io.BytesIO(file.read())
-        if path.endswith(".parquet"):
-            return pq.read_table(content)
-        if path.endswith(".csv"):
-            return pyarrow.csv.read_csv(content)
-        return pyarrow.json.read_json(content)
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
-        raise ConfigError(f"{path}: no Parquet, CSV or JSON Lines file that can be read: {error}") from None
-
-
-def _agents(value: Any, agents: Sequence[str]) -> list[str]:
-    """Of the agents that are asked about, those of a cell: all where it is null, empty or says `*`."""
-    listed = value if isinstance(value, list) else str(value).split(",") if value is not None else []
-    named = {agent_name(str(each)) for each in listed if each is not None} - {""}
-    return [agent for agent in agents if not named or agent in named or EVERYONE in named]
-
-
-def _seconds(value: Any) -> int | None:
-    """A date or moment of a cell in seconds since 1970 UTC; None where it says none."""
-    try:
-        found = pa.scalar(value if isinstance(value, str) else str(value)).cast(pa.timestamp("s")).value
-    except (pa.ArrowInvalid, ValueError):
-        return None
-    return None if found is None else int(found)
-
-
-def _without_fragment(url: str) -> str:
-    return url.strip().partition("#")[0]
-
-
-def as_table(statements: Sequence[Statement]) -> pa.Table:
-    """Statements as EVIDENCE, in their order."""
-    columns = [
-        pa.array([code_of(each.key) for each in statements], pa.uint64()),
-        pa.array([each.key for each in statements], pa.string()),
-        pa.array([each.date for each in statements], _SECONDS),
-        pa.array([each.rules for each in statements], pa.string()),
-    ]
-    return pa.table(columns, EVIDENCE)
-
-
-def sorted_table(tables: Sequence[pa.Table]) -> pa.Table:
-    """All statements by code, key, date (undated first) and rules, each once."""
-    table = pa.concat_tables([EVIDENCE.empty_table(), *tables]).combine_chunks()
-    dates = pc.fill_null(table.column("date").cast(pa.int64()), _UNDATED)
-    keyed = table.set_column(table.column_names.index("date"), "date", dates)
-    order = pc.sort_indices(keyed, sort_keys=[(name, "ascending") for name in ("code", "key", "date", "rules")])
-    if len(table) < 2:
-        return table
-    keyed, first = keyed.take(order), np.zeros(len(table), bool)
-    first[0] = True
-    for name in ("key", "date", "rules"):
-        column = keyed.column(name).combine_chunks()
-        first[1:] |= np.asarray(pc.not_equal(column[1:], column[:-1]), bool)
-    return table.take(order).filter(pa.array(first))
+def sort_statements(batches: Iterable[pa.RecordBatch]) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """(all statements as SORTED, the rules that they name as RULES) of batches of STATEMENTS in any order."""
+    known: dict[str, int] = {}
+    codes, dates, numbers = [np.zeros(0, np.uint64)], [np.zeros(0, np.int64)], [np.zeros(0, np.int32)]
+    for batch in batches:
+        coded = batch.column("rules").dictionary_encode()
+        mine = [known.setdefault(each, len(known)) for each in coded.dictionary.to_pylist()]
+        codes.append(batch.column("code").to_numpy().copy())
+        dates.append(batch.column("date").to_numpy().copy())
+        numbers.append(np.array(mine, np.int32)[coded.indices.to_numpy()])
+    rules = sorted(known)
+    places = np.zeros(len(rules), np.int32)
+    for place, each in enumerate(rules):
+        places[known[each]] = place
+    code, date, number = np.concatenate(codes), np.concatenate(dates), places[np.concatenate(numbers)]
+    order = np.lexsort((number, date, code))
+    code, date, number = code[order], date[order], number[order]
+    first = np.ones(len(code), np.bool_)
+    first[1:] = (code[1:] != code[:-1]) | (date[1:] != date[:-1]) | (number[1:] != number[:-1])
+    columns = [pa.array(each[first]) for each in (code, date, number)]
+    return pa.record_batch(columns, schema=SORTED), pa.record_batch([pa.array(rules, pa.large_string())], schema=RULES)
 
 
 class Statements:
-    """Statements to be asked, from `sorted_table`.
+    """Statements to be asked, from `sort_statements`.
 
     `as_of` says which hold: `latest` all of a list and the newest robots.txt of a host, whatever the document's date;
     `fetch` those of a list that are not younger than the document, and the newest robots.txt that is not, or the first
     there is.
     """
 
-    def __init__(self, table: pa.Table, agents: Sequence[str], as_of: AsOf) -> None:
-        self._codes = table.column("code").to_numpy()
-        keys, dates, rules = (table.column(name).combine_chunks() for name in ("key", "date", "rules"))
-        self._keys, self._dates, self._rules = keys, dates, rules
+    def __init__(self, told: pa.RecordBatch, rules: pa.RecordBatch, agents: Sequence[str], as_of: AsOf) -> None:
+        self._codes, self._dates, self._numbers = (told.column(name).to_numpy() for name in SORTED.names)
+        self._rules = rules.column("rules")
         self._agents, self._as_of = tuple(agents), as_of
-        self._of = functools.lru_cache(1 << 14)(self._found)
-        self._groups = functools.lru_cache(1 << 14)(json.loads)
+        self._groups = functools.lru_cache(1 << 14)(self._read)
 
     def ask(self, url: str | None, date: int | None) -> Answer:
         """What is said of a document; `date`, seconds since 1970 UTC, is when it was fetched."""
-        of = host(url) if url else None
-        if url is None or of is None:
-            return Answer((), None)
-        parts = of.split(".")
-        keys = [f"domain {'.'.join(parts[place:])}" for place in range(len(parts))]
-        found: dict[str, int | None] = {}
+        return self.ask_all(pa.array([url], pa.large_string()), [date])[0]
+
+    def ask_all(self, urls: pa.Array, dates: Sequence[int | None]) -> list[Answer]:
+        """What is said of documents (their addresses, nulls allowed), and when each was fetched."""
+        addresses, coded = urls.to_pylist(), hosts(urls).dictionary_encode()
+        listed = self._said([subject("url", _without_fragment(url or "")) for url in addresses])
+        of_hosts = self._said_of_hosts(coded.dictionary.to_pylist())
+        answers = []
+        for url, place, date, own in zip(addresses, coded.indices.to_pylist(), dates, listed, strict=True):
+            domains, robots = (_NO_WORD, _NO_WORD) if place is None else of_hosts[place]
+            told = place is not None and (own or domains or robots)
+            answers.append(self._answer(url, date, (*own, *domains), robots) if told else NOTHING)
+        return answers
+
+    def _answer(self, url: str, date: int | None, listed: _Told, robots: _Told) -> Answer:
         path = _path(url)
-        for key in (f"url {_without_fragment(url)}", *keys):
-            for told, rules in self._of(key):
-                if self._as_of == "latest" or told is None or date is None or told <= date:
-                    self._add(found, rules, path, told)
-        robots = self._of(f"robots {of}")
+        found: dict[str, int] = {}
+        for told, rules in listed:
+            if self._as_of == "latest" or date is None or told <= date:
+                self._add(found, rules, path, told)
         if robots:
-            before = [each for each in robots if each[0] is None or (date is not None and each[0] <= date)]
+            before = [each for each in robots if each[0] == UNDATED or (date is not None and each[0] <= date)]
             told, rules = robots[-1] if self._as_of == "latest" or date is None else before[-1] if before else robots[0]
             self._add(found, rules, path, told)
-        dated = [told for told in found.values() if told is not None]
-        day = str(np.datetime64(max(dated), "s").astype("datetime64[D]")) if dated else None
+        newest = max(found.values(), default=UNDATED)
+        day = None if newest == UNDATED else str(np.datetime64(newest, "s").astype("datetime64[D]"))
         return Answer(tuple(agent for agent in self._agents if agent in found), day)
 
-    def _add(self, found: dict[str, int | None], rules: str, path: str, told: int | None) -> None:
+    def _add(self, found: dict[str, int], rules: int, path: str, told: int) -> None:
         for agent in refused(self._groups(rules), self._agents, path):
-            known = found.get(agent)
-            found[agent] = told if known is None else max(known, told or 0)
+            found[agent] = max(found.get(agent, UNDATED), told)
 
-    def _found(self, key: str) -> tuple[tuple[int | None, str], ...]:
-        """(date, rules) of every statement of a key, the oldest first."""
-        code = np.uint64(code_of(key))
-        first = int(np.searchsorted(self._codes, code, side="left"))
-        end = int(np.searchsorted(self._codes, code, side="right"))
-        return tuple(
-            (self._dates[row].value, self._rules[row].as_py())
-            for row in range(first, end)
-            if self._keys[row].as_py() == key
-        )
+    def _said_of_hosts(self, names: Sequence[str]) -> list[tuple[_Told, _Told]]:
+        """Of each host, what lists say of it and the domains above it, and what its robots.txt said."""
+        subjects, ends = [], []
+        for of in names:
+            parts = of.split(".")
+            subjects += [subject("domain", ".".join(parts[place:])) for place in range(len(parts))]
+            subjects.append(subject("robots", of))
+            ends.append(len(subjects))
+        said = self._said(subjects)
+        found = []
+        for first, end in zip([0, *ends], ends, strict=False):
+            domains = tuple(each for told in said[first : end - 1] for each in told)
+            found.append((domains, said[end - 1]))
+        return found
+
+    def _said(self, subjects: Sequence[str]) -> list[_Told]:
+        """(date, rules) of every statement of each subject, the oldest first."""
+        codes = codes_of(subjects)
+        first, end = (np.searchsorted(self._codes, codes, side=side) for side in ("left", "right"))
+        said = [_NO_WORD] * len(codes)
+        for place in np.flatnonzero(end > first).tolist():
+            rows = slice(int(first[place]), int(end[place]))
+            said[place] = tuple(zip(self._dates[rows].tolist(), self._numbers[rows].tolist(), strict=True))
+        return said
+
+    def _read(self, number: int) -> Mapping[str, Sequence[tuple[bool, str]]]:
+        groups: Mapping[str, Sequence[tuple[bool, str]]] = json.loads(self._rules[number].as_py())
+        return groups
+
+
+def _without_fragment(url: str) -> str:
+    return url.partition("#")[0].strip()
 
 
 def _path(url: str) -> str:

@@ -10,16 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from curate.engine.task import Inputs, Output
-from curate.filters.opt_out.statements import (
-    AsOf,
-    Statements,
-    as_table,
-    sorted_table,
-    statements_of_list,
-    statements_of_robots,
-)
+from curate.filters.opt_out.lists import statements_of_list
+from curate.filters.opt_out.statements import AsOf, Statements, sort_statements, statements_of_robots
 from curate.records.batches import BatchWriter, read_batches
-from curate.records.opt_outs import EVIDENCE, OPT_OUTS
+from curate.records.opt_outs import OPT_OUTS, RULES, SORTED, STATEMENTS
 
 
 class GatherParams(TypedDict):
@@ -56,29 +50,34 @@ class MarkedCounts(TypedDict):
 
 
 def gather(params: GatherParams, inputs: Inputs, output: Output) -> GatheredCounts:
-    """Input `file`. Writes `evidence` (EVIDENCE)."""
+    """Input `file`. Writes `statements` (STATEMENTS)."""
     file, counts = inputs.file("file"), Counter[str]()
     if params["robots"]:
-        found = list(statements_of_robots(file.path, file.name, params["agents"], counts))
+        found = statements_of_robots(file.path, file.name, params["agents"], counts)
     else:
-        found = list(statements_of_list(file.path, params["agents"], counts))
-    _write(as_table(found), output.path("evidence"))
-    return {"statements": len(found), "seen": dict(sorted(counts.items()))}
+        found = statements_of_list(file.path, params["agents"], counts)
+    with BatchWriter(output.path("statements"), STATEMENTS) as writer:
+        for batch in found:
+            writer.write(dict(zip(batch.schema.names, batch.columns, strict=True)))
+        return {"statements": writer.rows, "seen": dict(sorted(counts.items()))}
 
 
 def gather_all(params: NoParams, inputs: Inputs, output: Output) -> GatheredCounts:
-    """Inputs `evidence` of every file. Writes `evidence` (EVIDENCE), sorted, each statement once."""
-    batches = [pa.Table.from_batches(list(read_batches(path)), EVIDENCE) for path in inputs.paths("evidence")]
-    table = sorted_table(batches)
-    _write(table, output.path("evidence"))
-    return {"statements": len(table), "seen": {"subjects": len(pc.unique(table.column("key")))}}
+    """Inputs `statements` of every file. Writes `sorted` (SORTED) and `rules` (RULES), a batch each and not compressed, so
+    that workers map them."""
+    told = sort_statements(batch for path in inputs.paths("statements") for batch in read_batches(path))
+    for name, schema, batch in zip(("sorted", "rules"), (SORTED, RULES), told, strict=True):
+        with BatchWriter(output.path(name), schema, compressed=False) as writer:
+            writer.write(dict(zip(batch.schema.names, batch.columns, strict=True)))
+    codes = told[0].column("code")
+    return {"statements": len(codes), "seen": {"subjects": len(pc.unique(codes))}}
 
 
 def mark_part(params: MarkParams, inputs: Inputs, output: Output) -> MarkedCounts:
-    """Inputs `documents` and `records`, aligned, and `evidence`, sorted. Writes `columns` (OPT_OUTS), a row per
-    document."""
-    table = pa.Table.from_batches(list(read_batches(inputs.path("evidence"))), EVIDENCE)
-    asked = Statements(table, params["agents"], params["as_of"])
+    """Inputs `documents` and `records`, aligned, and `sorted` and `rules` of all statements. Writes `columns` (OPT_OUTS), a
+    row per document."""
+    told, rules = (next(read_batches(inputs.path(name))) for name in ("sorted", "rules"))
+    asked = Statements(told, rules, params["agents"], params["as_of"])
     agents: Counter[str] = Counter()
     refused = 0
     with BatchWriter(output.path("columns"), OPT_OUTS) as writer:
@@ -86,8 +85,7 @@ def mark_part(params: MarkParams, inputs: Inputs, output: Output) -> MarkedCount
             read_batches(inputs.path("documents")), read_batches(inputs.path("records")), strict=True
         ):
             going = records.filter(pc.is_null(records.column("dropped_at")))
-            dates = going.column("date").cast(pa.int64()).to_pylist()
-            found = [asked.ask(url, date) for url, date in zip(batch.column("url").to_pylist(), dates, strict=True)]
+            found = asked.ask_all(batch.column("url"), going.column("date").cast(pa.int64()).to_pylist())
             writer.write(
                 {
                     "opt_out.refused": pa.array([bool(each.agents) for each in found], pa.bool_()),
@@ -98,9 +96,3 @@ def mark_part(params: MarkParams, inputs: Inputs, output: Output) -> MarkedCount
             refused += sum(bool(each.agents) for each in found)
             agents.update(agent for each in found for agent in each.agents)
         return {"documents": writer.rows, "refused": refused, "agents": dict(sorted(agents.items()))}
-
-
-def _write(table: pa.Table, path: str) -> None:
-    with BatchWriter(path, EVIDENCE) as writer:
-        for batch in table.to_batches():
-            writer.write({name: batch.column(name) for name in EVIDENCE.names})

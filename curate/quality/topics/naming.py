@@ -62,11 +62,13 @@ def words_of(texts: pa.Array, wanted: Sequence[int], buckets: int) -> dict[int, 
     kept = np.empty(room, np.uint8)
     of, starts, ends = np.empty(room, np.int32), np.empty(room, np.int64), np.empty(room, np.int64)
     found = _spans(data, bounds, tables(), mask, kept, of, starts, ends)
-    counted: dict[int, Counter[bytes]] = {}
-    for bucket, start, end in zip(of[:found].tolist(), starts[:found].tolist(), ends[:found].tolist(), strict=True):
-        counted.setdefault(bucket, Counter())[kept[start:end].tobytes()] += 1
+    written = kept.tobytes()
+    terms = map(written.__getitem__, map(slice, starts[:found].tolist(), ends[:found].tolist()))
+    counted: dict[int, list[tuple[bytes, int]]] = {}
+    for (bucket, word), number in Counter(zip(of[:found].tolist(), terms, strict=True)).items():
+        counted.setdefault(bucket, []).append((word, number))
     return {
-        bucket: min(words.items(), key=lambda word: (-word[1], word[0]))[0].decode("utf-8", "replace")
+        bucket: min(words, key=lambda word: (-word[1], word[0]))[0].decode("utf-8", "replace")
         for bucket, words in counted.items()
     }
 
@@ -87,7 +89,7 @@ def name_clusters(clustering: Clustering, texts: pa.Array) -> tuple[list[str], l
         rows = _nearest_rows(clustering, number)
         looked_at = pc.utf8_slice_codeunits(texts.take(pa.array(rows)), 0, _LETTERS)
         words = words_of(looked_at, chosen, len(clustering.space.slot))
-        listed.append(_without_forms([words[bucket] for bucket in chosen if bucket in words])[:WORDS])
+        listed.append(without_forms([words[bucket] for bucket in chosen if bucket in words])[:WORDS])
     return _names(listed), listed
 
 
@@ -96,7 +98,7 @@ def _nearest_rows(clustering: Clustering, number: int) -> NDArray[np.int64]:
     return np.asarray(rows[np.lexsort((rows, -clustering.cosine[rows]))][:_LOOKED_AT], np.int64)
 
 
-def _without_forms(words: Sequence[str]) -> list[str]:
+def without_forms(words: Sequence[str]) -> list[str]:
     """Words of which none begins with another."""
     kept: list[str] = []
     for word in words:

@@ -1,7 +1,8 @@
 """Exports a run, a mix, or a run's documents: every file once, checked by its SHA-256, several at a time. Knows no layouts.
 
-Files are published together: the folder holds an export whole, or the one before. `export.json` lists it. What an export
-that was stopped had written is not written again, nor what is there already of the same dataset and settings.
+Files are published together: a folder holds an export whole, or the one before; one in a bucket holds it whole where there
+is an `export.json`. That lists it. What an export that was stopped had written is not written again, nor what is there
+already of the same dataset and settings.
 """
 
 from __future__ import annotations
@@ -9,15 +10,17 @@ from __future__ import annotations
 import functools
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 from curate import tokens
 from curate.code.fingerprint import fingerprint, named_code
 from curate.config.formats import document_exporters, exporter_named, exporters
+from curate.engine.bucket_folder import BucketFolderCommit, hold_bucket_folder, read_header
 from curate.engine.commit import STAGED, Commit
 from curate.engine.lock import hold_folder
 from curate.engine.mirror import mirrored
@@ -27,10 +30,34 @@ from curate.shards.export.formats import ExportError, ExportFile, Source
 from curate.shards.export.made import RECORD, Made, record_export, run_of
 from curate.shards.reader import ShardReader
 from curate.steps import resolve
-from curate.storage import atomic_path, output_path, write_atomically
+from curate.storage import atomic_path, bucket_folder, is_bucket, locate, output_path, write_atomically
 
 _MARK = ".export"
 """Beside staged files: which export they are of."""
+
+
+@overload
+def export(
+    path: str | Path,
+    to: str,
+    out: Path,
+    *,
+    sequence_length: int = 1024,
+    workers: int = 2,
+    tokenizer: str | None = None,
+) -> Path: ...
+
+
+@overload
+def export(
+    path: str | Path,
+    to: str,
+    out: str,
+    *,
+    sequence_length: int = 1024,
+    workers: int = 2,
+    tokenizer: str | None = None,
+) -> Path | str: ...
 
 
 def export(
@@ -41,8 +68,9 @@ def export(
     sequence_length: int = 1024,
     workers: int = 2,
     tokenizer: str | None = None,
-) -> Path:
-    """Write a run, its shards, a mix or its documents as `to` into the folder `out`. Returns the folder.
+) -> Path | str:
+    """Write a run, its shards, a mix or its documents as `to` into `out`: a folder, or one in a bucket
+    (`s3://bucket/exported`). Returns the folder, or its address.
 
     A run that makes text (`tokens: null`), or a folder `documents/STEP`, is written from its documents, all columns with
     them; so is any run where the format is one of documents only. `to`: a name of `curate.config.formats.exporters` or
@@ -52,9 +80,9 @@ def export(
     """
     path = mirrored(path)
     if to in document_exporters() and (to not in exporters() or find_documents(path) is not None):
-        return _export_documents(need_documents(path), to, output_path(out, "an export"), workers)
+        return _export_documents(need_documents(path), to, _place(out), workers)
     exporter = exporter_named(to)
-    folder = output_path(out, "an export")
+    place = _place(out)
     if find_documents(path) is not None:
         able = ", ".join(document_exporters())
         raise ExportError(f"{path} holds text and no tokens: export it to {able}")
@@ -63,24 +91,34 @@ def export(
         raise ExportError(f"{reader.folder} holds no document; there is nothing to export")
     source = Source(reader, _tokenizer(reader, tokenizer), sequence_length)
     files = [*resolve(exporter)(source), *_tokenizer_files(source)]
-    folder.mkdir(parents=True, exist_ok=True)
     own = {} if exporter.startswith("curate.") else named_code((exporter,))
     identity = fingerprint(reader.fingerprint, to, sequence_length if to == "hf" else None, *([own] if own else []))
     run = run_of(reader.folder)
     of = str(Path(reader.folder).relative_to(run)) if run is not None else ""
-    made = Made(str(folder.resolve()), to, of, reader.fingerprint)
-    _write_all(folder, run, made, identity, files, functools.partial(card_files, source, to), workers)
-    return folder
+    made = Made(_named(place), to, of, reader.fingerprint)
+    _write_all(place, run, made, identity, files, functools.partial(card_files, source, to), workers)
+    return place
 
 
-def _export_documents(source: Documents, to: str, folder: Path, workers: int) -> Path:
+def _place(out: str | Path) -> Path | str:
+    """The folder that an export goes to, or the address of one in a bucket. Raises OutputError for other addresses."""
+    found = locate(out)
+    if isinstance(found, Path) or not is_bucket(found):
+        return output_path(out, "an export")
+    return bucket_folder(found)
+
+
+def _named(place: Path | str) -> str:
+    return place if isinstance(place, str) else str(place.resolve())
+
+
+def _export_documents(source: Documents, to: str, place: Path | str, workers: int) -> Path | str:
     """Write documents as they are."""
-    folder.mkdir(parents=True, exist_ok=True)
     files = resolve(document_exporters()[to])(source)
-    made = Made(str(folder.resolve()), to, source.of, source.fingerprint)
+    made = Made(_named(place), to, source.of, source.fingerprint)
     identity = fingerprint(source.fingerprint, to, _WHOLE)
-    _write_all(folder, source.run, made, identity, files, functools.partial(document_card_files, source, to), workers)
-    return folder
+    _write_all(place, source.run, made, identity, files, functools.partial(document_card_files, source, to), workers)
+    return place
 
 
 _WHOLE = "documents"
@@ -90,27 +128,47 @@ Card = Callable[[Mapping[str, Mapping[str, Any]]], list[ExportFile]]
 
 
 def _write_all(
-    folder: Path, run: Path | None, made: Made, identity: str, files: Sequence[ExportFile], card: Card, workers: int
+    place: Path | str,
+    run: Path | None,
+    made: Made,
+    identity: str,
+    files: Sequence[ExportFile],
+    card: Card,
+    workers: int,
 ) -> None:
     """Write the files and their card, and publish them together."""
     header = {"dataset": made.dataset, "format": made.format, "fingerprint": identity}
-    with hold_folder(folder):
+    with _begun(place, header) as (commit, same):
         if run is not None:
             record_export(run, made)
-        staging = _staging(folder, identity)
-        commit = Commit(folder, ("",), listing=RECORD, header=header, resume=True)
-        same = _identity(folder) == identity
+        commit.announce([file.name for file in files])
         with ThreadPoolExecutor(workers) as pool:
-            list(pool.map(functools.partial(_ensure, commit, staging, same), files))
-        for file in card({name: asdict(listed) for name, listed in sorted(commit.files.items())}):
-            with atomic_path(commit.path(file.name)) as temporary:
-                file.write(temporary)
-            commit.put(file.name)
+            list(pool.map(functools.partial(_ensure, commit, same), files))
+        cards = card({name: asdict(listed) for name, listed in sorted(commit.files.items())})
+        commit.announce([file.name for file in cards])
+        for file in cards:
+            _put(commit, file)
         commit.finish()
 
 
-def _staging(folder: Path, identity: str) -> Path:
-    """Where files wait to be published together: those of another export that was stopped are removed."""
+@contextmanager
+def _begun(place: Path | str, header: Mapping[str, Any]) -> Iterator[tuple[Commit, bool]]:
+    """Hold the export's place for the length of the block. Gives its commit, and whether the same is there already."""
+    identity = str(header["fingerprint"])
+    if isinstance(place, str):
+        with hold_bucket_folder(place) as (folder, lease):
+            _clear_staging(folder, identity)
+            same = read_header(place, RECORD).get("fingerprint") == identity
+            yield BucketFolderCommit(place, folder, lease, listing=RECORD, header=header, same=same), same
+        return
+    place.mkdir(parents=True, exist_ok=True)
+    with hold_folder(place):
+        _clear_staging(place, identity)
+        yield Commit(place, ("",), listing=RECORD, header=header, resume=True), _identity(place) == identity
+
+
+def _clear_staging(folder: Path, identity: str) -> None:
+    """Remove the files that wait to be published together where they are of another export that was stopped."""
     staging = folder / STAGED
     mark = staging / _MARK
     if not mark.exists() or mark.read_text() != identity:
@@ -118,7 +176,6 @@ def _staging(folder: Path, identity: str) -> Path:
         write_atomically(mark, identity.encode())
     for path in list(staging.rglob(".*.tmp")):
         path.unlink()
-    return staging
 
 
 def _identity(folder: Path) -> str | None:
@@ -129,13 +186,16 @@ def _identity(folder: Path) -> str | None:
         return None
 
 
-def _ensure(commit: Commit, staging: Path, same: bool, file: ExportFile) -> None:
+def _ensure(commit: Commit, same: bool, file: ExportFile) -> None:
     """Put the file: as it is published, as it was staged before, or written now."""
-    if same and commit.keep(file.name):
-        return
-    if not (staging / file.name).exists():
-        with atomic_path(commit.path(file.name)) as temporary:
-            file.write(temporary)
+    if not (same and commit.keep(file.name)) and not commit.resume(file.name):
+        _put(commit, file)
+
+
+def _put(commit: Commit, file: ExportFile) -> None:
+    """Write the file, and put it."""
+    with atomic_path(commit.path(file.name)) as temporary:
+        file.write(temporary)
     commit.put(file.name)
 
 

@@ -37,8 +37,9 @@ from curate.trainer.compare.comparison import LOWER_IS_BETTER, Results, Verdict,
 from curate.trainer.compare.proxies import train_proxies
 from curate.trainer.compare.search_settings import Search
 from curate.trainer.compare.settings import Evaluation, Validation
+from curate.trainer.compare.suite import prepare
 from curate.trainer.compare.validate import validate
-from curate.trainer.evaluate.validation_set import choose_texts
+from curate.trainer.evaluate.tasks import fetched_folder
 from curate.trainer.train.train import total_steps
 
 _RUNS_PER_GROUP = 3  # of mixes, and one more group's worth: Olmix, Chen et al. 2026
@@ -68,7 +69,7 @@ def read_search(path: str | Path, sets: Sequence[str] = ()) -> Search:
     folder = Path(path).resolve().parent
     evaluation = settings.evaluation
     texts = {name: resolve(text, folder) for name, text in evaluation.texts.items()}
-    tasks = resolve(evaluation.folder, folder) if evaluation.folder else ""
+    tasks = resolve(evaluation.folder, folder) if evaluation.folder else str(fetched_folder())
     evaluation = evaluation.model_copy(update={"texts": texts, "folder": tasks})
     return settings.model_copy(update={"run": resolve(settings.run, folder), "evaluation": evaluation})
 
@@ -122,7 +123,7 @@ def _train(
 ) -> Results:
     """A proxy per mix, all from the same first weights, measured once at the end on texts that the run does not hold."""
     evaluation: Evaluation = settings.evaluation.model_copy(update={"points": 1, "tasks": ()})
-    domains = choose_texts(evaluation.texts, {settings.name: everything}, evaluation.overlap, evaluation.limit)
+    suite = prepare(evaluation, {settings.name: everything}, out)
     validation = Validation(
         name=settings.name,
         mixes={name: str(path) for name, path in mixes.items()},
@@ -134,7 +135,7 @@ def _train(
         attempts=settings.attempts,
         out=str(out),
     )
-    return train_proxies(validation, domains, say)[0]
+    return train_proxies(validation, suite, say)[0]
 
 
 def _losses(runs: Sequence[Mapping[str, Any]]) -> dict[str, float]:

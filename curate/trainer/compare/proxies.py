@@ -24,7 +24,7 @@ from curate.trainer.compare.comparison import Results, primary_by_seed
 from curate.trainer.compare.proxy import JOB, RESULT, Job, run_proxy
 from curate.trainer.compare.settings import Validation
 from curate.trainer.compare.stopping import hopeless, levels
-from curate.trainer.evaluate.validation_set import Domain
+from curate.trainer.compare.suite import Suite
 from curate.trainer.train.checkpoint import open_checkpoint
 
 
@@ -37,14 +37,12 @@ def output_folder(settings: Validation) -> Path:
     return Path(settings.out or f"validations/{settings.name}")
 
 
-def train_proxies(
-    settings: Validation, domains: Sequence[Domain], say: Callable[[str], None]
-) -> tuple[Results, tuple[str, ...]]:
+def train_proxies(settings: Validation, suite: Suite, say: Callable[[str], None]) -> tuple[Results, tuple[str, ...]]:
     """What every proxy measured, per mix a result for each seed, and the mixes that were stopped early, which have fewer.
 
     Raises ProxyError where proxies fail, OSError.
     """
-    folders = _write_jobs(settings, domains, output_folder(settings))
+    folders = _write_jobs(settings, suite, output_folder(settings))
     seeds = _seeds(settings)
     looks = settings.stopping.looks if settings.stopping is not None else ()
     parts = levels(looks, settings.stopping.error) if settings.stopping is not None else []
@@ -73,10 +71,12 @@ def _seeds(settings: Validation) -> range:
     return range(settings.first_seed, settings.first_seed + settings.seeds)
 
 
-def _write_jobs(settings: Validation, domains: Sequence[Domain], out: Path) -> dict[tuple[str, int], Path]:
+def _write_jobs(settings: Validation, suite: Suite, out: Path) -> dict[tuple[str, int], Path]:
     """A folder with a job per mix and seed. A folder of another job, such as of a mix since changed, is emptied."""
     evaluation = settings.evaluation
+    domains = suite.domains
     digests = {domain.name: digest_file(domain.path) if not is_remote(domain.path) else "" for domain in domains}
+    digests |= suite.digests()
     if settings.proxy.base:
         digests["base"] = digest_file(open_checkpoint(settings.proxy.base).path / "model.pt")
     taught = evaluation.instruct
@@ -97,9 +97,8 @@ def _write_jobs(settings: Validation, domains: Sequence[Domain], out: Path) -> d
                 training=training,
                 texts={domain.name: domain.path for domain in domains},
                 items={domain.name: domain.items for domain in domains},
-                tasks=evaluation.tasks,
+                tasks=dict(suite.tasks),
                 shots=evaluation.shots,
-                folder=evaluation.folder,
                 limit=evaluation.limit,
                 style=evaluation.style,
                 measures=evaluation.measures,

@@ -16,8 +16,8 @@ from curate.storage import write_atomically
 from curate.tokens import Tokenizer, load_recorded
 from curate.trainer.evaluate.evaluate import Measure, bits_per_byte, measure_task
 from curate.trainer.evaluate.instruct import probe
+from curate.trainer.evaluate.rows import read_texts
 from curate.trainer.evaluate.task_formats import Style
-from curate.trainer.evaluate.tasks import read_lines
 from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
 from curate.trainer.train.settings import Instruct, Training
@@ -34,9 +34,9 @@ class Job(Model):
     texts: dict[str, str]
     items: dict[str, tuple[int, ...]]
     """Per domain the lines of its file that are the validation set."""
-    tasks: tuple[str, ...]
+    tasks: dict[str, str]
+    """By task, the folder of its file."""
     shots: tuple[int, ...]
-    folder: str
     limit: int | None
     style: Style
     measures: tuple[str, ...]
@@ -84,7 +84,7 @@ def _measure(job: Job, folder: Path, device: str) -> None:
     checkpoint, model, tokenizer = _opened(folder, device)
     measures = []
     for domain, file in job.texts.items():
-        lines = [row["text"] for row in read_lines(file)]
+        lines = read_texts(file)
         texts = [lines[item] for item in job.items[domain]]
         measures.append(_told(bits_per_byte(model, tokenizer, domain, texts)))
     point = {"tokens": checkpoint.about["tokens"], "measures": measures}
@@ -98,9 +98,9 @@ def _tasks(job: Job, folder: Path, device: str) -> list[dict[str, Any]]:
     _, model, tokenizer = _opened(folder, device)
     return [
         _told(each)
-        for task in job.tasks
+        for task, where in job.tasks.items()
         for each in measure_task(
-            model, tokenizer, task, job.folder, job.shots, limit=job.limit, style=job.style, wanted=job.measures
+            model, tokenizer, task, where, job.shots, limit=job.limit, style=job.style, wanted=job.measures
         )
     ]
 

@@ -47,7 +47,10 @@ class Search(Model):
     )
     seed: Annotated[Count, Field(ge=0)] = Field(0, description="of the draws and of the proxies' first weights")
     proxy: Training
-    evaluation: Evaluation
+    evaluation: Evaluation = Field(
+        default_factory=lambda: Evaluation.model_validate({}),
+        description="what proxies are measured by; default: texts that the run holds back, and tasks made from them",
+    )
     confirm: Confirmation = Confirmation()
     devices: Strings | None = Field(None, description="one proxy at a time on each; default: every GPU, or the CPU")
     attempts: Natural = Field(

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, field_validator, model_validator
 
 from curate.settings import Model, Name, Share, Strings
+from curate.trainer.evaluate.own_tasks import OWN
 from curate.trainer.evaluate.task_formats import Style
 from curate.trainer.evaluate.task_scores import ACCURACY, GOLD, MEASURES
 from curate.trainer.evaluate.tasks import find_task
@@ -16,21 +17,30 @@ from curate.trainer.train.settings import Instruct, Natural, Training
 class Evaluation(Model):
     """What every proxy is measured by. Paths are relative to the file."""
 
-    texts: Annotated[dict[Name, str], Field(min_length=1)] = Field(
-        description="one validation set for all mixes: per domain a JSON Lines file with the column `text`"
+    texts: dict[Name, str] = Field(
+        {},
+        description="one validation set for all mixes: per domain a JSON Lines file with the column `text`; default: what "
+        "the mixes' runs hold back, a domain for each source",
     )
     overlap: Share = Field(
         0.2,
         description="texts of which a mix holds more than this share of runs of 13 tokens are left out for all mixes",
     )
-    limit: Natural | None = Field(None, description="most texts of a domain, and items of a task")
-    tasks: Strings = ()
+    limit: Natural | None = Field(
+        None,
+        description="most texts of a domain and items of a task, by hash; default: all, of texts held back 1,000",
+    )
+    tasks: Strings = Field(
+        (),
+        description="by name; `curate tasks list` has them. next-words and last-word are made from the texts; default: "
+        "those two where no texts are named, else none",
+    )
     shots: tuple[Annotated[int, Field(ge=0)], ...] = (0,)
     style: Style = Field("olmes", description="how tasks are written and choices compared: olmes, or harness")
     measures: Annotated[Strings, Field(min_length=1)] = Field(
         (ACCURACY, GOLD), description="of the tasks: accuracy, gold bits/byte, probability, margin"
     )
-    folder: str = Field("", description="folder of the tasks' files")
+    folder: str = Field("", description="folder of the tasks' files; default: that of `curate tasks fetch`")
     instruct: Instruct | None = Field(
         None, description="conversations that every proxy is taught at its end, and others whose answers are measured"
     )
@@ -43,6 +53,11 @@ class Evaluation(Model):
             if name not in MEASURES:
                 raise ValueError(f"no measure {name!r}; there are {', '.join(MEASURES)}")
         return names
+
+    @model_validator(mode="before")
+    @classmethod
+    def _default_suite(cls, value: Any) -> Any:
+        return {"tasks": OWN, **value} if isinstance(value, dict) and not value.get("texts") else value
 
     @field_validator("tasks")
     @classmethod
@@ -112,7 +127,10 @@ class Validation(Model):
     anneal: str = Field(
         "", description="a checkpoint: every proxy is this model, trained on with its mix; `proxy` says for how long"
     )
-    evaluation: Evaluation
+    evaluation: Evaluation = Field(
+        default_factory=lambda: Evaluation.model_validate({}),
+        description="what proxies are measured by; default: texts that the mixes' runs hold back, and tasks made from them",
+    )
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     baseline: Name | None = Field(None, description="the mix that all others are compared with; default: all pairs")
     matters: Annotated[float, Field(gt=0)] | None = Field(

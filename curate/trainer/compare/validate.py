@@ -21,9 +21,9 @@ from curate.trainer.compare.ladder import Ladder, Rung, climb
 from curate.trainer.compare.ladder_markdown import ladder_markdown
 from curate.trainer.compare.proxies import output_folder, train_proxies, train_tokens
 from curate.trainer.compare.settings import Validation
+from curate.trainer.compare.suite import Suite, prepare
 from curate.trainer.evaluate.evaluate import find_in_training
-from curate.trainer.evaluate.tasks import find_task, read_items
-from curate.trainer.evaluate.validation_set import Domain, choose_texts
+from curate.trainer.evaluate.tasks import fetched_folder, find_task, read_items
 from curate.trainer.model.architecture import matrix_parameters, training_flops_per_token
 from curate.trainer.train.settings import Training
 from curate.trainer.train.train import total_steps
@@ -40,7 +40,7 @@ def read_validation(path: str | Path, sets: Sequence[str] = ()) -> Validation:
     folder = Path(path).resolve().parent
     evaluation = settings.evaluation
     texts = {name: resolve(text, folder) for name, text in evaluation.texts.items()}
-    tasks = resolve(evaluation.folder, folder) if evaluation.folder else ""
+    tasks = resolve(evaluation.folder, folder) if evaluation.folder else str(fetched_folder())
     taught = evaluation.instruct
     if taught is not None:
         files = {"train": resolve(taught.train, folder), "test": resolve(taught.test, folder)}
@@ -97,14 +97,13 @@ def _flops(proxy: Training) -> float:
 
 def _compare(settings: Validation, say: Callable[[str], None]) -> tuple[Verdict, Results]:
     out = output_folder(settings)
-    evaluation = settings.evaluation
-    domains = choose_texts(evaluation.texts, settings.mixes, evaluation.overlap, evaluation.limit)
-    results, stopped = train_proxies(settings, domains, say)
+    suite = prepare(settings.evaluation, settings.mixes, out)
+    results, stopped = train_proxies(settings, suite, say)
     verdict = judge(
         settings.name,
         results,
-        _notes(settings, domains),
-        _contamination(settings),
+        _notes(settings, suite),
+        _contamination(settings, suite),
         settings.confidence,
         settings.baseline,
         settings.matters,
@@ -117,12 +116,12 @@ def _compare(settings: Validation, say: Callable[[str], None]) -> tuple[Verdict,
     return verdict, results
 
 
-def _contamination(settings: Validation) -> dict[str, dict[str, float]]:
+def _contamination(settings: Validation, suite: Suite) -> dict[str, dict[str, float]]:
     """Per task and mix, the share of its items of which the mix holds a run of 13 tokens."""
     evaluation = settings.evaluation
     shares: dict[str, dict[str, float]] = {}
-    for name in evaluation.tasks:
-        read = read_items(find_task(name), evaluation.folder, evaluation.limit, evaluation.style)
+    for name, folder in suite.tasks.items():
+        read = read_items(find_task(name), folder, evaluation.limit, evaluation.style)
         items = [item.text for item in read]
         shares[name] = {
             mix: find_in_training(load_recorded(ShardReader(path).tokenizer), items, path).share_of_texts
@@ -131,10 +130,10 @@ def _contamination(settings: Validation) -> dict[str, dict[str, float]]:
     return shares
 
 
-def _notes(settings: Validation, domains: Sequence[Domain]) -> list[str]:
+def _notes(settings: Validation, suite: Suite) -> list[str]:
     """What a reader must know to believe the numbers."""
-    notes = []
-    for domain in domains:
+    notes = list(suite.notes)
+    for domain in suite.domains:
         inside = ", ".join(f"{count} in {mix}" for mix, count in domain.in_mixes.items())
         notes.append(f"{domain.name}: {len(domain.items)} texts; left out: {domain.copies} copies, {inside}.")
     if settings.proxy.base:

@@ -19,10 +19,11 @@ import pyarrow as pa
 
 from curate.tokens import Tokenizer
 from curate.trainer.evaluate.overlap import NGRAM, overlaps
+from curate.trainer.evaluate.rows import read_texts
 from curate.trainer.evaluate.scoring import Likelihood, continuation_likelihoods, document_nats
 from curate.trainer.evaluate.task_formats import UNCONDITIONAL, Item, Style, Task
 from curate.trainer.evaluate.task_scores import ACCURACY, GOLD, MEASURES, bits_of_gold, scores
-from curate.trainer.evaluate.tasks import WIKITEXT, find_task, read_items, read_lines, read_shots, with_shots
+from curate.trainer.evaluate.tasks import WIKITEXT, find_task, read_items, read_shots, task_path, with_shots
 from curate.trainer.model.model import GPT
 
 Floats = npt.NDArray[np.float64]
@@ -93,7 +94,7 @@ def wikitext_perplexity(
 
     `data` is the mix to look for them in.
     """
-    texts = [row["text"] for row in read_lines(Path(folder) / f"{WIKITEXT}.jsonl.gz")]
+    texts = read_texts(task_path(WIKITEXT, folder))
     nats = document_nats(model, encode(tokenizer, texts), tokenizer.end_of_text)
     words = np.array([len(text.split()) for text in texts], dtype=np.float64)
     found = None if data is None else find_in_training(tokenizer, texts, data)

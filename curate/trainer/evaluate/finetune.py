@@ -6,7 +6,6 @@ three new tokens are embeddings of their own. Loss: of the class + lambda x of t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -20,21 +19,14 @@ from curate.errors import ConfigError
 from curate.tokens import Tokenizer
 from curate.trainer.evaluate.evaluate import Measure, encode
 from curate.trainer.evaluate.scoring import batches
+from curate.trainer.evaluate.teach import Teaching, teach
 from curate.trainer.model.loss import IGNORED, cross_entropy
 from curate.trainer.model.model import GPT
-from curate.trainer.train.optimizer import (
-    build_optimizers,
-    gradient_norm,
-    learning_rate_share,
-    scale_gradients,
-    set_learning_rate,
-)
-from curate.trainer.train.settings import Optimizer, Schedule
+from curate.trainer.train.settings import Optimizer
 
 _SPECIAL = 3  # start, delimiter, extract
 _START, _DELIMITER, _EXTRACT = range(_SPECIAL)
 _CLASSIFIER_DROPOUT = 0.1  # Radford et al. 2018, §4.1
-_CLIP = 1.0  # their code's norm
 
 
 @dataclass(frozen=True)
@@ -92,7 +84,9 @@ class Classifier(nn.Module):
         real = torch.arange(longest, device=device) <= last[:, None]
         predicted = (real & known)[:, 1:]  # new tokens are read, not predicted
         targets = tokens[:, 1:].masked_fill(~predicted, IGNORED)
-        language = cross_entropy(hidden[:, :-1], self.model.output_weight, targets).sum() / predicted.sum().clamp(min=1)
+        cap = self.model.shape.logit_cap
+        losses = cross_entropy(hidden[:, :-1], self.model.output_weight, targets, cap=cap)
+        language = losses.sum() / predicted.sum().clamp(min=1)
         return self.classes(self.dropout(extracted)), language
 
 
@@ -140,37 +134,18 @@ def finetune(
     say: Callable[[str], None] = print,
 ) -> Classifier:
     """Train a classifier, and the model under it, for a few epochs; each in an order drawn from (seed, epoch, index)."""
-    torch.manual_seed(settings.seed)
-    classifier = Classifier(model, classes, settings.seed).train()
-    optimizers = build_optimizers(
-        classifier,
-        Optimizer(learning_rate=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.999)),
-    )
-    schedule = Schedule(kind="stable-decay", warmup=settings.warmup, decay=1 - settings.warmup, final=0.0)
-    parameters = list(classifier.parameters())
-    per_epoch = -(-len(examples) // settings.batch)
-    for epoch in range(settings.epochs):
-        order = sorted(range(len(examples)), key=lambda index: _draw(settings.seed, epoch, index))
-        total = 0.0
-        for step in range(per_epoch):
-            chosen = [examples[index] for index in order[step * settings.batch : (step + 1) * settings.batch]]
-            done = (epoch * per_epoch + step + 1) / (settings.epochs * per_epoch)
-            set_learning_rate(optimizers, learning_rate_share(schedule, done))
-            logits, language = classifier(chosen)
-            wanted = torch.tensor([example.label for example in chosen], device=logits.device)
-            loss = F.cross_entropy(logits.float(), wanted)
-            (loss + settings.language_weight * language).backward()
-            scale_gradients(parameters, gradient_norm(parameters), _CLIP)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            total += loss.item()
-        say(f"epoch {epoch + 1}/{settings.epochs}  loss {total / per_epoch:.4f}")
-    return classifier.eval()
+    classifier = Classifier(model, classes, settings.seed)
 
+    def loss_of(chosen: list[Example]) -> tuple[Tensor, Tensor]:
+        logits, language = classifier(chosen)
+        wanted = torch.tensor([example.label for example in chosen], device=logits.device)
+        loss = F.cross_entropy(logits.float(), wanted)
+        return loss + settings.language_weight * language, loss
 
-def _draw(seed: int, epoch: int, index: int) -> bytes:
-    return hashlib.blake2b(f"finetune/{seed}/{epoch}/{index}".encode(), digest_size=8).digest()
+    optimizer = Optimizer(learning_rate=settings.learning_rate, weight_decay=settings.weight_decay, betas=(0.9, 0.999))
+    how = Teaching("finetune", optimizer, settings.warmup, settings.batch, settings.epochs, settings.seed)
+    teach(classifier, examples, loss_of, how, say)
+    return classifier
 
 
 @torch.no_grad()

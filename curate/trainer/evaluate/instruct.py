@@ -6,7 +6,6 @@ taught. Only answers have a loss. Conversations are packed side by side and do n
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,23 +20,16 @@ from curate.errors import ConfigError
 from curate.tokens import Tokenizer
 from curate.trainer.evaluate.conversations import messages_of, pack, write_out
 from curate.trainer.evaluate.evaluate import Measure, encode
+from curate.trainer.evaluate.rows import read_lines
 from curate.trainer.evaluate.scoring import batches, pad
 from curate.trainer.evaluate.task_scores import GOLD
-from curate.trainer.evaluate.tasks import read_lines
+from curate.trainer.evaluate.teach import Teaching, teach
 from curate.trainer.model.loss import IGNORED
 from curate.trainer.model.model import GPT
-from curate.trainer.train.optimizer import (
-    build_optimizers,
-    gradient_norm,
-    learning_rate_share,
-    scale_gradients,
-    set_learning_rate,
-)
-from curate.trainer.train.settings import Instruct, Optimizer, Schedule
+from curate.trainer.train.settings import Instruct, Optimizer
 
 NAME = "instructed answers"
 _WARMUP = 0.03  # Tulu's (Wang et al. 2023, appendix)
-_CLIP = 1.0
 
 
 @dataclass(frozen=True)
@@ -87,33 +79,16 @@ def instruct(
     if len(kept) < len(cut):
         say(f"{len(cut) - len(kept)} of {len(cut)} conversations left out: their answers begin beyond the context")
     rows = [[kept[number] for number in row] for row in pack([len(each.ids) for each in kept], room)]
-    optimizers = build_optimizers(model, Optimizer(learning_rate=settings.learning_rate, weight_decay=0.0))
-    schedule = Schedule(kind="stable-decay", warmup=_WARMUP, decay=1 - _WARMUP, final=0.0)
-    parameters = list(model.parameters())
     device = model.embedding.weight.device
-    steps = -(-len(rows) // settings.batch)
-    model.train()
-    for epoch in range(settings.epochs):
-        order = sorted(range(len(rows)), key=lambda row: _draw(settings.seed, epoch, row))
-        total = 0.0
-        for step in range(steps):
-            chosen = [rows[row] for row in order[step * settings.batch : (step + 1) * settings.batch]]
-            done = (epoch * steps + step + 1) / (settings.epochs * steps)
-            set_learning_rate(optimizers, learning_rate_share(schedule, done))
-            inputs, targets, of = to_batch(chosen, device)
-            loss = model(inputs, targets, of).sum() / (targets != IGNORED).sum()
-            loss.backward()
-            scale_gradients(parameters, gradient_norm(parameters), _CLIP)
-            for optimizer in optimizers:
-                optimizer.step()
-                optimizer.zero_grad(set_to_none=True)
-            total += loss.item()
-        say(f"epoch {epoch + 1}/{settings.epochs}  loss {total / steps:.4f}")
-    model.eval()
 
+    def loss_of(chosen: list[list[Conversation]]) -> tuple[Tensor, Tensor]:
+        inputs, targets, of = to_batch(chosen, device)
+        loss = model(inputs, targets, of).sum() / (targets != IGNORED).sum()
+        return loss, loss
 
-def _draw(seed: int, epoch: int, row: int) -> bytes:
-    return hashlib.blake2b(f"instruct/{seed}/{epoch}/{row}".encode(), digest_size=8).digest()
+    optimizer = Optimizer(learning_rate=settings.learning_rate, weight_decay=0.0)
+    how = Teaching("instruct", optimizer, _WARMUP, settings.batch, settings.epochs, settings.seed)
+    teach(model, rows, loss_of, how, say)
 
 
 @torch.no_grad()

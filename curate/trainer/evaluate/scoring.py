@@ -11,10 +11,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from curate.trainer.model.loss import capped
 from curate.trainer.model.model import GPT
 
 _BATCH_TOKENS = 16_384  # padding included
-_LOGIT_ROWS = 2048  # rows whose logits exist at once
+_LOGIT_ROWS = {"cpu": 64}  # rows whose logits exist at once: as many as a CPU's caches like
+_MOST_LOGIT_ROWS = 2048  # elsewhere
 
 Ids = Sequence[int] | npt.NDArray[np.integer]
 
@@ -103,8 +105,9 @@ def pad(sequences: Sequence[Ids], device: torch.device) -> tuple[Tensor, Tensor]
 def _rows(model: GPT, hidden: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
     """Each row's loss, and whether its target has the largest logit."""
     losses, best = [], []
-    for piece, wanted in zip(torch.split(hidden, _LOGIT_ROWS), torch.split(targets, _LOGIT_ROWS), strict=True):
-        logits = F.linear(piece, model.output_weight).float()
+    rows = _LOGIT_ROWS.get(hidden.device.type, _MOST_LOGIT_ROWS)
+    for piece, wanted in zip(torch.split(hidden, rows), torch.split(targets, rows), strict=True):
+        logits = capped(F.linear(piece, model.output_weight).float(), model.shape.logit_cap)
         losses.append(F.cross_entropy(logits, wanted, reduction="none"))
         best.append(logits.argmax(dim=-1) == wanted)
     return torch.cat(losses), torch.cat(best)

@@ -204,6 +204,10 @@ def _humaneval(row: Row, style: Style) -> Item:
     return Item((prompt,), (row["canonical_solution"],), 0)
 
 
+def _next_words(row: Row, style: Style) -> Item:
+    return _item(row["query"], Question(row["query"], tuple(row["choices"]), int(row["gold"])))
+
+
 @dataclass(frozen=True)
 class Task:
     """A task. `choice`: the most likely continuation must be the right one. `exact`: greedy decoding must give it.
@@ -219,6 +223,8 @@ class Task:
     shots: bool = True
     macro: bool = False
     """The task is the mean over its groups, whatever their sizes."""
+    own: bool = False
+    """Made from texts by `own_tasks.py`: no file of it has to be got."""
     chance: float | None = None
     """Accuracy of guessing, where every item has as many choices."""
 
@@ -245,6 +251,8 @@ def _tasks() -> Sequence[Task]:
         Task("blimp", _blimp, olmes="none", harness="none", shots=False, macro=True, chance=1 / 2),
         Task("gsm8k", _gsm8k, "gold"),
         Task("humaneval", _humaneval, "gold", shots=False),
+        Task("next-words", _next_words, shots=False, own=True, chance=1 / 4),
+        Task("last-word", _lambada, "exact", shots=False, own=True),
     )
 
 

@@ -1,6 +1,6 @@
 """The tasks' files: which items are read, and which solved examples stand before them. Knows no model.
 
-The files are those of the contract: JSON Lines, gzipped, `NAME.jsonl.gz`. Solved examples come from a split of their own,
+A task's file is `NAME.jsonl.gz`, JSON Lines, gzipped. Solved examples come from a split of their own,
 `NAME.shots.jsonl.gz`, its first ones in order, and of the item's group where the task has groups; where there is no such
 file, from other items of the same file, drawn from (seed, item).
 """
@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import fsspec
-
 from curate.errors import ConfigError
+from curate.text.caching import cache_folder
+from curate.trainer.evaluate.rows import read_lines
 from curate.trainer.evaluate.task_formats import TASKS, Item, Style, Task
 
 _BETWEEN_SHOTS = "\n\n"
@@ -31,40 +31,50 @@ def find_task(name: str) -> Task:
     return TASKS[name]
 
 
+def fetched_folder() -> Path:
+    """Where `curate tasks fetch` puts files, and where they are looked for, if no other folder is named."""
+    return cache_folder("tasks")
+
+
+def task_path(name: str, folder: str | Path, *, shots: bool = False) -> Path:
+    """A task's file in a folder, or that of its solved examples.
+
+    >>> task_path("lambada", "tasks").as_posix()
+    'tasks/lambada-openai.jsonl.gz'
+    """
+    return Path(folder) / f"{_FILES.get(name, name)}{'.shots' if shots else ''}.jsonl.gz"
+
+
 def read_items(task: Task, folder: str | Path, limit: int | None = None, style: Style = "olmes") -> list[Item]:
     """The items of a task's file, or `limit` of them, drawn by a hash of each row, in the file's order.
 
-    Raises FileNotFoundError, and ConfigError naming the row that has not the columns of the task.
+    Raises FileNotFoundError that says how to get the file, and ConfigError naming the row that has not the task's columns.
     """
-    path = Path(folder) / f"{_FILES.get(task.name, task.name)}.jsonl.gz"
+    path = task_path(task.name, folder)
+    if not path.exists():
+        get = "make FILE" if task.own else f"fetch {task.name}"
+        raise FileNotFoundError(f"{path} is not there: `curate tasks {get} --folder {folder}` puts it there")
     rows = list(read_lines(path))
     chosen = (
         range(len(rows)) if limit is None else sorted(sorted(range(len(rows)), key=lambda n: _hash(rows[n]))[:limit])
     )
-    return [_read(task, rows[number], style, f"{path}, row {number + 1}") for number in chosen]
+    return [read_item(task, rows[number], style, f"{path}, row {number + 1}") for number in chosen]
 
 
 def read_shots(task: Task, folder: str | Path, style: Style = "olmes") -> list[Item] | None:
     """The solved examples of a task's own split; None where there is no such file."""
-    path = Path(folder) / f"{_FILES.get(task.name, task.name)}.shots.jsonl.gz"
+    path = task_path(task.name, folder, shots=True)
     if not path.exists():
         return None
-    return [_read(task, row, style, f"{path}, row {number}") for number, row in enumerate(read_lines(path), 1)]
+    return [read_item(task, row, style, f"{path}, row {number}") for number, row in enumerate(read_lines(path), 1)]
 
 
-def _read(task: Task, row: dict[str, Any], style: Style, place: str) -> Item:
+def read_item(task: Task, row: dict[str, Any], style: Style, place: str) -> Item:
+    """A row as the task's item. Raises ConfigError naming the `place` of one that has not the task's columns."""
     try:
         return task.item(row, style)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise ConfigError(f"{place}: no row of {task.name} ({error!r}); it has {', '.join(row)}") from None
-
-
-def read_lines(path: str | Path) -> Iterator[dict[str, Any]]:
-    """The objects of a JSON Lines file, gzipped or not."""
-    with fsspec.open(str(path), "rt", encoding="utf-8", compression="infer") as file:
-        for line in file:
-            if line.strip():
-                yield json.loads(line)
 
 
 def with_shots(items: Sequence[Item], shots: int, seed: int, solved: Sequence[Item] | None = None) -> list[Item]:

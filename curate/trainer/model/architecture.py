@@ -30,7 +30,26 @@ class Architecture(Model):
         2, description="with window: one layer of so many is dense, the first one too; 0: none is"
     )
     hidden: Positive | None = Field(None, description="width of the feed-forward layer; default: 4 x width")
-    activation: Literal["gelu", "relu", "swiglu"] = Field("gelu", description="gelu is the tanh form that GPT-1 used")
+    experts: Annotated[int, Field(ge=2)] | None = Field(
+        None,
+        description="feed-forward parts of each layer, each `hidden` wide, of which a token takes a few; default: one",
+    )
+    experts_per_token: Positive = Field(
+        2, description="with experts: how many of them compute a token; none is dropped"
+    )
+    balance: Annotated[float, Field(ge=0)] = Field(
+        0.01, description="with experts: weight of the loss that has them used evenly (Fedus et al. 2021)"
+    )
+    activation: Literal["gelu", "relu", "relu2", "swiglu"] = Field(
+        "gelu", description="gelu is the tanh form that GPT-1 used; relu2 the square of relu (So et al. 2021)"
+    )
+    qk_norm: bool = Field(
+        False, description="queries and keys of each head are normalised (RMS, with weights), before rotary positions"
+    )
+    logit_cap: Annotated[float, Field(gt=0)] | None = Field(
+        None,
+        description="logits are bent to be no larger: cap x tanh(logit / cap) (Gemma 2: 30); default: they are not",
+    )
     norm: Literal["layer", "rms"] = "layer"
     norm_position: Literal["pre", "post"] = "pre"
     norm_epsilon: Annotated[float, Field(gt=0)] = 1e-5
@@ -56,6 +75,8 @@ class Architecture(Model):
             raise ValueError(f"rotary positions need an even head width, not {self.head_width}")
         if self.positions == "sinusoidal" and self.width % 2:
             raise ValueError(f"sinusoidal positions need an even width, not {self.width}")
+        if self.experts is not None and self.experts_per_token > self.experts:
+            raise ValueError(f"experts_per_token {self.experts_per_token} is more than experts {self.experts}")
         return self
 
     @property
@@ -82,10 +103,11 @@ class Architecture(Model):
 def count_parameters(shape: Architecture) -> int:
     """Every parameter once; a tied matrix counts once."""
     bias = int(shape.bias)
-    width, keys, hidden = shape.width, shape.groups * shape.head_width, shape.feed_forward
+    width, keys = shape.width, shape.groups * shape.head_width
     attention = 2 * width * (width + bias) + 2 * keys * (width + bias)
-    inward = 2 if shape.activation == "swiglu" else 1
-    feed_forward = inward * hidden * (width + bias) + width * (hidden + bias)
+    if shape.qk_norm:
+        attention += 2 * shape.head_width
+    feed_forward = _expert_parameters(shape) * (shape.experts or 1) + width * (shape.experts or 0)
     norm = 2 * width if shape.norm == "layer" else width
     norms = 2 * shape.layers + (shape.norm_position == "pre")
     embeddings = shape.vocabulary * width * (1 if shape.tied else 2)
@@ -94,9 +116,19 @@ def count_parameters(shape: Architecture) -> int:
     return embeddings + shape.layers * (attention + feed_forward) + norms * norm
 
 
+def _expert_parameters(shape: Architecture) -> int:
+    """Of one feed-forward part."""
+    bias = int(shape.bias)
+    inward = 2 if shape.activation == "swiglu" else 1
+    return inward * shape.feed_forward * (shape.width + bias) + shape.width * (shape.feed_forward + bias)
+
+
 def matrix_parameters(shape: Architecture) -> int:
-    """Parameters that each token is multiplied by: all but position embeddings and, where untied, token embeddings."""
+    """Parameters that each token is multiplied by: all but position embeddings, token embeddings where the output layer has
+    its own, and experts that it does not take."""
     count = count_parameters(shape)
+    if shape.experts is not None:
+        count -= shape.layers * (shape.experts - shape.experts_per_token) * _expert_parameters(shape)
     if shape.positions == "learned":
         count -= shape.context * shape.width
     return count if shape.tied else count - shape.vocabulary * shape.width

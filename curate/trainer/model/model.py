@@ -14,7 +14,8 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from curate.trainer.model.architecture import Architecture
-from curate.trainer.model.loss import cross_entropy
+from curate.trainer.model.feed_forward import feed_forward
+from curate.trainer.model.loss import capped, cross_entropy
 
 _SINUSOID_BASE = 10_000.0  # Vaswani et al. 2017, §3.5
 
@@ -89,6 +90,8 @@ class Attention(nn.Module):
         self.key = nn.Linear(shape.width, keys, bias=shape.bias)
         self.value = nn.Linear(shape.width, keys, bias=shape.bias)
         self.output = nn.Linear(shape.width, shape.width, bias=shape.bias)
+        self.query_norm = nn.RMSNorm(shape.head_width, eps=shape.norm_epsilon) if shape.qk_norm else nn.Identity()
+        self.key_norm = nn.RMSNorm(shape.head_width, eps=shape.norm_epsilon) if shape.qk_norm else nn.Identity()
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
         batch, tokens, _ = x.shape
@@ -96,6 +99,7 @@ class Attention(nn.Module):
             project(x).view(batch, tokens, -1, self.head_width).transpose(1, 2)
             for project in (self.query, self.key, self.value)
         )
+        query, key = self.query_norm(query), self.key_norm(key)
         if context.rotation is not None:
             query, key = _rotate(query, context.rotation), _rotate(key, context.rotation)
         if context.cache is not None:
@@ -114,28 +118,6 @@ class Attention(nn.Module):
         return output
 
 
-class FeedForward(nn.Module):
-    """Two layers with GELU or ReLU between; or SwiGLU (Shazeer 2020), whose gate is a third."""
-
-    def __init__(self, shape: Architecture) -> None:
-        super().__init__()
-        self.activation = shape.activation
-        self.inward = nn.Linear(shape.width, shape.feed_forward, bias=shape.bias)
-        self.gate = (
-            nn.Linear(shape.width, shape.feed_forward, bias=shape.bias) if shape.activation == "swiglu" else None
-        )
-        self.output = nn.Linear(shape.feed_forward, shape.width, bias=shape.bias)
-
-    def forward(self, x: Tensor) -> Tensor:
-        inner = self.inward(x)
-        if self.gate is not None:
-            inner = inner * F.silu(self.gate(x))
-        else:
-            inner = F.relu(inner) if self.activation == "relu" else F.gelu(inner, approximate="tanh")
-        output: Tensor = self.output(inner)
-        return output
-
-
 class Block(nn.Module):
     """Attention and feed-forward, each with a residual; normalised before them (GPT-2) or after their sums (GPT-1)."""
 
@@ -145,7 +127,7 @@ class Block(nn.Module):
         self.attention_norm = _norm(shape)
         self.attention = Attention(shape, layer)
         self.feed_forward_norm = _norm(shape)
-        self.feed_forward = FeedForward(shape)
+        self.feed_forward = feed_forward(shape)
         self.dropout = nn.Dropout(shape.dropout)
 
     def forward(self, x: Tensor, context: Context) -> Tensor:
@@ -217,8 +199,8 @@ class GPT(nn.Module):
         """
         hidden = self.hidden(tokens, documents, cache)
         if targets is None:
-            return F.linear(hidden, self.output_weight)
-        return cross_entropy(hidden, self.output_weight, targets, self.compiled)
+            return capped(F.linear(hidden, self.output_weight), self.shape.logit_cap)
+        return cross_entropy(hidden, self.output_weight, targets, self.compiled, self.shape.logit_cap)
 
     @property
     def output_weight(self) -> Tensor:

@@ -132,5 +132,12 @@ PRESETS: dict[str, Preset] = {
     # Grattafiori et al. 2024, table 3.
     "llama3-8b": Preset(_llama3(32, 4096, 32, 14_336), "8B", None, 3e-4),
     "llama3-70b": Preset(_llama3(80, 8192, 64, 28_672), "70B", None, 1.5e-4, _TRUNCATED),
+    # Jiang et al. 2024, table 1: every layer has eight feed-forward parts, of which a token takes two.
+    "mixtral-8x7b": Preset(
+        _llama(32, 4096, 32, 14_336, context=32 * _K, key_value_heads=8, rotary_base=1e6, norm_epsilon=1e-5).model_copy(
+            update={"experts": 8, "experts_per_token": 2}
+        ),
+        "46.7B",
+    ),
     "llama3-405b": Preset(_llama3(126, 16_384, 128, 53_248), "405B", None, 8e-5, _TRUNCATED),
 }

@@ -32,6 +32,8 @@ from curate.storage import sync_folder
 from curate.trainer.model.architecture import Architecture
 from curate.trainer.model.model import GPT
 from curate.trainer.train.average import Average
+from curate.trainer.train.lora import merged
+from curate.trainer.train.settings import Training
 
 _PREFIX = "step-"
 _ABOUT = "checkpoint.json"
@@ -76,10 +78,12 @@ def save(
     model: nn.Module,
     optimizers: list[torch.optim.Optimizer],
     average: Average,
-    keep: int,
+    settings: Training,
     main: bool,
 ) -> None:
-    """Write a checkpoint, of the mean weights where there is one, and remove all but the newest `keep`.
+    """Write a checkpoint, of the mean weights where there is one, and remove all but the newest that are kept.
+
+    Of a model that is adapted by thin matrices, they are added to its own.
 
     Every process calls it; `main` writes. The whole state passes through the main process's memory.
     """
@@ -90,9 +94,11 @@ def save(
         with average.in_place():
             mean = copy.deepcopy(get_model_state_dict(model, options=options))  # it may be the model's own memory
         files |= {_MODEL: mean, _LAST: weights}
+    if settings.lora is not None:
+        files |= {_MODEL: merged(weights, settings.lora), _LAST: weights}
     if main:
         _write(folder / f"{_PREFIX}{about['step']:08d}", {**about, "averaged": average.count}, files)
-        prune(folder, keep)
+        prune(folder, settings.keep)
 
 
 def prune(folder: Path, keep: int) -> None:

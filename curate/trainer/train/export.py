@@ -57,6 +57,9 @@ def family(shape: Architecture) -> Family:
     """Which model of `transformers` computes the same. Raises ModelExportError where none does."""
     if shape.window is not None:
         raise ModelExportError("a model with a window is not exported: no model of transformers has its mix of layers")
+    for name in ("experts", "qk_norm", "logit_cap"):
+        if getattr(shape, name):
+            raise ModelExportError(f"a model with {name} is not exported: GPT-1, GPT-2 and LLaMA have none")
     llama = (shape.norm, shape.norm_position, shape.positions, shape.activation, shape.bias)
     if llama == ("rms", "pre", "rotary", "swiglu", False):
         return "llama"

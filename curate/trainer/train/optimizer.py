@@ -20,7 +20,11 @@ _BASE = "base_learning_rate"
 def build_optimizers(model: nn.Module, settings: Optimizer) -> list[torch.optim.Optimizer]:
     """AdamW over two groups: matrices decay, vectors (biases, norms) do not. Muon takes the matrices inside blocks."""
     named = [(name, parameter) for name, parameter in model.named_parameters() if parameter.requires_grad]
-    muon = [p for name, p in named if settings.name == "muon" and p.ndim == 2 and "blocks." in name]
+    muon = [
+        p
+        for name, p in named
+        if settings.name == "muon" and p.ndim == 2 and "blocks." in name and not name.endswith("router.weight")
+    ]
     taken = {id(parameter) for parameter in muon}
     rest = [parameter for _, parameter in named if id(parameter) not in taken]
     groups = [

@@ -123,6 +123,20 @@ class Instruct(Model):
     seed: Annotated[int, Field(ge=0)] = Field(0, description="of the order")
 
 
+class Lora(Model):
+    """Low-rank adaptation of a base (Hu et al. 2021): its weights stay, and two thin matrices beside each layer learn."""
+
+    rank: Natural = Field(8, description="rows of the thin matrices")
+    alpha: Number = Field(16.0, description="what was learnt is multiplied by alpha / rank")
+    parts: Annotated[tuple[Literal["query", "key", "value", "output", "inward", "gate"], ...], Field(min_length=1)] = (
+        Field(
+            ("query", "value"),
+            description="of each block: query, key and value of attention, inward and gate of the feed-forward part, output "
+            "of both",
+        )
+    )
+
+
 class Training(Model):
     """A training file."""
 
@@ -131,6 +145,9 @@ class Training(Model):
     model: Architecture = Architecture()
     base: str = Field(
         "", description="a checkpoint whose weights training begins with; default: weights drawn by the seed"
+    )
+    lora: Lora | None = Field(
+        None, description="with base: train two thin matrices beside each layer, and nothing else"
     )
     data: Data = Data()
     budget: Budget
@@ -175,6 +192,14 @@ class Training(Model):
             )
         if self.parallel.tensor > 1 and self.model.dropout:
             raise ValueError("parallel.tensor needs model.dropout 0: each process would drop other elements")
+        if self.lora is not None and self.average:
+            raise ValueError("average: leave it out with lora: the mean of thin matrices is not that of what they do")
+        if self.lora is not None and self.optimizer.name == "muon":
+            raise ValueError("optimizer.name: lora's thin matrices are trained by adamw")
+        if self.lora is not None and self.parallel.tensor > 1:
+            raise ValueError("parallel.tensor splits no layers with lora: use parallel.data")
+        if self.parallel.tensor > 1 and (self.model.experts is not None or self.model.qk_norm):
+            raise ValueError("parallel.tensor splits neither model.experts nor model.qk_norm: use parallel.data fsdp")
         if self.parallel.tensor > 1 and self.model.groups % self.parallel.tensor:
             raise ValueError(
                 f"parallel.tensor {self.parallel.tensor} does not divide {self.model.groups} key-value heads"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,15 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from curate.errors import ConfigError, CurateError
+from curate.errors import ConfigError
 from curate.shards import ShardError
 from curate.trainer.model.architecture import matrix_parameters, training_flops_per_token
+from curate.trainer.model.feed_forward import balance_loss
 from curate.trainer.model.model import GPT
 from curate.trainer.train import checkpoint as checkpoints
 from curate.trainer.train.average import averaging
 from curate.trainer.train.data import Stream
+from curate.trainer.train.lora import adapt
 from curate.trainer.train.metrics import Metrics, check_installed, model_flops_utilization
 from curate.trainer.train.nonfinite import Watch
 from curate.trainer.train.optimizer import (
@@ -33,6 +35,7 @@ from curate.trainer.train.optimizer import (
     scale_gradients,
     set_learning_rate,
 )
+from curate.trainer.train.out_of_memory import enough_memory
 from curate.trainer.train.parallel import World, accumulating, spread, world
 from curate.trainer.train.resume import check_same
 from curate.trainer.train.settings import Training
@@ -41,10 +44,6 @@ from curate.trainer.train.validation_loss import HeldOut
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 _ROUNDING = 1e-9
 _STEP_SEED = 1_000_003  # a prime: seeds of (seed, step, rank) rarely coincide
-
-
-class OutOfMemory(CurateError, MemoryError):
-    """A device whose memory does not suffice; says which settings to lower."""
 
 
 @dataclass(frozen=True)
@@ -106,24 +105,8 @@ def train(
     or ask for a package that is missing.
     """
     check_installed(settings)
-    with world(settings.parallel, settings.device) as here, _enough_memory(settings):
+    with world(settings.parallel, settings.device) as here, enough_memory(settings):
         return _train(settings, here, say if here.main else lambda _: None, stop_after, points, saved)
-
-
-@contextlib.contextmanager
-def _enough_memory(settings: Training) -> Iterator[None]:
-    """Turn a device's lack of memory into what to lower."""
-    try:
-        yield
-    except torch.OutOfMemoryError as error:
-        lower = [f"batch.micro (now {settings.batch.micro})"] if settings.batch.micro > 1 else []
-        lower += ["set recompute_activations: true"] if not settings.recompute_activations else []
-        lower += [
-            f"data.sequence_length (now {settings.data.sequence_length})",
-            "parallel: {data: fsdp} over more devices",
-        ]
-        told = str(error).partition("\n")[0]
-        raise OutOfMemory(f"the device's memory does not suffice: lower {', or '.join(lower)}. {told}") from None
 
 
 def _train(
@@ -142,6 +125,10 @@ def _train(
     whole.initialise(settings.seed)
     if settings.base and not checkpoints.found(folder):
         checkpoints.begin_with(whole, settings.base, stream.loader.reader.tokenizer)
+    if settings.lora is not None:
+        if not settings.base:
+            raise ConfigError("lora: give a base, the checkpoint that is adapted")
+        adapt(whole, settings.lora, settings.seed)
     whole.recompute = settings.recompute_activations
     if settings.compile:
         whole.compile_parts()
@@ -224,7 +211,7 @@ def _train(
                 "tokenizer": dict(stream.loader.reader.tokenizer),
                 "loader": stream.state_at(step),
             }
-            checkpoints.save(folder, about, model, optimizers, average, settings.keep, here.main)
+            checkpoints.save(folder, about, model, optimizers, average, settings, here.main)
             if saved is not None and here.main:
                 saved()
             here.wait()
@@ -253,7 +240,11 @@ def _step(
             with cast:
                 losses = model(piece.inputs, piece.targets, piece.documents)
             loss = losses.sum() / settings.batch.tokens
-            (loss * here.data_size).backward()  # data-parallel processes average their gradients
+            uneven = balance_loss(model)
+            wanted = loss
+            if uneven is not None:
+                wanted = loss + settings.model.balance * uneven * (losses.numel() / settings.batch.tokens)
+            (wanted * here.data_size).backward()  # data-parallel processes average their gradients
         watch.see(step, piece.batch.sequences, losses)
         total += loss.detach()
     norm = gradient_norm(parameters)

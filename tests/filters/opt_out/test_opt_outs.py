@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,13 @@ import pyarrow as pa
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import curate
 from curate.config.reading import ConfigError
-from curate.filters.opt_out.statements import Statement, Statements, as_table, sorted_table
+from curate.filters.opt_out.lists import statements_of_list
+from curate.filters.opt_out.statements import Statements, as_statements, sort_statements
 from tests.support.archives import record, response
 
 PAGES = {
@@ -123,20 +127,18 @@ def test_what_would_go_is_told_before_it_does_and_dropping_looks_up_nothing_agai
 
 
 def test_statements_do_not_depend_on_the_files_they_come_in() -> None:
-    told = [Statement(f"robots host{n % 7}.example", n % 3 or None, json.dumps({"a": n % 2})) for n in range(60)]
-    whole = sorted_table([as_table(told)])
-    parts = sorted_table([as_table(told[40:]), as_table([]), as_table(told[:40]), as_table(told[10:20])])
-    assert whole.equals(parts)
-    assert len(whole) == len({*told})
+    told = [(f"robots host{n % 7}.example", n % 3 or None, json.dumps({"a": n % 2})) for n in range(60)]
+    whole = sort_statements([as_statements(told)])
+    pieces = [as_statements(rows) for rows in (told[40:], [], told[:40], told[10:20])]
+    parts = sort_statements(pieces)
+    assert all(one.equals(other) for one, other in zip(whole, parts, strict=True))
+    assert len(whole[0]) == len({*told}) and whole[1].column("rules").to_pylist() == ['{"a": 0}', '{"a": 1}']
 
 
 def test_a_document_without_an_address_or_a_date_is_asked_all_the_same() -> None:
     rules = json.dumps({"a": [[False, "/"]]})
-    told = [
-        Statement("robots x.example", 10, rules),
-        Statement("robots x.example", 20, json.dumps({"a": [[True, "/"]]})),
-    ]
-    asked = Statements(sorted_table([as_table(told)]), ["a"], "fetch")
+    told = [("robots x.example", 10, rules), ("robots x.example", 20, json.dumps({"a": [[True, "/"]]}))]
+    asked = Statements(*sort_statements([as_statements(told)]), ["a"], "fetch")
     assert asked.ask("http://x.example", None).agents == (), "the newest, where nobody knows when it was fetched"
     assert asked.ask("http://x.example", 5).agents == ("a",), "the first there is"
     assert asked.ask(None, 5).agents == asked.ask("http://[broken", 5).agents == asked.ask("", None).agents == ()
@@ -158,3 +160,63 @@ def test_settings_and_files_that_cannot_work_are_refused(setting: dict[str, Any]
     (tmp_path / "wrong.parquet").write_text("no table")
     with pytest.raises(ConfigError, match=says):
         curate.run(path, out=tmp_path / "run", engine="serial", until="opt_out")
+
+
+@pytest.mark.parametrize("ending", ["parquet", "csv", "jsonl"])
+def test_a_list_says_the_same_in_every_format(ending: str, tmp_path: Path) -> None:
+    """Hosts in other case and with `www.`, versions of agents, dates in usual forms, rows that name no agent or no host."""
+    rows = [
+        {"Host": " WWW.One.example. ", "User_Agents": "ccbot/2.0, GPTBot", "since": "2024-05-18"},
+        {"Host": "*.two.example", "User_Agents": "", "since": "2024-05-18T00:00:00Z"},
+        {"Host": "three.example", "User_Agents": "Googlebot", "since": "Sat, 18 May 2024 00:00:00 GMT"},
+        {"Host": "four.example", "User_Agents": "*", "since": "not yet"},
+        {"Host": "", "User_Agents": "*", "since": ""},
+    ]
+    path = tmp_path / f"list.{ending}"
+    if ending == "parquet":
+        pq.write_table(pa.Table.from_pylist(rows), path)
+    elif ending == "csv":
+        lines = [",".join(f'"{cell}"' for cell in row.values()) for row in rows]
+        path.write_text("\n".join([",".join(rows[0]), *lines]))
+    else:
+        path.write_text("\n".join(map(json.dumps, rows)))
+    counts: Counter[str] = Counter()
+    asked = Statements(
+        *sort_statements(statements_of_list(str(path), ["ccbot", "gptbot"], counts)), ["ccbot", "gptbot"], "latest"
+    )
+    pages = ["http://one.example/a", "http://sub.two.example", "http://three.example", "http://www.four.example:80/x"]
+    answers = asked.ask_all(pa.array([*pages, None, "http://five.example"]), [None] * 6)
+    both = ("ccbot", "gptbot")
+    assert answers[:2] == [(both, "2024-05-18"), (both, "2024-05-18")]
+    assert answers[2:] == [((), None), (both, None), ((), None), ((), None)]
+    assert counts == {"entries": 5, "unreadable": 1}
+
+
+@given(st.data())
+def test_many_documents_are_answered_as_each_statement_says(data: st.DataObject) -> None:
+    """Statements asked at once, beside a walk over all of them for every document."""
+    hosts = ["a.example", "b.a.example", "example", "c.example"]
+    days = st.sampled_from([None, 10, 20, 30])
+    closed = json.dumps({"x": [[False, "/"]]})
+    told = data.draw(st.lists(st.tuples(st.sampled_from([f"domain {each}" for each in hosts]), days, st.just(closed))))
+    told += [
+        (f"url http://{of}/p", day, closed) for of, day in data.draw(st.lists(st.tuples(st.sampled_from(hosts), days)))
+    ]
+    pages = data.draw(
+        st.lists(st.tuples(st.sampled_from(hosts), st.sampled_from(["/p", "/p#q", "/r"]), days), min_size=1)
+    )
+    as_of = data.draw(st.sampled_from(["latest", "fetch"]))
+    asked = Statements(*sort_statements([as_statements(told)]), ["x"], as_of)
+    urls = [f"http://{of}{path}" for of, path, _ in pages]
+    answers = asked.ask_all(pa.array(urls), [day for *_, day in pages])
+    for (of, path, day), answer in zip(pages, answers, strict=True):
+        names = {f"domain {of[place:]}" for place in range(len(of)) if not place or of[place - 1] == "."}
+        names.add(f"url http://{of}{path.partition('#')[0]}")
+        holding = [
+            date
+            for name, date, _ in told
+            if name in names and (as_of == "latest" or None in (date, day) or date <= day)
+        ]
+        dated = [date for date in holding if date is not None]
+        assert answer.agents == (("x",) if holding else ())
+        assert answer.date == ("1970-01-01" if dated else None)
