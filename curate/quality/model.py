@@ -22,7 +22,7 @@ from curate.errors import ConfigError
 from curate.quality import features
 from curate.quality.calibration import calibrated
 from curate.quality.folds import folds_of
-from curate.quality.seen import Codes, among, text_codes
+from curate.quality.seen import Codes, seen_texts
 from curate.records.quality import Calibration, Card, FoldRule
 
 Scores = NDArray[np.float32]
@@ -84,13 +84,13 @@ class Classifier:
     def _raw(self, texts: pa.Array, ids: pa.Array | None, urls: pa.Array | None) -> tuple[Scores, NDArray[np.bool_]]:
         folds = self._folds(texts, ids, urls)
         scores, known = np.zeros(len(texts), np.float32), np.zeros(len(texts), np.bool_)
-        codes = text_codes(texts) if any(map(len, self.seen)) else None
         for fold, score in enumerate(self.scorers):
             rows = np.flatnonzero(folds == fold)
             if len(rows):
-                scores[rows] = score(texts if len(rows) == len(texts) else texts.take(pa.array(rows)))
-                if codes is not None:
-                    known[rows] = among(codes[rows], self.seen[fold])
+                mine = texts if len(rows) == len(texts) else texts.take(pa.array(rows))
+                scores[rows] = score(mine)
+                if self.seen and len(self.seen[fold]):
+                    known[rows] = seen_texts(mine, self.seen[fold])
         return scores, known
 
     def _folds(self, texts: pa.Array, ids: pa.Array | None, urls: pa.Array | None) -> NDArray[np.int64]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from curate.quality.features import murmur3
@@ -33,6 +34,15 @@ def text_codes(texts: pa.Array) -> Codes:
     codes = np.zeros(len(bounds) - 1, np.uint64)
     _codes(data, bounds, codes)
     return codes
+
+
+def seen_texts(texts: pa.Array, seen: Codes) -> NDArray[np.bool_]:
+    """Which texts are among `seen`, sorted codes. Only texts as long as one of these are hashed."""
+    found = among(np.asarray(pc.binary_length(texts), np.uint64), seen >> _LENGTH_BITS)
+    rows = np.flatnonzero(found)
+    if len(rows):
+        found[rows] = among(text_codes(texts.take(pa.array(rows))), seen)
+    return found
 
 
 def among(codes: Codes, seen: Codes) -> NDArray[np.bool_]:

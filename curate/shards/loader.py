@@ -27,12 +27,18 @@ import numpy.typing as npt
 from curate.errors import CurateError
 from curate.shards.packing import Filling, Sums
 from curate.shards.reader import ShardReader
-from curate.shards.section import Copy, sections_of
+from curate.shards.section import Copy, parted, sections_of
 from curate.text.compiled import kernel
 
 Numbers = npt.NDArray[np.int64]
-AHEAD_TOKENS = 1 << 18  # copied at once: little Python per step, and half a megabyte stays in a core's cache
+_AHEAD_TOKENS = 1 << 20  # copied at once: little Python per step, and two megabytes stay in a processor's cache
+_AHEAD_STEPS = 256  # at most: small batches are not made by the thousand before the first is taken
 _PADDING = -1  # the document number of padding
+
+
+def steps_ahead(tokens: int) -> int:
+    """How many steps of so many tokens are read at once."""
+    return max(1, min(_AHEAD_STEPS, _AHEAD_TOKENS // tokens))
 
 
 class StateError(CurateError, ValueError):
@@ -133,6 +139,8 @@ class Loader:
         self._seed = seed if shuffle else None
         self._sections = sections_of(self.reader, split, sequence_length, packing, self._seed)
         self._ends = np.cumsum([section.sequences for section in self._sections], dtype=np.int64)
+        self._lengths = tuple(section.length for section in self._sections)
+        self._pads = any(section.packing.padding for section in self._sections)
         if self.sequences_per_epoch == 0:
             raise ValueError(
                 f"the {split} split of {self.reader.folder} has {self.tokens} tokens, fewer than one sequence of "
@@ -150,7 +158,7 @@ class Loader:
     @property
     def lengths(self) -> tuple[int, ...]:
         """The lengths of the sequences, one per phase: `sequence_length`, but for phases with a length of their own."""
-        return tuple(section.length for section in self._sections)
+        return self._lengths
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -200,7 +208,7 @@ class Loader:
 
     def _read_ahead(self, first: int, per_rank: int, end: int | None) -> deque[tuple[int, Batch]]:
         """(position of the step, its batch) for the next steps of this rank, from one pass over the shards."""
-        steps = max(1, AHEAD_TOKENS // (self.batch_size * self.sequence_length))
+        steps = steps_ahead(self.batch_size * self.sequence_length)
         begins = first + per_rank * self.world_size * np.arange(steps, dtype=np.int64)
         if end is not None:
             begins = begins[begins < end]
@@ -239,12 +247,13 @@ class Loader:
     def order(self, positions: Numbers) -> Numbers:
         """The sequence at each position (int64) of the stream; positions go on through the epochs."""
         epochs, within = np.divmod(positions, self.sequences_per_epoch)
-        turn = np.searchsorted(self._ends, within, side="right")
+        places = epochs * len(self._sections) + np.searchsorted(self._ends, within, side="right")
         sequences = np.empty_like(positions)
-        for epoch, number in {*zip(epochs.tolist(), turn.tolist(), strict=True)}:
-            chosen = (epochs == epoch) & (turn == number)
-            first = int(self._ends[number]) - self._sections[number].sequences
-            sequences[chosen] = first + self._sections[number].order(epoch, within[chosen] - first)
+        for place, chosen in parted(places):
+            epoch, number = divmod(place, len(self._sections))
+            section = self._sections[number]
+            first = int(self._ends[number]) - section.sequences
+            sequences[chosen] = first + section.order(epoch, within[chosen] - first)
         return sequences
 
     def batch(self, positions: Numbers) -> Batch:
@@ -262,7 +271,9 @@ class Loader:
 
     def _batch(self, positions: Numbers, length: int) -> Batch:
         sequences = self.order(positions)
-        tokens = np.full((len(positions), length + 1), self.reader.tokenizer["end_of_text"], dtype=self.dtype)
+        tokens: npt.NDArray[Any] = np.empty((len(positions), length + 1), dtype=self.dtype)
+        if self._pads:
+            tokens.fill(self.reader.tokenizer["end_of_text"])
         self.fill(tokens, np.arange(len(positions)), sequences)
         return Batch(tokens, sequences, self)
 
@@ -276,12 +287,11 @@ class Loader:
         if len(self._sections) == 1:
             yield from self._sections[0].copies(sequences)
             return
-        turn = np.searchsorted(self._ends, sequences, side="right")
-        for number in np.unique(turn).tolist():
-            rows = np.flatnonzero(turn == number)
+        for number, chosen in parted(np.searchsorted(self._ends, sequences, side="right")):
             section = self._sections[number]
             first = int(self._ends[number]) - section.sequences
-            for copy in section.copies(sequences[rows] - first):
+            rows = np.arange(len(sequences))[chosen]
+            for copy in section.copies(sequences[chosen] - first):
                 yield dataclasses.replace(copy, row=rows[copy.row])
 
 

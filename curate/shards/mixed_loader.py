@@ -24,7 +24,7 @@ from typing import Any
 
 import numpy as np
 
-from curate.shards.loader import AHEAD_TOKENS, Loader, Numbers, Sequences, StateError
+from curate.shards.loader import Loader, Numbers, Sequences, StateError, steps_ahead
 from curate.shards.permutation import KeyedPermutation
 from curate.text.compiled import kernel
 
@@ -142,7 +142,7 @@ class MixedLoader:
 
     def _read_ahead(self, first: int) -> deque[tuple[int, MixedBatch]]:
         """(position of the step, its batch) for the next steps of this rank."""
-        steps = max(1, AHEAD_TOKENS // (self.batch_size * self.sequence_length))
+        steps = steps_ahead(self.batch_size * self.sequence_length)
         begins = first + self.batch_size * self.world_size * np.arange(steps, dtype=np.int64)
         mine = begins[:, None] + (self.rank * self.batch_size + np.arange(self.batch_size, dtype=np.int64))
         block = self.batch(mine.ravel())

@@ -84,8 +84,7 @@ class Section:
         turn = np.searchsorted(begins, positions, side="right") - 1
         owned = self.packing.owned
         sequences = np.empty_like(positions)
-        for each in np.unique(turn).tolist():
-            chosen = turn == each
+        for each, chosen in parted(turn):
             shard = int(shards[each])
             first, last = int(owned[shard]), int(owned[shard + 1])
             if each + 1 < len(shards):
@@ -111,14 +110,22 @@ class Section:
         while len(row):
             shard = np.searchsorted(self._starts, begin, side="right") - 1
             taken = np.minimum(length, self._starts[shard + 1] - begin)
-            for number in np.unique(shard).tolist():
-                mine = shard == number
+            for number, mine in parted(shard):
                 view = self._reader.open(self._entries[number])
                 inside = begin[mine] - self._starts[number]
                 yield Copy(view, int(self._first_documents[number]), row[mine], at[mine], inside, taken[mine])
             rest = length > taken
             row, at = row[rest], (at + taken)[rest]
             begin, length = (begin + taken)[rest], (length - taken)[rest]
+
+
+def parted(values: Numbers) -> Iterator[tuple[int, npt.NDArray[np.bool_] | slice]]:
+    """(a value, where it stands), each once in rising order; all of one value, as most often, are a slice."""
+    if len(values) and (values == values[0]).all():
+        yield int(values[0]), slice(None)
+        return
+    for value in np.unique(values).tolist():
+        yield value, values == value
 
 
 def sections_of(reader: ShardReader, split: str, length: int, packing: str, seed: int | None) -> tuple[Section, ...]:
