@@ -25,6 +25,7 @@ def add_commands(commands: Any) -> None:
     report.add_argument("--open", action="store_true", help="show the page in a browser")
     report.add_argument("--against", metavar="RUN", help="another run, whose numbers are marked beside this one's")
     report.add_argument("--no-map", action="store_true", help="without the map of the crawl")
+    report.add_argument("--picture", metavar="FILE.svg", help="of one run: write a picture too, for a card or a link")
     add_format(report, "html", default="html")
     _texts_arguments(report)
     report.set_defaults(call=_report)
@@ -179,6 +180,10 @@ def _report(options: argparse.Namespace) -> int:
     if len(options.run) > 1:
         return _report_several(options)
     (folder,) = options.run
+    if options.picture:
+        from curate.audit.report.run_picture import run_picture
+
+        _write_page(options.picture, run_picture(_run(folder, options.texts)))
     if options.html:
         raise ConfigError(
             "--html is for several runs: the report of one lies in its directory, where a removal reaches it"
@@ -196,6 +201,8 @@ def _report_several(options: argparse.Namespace) -> int:
     from curate.audit.compare import answer, compared
     from curate.audit.report.against import write_comparison
 
+    if options.picture:
+        raise ConfigError("--picture is of one run; compare --picture FILE.svg draws several")
     if options.against:
         raise ConfigError(
             "--against marks a run on the report of one; several runs are put beside each other without it"

@@ -92,7 +92,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     lists = choices_of(stats, candidates)
     agree = facts.summed(audit, candidates, "overlap")
     alike = facts.summed(audit, candidates, "duplicates")
-    sample = candidates_of(_sample(run), candidates)
+    sample = candidates_of(sample_of_run(run), candidates)
     drawn = mapped and run.pipeline.report.map
     rows = reader.packed(run, sample, len(found), drawn, {"domains": standing.script_data(stats)})
     data = thresholds.script_data(audit, candidates, found, sample, lists) | {
@@ -172,7 +172,7 @@ def _chosen() -> Html:
     return tag("p", says, " ", clear, id="chosen", hidden=True, role="status")
 
 
-def _sample(run: OpenedRun) -> pa.Table:
+def sample_of_run(run: OpenedRun) -> pa.Table:
     """The sample that the run's counts hold; empty where `.work` was removed."""
     stem = run.record["aggregate"]
     path = beside(run.folder / ".work" / stem, "sample") if stem else None
