@@ -18,7 +18,7 @@ from curate.audit.diff import differing_settings, kept_chars
 from curate.audit.findings import verdict
 from curate.audit.finished_run import AuditError, OpenedRun
 from curate.audit.ledger import connect
-from curate.audit.rates import NOT_IDENTIFIED
+from curate.audit.rates import NO_TOPIC, NOT_IDENTIFIED
 from curate.audit.rendering import Answer, Cell, Table
 from curate.records.statistics import outputs
 from curate.storage import is_remote
@@ -33,7 +33,7 @@ LISTED = 12
 
 
 class Kind(NamedTuple):
-    """A language or a domain: of each run the documents, of them those kept, and their tokens, or characters."""
+    """A language, a domain or a topic: of each run the documents, of them those kept, and their tokens, or characters."""
 
     name: str
     documents: tuple[int, ...]
@@ -60,6 +60,8 @@ class Comparison(NamedTuple):
     """(step, of each run the share of its documents that the step drops, None where it has no such step)."""
     one_recipe: bool = False
     """Whether the runs differ in nothing but in what they read, and in what they are called."""
+    topics: tuple[Kind, ...] = ()
+    """Of runs that have the step `topic`; runs whose topics were found by themselves name them differently."""
     alone: Mapping[int, tuple[bytes, ...]] = {}
     """By run, as a number, some of the records that it alone keeps: those of the least ids, which are hashes."""
 
@@ -86,7 +88,7 @@ def compared(runs: Sequence[OpenedRun]) -> Comparison:
                 alone[who[0]] = ids
     return Comparison(
         tuple(names), tuple(yields), tuple(pairs), kept_by, shared, _by(runs, "languages"), _by(runs, "domains"),
-        _unlike(runs), _lost(runs), _one_recipe(runs), alone,
+        _unlike(runs), _lost(runs), _one_recipe(runs), _by(runs, "topics"), alone,
     )  # fmt: skip
 
 
@@ -113,6 +115,8 @@ def answer(found: Comparison) -> Answer:
         Table("Documents that each step drops, % of a run's documents", ("step", *names), _percents(found.lost)),
         Table(f"Kept documents by language, the {LISTED} most frequent", ("language", *names), _kept(found.languages)),
         Table(f"Kept documents by domain, the {LISTED} most frequent", ("domain", *names), _kept(found.domains)),
+        *([Table(f"Kept documents by topic, the {LISTED} most frequent", ("topic", *names), _kept(found.topics))]
+          if found.topics else []),
     ]  # fmt: skip
     data = {
         "runs": [dict(zip(_KEYS, row, strict=True)) for row in found.yields],
@@ -127,6 +131,7 @@ def answer(found: Comparison) -> Answer:
         "dropped": [{"step": step, "shares": dict(zip(names, shares, strict=True))} for step, *shares in found.lost],
         "languages": _told(found.languages, names),
         "domains": _told(found.domains, names),
+        "topics": _told(found.topics, names),
     }
     return Answer(tuple(blocks), data)
 
@@ -244,15 +249,18 @@ def _agreement(
     return pairs, only, sum(records for _, records, _ in shared)
 
 
+_UNNAMED = {"languages": NOT_IDENTIFIED, "topics": NO_TOPIC}
+
+
 def _by(runs: Sequence[OpenedRun], kind: str) -> tuple[Kind, ...]:
-    """Documents of each run by language or domain, those first that are kept most of together."""
+    """Documents of each run by language, domain or topic, those first that are kept most of together."""
     found: dict[str, list[list[int]]] = {}
     for number, run in enumerate(runs):
         counted_in = "tokens" if kept_chars(run) is None else "chars"
         for source in outputs(run.stats["sources"]):
             for name, each in run.stats["audit"].get(source, {}).get(kind, {}).items():
-                if name or kind == "languages":
-                    sums = found.setdefault(name or NOT_IDENTIFIED, [[0] * len(runs) for _ in _OF_KIND])
+                if name or kind in _UNNAMED:
+                    sums = found.setdefault(name or _UNNAMED[kind], [[0] * len(runs) for _ in _OF_KIND])
                     for column, what in zip(sums, ("documents", "kept", counted_in), strict=True):
                         column[number] += each[what]
     kinds = (Kind(name, tuple(all_of), tuple(kept), tuple(amounts)) for name, (all_of, kept, amounts) in found.items()

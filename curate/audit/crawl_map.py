@@ -106,25 +106,33 @@ def _orthogonal(matrix: Floats) -> Floats:
 
 
 def _stretched(places: Floats) -> Floats:
-    """Places from 0 to 1; the few outermost go to the edge, so that one far document does not shrink the rest."""
+    """Places from 0 to 1, half by where they are and half by how many lie before: what is empty says nothing, and a few far
+    documents shall not shrink the rest. The outermost go to the edge."""
     low, high = np.quantile(places, 0.002, axis=0), np.quantile(places, 0.998, axis=0)
-    return np.clip((places - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
+    there = np.clip((places - low) / np.maximum(high - low, 1e-12), 0.0, 1.0)
+    order = np.sort(places, axis=0)
+    before = [np.searchsorted(order[:, axis], places[:, axis], "left") for axis in (0, 1)]
+    until = [np.searchsorted(order[:, axis], places[:, axis], "right") - 1 for axis in (0, 1)]
+    rank = (np.stack(before, axis=1) + np.stack(until, axis=1)) / (2 * max(1, len(places) - 1))  # equals lie together
+    return np.asarray((there + rank) / 2, np.float64)
 
 
 def _clumps(places: Ints, vectors: Vectors, slot: Any, texts: pa.Array) -> list[tuple[int, int, int, str]]:
-    """Groups of documents that lie together (k-means from the points farthest apart), named by their typical words."""
+    """Groups of documents that lie together (k-means from the points farthest apart), named by their typical words: a word
+    is the stronger the greater its share of the group's mean, times the part of it that no other has, as for topics."""
     of, middle = _grouped(places.astype(np.float64))
     size = np.bincount(of, minlength=len(middle))
     largest = [number for number in np.argsort(-size, kind="stable").tolist() if size[number] >= _CLUMP]
     rows = np.repeat(np.arange(len(places)), np.diff(vectors.bounds))
     buckets = np.flatnonzero(slot >= 0)
-    whole = np.bincount(vectors.slots, vectors.values, len(buckets)) / len(places)
+    at = of[rows] * len(buckets) + vectors.slots
+    sums = np.bincount(at, vectors.values, len(middle) * len(buckets)).reshape(len(middle), len(buckets))
+    means = sums / np.maximum(size, 1)[:, None]
+    strength = means * means / np.maximum(means.sum(axis=0), 1e-12)
     typical: dict[int, list[int]] = {}
     for number in largest:
-        inside = of[rows] == number
-        excess = np.bincount(vectors.slots[inside], vectors.values[inside], len(buckets)) / size[number] - whole
-        first = np.argsort(-excess, kind="stable")[:_TYPICAL]
-        typical[number] = buckets[first[excess[first] > 0]].tolist()
+        first = np.argsort(-strength[number], kind="stable")[:_TYPICAL]
+        typical[number] = buckets[first[strength[number][first] > 0]].tolist()
     written = words_of(texts, sorted({bucket for each in typical.values() for bucket in each}), BUCKETS)
     found, used = [], set[str]()
     for number in largest:

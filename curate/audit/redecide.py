@@ -31,7 +31,9 @@ Mask = npt.NDArray[np.bool_]
 
 _ALWAYS = ["id", "language", "failed", "dropped_at", "kept", "tokens", "chars", "cluster_size"]
 _EDITED = "edits.list.element.chars"
-_TEXT = frozenset({"language", "dropped_at"})
+_TOPIC = "topic"
+"""A column of ledgers whose run has the step, and of no older one."""
+_TEXT = frozenset({"language", "dropped_at", _TOPIC})
 
 
 @dataclass(frozen=True)
@@ -126,8 +128,9 @@ class Redecided:
 def redecide_part(part: OpenedPart, path: Path, variants: Sequence[Steps]) -> Iterator[list[Redecided]]:
     """Every row group of a part's ledger, read once and decided under each variant. Only documents: records dropped before
     they were one stay dropped."""
-    file = pq.ParquetFile(path, read_dictionary=["failed.list.element", *_TEXT])
-    columns = list(dict.fromkeys([*_ALWAYS, _EDITED, *(name for each in variants for name in each.columns())]))
+    file = pq.ParquetFile(path, read_dictionary=["failed.list.element", *sorted(_TEXT)])
+    there = [_TOPIC] if _TOPIC in file.schema_arrow.names else []
+    columns = list(dict.fromkeys([*_ALWAYS, *there, _EDITED, *(name for each in variants for name in each.columns())]))
     first = 0
     for group in range(file.num_row_groups):
         table = file.read_row_group(group, columns=columns).combine_chunks()

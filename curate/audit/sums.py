@@ -1,4 +1,4 @@
-"""Adds up what a change of thresholds does: documents and tokens by source and language, flips by rule, samples of both.
+"""Adds up what a change of thresholds does: documents and tokens by source and language, or topic, flips by rule, samples.
 
 Parts are added up side by side, in threads, and joined in their order. Knows decisions; makes none.
 """
@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -81,6 +81,8 @@ class Sums:
     """Sums by (source, language), flips by rule, and samples of the flips of each source."""
 
     groups: dict[tuple[str, str | None], npt.NDArray[np.float64]] = field(default_factory=dict)
+    topics: dict[tuple[str, str | None], npt.NDArray[np.float64]] = field(default_factory=dict)
+    """The same by (source, topic); of a run without topics empty."""
     admitted_by: Counter[str] = field(default_factory=Counter)
     removed_by: Counter[str] = field(default_factory=Counter)
     samples: dict[tuple[str, str], list[Flip]] = field(default_factory=dict)
@@ -99,8 +101,9 @@ class Sums:
 
     def join(self, other: Sums, most: int) -> None:
         """Add what was added up elsewhere. `most` flips each way are kept as samples."""
-        for key, row in other.groups.items():
-            self.groups[key] = self.groups.get(key, 0) + row
+        for mine, theirs in ((self.groups, other.groups), (self.topics, other.topics)):
+            for key, row in theirs.items():
+                mine[key] = mine.get(key, 0) + row
         self.admitted_by.update(other.admitted_by)
         self.removed_by.update(other.removed_by)
         self.engines.update(other.engines)
@@ -136,14 +139,9 @@ class Sums:
             kept, tokens * kept, staying, tokens * staying, text * admitted,
             freed, freed * tokens, displaced, displaced * tokens, copies,
         ]  # fmt: skip
-        languages = one_array(table, "language").dictionary_encode()
-        codes = pc.fill_null(languages.indices, len(languages.dictionary)).to_numpy(zero_copy_only=False)
-        names = [*languages.dictionary.to_pylist(), None]
-        sums = np.stack([np.bincount(codes, weights=column, minlength=len(names)) for column in columns], axis=1)
-        for name, row in zip(names, sums, strict=True):
-            if row[0]:
-                key = (decided.part.source, name)
-                self.groups[key] = self.groups.get(key, 0) + row
+        _add_by(self.groups, decided.part.source, one_array(table, "language"), columns)
+        if "topic" in table.column_names and table.column("topic").null_count < table.num_rows:
+            _add_by(self.topics, decided.part.source, one_array(table, "topic"), columns)
 
     def _sample(self, kind: str, decided: Redecided, mask: Mask, seed: int, most: int) -> None:
         rows = np.flatnonzero(mask)
@@ -162,6 +160,22 @@ class Sums:
         ]
         before = self.samples.get((kind, source), [])
         self.samples[kind, source] = sorted([*before, *found])[:most]
+
+
+def _add_by(
+    groups: dict[tuple[str, str | None], npt.NDArray[np.float64]],
+    source: str,
+    names: pa.Array,
+    columns: Sequence[npt.NDArray[Any]],
+) -> None:
+    """Add the sums of these columns by the names, null among them, to the groups of a source."""
+    encoded = names.dictionary_encode()
+    codes = pc.fill_null(encoded.indices, len(encoded.dictionary)).to_numpy(zero_copy_only=False)
+    found = [*encoded.dictionary.to_pylist(), None]
+    sums = np.stack([np.bincount(codes, weights=column, minlength=len(found)) for column in columns], axis=1)
+    for name, row in zip(found, sums, strict=True):
+        if row[0]:
+            groups[source, name] = groups.get((source, name), 0) + row
 
 
 def _numbers(table: pa.Table, name: str) -> npt.NDArray[np.float64]:

@@ -222,6 +222,7 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
         ),
         *_engines(sums),
         _groups(outcome),
+        *_topics(sums),
         _flips(outcome),
     ]  # fmt: skip
     shown = {kind: _samples(run, sums.sample(kind)[:samples]) for kind in ("admitted", "removed")}
@@ -240,6 +241,7 @@ def what_if(run: OpenedRun, sets: Sequence[str], samples: int) -> Answer:
             "complete": outcome.counted is not None,
         },
         "by": [dict(zip(_group_columns(outcome), row, strict=True)) for row in _group_rows(outcome)],
+        "topics": [dict(zip(_TOPIC_COLUMNS, row, strict=True)) for row in _topic_rows(sums)],
         "engines": [
             {"source": source, "engine": engine, "before": before, "after": after}
             for (source, engine), (before, after) in sorted(passing_texts(sums).items())
@@ -316,6 +318,25 @@ def _group_rows(outcome: Outcome) -> list[tuple[Cell, ...]]:
             after = str(outcome.documents([group])), str(outcome.tokens([group]))
         rows.append((source, language or "-", *counts, after[0], one.total("kept_tokens"), after[1]))
     return rows
+
+
+_TOPIC_COLUMNS = ("source", "topic", "documents", "passed", "passes", "let in", "dropped", "kept")
+
+
+def _topic_rows(sums: Sums) -> list[tuple[Cell, ...]]:
+    """Documents by source and the run's topic, the most frequent first."""
+    rows: list[tuple[Cell, ...]] = []
+    for (source, topic), row in sums.topics.items():
+        one = Sums({(source, topic): row})
+        names = ("documents", "passed", "passes", "admitted", "removed", "kept")
+        rows.append((source, topic or "-", *(one.total(name) for name in names)))
+    return sorted(rows, key=lambda row: (-int(row[2] or 0), str(row[0]), str(row[1])))
+
+
+def _topics(sums: Sums) -> list[Table]:
+    rows = _topic_rows(sums)
+    note = f"the {_SHOWN_GROUPS} largest of {len(rows):,}; --format json has all" if len(rows) > _SHOWN_GROUPS else ""
+    return [Table("By source and topic", _TOPIC_COLUMNS, tuple(rows[:_SHOWN_GROUPS]), note)] if rows else []
 
 
 def _groups(outcome: Outcome) -> Table:

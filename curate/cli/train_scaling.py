@@ -129,7 +129,7 @@ def _flat(told: Mapping[str, Any], above: str = "") -> Iterator[tuple[Any, ...]]
 
 def _asked(options: argparse.Namespace, law: Chinchilla) -> tuple[float, float]:
     """(parameters, tokens) of the training to plan."""
-    from curate.trainer.model.architecture import count_parameters
+    from curate.trainer.model.architecture import active_parameters
     from curate.trainer.model.presets import PRESETS
 
     if options.model is not None and options.model not in PRESETS:
@@ -137,7 +137,7 @@ def _asked(options: argparse.Namespace, law: Chinchilla) -> tuple[float, float]:
     given = [options.flops, options.parameters, options.trained, options.used, options.unique]
     if min(each or 1 for each in given) <= 0 or 0 in given:
         raise ConfigError("--flops, --parameters, --trained, --used and --unique must be above 0")
-    size = options.parameters or (count_parameters(PRESETS[options.model].shape) if options.model else None)
+    size = options.parameters or (active_parameters(PRESETS[options.model].shape) if options.model else None)
     if size is not None and options.trained and not options.flops:
         return float(size), options.trained
     if options.flops and not options.trained:
@@ -149,10 +149,14 @@ def _scaling_plan(options: argparse.Namespace) -> int:
     from curate.trainer.compare.memory import activation_bytes, kv_cache_bytes, training_bytes
     from curate.trainer.compare.plan import PUBLISHED, cost, data_constrained_loss, effective_tokens, with_inference
     from curate.trainer.compare.scaling import fit_chinchilla, read_runs
+    from curate.trainer.model.architecture import count_parameters
     from curate.trainer.model.presets import PRESETS
 
     law = fit_chinchilla(read_runs(_run_rows(options.runs))) if options.runs else PUBLISHED["besiroglu"]
     parameters, tokens = _asked(options, law)
+    held = parameters
+    if options.model and not options.parameters:
+        held = float(count_parameters(PRESETS[options.model].shape))
     found = cost(
         parameters,
         tokens,
@@ -161,10 +165,11 @@ def _scaling_plan(options: argparse.Namespace) -> int:
         peak=options.peak,
         utilisation=options.utilisation,
         price=options.price,
+        held=held,
     )
     told: dict[str, Any] = {**dataclasses.asdict(found), "loss": law.loss(parameters, tokens)}
     if options.stage:
-        told["device_bytes"] = training_bytes(parameters, options.devices, options.stage)
+        told["device_bytes"] = training_bytes(held, options.devices, options.stage)
     if options.model:
         shape = PRESETS[options.model].shape
         told["kv_cache_bytes_per_token"] = kv_cache_bytes(shape)

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from curate.config.models import Pipeline
+from curate.decontaminate import merging
 from curate.decontaminate.items import set_name
 from curate.decontaminate.overlap import NGRAM as OVERLAP_NGRAM
 from curate.decontaminate.step import Decontaminate
@@ -25,10 +26,11 @@ from curate.decontaminate.tasks import (
     match_part,
     report_contamination,
 )
+from curate.engine.exchange import gather
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import Committed, File, Given, Task
 from curate.flow import Flow, Part, is_output
-from curate.records.counts import ContaminationCounts
+from curate.records.counts import ContaminationCounts, DocumentCounts
 from curate.storage import list_files
 
 GPT3_NGRAM = 13
@@ -44,8 +46,8 @@ def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
     chosen = [flow.parts[position] for position in members]
     index = _index(setting, runner)
     matched = _match(chosen, index, runner)
-    counts = {"counts": [result.file("counts") for result in matched]}
-    (frequent,) = runner.stage([Task("frequent-ngrams", count_frequent, NoParams(), counts)])
+    counts = gather(runner, [result.file("counts") for result in matched], _added, "counts")
+    (frequent,) = runner.stage([Task("frequent-ngrams", count_frequent, NoParams(), {"counts": counts})])
     cut = _cut(setting, chosen, index, matched, frequent, runner)
     parts = list(flow.parts)
     for position, matches, result in zip(members, matched, cut, strict=True):
@@ -58,16 +60,32 @@ def decontaminate(pipeline: Pipeline, flow: Flow, runner: Runner) -> Flow:
             columns=(*part.columns, result.file("columns")),
             decided=(*part.decided, result),
         )
+    found: list[File] = []
+    sources: list[str] = []
+    for source in dict.fromkeys(part.source for part in chosen):
+        mine = [result.file("found") for part, result in zip(chosen, cut, strict=True) if part.source == source]
+        few = gather(runner, mine, _joined, "found")
+        found, sources = found + few, sources + [source] * len(few)
     params = ReportParams(
-        sources=[part.source for part in chosen],
+        sources=sources,
         ngram=_ngram(setting),
         overlap=setting.overlap,
         mode=setting.mode,
         frequent={"documents_more_than": FREQUENT, "ngrams": frequent.counts["frequent"]},
     )
-    inputs: Given = {"items": index.file("items"), "found": [result.file("found") for result in cut]}
+    inputs: Given = {"items": index.file("items"), "found": found}
     (reported,) = runner.stage([Task("contamination", report_contamination, params, inputs)])
     return replace(flow, parts=tuple(parts), contamination=reported)
+
+
+def _added(counts: Sequence[File]) -> Task[merging.NoParams, DocumentCounts]:
+    return Task(
+        "frequent-ngrams-merge", merging.add_counts, merging.NoParams(), {"counts": counts}, f"{len(counts)} parts"
+    )
+
+
+def _joined(found: Sequence[File]) -> Task[merging.NoParams, DocumentCounts]:
+    return Task("contamination-merge", merging.join_found, merging.NoParams(), {"found": found}, f"{len(found)} parts")
 
 
 def check_decontaminate(pipeline: Pipeline) -> None:

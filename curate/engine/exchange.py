@@ -9,7 +9,8 @@ knows no step.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from curate.engine.runner import Runner
 from curate.engine.task import Committed, File, Task
@@ -57,3 +58,19 @@ def regroup(runner: Runner, what: str, files: Sequence[File], column: str, spans
         for first, last, held in waiting
         for _ in range(first, last)
     ]
+
+
+def gather(
+    runner: Runner, files: Sequence[File], merge: Callable[[Sequence[File]], Task[Any, Any]], what: str
+) -> list[File]:
+    """At most FAN_IN files that say together what these say: groups of FAN_IN are merged, level after level, each by a task
+    that writes one file, `what`, of what its files say. Few files stay as they are."""
+    while len(files) > FAN_IN:
+        groups = [files[at : at + FAN_IN] for at in range(0, len(files), FAN_IN)]
+        files = [result.file(what) for result in runner.stage([merge(group) for group in groups])]
+    return list(files)
+
+
+def parts_at_once(files: int) -> int:
+    """Of how many parts a task may read, which have so many files each."""
+    return max(1, FAN_IN // max(files, 1))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curate.errors import ConfigError, is_of_storage, nearest
+from curate.ingest.index_pruning import bounds_of, may_match
 from curate.ingest.parquet import open_table
 from curate.ingest.parquet_pages import find_pages, read_footer
 from curate.ingest.reasons import DAMAGED, TOO_LARGE, UNREADABLE
@@ -55,17 +57,22 @@ _FIRST: Final = 1
 def matching(file: SourceFile, where: str | None, counts: Counter[str]) -> Iterator[pa.Table]:
     """The places (`file`, `offset`, `length`) of the rows of an index file that a condition is true for, in their order.
 
-    `counts` gets `rows`, and `refused`: rows without a place, with one that is none, or that could not be read. Raises
-    ConfigError for a condition or a file that does not fit, OSError where storage fails.
+    `counts` gets `rows`; `pruned`: those that were not read, because the footer tells that the condition holds for none of
+    them; `refused`: rows without a place, with one that is none, or that could not be read. Raises ConfigError for a
+    condition or a file that does not fit, OSError where storage fails.
     """
     with open_binary(file.path, file.size) as handle:
         table = _opened(handle, file)
         names = columns_of(where, table.schema_arrow.names)
         leaves = [table.schema.column(place).path for place in range(len(table.schema))]
-        footer = read_footer(handle, file.size)
+        footer, bounds = read_footer(handle, file.size), bounds_of(where)
         for group in range(table.num_row_groups):
-            rows = table.metadata.row_group(group).num_rows
+            told = table.metadata.row_group(group)
+            rows = told.num_rows
             counts["rows"] += rows
+            if not may_match(told, leaves, table.schema_arrow, bounds):
+                counts["pruned"] += rows
+                continue
             at_a_time = _at_a_time(handle, file, footer, group, [leaves.index(name) for name in names])
             seen = 0
             try:
@@ -77,6 +84,29 @@ def matching(file: SourceFile, where: str | None, counts: Counter[str]) -> Itera
                 if is_of_storage(error):
                     raise
             counts["refused"] += max(0, rows - seen)
+
+
+def slices(file: SourceFile, where: str | None, groups: int, rows: int) -> tuple[pa.Table, int, int]:
+    """The first rows of so many row groups of an index file, evenly spaced, in the columns that `matching` reads; how many
+    rows the file has, and the stored bytes of these columns. Raises as `matching`."""
+    with open_binary(file.path, file.size) as handle:
+        table = _opened(handle, file)
+        names = columns_of(where, table.schema_arrow.names)
+        paths = [table.schema.column(place).path for place in range(len(table.schema))]
+        leaves = [paths.index(name) for name in names]
+        footer, told = read_footer(handle, file.size), table.metadata
+        found = [pa.schema([table.schema_arrow.field(name) for name in names]).empty_table()]
+        for group in range(0, told.num_row_groups, max(1, -(-told.num_row_groups // groups))):
+            at_a_time = min(rows, _at_a_time(handle, file, footer, group, leaves))
+            if at_a_time:
+                batches = table.iter_batches(at_a_time, row_groups=[group], columns=names, use_threads=False)
+                found += [pa.Table.from_batches([batch]) for batch in itertools.islice(batches, 1)]
+        stored = sum(
+            told.row_group(group).column(leaf).total_compressed_size
+            for group in range(told.num_row_groups)
+            for leaf in leaves
+        )
+        return pa.concat_tables(found), told.num_rows, stored
 
 
 def check_index(file: SourceFile, where: str | None) -> tuple[str | None, str | None]:

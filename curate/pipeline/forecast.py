@@ -25,6 +25,8 @@ from curate.config.document import write_document
 from curate.config.models import Pipeline
 from curate.config.reading import PipelineFile
 from curate.engine.seal import unsealed
+from curate.errors import ConfigError
+from curate.pipeline.forecast_index import SampledIndex, sample_index
 from curate.pipeline.parts import portions
 from curate.quality.step import Quality
 from curate.records.statistics import SourceNumbers, text_out
@@ -39,6 +41,9 @@ _STUDENT_95 = (12.706, 4.303, 3.182)  # two-sided quantiles for 1, 2 and 3 degre
 _HOUR = 3600.0
 _FIXED = ("evaluation-items", "topic-clusters", "opt-out-files", "opt-out-statements")
 """Stages that do not grow with the sources."""
+_SELECTS = "select"
+"""The stages that choose records by an index: they grow as it does."""
+_WARMING_RECORDS = 5
 _SAMPLES = "sample"
 """The stage that looks at all documents and leaves no more than a classifier's sample."""
 _LEARNING = "quality"
@@ -90,21 +95,17 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
 
     `files` is how many files a source will have, where not those it has now; they are taken to be as large as these.
     Every stage is taken to grow as its input does, but for those that learn from a sample or look at no source. Raises
-    what a run raises, and ConfigError for a source whose records an index names.
+    what a run raises, and ConfigError for a source of whose index no row looked at fits its condition.
     """
-    for name, settings in file.pipeline.sources.items():
-        if settings.read.indexed:
-            raise file.error(
-                ("sources", name, "read"),
-                "what an index names is known once it is read: try the pipeline with `take`, and scale up what it says",
-            )
     totals = {name: files.get(name, len(found)) * _mean_size(found) for name, found in inputs.items()}
     with tempfile.TemporaryDirectory(prefix="curate-plan-") as folder:
-        _dry_run(
-            file, inputs, Path(folder) / "first", _WARMING_BYTES
-        )  # compiles what is compiled, loads what is loaded
-        sizes, run = _dry_run(file, inputs, Path(folder) / "second", _SAMPLE_BYTES)
+        indexes = _indexes(file, inputs, files, Path(folder) / "indexes")
+        totals |= {name: index.bytes for name, index in indexes.items()}
+        # the first compiles what is compiled, and loads what is loaded
+        _dry_run(file, inputs, indexes, Path(folder) / "first", _WARMING_BYTES)
+        sizes, run = _dry_run(file, inputs, indexes, Path(folder) / "second", _SAMPLE_BYTES)
         growth = {name: totals[name] / max(sum(sizes[name]), 1) for name in inputs}
+        growth |= {f"{_SELECTS} {name}": index.of_rows / max(index.rows, 1) for name, index in indexes.items()}
         overall = sum(totals.values()) / max(sum(map(sum, sizes.values())), 1)
         stages = _stages(run, growth, overall)
         peak = peak_memory(stage_times(run.folder / "timings"))
@@ -116,9 +117,12 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
             scaled[key] += number * growth[name]
     in_tokens = file.pipeline.tokens is not None
     return Forecast(
-        sum(_parts(name, file.pipeline, found, files.get(name, len(found))) for name, found in inputs.items()),
+        sum(
+            indexes[name].parts if name in indexes else _parts(name, file.pipeline, found, files.get(name, len(found)))
+            for name, found in inputs.items()
+        ),
         round(sum(totals.values())),
-        round(sum(totals[name] for name, found in inputs.items() if found and is_remote(found[0].path))),
+        round(sum(_from_network(totals[name], found, indexes.get(name)) for name, found in inputs.items() if found)),
         scaled["records"],
         scaled["kept"],
         scaled["amount"] if in_tokens else None,
@@ -128,6 +132,27 @@ def forecast(file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], fil
         stages,
         sum(map(sum, sizes.values())),
     )
+
+
+def _indexes(
+    file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], files: Mapping[str, int], folder: Path
+) -> dict[str, SampledIndex]:
+    """Samples of the indexes of sources that have one."""
+    found = {}
+    for name, source in file.pipeline.sources.items():
+        if source.read.indexed:
+            try:
+                found[name] = sample_index(source.read, inputs[name], files.get(name, len(inputs[name])), folder / name)
+            except ConfigError as error:
+                raise file.error(("sources", name, "read"), str(error)) from None
+    return found
+
+
+def _from_network(total: float, found: Sequence[SourceFile], index: SampledIndex | None) -> float:
+    """Bytes of a source that come over the network: of one with an index its columns and the records."""
+    if index is None:
+        return total if is_remote(found[0].path) else 0.0
+    return (index.index_bytes if is_remote(found[0].path) else 0.0) + (total if is_remote(index.read["base"]) else 0.0)
 
 
 def _parts(name: str, pipeline: Pipeline, found: Sequence[SourceFile], files: int) -> int:
@@ -159,14 +184,24 @@ def _sample(format: str, files: Sequence[SourceFile], folder: Path, most: int) -
 
 
 def _dry_run(
-    file: PipelineFile, inputs: Mapping[str, Sequence[SourceFile]], folder: Path, most: int
+    file: PipelineFile,
+    inputs: Mapping[str, Sequence[SourceFile]],
+    indexes: Mapping[str, SampledIndex],
+    folder: Path,
+    most: int,
 ) -> tuple[dict[str, list[int]], OpenedRun]:
-    """(bytes of each sampled file by source, the finished run on them)."""
+    """(bytes of each sampled file by source, the finished run on them). Of a source with an index the bytes of the records
+    that were read for each sampled file of it."""
     from curate.pipeline.run import run
 
     tree = file.pipeline.model_dump(mode="json", by_alias=True)
     sizes = {}
     for name, found in inputs.items():
+        if name in indexes:
+            tree["sources"][name]["read"] |= indexes[name].read
+            if most < _SAMPLE_BYTES:
+                tree["sources"][name]["read"]["take"] = _WARMING_RECORDS
+            continue
         paths = _sample(file.pipeline.sources[name].read.format, found, folder / name, most)
         sizes[name] = [path.stat().st_size for path in paths]
         tree["sources"][name]["read"] |= {
@@ -178,10 +213,15 @@ def _dry_run(
     for step in tree["combine"]:
         if "deduplicate" in step:
             step["deduplicate"] |= {"max_removed_share": 1.0, "max_cluster": None}  # a sample's shares say nothing
+    folder.mkdir(parents=True, exist_ok=True)
     written = folder / "pipeline.yaml"
     written.write_text(write_document(tree), "utf-8")
     run(written, (), folder / "run", engine="serial")
-    return sizes, open_finished(folder / "run")
+    made = open_finished(folder / "run")
+    for name in indexes:
+        ledgers = [made.folder / "ledger" / f"{part.name}.parquet" for part in made.parts if part.source == name]
+        sizes[name] = [pc.sum(pq.read_table(path, columns=["length"]).column(0)).as_py() or 0 for path in ledgers]
+    return sizes, made
 
 
 def _stages(run: OpenedRun, growth: Mapping[str, float], overall: float) -> tuple[StageCost, ...]:
@@ -211,6 +251,9 @@ def _growth(
     their own, else as all input. A classifier learns from no more documents than its sample; evaluation items stay."""
     if stage in _FIXED:
         return 1.0, 1.0
+    if stage.startswith(_SELECTS):
+        grown = growth.get(f"{_SELECTS} {source}", overall)
+        return grown, grown
     if stage not in (_SAMPLES, _LEARNING):
         grown = growth.get(source, overall)
         return grown, grown

@@ -45,7 +45,9 @@ def run_statistics(pipeline: Pipeline, flow: Flow, counted: Committed[DocumentCo
         sources[name] = {
             "role": source.role,
             "files": len(files),
-            "bytes": sum(file.size for file in files),
+            "bytes": sum(part.read.counts["bytes"] for part in parts)
+            if source.read.indexed  # of the records, not of the index
+            else sum(file.size for file in files),
             "records": sum(part.read.counts["records"] for part in parts),
             "other_records": _total([*(part.read.counts["others"] for part in parts), flow.selected.get(name, {})]),
             "documents": sum(part.read.counts["documents"] for part in parts),

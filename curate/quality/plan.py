@@ -7,14 +7,20 @@ model that has not seen its host.
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import sqrt
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
 
 from curate.config.models import Pipeline
 from curate.config.step_params import verdict_steps
+from curate.engine.exchange import gather, parts_at_once
 from curate.engine.mirror import here
 from curate.engine.runner import Runner, check_balance
 from curate.engine.task import File, Task
@@ -22,10 +28,12 @@ from curate.errors import ConfigError
 from curate.flow import Classified, Flow, Part
 from curate.quality.model import read_card
 from curate.quality.step import Quality
+from curate.quality.tasks import merge
 from curate.quality.tasks.bucket import WHOLE_SOURCE, BucketParams, LimitsParams, bucket_part, find_limits
 from curate.quality.tasks.sample import SampleParams, sample_part
 from curate.quality.tasks.score import ScoreParams, ShareParams, find_threshold, score_part
 from curate.quality.tasks.train import TrainParams, train_model
+from curate.quality.threshold import ABOVE_ALL, HALVES, half_of_share, least_score
 from curate.records.batches import read_schema
 from curate.records.counts import DocumentCounts
 from curate.records.metadata import META
@@ -128,27 +136,32 @@ def _models(
     for (name, side), documents in chosen.items():
         if not documents:
             raise ConfigError(f"sources.{name}.steps: quality has no {side} documents to learn from")
-    trained = [
-        Task(
-            "quality",
-            train_model,
-            TrainParams(classifier=setting.classifier, sample=setting.sample, seed=pipeline.seed),
-            {
-                side: [
+    trained = []
+    for name, setting in training.items():
+        smallest = functools.partial(_smallest, name, setting.sample)
+        given = {
+            side: gather(
+                runner,
+                [
                     result.file("sample")
                     for (owner, of, _), result in zip(samples, sampled, strict=True)
                     if (owner, of) == (name, side)
-                ]
-                for side in ("positive", "negative")
-            },
-            name,
-            name,
-        )
-        for name, setting in training.items()
-    ]
+                ],
+                smallest,
+                "sample",
+            )
+            for side in ("positive", "negative")
+        }
+        params = TrainParams(classifier=setting.classifier, sample=setting.sample, seed=pipeline.seed)
+        trained.append(Task("quality", train_model, params, given, name, name))
     for name, model in zip(training, runner.stage(trained), strict=True):
         models[name] = model.file("model")
     return models
+
+
+def _smallest(owner: str, sample: int, files: Sequence[File]) -> Task[merge.SmallestParams, DocumentCounts]:
+    params = merge.SmallestParams(sample=sample)
+    return Task("sample-merge", merge.keep_smallest, params, {"sample": files}, f"{len(files)} parts", owner)
 
 
 def _sampling(
@@ -220,16 +233,50 @@ def _least_scores(
     pipeline: Pipeline, scoring: dict[str, Quality], parts: Sequence[Part], runner: Runner
 ) -> dict[str, float]:
     """The least score kept, by source, where a share of what passes the other rules is to be kept."""
-    shares = {name: setting.keep_share for name, setting in scoring.items() if setting.keep_share is not None}
+    found: dict[str, float] = {}
     tasks = []
-    for name, share in shares.items():
+    for name, setting in scoring.items():
+        if setting.keep_share is None:
+            continue
         columns = [part.columns for part in parts if part.source == name]
-        params = ShareParams(
-            share=share,
-            steps=[step.to_json() for step in rules_before_scores(pipeline, name)],
-            files=len(columns[0]),
-        )
+        steps = [step.to_json() for step in rules_before_scores(pipeline, name)]
+        if len(columns) > parts_at_once(len(columns[0])):
+            found[name] = _counted_threshold(name, setting.keep_share, steps, columns, runner)
+            continue
+        params = ShareParams(share=setting.keep_share, steps=steps, files=len(columns[0]))
         given = {"columns": [file for files in columns for file in files]}
         tasks.append(Task("threshold", find_threshold, params, given, name, name))
     results = runner.stage(tasks)
-    return {name: result.counts["threshold"] for name, result in zip(shares, results, strict=True)}
+    return found | {result.task.label: result.counts["threshold"] for result in results}
+
+
+def _counted_threshold(
+    name: str, share: float, steps: Sequence[Mapping[str, Any]], columns: Sequence[Sequence[File]], runner: Runner
+) -> float:
+    """The threshold of a source with many parts, by counts of some at a time, added up; the same as of all at once."""
+
+    def counted(half: int | None) -> NDArray[np.int64]:
+        params = merge.HalvesParams(steps=steps, files=len(columns[0]), half=half)
+        step = parts_at_once(len(columns[0]))
+        groups = [columns[at : at + step] for at in range(0, len(columns), step)]
+        tasks = [
+            Task(
+                "threshold",
+                merge.count_halves,
+                params,
+                {"columns": [file for files in group for file in files]},
+                f"{name} {number}",
+                name,
+            )
+            for number, group in enumerate(groups)
+        ]
+        files = [result.file("halves") for result in runner.stage(tasks)]
+        few = gather(runner, files, functools.partial(_added, name), "halves")
+        return sum((merge.read_halves(str(here(file.path))) for file in few), np.zeros(HALVES, np.int64))
+
+    found = half_of_share(counted(None), share)
+    return ABOVE_ALL if found is None else least_score(*found, counted(found[0]))
+
+
+def _added(name: str, files: Sequence[File]) -> Task[merge.NoParams, DocumentCounts]:
+    return Task("threshold-merge", merge.add_halves, merge.NoParams(), {"halves": files}, f"{len(files)} groups", name)

@@ -13,7 +13,11 @@ from curate.verdicts.steps import VerdictStep
 BINS = 20
 """Bins of a histogram of scores, of equal width from 0 to 1."""
 
-_ABOVE_ALL = 2.0  # a threshold that no score reaches
+ABOVE_ALL = 2.0
+"""A threshold that no score reaches."""
+_HALF_BITS = 16
+HALVES = 1 << _HALF_BITS
+"""Values that half of the bits of a score can have."""
 
 Scores = NDArray[np.float32]
 
@@ -48,21 +52,36 @@ def threshold_of_share(chunks: Callable[[], Iterable[Scores]], share: float) -> 
     `chunks` is called twice and yields arrays of float32 scores. Exact and in constant memory: the bits of numbers in
     [0, 1] order as the numbers do, so the two halves of the bits are found one after the other by counting.
     """
-    high = np.zeros(1 << 16, np.int64)
-    for scores in chunks():
-        high += np.bincount(score_bits(scores) >> 16, minlength=1 << 16)
+    found = half_of_share(counted_halves(chunks()), share)
+    return ABOVE_ALL if found is None else least_score(*found, counted_halves(chunks(), found[0]))
+
+
+def counted_halves(chunks: Iterable[Scores], half: int | None = None) -> NDArray[np.int64]:
+    """Documents by the upper half of the bits of their scores; with `half`, by the lower half, of those that begin so:
+    int64, HALVES of them."""
+    counts = np.zeros(HALVES, np.int64)
+    for scores in chunks:
+        bits = score_bits(scores)
+        chosen = bits >> _HALF_BITS if half is None else bits[bits >> _HALF_BITS == half] & (HALVES - 1)
+        counts += np.bincount(chosen, minlength=HALVES)
+    return counts
+
+
+def half_of_share(high: NDArray[np.int64], share: float) -> tuple[int, int] | None:
+    """The upper half of the bits of the least score among a share of the documents, and how many with this half are among
+    them; None where the share is of none. `high`: documents by upper half."""
     wanted = round(share * int(high.sum()))
     if wanted == 0:
-        return _ABOVE_ALL
+        return None
     above = np.cumsum(high[::-1])[::-1]
     half = int(np.flatnonzero(above >= wanted)[-1])
-    low = np.zeros(1 << 16, np.int64)
-    for scores in chunks():
-        bits = score_bits(scores)
-        low += np.bincount(bits[bits >> 16 == half] & 0xFFFF, minlength=1 << 16)
-    rest = wanted - (int(above[half + 1]) if half + 1 < len(above) else 0)
-    last = int(np.flatnonzero(np.cumsum(low[::-1])[::-1] >= rest)[-1])
-    return float(np.array([half << 16 | last], np.uint32).view(np.float32)[0])
+    return half, wanted - (int(above[half + 1]) if half + 1 < len(above) else 0)
+
+
+def least_score(half: int, wanted: int, low: NDArray[np.int64]) -> float:
+    """The least score among so many of those with an upper half. `low`: documents with it, by the lower half."""
+    last = int(np.flatnonzero(np.cumsum(low[::-1])[::-1] >= wanted)[-1])
+    return float(np.array([half << _HALF_BITS | last], np.uint32).view(np.float32)[0])
 
 
 def score_bits(scores: Scores) -> NDArray[np.int64]:

@@ -17,6 +17,8 @@ BUCKET = "quality_bucket"
 QUALITY_BUCKET = pa.schema([(BUCKET, pa.int8())])
 """The twentieth of its group in which a document's score lies, 0 to 19; see `curate.quality.buckets`."""
 
+HALF_COUNTS = pa.schema([("half", pa.int32()), ("documents", pa.int64())])
+"""Documents by half of the bits of their scores; ascending halves, those without documents left out."""
 SAMPLE = pa.schema([("draw", pa.uint64()), *DOCUMENTS])
 """Documents and the draws that chose them."""
 

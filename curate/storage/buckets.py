@@ -26,6 +26,8 @@ _TIMEOUT = timedelta(minutes=2)
 """For a request with its body: a block of 8 MiB at 70 kB a second."""
 _NO_BUCKET = ("NoSuchBucket", "ContainerNotFound", "The specified bucket does not exist")
 """What stores say of a bucket that is not there, where the client takes it for a fault."""
+_ENDPOINTS = ("AWS_ENDPOINT_URL", "GOOGLE_SERVICE_ACCOUNT", "AZURITE_BLOB_STORAGE_URL")
+"""Where else than at the cloud's own address a store may be told to be."""
 _AWS_SETTINGS = ("AWS_ACCESS_KEY_ID", "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_WEB_IDENTITY_TOKEN_FILE")
 
 
@@ -145,15 +147,16 @@ def store_of(address: str, tries: int = 0) -> tuple[Any, str]:
     sent in many pieces has need. Raises ImportError where the extra is not installed."""
     scheme, _, rest = address.partition("://")
     bucket, _, key = rest.partition("/")
-    return _store(f"{scheme}://{bucket}", os.environ.get("AWS_ENDPOINT_URL", ""), os.getpid(), tries), key
+    told = tuple(os.environ.get(name, "") for name in _ENDPOINTS)
+    return _store(f"{scheme}://{bucket}", told, os.getpid(), tries), key
 
 
 @functools.lru_cache(maxsize=64)
-def _store(bucket: str, endpoint: str, process: int, tries: int) -> Any:
+def _store(bucket: str, endpoints: tuple[str, ...], process: int, tries: int) -> Any:
     """One client a bucket and process: its threads do not survive a fork."""
     from obstore.store import from_url
 
-    options = _client_options(bucket, endpoint)
+    options = _client_options(bucket, endpoints[0])
     more: dict[str, Any] = {}
     if bucket.startswith("s3") and not any(os.environ.get(name) for name in _AWS_SETTINGS):
         provider = _profile()
@@ -165,6 +168,7 @@ def _store(bucket: str, endpoint: str, process: int, tries: int) -> Any:
 
 def _client_options(bucket: str, endpoint: str) -> dict[str, Any]:
     plain = endpoint.startswith("http://") and bucket.startswith("s3")
+    plain |= bucket.startswith("gs") and os.environ.get("GOOGLE_ALLOW_HTTP", "").lower() == "true"
     return {"timeout": _TIMEOUT} | ({"allow_http": True} if plain else {})
 
 

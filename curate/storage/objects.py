@@ -7,6 +7,7 @@ and versions; nothing of what the bytes mean.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import uuid
@@ -182,7 +183,12 @@ def delete_objects(folder: str, names: Sequence[str]) -> None:
     keys = [f"{prefix}/{name}" if prefix else name for name in names]
     for at in range(0, len(keys), _DELETED_AT_ONCE):
         some = keys[at : at + _DELETED_AT_ONCE]
-        asked(folder, lambda some=some: store.delete(some), "deleted")  # type: ignore[misc]
+        try:
+            asked(folder, lambda some=some: store.delete(some), "deleted")  # type: ignore[misc]
+        except FileNotFoundError:  # stores that tell of it leave the rest undone
+            for key in some:
+                with contextlib.suppress(FileNotFoundError):
+                    asked(folder, lambda key=key: store.delete(key), "deleted")  # type: ignore[misc]
 
 
 def check_conditions(folder: str) -> float:

@@ -24,13 +24,16 @@ from hypothesis import strategies as st
 from curate.audit.dials import DrawDial
 from curate.audit.finished_run import OpenedRun, open_finished
 from curate.audit.redecide import changed_steps
+from curate.audit.report.presets import Preset, with_presets
+from curate.audit.report.thresholds import sliders
 from curate.audit.sums import add_up
+from curate.audit.whatif import decide
 from curate.pipeline.run import run
 from curate.verdicts.draws import keeps
 from curate.verdicts.rules import DrawRule
 from tests.audit.test_reader import ready, text_of
 from tests.support.audited import audited_run
-from tests.support.planted import GERMAN, WORDS, scored_run
+from tests.support.planted import GERMAN, WORDS, planted_run, scored_run
 from tests.support.reports import embedded
 
 MOVE = """
@@ -274,3 +277,26 @@ def test_a_sample_knows_what_no_dial_can_move() -> None:
     assert not any(sample["fixed"]) and 1500 < len(sample["fixed"]) == len(sample["language"]) < 2000
     languages = pa.concat_tables([pq.read_table(path, columns=["language"]) for path in opened.ledger])
     assert set(sample["language"]) <= set(languages.column("language").to_pylist())
+
+
+@pytest.mark.browser
+def test_a_published_pack_s_bounds_are_one_click_and_counted_as_whatif_counts_them(browser: Any) -> None:
+    opened = planted_run(False)
+    assert {each.pack: each.bounds["own-few.min"] for each in presets_of(opened) if each.pack.startswith("gopher")} == {
+        "gopher-quality": 50
+    }
+    ready(browser, (opened.folder / "report.html").as_uri())
+    browser.execute_script(
+        """[...document.querySelectorAll('[data-preset]')].find((e) => e.textContent.startsWith('gopher-quality: 1 dial'))
+        .click()"""
+    )
+    sets = sets_of(text_of(browser, "command"))
+    assert sets == ["filters.own.few.min=50"]
+    outcome = decide(opened, opened.changed(sets))
+    assert text_of(browser, "yield") == f"{outcome.sums.total('passes', outcome.outputs):,} documents pass every rule"
+    browser.execute_script("document.getElementById('reset').click()")
+    assert text_of(browser, "command") == ""
+
+
+def presets_of(opened: OpenedRun) -> list[Preset]:
+    return with_presets(sliders(opened.stats["audit"], tuple(opened.pipeline.sources)))[1]

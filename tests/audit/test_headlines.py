@@ -70,7 +70,7 @@ def test_rules_of_several_sources_are_summed_and_named_once() -> None:
         ("domains", "short.example most: 0 % of 60"),
         ("duplicates", "of what passes the rules are copies; the largest cluster has 600 documents"),
         ("contamination", "1 of 1 evaluation item stood in 2 documents; the passages were cut out"),
-        ("personal", "pieces of personal data were replaced, 100 % of type EMAIL"),
+        ("personal", "100 % of type EMAIL"),
         ("product", "web was to have 10 % and has 69 %"),
         ("overlap", "All 60 documents that fail own/few fail own/fewer too"),
         ("thresholds", "The closest call is own/few: 1 % more or less decides about 12 % of web's documents"),

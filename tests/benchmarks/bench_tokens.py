@@ -21,7 +21,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 os.environ.setdefault("RAYON_NUM_THREADS", "1")
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -115,7 +115,16 @@ def varied(paths: list[str]) -> Iterator[pa.Array]:
                 yield pa.array(strings, pa.large_string())
 
 
-def prove(name: str, paths: list[str], size: int) -> None:
+class Proved(NamedTuple):
+    """What was encoded both ways, and the columns of texts whose ids were not the reference's."""
+
+    library: str
+    bytes: int
+    texts: int
+    differing: int
+
+
+def prove(name: str, paths: list[str], size: int) -> Proved:
     """Compare ids with the reference's until `size` bytes were encoded both ways."""
     tokenizer = tokens.load(name)
     library = warm(tokenizer)
@@ -128,7 +137,7 @@ def prove(name: str, paths: list[str], size: int) -> None:
         documents += len(texts)
         if done >= size:
             break
-    print(f"{name}: {done:,} bytes, {documents:,} texts; batches that differ from {library.name}: {differing}")
+    return Proved(library.name, done, documents, differing)
 
 
 def train(paths: list[str], size: int) -> None:
@@ -167,7 +176,11 @@ def main() -> None:
         if options.memory:
             memory(name, options.memory)
         elif options.bytes:
-            prove(name, options.files, options.bytes)
+            made = prove(name, options.files, options.bytes)
+            print(
+                f"{name}: {made.bytes:,} bytes, {made.texts:,} texts; batches that differ from {made.library}: "
+                f"{made.differing}"
+            )
         else:
             speed(name, options.files)
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from curate.extract.charset import CODECS, decode, detected_charset, name_of, utf16_without_mark
-from curate.extract.utf8 import to_utf8
+from curate.extract.utf8 import is_utf8, to_utf8
 
 RUSSIAN = "Вчера вечером в городе шёл сильный дождь, и улицы опустели."
 
@@ -278,3 +278,25 @@ def test_real_pages_are_the_same_in_utf8_whether_they_were_decoded_or_not(shared
                 assert page == (text.encode("utf-8", "replace"), charset)
                 taken += page[0] is body
     assert taken > 100
+
+
+@settings(deadline=None)  # the first call compiles
+@given(
+    st.lists(
+        st.sampled_from(["a", "é", "\u0800", "中", "\ud7ff", "\ue000", "😀", "\U0010ffff", "a" * 300]), max_size=8
+    ),
+    st.lists(st.tuples(st.integers(0, 2000), st.integers(0x7F, 0xFF)), max_size=3),
+    st.integers(0, 4),
+)
+def test_bytes_are_utf8_where_python_reads_them(pieces: list[str], wrong: list[tuple[int, int]], cut: int) -> None:
+    body = bytearray("".join(pieces).encode())
+    for place, byte in wrong:
+        if body:
+            body[place % len(body)] = byte
+    kept = bytes(body[: max(0, len(body) - cut)])
+    try:
+        kept.decode()
+    except UnicodeDecodeError:
+        assert not is_utf8(kept)
+    else:
+        assert is_utf8(kept)

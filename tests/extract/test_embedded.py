@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curate.extract.html import parse_page, text
-from curate.extract.html.embedded import held_in_data
+from curate.extract.html.embedded import _runs_of, _share_of_runs, held_in_data
 from curate.extract.html.judging import learned
-from curate.extract.html.page import MOST_DATA
+from curate.extract.html.work import MOST_DATA
 
 PARAGRAPHS = [
     " ".join(f"{word}{number}" for word in ("tea", "water", "kettle", "leaf", "steam", "cup", "minute", "taste"))
@@ -183,3 +183,12 @@ def test_pages_that_show_their_text_are_extracted_as_if_they_had_no_data(shared_
     for source, _ in pages_with_people_s_text(shared_data):
         page = parse_page(source.encode())
         assert len(page.data) and held_in_data(page, learned(page)) is None
+
+
+@settings(deadline=None)
+@given(*[st.lists(st.lists(st.sampled_from("abc"), max_size=9), max_size=6)] * 2)
+def test_the_share_of_runs_that_others_have_is_that_of_their_sets(
+    parts: list[list[str]], others: list[list[str]]
+) -> None:
+    runs, theirs = set(_runs_of(parts)), set(_runs_of(others))
+    assert _share_of_runs(parts, others) == (len(runs & theirs) / len(runs) if runs else 1.0)

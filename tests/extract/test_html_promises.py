@@ -1,6 +1,7 @@
 """What the extractor promises whatever comes: no character lost, order kept, work linear, limits held, arrays not left."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -139,3 +140,13 @@ def test_mutated_pages_leave_no_array_with_bounds_checked(shared_data: Path) -> 
 def test_a_page_that_is_cut_ends_with_a_whole_character(most: int) -> None:
     page = parse_page("<p>é水x🙂水".encode(), most_bytes=most)
     assert page.ended == TOO_LONG and "é水x🙂水".startswith(page.block_text(0))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text("ab ,.!?\n\t é\u3001\u3002\uff0c中文の한😀", max_size=150), st.text("ab.中 ", max_size=4))
+def test_words_characters_and_marks_of_a_block_are_those_of_its_text(before: str, after: str) -> None:
+    found = parse_page(f"<p>{before}x<p>{after}z".encode()).blocks[-2:]
+    for block, whole in zip(found, (before + "x", after + "z"), strict=True):
+        assert block["words"] == len(re.findall(r"[\u3000-\u9fff]|[^ \n\t\r\f\u3000-\u9fff]+", whole))
+        assert block["characters"] == len(re.sub(r"[ \n\t\r\f]", "", whole))
+        assert block["punctuation"] == len(re.findall("[.,!?;:\u3001\u3002\uff0c\uff01\uff1f\uff1b]", whole))

@@ -150,6 +150,27 @@ def test_what_an_index_says_wrongly_costs_that_record(tmp_path: Path, whole: tup
     assert (others["index.rows"], others["index.no-place"]) == (len(wrong), 3)
 
 
+@pytest.mark.parametrize("take", ["", ", take: 30"])
+def test_a_record_that_two_files_of_an_index_name_is_read_once_and_counted(
+    take: str, tmp_path: Path, whole: tuple[Path, Path]
+) -> None:
+    copy, _ = whole
+    first, second = (pq.read_table(path) for path in sorted(copy.rglob("part-*.parquet"))[:2])
+    pq.write_table(first, tmp_path / "a.parquet")
+    pq.write_table(pa.concat_tables([second, first.slice(5, 20)]), tmp_path / "b.parquet")
+    settings = (
+        f"{{format: warc, index: ['{tmp_path}/[ab].parquet'], where: 'fetch_status = 200', base: '{copy}'{take}}}"
+    )
+    made = run(tmp_path, settings, "named-twice")
+    plain = run(tmp_path, read(copy, "fetch_status = 200", take), "plain")
+    assert rows(ledger(made)) == rows(ledger(plain))
+    again = sum(status == 200 for status in first["fetch_status"].slice(5, 20).to_pylist())
+    others = json.loads((made / "stats.json").read_bytes())["sources"]["web"]["other_records"]
+    assert 0 < others["index.named-again"] <= again if take else others["index.named-again"] == again
+    plain_others = json.loads((plain / "stats.json").read_bytes())["sources"]["web"]["other_records"]
+    assert "index.named-again" not in plain_others
+
+
 @pytest.mark.parametrize(
     ("where", "message"),
     [
@@ -206,6 +227,23 @@ def test_none_chosen_is_said_and_an_index_that_is_none(tmp_path: Path, whole: tu
     done = curate("check", file, check=False)
     assert done.returncode == 2
     assert "no column 'warc_filename'" in " ".join(done.stderr.split())
+
+
+def test_what_an_index_will_give_is_foreseen_from_a_sample_of_it(tmp_path: Path, whole: tuple[Path, Path]) -> None:
+    """The copy's index is so small that the sample is all of it: the records are then known, and the rest is not far off."""
+    copy, _ = whole
+    file = pipeline(tmp_path, read(copy), "foreseen")
+    expected = json.loads(curate("plan", file, "--format", "json").stdout)
+    stats = json.loads((run(tmp_path, read(copy), "made") / "stats.json").read_bytes())["sources"]["web"]
+    assert expected["records"] == pytest.approx(stats["records"], rel=0.1)
+    assert expected["input_bytes"] == pytest.approx(stats["bytes"], rel=0.1)
+    assert expected["network_bytes"] == 0
+    assert expected["kept"] == pytest.approx(stats["kept"], rel=0.5)
+    assert {"select", "read"} <= {each["stage"] for each in expected["stages"]}
+    file = pipeline(tmp_path, read(copy, "fetch_status = 999"), "none")
+    done = curate("plan", file, check=False)
+    assert done.returncode == 2
+    assert "is true for none of" in " ".join(done.stderr.split())
 
 
 def test_a_record_is_explained_from_its_range_and_a_limit_holds(tmp_path: Path, whole: tuple[Path, Path]) -> None:

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 import curate
 from tests.benchmarks.bench_plan_scale import measure
@@ -25,20 +26,28 @@ FEW = {
 }
 """Limits so low that a small run exchanges as a large one does."""
 
-EXCHANGING = ("survivors", "deduplicate", "links", "lines-counted", "lines-removed", "shards", "ledger", "regroup")
+EXCHANGING = ("survivors", "deduplicate", "links", "lines-counted", "lines-removed", "shards", "ledger", "regroup",
+              "frequent-ngrams", "frequent-ngrams-merge", "contamination", "contamination-merge", "quality",
+              "sample-merge", "threshold", "threshold-merge")  # fmt: skip
 """Stages whose tasks want what many tasks wrote."""
 
 
 def test_a_run_whose_tasks_open_few_files_gives_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     sources = {"web": crawl(3, 110), "forum": crawl(5, 60, "f")}
     setting = {"url": True, "minhash": {"bands": 14, "rows": 4}, "lines": {"min_count": 4}}
+    quality = {"classifier": "gpt3", "positives": ["forum"], "keep_share": 0.9, "sample": 90}
+    items = [{"text": row["text"]} for row in sources["web"][:60:9] + sources["forum"][:60:9]]
+    (tmp_path / "items.jsonl").write_text("".join(json.dumps(item) + "\n" for item in items))
     files, read = {}, {}
     for name in ("whole", "few"):
         folder = tmp_path / name
         folder.mkdir()
-        path = pipeline(folder, sources, setting)
+        path = pipeline(folder, sources, setting, roles={"web": {"steps": [{"quality": quality}]}})
+        content = yaml.safe_load(path.read_text())
+        content["combine"].append({"decontaminate": {"against": [str(tmp_path / "items.jsonl")], "ngram": 13}})
+        path.write_text(yaml.safe_dump(content))
         curate.run(path, out=folder / "run", engine="serial", set={"shards.tokens_per_shard": 8000})
-        files[name] = product(folder / "run")
+        files[name] = product(folder / "run") | {"items": (folder / "run" / "contamination.json").read_text()}
         read[name] = {}
         for manifest in (folder / "run" / ".work").glob("*/*.json"):
             said = json.loads(manifest.read_bytes())
@@ -48,10 +57,12 @@ def test_a_run_whose_tasks_open_few_files_gives_the_same_bytes(tmp_path: Path, m
             monkeypatch.setattr(target, value)
     assert files["few"] == files["whole"]
     assert sum(name.startswith("shards/train") for name in files["few"]) > 3
-    assert "regroup" in read["few"] and "regroup" not in read["whole"]
+    made = {"regroup", "frequent-ngrams-merge", "contamination-merge", "sample-merge", "threshold-merge"}
+    assert made <= read["few"].keys() and not made & read["whole"].keys()
+    assert json.loads(files["whole"]["items"])["sets"]["items"]["found"] > 3
     allowed = {
-        stage: max(3, 4 * (stage in ("ledger", "lines-removed"))) for stage in EXCHANGING
-    }  # 4: a part's own columns
+        stage: {"ledger": 6, "lines-removed": 4, "contamination": 6}.get(stage, 3) for stage in EXCHANGING
+    }  # a part's own columns; what was found, three files of each source
     assert {stage: read["few"][stage] for stage in EXCHANGING if read["few"][stage] > allowed[stage]} == {}
 
 

@@ -20,6 +20,7 @@ def package(tmp_path: Path) -> Path:
     "module",
     [
         "text/scan.py",  # kernels
+        "extract/html/lines.py",  # kernels that Python calls, and none for others
         "text/marks.py",  # constants of kernels, in a module that has none
         "text/punkt.py",
         "text/line_program.py",

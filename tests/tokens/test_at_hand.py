@@ -13,6 +13,7 @@ import pytest
 from curate import tokens
 from curate.tokens.verify import verify
 from curate.tokens.vocabulary import FILES, VocabularyError
+from tests.benchmarks.bench_tokens import prove
 
 FILE_NAMES = ("tokenizer.json", "tokenizer.model", "spiece.model")
 RUNS = (
@@ -60,3 +61,11 @@ def test_every_tokenizer_at_hand_gives_the_ids_of_its_library_and_of_what_export
             assert against == "hf" and name.endswith(".model")
             continue
         assert found.texts > len(planes) and found.differing == 0, found.differences[:3]
+
+
+@pytest.mark.parametrize("name", ["gpt2", "cl100k_base", "o200k_base"])
+def test_web_text_in_quantity_gives_the_ids_of_tiktoken(name: str, shared_data: Path) -> None:
+    """34 MB each, 100 together, never the same twice; a gigabyte is in the benchmark."""
+    files = [str(file) for file in sorted(shared_data.glob("*.gold.jsonl.gz"))]
+    proved = prove(name, files, 34_000_000)
+    assert proved.bytes >= 34_000_000 and proved.texts > len(files) and not proved.differing

@@ -14,9 +14,11 @@ import pytest
 torch = pytest.importorskip("torch")
 
 from curate.engine.executors import EngineError  # noqa: E402
+from curate.errors import ConfigError  # noqa: E402
 from curate.trainer.train import checkpoint as checkpoints  # noqa: E402
 from curate.trainer.train.metrics import read_metrics  # noqa: E402
 from curate.trainer.train.nonfinite import NonFiniteLoss  # noqa: E402
+from curate.trainer.train.parallel import pick_device  # noqa: E402
 from curate.trainer.train.ray_train import train_on_ray  # noqa: E402
 from curate.trainer.train.train import train  # noqa: E402
 from tests.support.trainer_example import LENGTH, make_shards, settings  # noqa: E402
@@ -83,7 +85,9 @@ def test_two_processes_compute_what_one_does(shards: Path, tmp_path: Path) -> No
         "fsdp-muon": ({"data": "fsdp"}, {"optimizer": {"name": "muon", "clip": 0.1}}),
         "tensor": ({"tensor": 2}, {}),
         "tensor-llama": ({"tensor": 2}, {"model": LLAMA, "recompute_activations": True}),
-        "fsdp-llama": ({"data": "fsdp"}, {"model": LLAMA}),
+        "fsdp-llama": ({"data": "fsdp"}, {"model": {**LLAMA, "qk_norm": True}}),
+        "fsdp-base": ({"data": "fsdp"}, {"base": str(tmp_path / "ddp" / "one")}),
+        "ddp-experts": ({"data": "ddp"}, {"model": {**LLAMA, "experts": 4, "balance": 1.0}}),
     }
     files = []
     for name, (parallel, changes) in cases.items():
@@ -160,3 +164,20 @@ def test_an_error_of_a_worker_is_told_as_what_it_was() -> None:
     error = pickle.loads(pickle.dumps(NonFiniteLoss(3, ["ab", "cd"], 2)))
     assert str(error) == str(NonFiniteLoss(3, ["ab", "cd"], 2))
     assert (error.step, error.documents) == (3, ["ab", "cd"])
+
+
+def test_cuda_is_this_process_s_gpu_and_what_is_not_here_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`torch.cuda.set_device` takes a device with its number only."""
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    assert pick_device("cuda") == pick_device("auto") == torch.device("cuda", 3)
+    assert pick_device("cuda:1") == torch.device("cuda", 1)
+    with pytest.raises(ConfigError, match="device: cuda:4 is not here: PyTorch sees 4 GPUs"):
+        pick_device("cuda:4")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto") == torch.device("cpu")
+    with pytest.raises(ConfigError, match="device: cuda is not here: PyTorch sees 0 GPUs"):
+        pick_device("cuda")
+    with pytest.raises(ConfigError, match="device: 'gpu' is none: use auto, cpu, cuda or cuda:N"):
+        pick_device("gpu")

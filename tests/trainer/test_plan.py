@@ -78,6 +78,10 @@ def test_a_published_training_is_planned_by_its_model_and_tokens(capsys: pytest.
     assert told["weight_bytes"] == 350e9
     assert main(["scaling", "plan", "--model", "gpt3-175b", "--trained", "300e9", "--format", "json"]) == 0
     assert json.loads(capsys.readouterr().out)["kv_cache_bytes_per_token"] == 4_718_592
+    assert main(["scaling", "plan", "--model", "mixtral-8x7b", "--trained", "1e12", "--format", "json"]) == 0
+    sparse = json.loads(capsys.readouterr().out)
+    assert sparse["flops"] == pytest.approx(6 * 12.88e9 * 1e12, rel=1e-3), "of the experts that a token takes"
+    assert sparse["weight_bytes"] == pytest.approx(2 * 46.70e9, rel=1e-3), "of all"
     assert main(["scaling", "plan", "--model", "gpt3"]) == 2
     assert main(["scaling", "plan", "--trained", "1e9"]) == 2
     assert "give --flops, or --trained with" in capsys.readouterr().err

@@ -62,6 +62,8 @@ def comparison_page(
         ),
         ("domains", "Domains", _kinds_says(found.domains, "domain"), _kinds(found, found.domains, "domain")),
     ]
+    if found.topics:
+        sections.append(("topics", "Topics", _kinds_says(found.topics, "topic"), _kinds(found, found.topics, "topic")))
     if settings:
         says = f"{plural(len(settings), 'setting')} {'differs' if len(settings) == 1 else 'differ'}"
         sections.append(("settings", "Settings", says, settings_table(settings, found.names)))
@@ -137,7 +139,7 @@ def _yields(found: Comparison, reports: Mapping[str, str]) -> Html:
 
 
 def _kinds_says(kinds: Sequence[Kind], what: str) -> str:
-    """The language or domain about which runs differ most."""
+    """The language, domain or topic about which runs differ most."""
     if not kinds:
         return ""
     most = max(kinds, key=lambda kind: max(kind.kept) - min(kind.kept))

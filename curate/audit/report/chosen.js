@@ -103,17 +103,26 @@
     for (const slider of data.sliders) {
       const line = document.querySelector(`[data-bound="${CSS.escape(slider.name)}"]`), values = data.sample.rules[slider.rule];
       if (!line || !values) continue;
-      const heights = new Array(bars).fill(0), last = slider.values.length - 1;
+      // Places part the picture into cells: a value lies in the cell beside the place of its bound, on the side that is kept.
+      const right = (slider.side === "max") !== slider.exclusive, ends = [0, ...slider.x, data.width];
+      const cells = new Array(ends.length - 1).fill(0);
       for (const row of chosen) {
         const value = values[row];
         if (value === null || value === undefined) continue;
-        let low = 0, high = last;
-        while (high - low > 1) { const middle = (low + high) >> 1; if (slider.values[middle] <= value) low = middle; else high = middle; }
-        const part = Math.min(1, Math.max(0, (value - slider.values[low]) / (slider.values[high] - slider.values[low] || 1)));
-        heights[Math.min(bars - 1, Math.floor(((slider.x[low] + part * (slider.x[high] - slider.x[low])) / data.width) * bars))] += 1;
+        let low = 0, high = slider.values.length;
+        while (low < high) { const middle = (low + high) >> 1; if (right ? slider.values[middle] < value : slider.values[middle] <= value) low = middle + 1; else high = middle; }
+        cells[low] += 1;
       }
-      const top = Math.max(1, ...heights), tall = Number(line.getAttribute("data-tall")), wide = data.width / bars;
-      const path = heights.map((each, place) => `${place ? "L" : "M"}${place * wide} ${tall * (1 - each / top)}h${wide}`).join("");
+      const steps = [];  // neighbouring cells together, until they are as wide as a bar
+      let start = 0, sum = 0;
+      cells.forEach((each, cell) => {
+        sum += each;
+        if (ends[cell + 1] - start < data.width / bars && cell < cells.length - 1) return;
+        steps.push([start, ends[cell + 1], sum]);
+        [start, sum] = [ends[cell + 1], 0];
+      });
+      const top = Math.max(1, ...steps.map(([, , each]) => each)), tall = Number(line.getAttribute("data-tall"));
+      const path = steps.map(([from, to, each], place) => `${place ? "L" : "M"}${from} ${tall * (1 - each / top)}H${to}`).join("");
       line.before(shape("path", { class: "of-chosen", d: path }));
     }
   };

@@ -18,8 +18,8 @@
       for (const end of ["x1", "x2"]) line.setAttribute(end, (at / 100) * data.width);
       const same = Number(copies.value) === Number(copies.min);
       out.textContent = same
-        ? `at least ${written(least)} alike: ${number(removed)} near-copies removed, as the run decided`
-        : `at least ${written(at / 100)} alike: about ${number(stay)} of ${number(removed)} removed near-copies would stay`;
+        ? `at least ${written(least)} alike: ${number(removed)} near-cop${removed === 1 ? "y" : "ies"} removed, as the run decided`
+        : `at least ${written(at / 100)} alike: about ${number(stay)} of ${number(removed)} removed near-cop${removed === 1 ? "y" : "ies"} would stay`;
       copies.setAttribute("aria-valuetext", out.textContent);
       call.textContent = same ? "" : `--set deduplicate.minhash.verify=${written(at / 100)}`;
     });
@@ -291,6 +291,17 @@
       });
     }
     tick(choice);
+  }
+  // A published pack's bounds, where it has some on the same metrics: each is a place of its dial.
+  for (const button of document.querySelectorAll("[data-preset]")) {
+    button.addEventListener("click", () => {
+      for (const [name, bound] of Object.entries(data.presets[button.dataset.preset])) {
+        const slider = sliders.find((each) => each.name === name);
+        slider.input.value = slider.values.indexOf(bound);
+        place(slider);
+      }
+      update();
+    });
   }
   document.getElementById("reset").addEventListener("click", () => {
     for (const slider of sliders) { slider.input.value = slider.own; place(slider); }

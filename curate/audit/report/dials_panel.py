@@ -10,14 +10,23 @@ from collections.abc import Mapping, Sequence
 from curate.audit.finished_run import OpenedRun
 from curate.audit.report.cards import cards, legend
 from curate.audit.report.choices import Choices
+from curate.audit.report.headlines import plural
 from curate.audit.report.panels import note
+from curate.audit.report.presets import Preset
 from curate.audit.report.thresholds import MOST_SLIDERS, Slider
 from curate.quality.step import Quality
 from curate.text.html import Html, join, tag
 
 
-def panel(run: OpenedRun, found: list[Slider], lists: Sequence[Choices], reasons: Mapping[str, str]) -> Html:
-    """The console, and a card for each dial; `reasons`: why each rule is there."""
+def panel(
+    run: OpenedRun,
+    found: list[Slider],
+    lists: Sequence[Choices],
+    reasons: Mapping[str, str],
+    packs: Sequence[Preset] = (),
+) -> Html:
+    """The console, and a card for each dial. `reasons`: why each rule is there; `packs`: those whose bounds the dials can be
+    set to."""
     if not found and not lists:
         return tag("p", "No rule of this pipeline has a bound to move.", class_="quiet")
     console = tag(
@@ -64,7 +73,24 @@ def panel(run: OpenedRun, found: list[Slider], lists: Sequence[Choices], reasons
         id="pipeline",
         hidden=True,
     )
-    return join([says, stays, legend(), console, saved, cards(run, found, lists, reasons), rest])
+    return join([says, stays, legend(), _presets(packs), console, saved, cards(run, found, lists, reasons), rest])
+
+
+def _presets(packs: Sequence[Preset]) -> Html | None:
+    """A button for each pack."""
+    if not packs:
+        return None
+    buttons = (
+        tag(
+            "button",
+            f"{each.pack}: {plural(len(each.bounds), 'dial')}",
+            type="button",
+            data_preset=place,
+            title=each.source,
+        )
+        for place, each in enumerate(packs)
+    )
+    return tag("p", "Bounds of a published pack, where it has some on the same metrics: ", *buttons, class_="buttons")
 
 
 def shares_of(run: OpenedRun) -> dict[str, float]:

@@ -217,9 +217,10 @@ def _personal(stats: RunNumbers) -> str:
         return ""
     first = max(found, key=lambda kind: (found[kind]["found"], kind))
     most = share_of(found[first]["found"], number)
-    says = f"{count(number)} pieces of personal data were replaced, {most} of type {first}"
+    says = f"{plural(number, 'piece')} of personal data {'was' if number == 1 else 'were'} replaced"
     tokens = sum(stats["sources"][name]["tokens"] for name in outputs(stats["sources"]))
-    return says + (f": {rounded(1e6 * number / tokens)} per million tokens" if tokens else "")
+    rate = f", {rounded(1e6 * number / tokens)} per million tokens" if tokens else ""
+    return f"{says}{rate}; {most} of type {first}"
 
 
 def _lengths(stats: RunNumbers, amounts: Mapping[str, int]) -> str:

@@ -56,6 +56,8 @@ def losses(sources: Sources) -> list[Loss]:
                 found.append(Loss(REPAIRED, f"{group} {what.replace('-', ' ')}", name, number, ""))
             elif counted == "index.no-place":
                 found.append(Loss(DAMAGED, "rows of the index that name no place", name, number, "rows"))
+            elif counted == "index.named-again":
+                found.append(Loss(UNREAD, "records that an earlier file of the index names", name, number, "records"))
             elif counted == "index.rows":
                 found.append(Loss(UNREAD, "rows of the index", name, number, "rows"))
             elif group == "clock":

@@ -33,6 +33,7 @@ from curate.audit.report import domains_and_languages as standing
 from curate.audit.report.choices import choices_of
 from curate.audit.report.frame import document
 from curate.audit.report.headlines import headlines
+from curate.audit.report.presets import with_presets
 from curate.audit.report.reasons import whys
 from curate.audit.report.river import river
 from curate.audit.report.rules_panel import rules_table
@@ -87,7 +88,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
     stats = run.stats
     candidates = outputs(stats["sources"])
     audit, unit = stats["audit"], facts.unit(stats)
-    found = thresholds.sliders(audit, candidates, dials_panel.shares_of(run))
+    found, packs = with_presets(thresholds.sliders(audit, candidates, dials_panel.shares_of(run)))
     lists = choices_of(stats, candidates)
     agree = facts.summed(audit, candidates, "overlap")
     alike = facts.summed(audit, candidates, "duplicates")
@@ -99,6 +100,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         "run": clean(run.place),
         "overlap": overlap.script_data(agree),
         "copies": copies.script_data(alike, run.pipeline),
+        "presets": [each.bounds for each in packs],
         **_pipeline_data(run, candidates),
     }
     together = join([combinations.panel(facts.summed(audit, candidates, "sets")), overlap.panel(agree)])
@@ -111,7 +113,7 @@ def report_page(run: OpenedRun, against: OpenedRun | None = None, mapped: bool =
         *((("engines", "Engines", "Texts by engine", engines),) if engines else ()),
         ("rules", "Rules", "What the rules removed", rules_table(stats, found, told)),
         ("overlap", "Overlap", "Which rules agree", together),
-        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists, told)),
+        ("thresholds", "Dials", "Dials", dials_panel.panel(run, found, lists, told, packs)),
         ("languages", "Languages", "Languages", standing.languages(stats)),
         ("domains", "Domains", "Domains", standing.domains(stats)),
         ("quality", "Quality", "Quality", panels.scores(facts.summed(audit, candidates, "quality"), stats["sources"])),
@@ -155,7 +157,11 @@ def _pipeline_data(run: OpenedRun, candidates: Sequence[str]) -> dict[str, Any]:
 
 def _section(name: str, title: str, says: str, content: Html) -> Html:
     """A part of the page: what it is about, what it found, and the pictures that show it."""
-    head = [tag("p", title, class_="kicker"), tag("h2", says)] if says else [tag("h2", title)]
+    head = (
+        [tag("p", title, class_="kicker"), tag("h2", says.replace(" %", "\N{NO-BREAK SPACE}%"))]
+        if says
+        else [tag("h2", title)]
+    )
     place = tag("div", "", data_narrowed=name, hidden=True, class_="chosen") if name in _OF_THE_CHOSEN else None
     return tag("section", *head, place, content, id=name)
 
@@ -237,6 +243,12 @@ def _flow(stats: RunNumbers) -> Html:
     return join([panels.note(says), flow.picture(stats), rivers])
 
 
+_ENDS = panels.note(
+    "Tokens of splits and of a mixture's groups, which are what a trainer reads, count the end-of-text token after each "
+    "document. All other numbers of this page leave it out."
+)
+
+
 def _product(stats: RunNumbers) -> Html:
     """Shards, and each group's share of the tokens: as asked, and as it is."""
     columns = ("shards", "documents", "tokens")
@@ -264,7 +276,7 @@ def _product(stats: RunNumbers) -> Html:
     missing = mixture["missing_tokens"] if mixture else 0
     return join(
         [
-            None if facts.unit(stats) != "tokens" else table(("split", *columns), splits, class_="slim"),
+            None if facts.unit(stats) != "tokens" else join([table(("split", *columns), splits, class_="slim"), _ENDS]),
             panels.note(says),
             panels.long_table(heads, rows, _GROUPS, "groups"),
             panels.note(f"{count(missing)} tokens are missing: every group is at its cap.") if missing else None,

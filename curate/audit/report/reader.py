@@ -26,8 +26,10 @@ _ROOM, _LEAST_ROOM, _A_DIAL = 900_000, 250_000, 3_500
 """Characters of texts that the page holds, packed a third of that; less by so many for each threshold that it has too."""
 _WINDOW = 600
 """Most characters of a text that are shown."""
-_LEAD = 80
+_LEAD = 120
 """Characters shown before the first difference of the two versions of a text."""
+_WORD = 40
+"""Of them, those that a window may lose to begin with a whole word."""
 _ADDRESS = 200
 """Characters of an address."""
 
@@ -123,6 +125,8 @@ def _window(texts: Texts, size: int) -> list[str]:
         (i for i, (a, b) in enumerate(zip(before, after, strict=False)) if a != b), min(len(before), len(after))
     )
     start = 0 if same < size // 2 else same - _LEAD
+    if start and (space := before.find(" ", start, start + _WORD)) > 0:
+        start = space + 1
     return [_cut(before, start, size), _cut(after, start, size)]
 
 

@@ -53,6 +53,8 @@ class Slider:
     """Which of several it is where sources bound a rule differently."""
     share: float | None = None
     """Of a share of the best scored, the share: its bound is the score that the share came to."""
+    also: tuple[float, ...] = ()
+    """Edges that have a place of their own: bounds of published packs."""
 
     @property
     def name(self) -> str:
@@ -172,15 +174,16 @@ def scale(slider: Slider) -> Scale:
     at = slider.at
     used = [int(place) for place in slider.numbers["values"]]
     own = int(np.searchsorted(at, slider.bound))
-    first = max(0, min(min(used) // 2, own) - 1)
-    last = min(len(at) - 1, max((max(used) + 1) // 2, own) + 1)
+    marked = [own, *(int(np.searchsorted(at, bound)) for bound in slider.also)]
+    first = max(0, min(min(used) // 2, *marked) - 1)
+    last = min(len(at) - 1, max((max(used) + 1) // 2, *marked) + 1)
     if slider.numbers["metric"] == ALPHA:
         first = max(first, min(own, int(np.searchsorted(at, _LEAST_ALPHA))))
         last = min(last, max(own, int(np.searchsorted(at, _MOST_ALPHA))))
     elif slider.numbers["whole_key"]:  # a setting of a step is a share: a place beyond all of it would be refused
         last = min(last, int(np.searchsorted(at, _WHOLE_SHARE)))
     step = max(1, -(-(last - first + 1) // slider.steps))
-    places = np.unique([*range(first, last + 1, step), own, last])
+    places = np.unique([*range(first, last + 1, step), *marked, last])
     return Scale(at, first, last, places)
 
 

@@ -6,6 +6,7 @@
 | --- | --- |
 | `elements`, `references`, `naming` | the standard's elements, its character references, what class names mean |
 | `tokens` | where tags, comments and raw text end |
+| `work` | the arrays of one parse, as one record that kernels hand on |
 | `building`, `opened`, `starting`, `tables`, `formulas`, `parsing` | the parse, in kernels |
 | `page`, `blocks` | its limits; the arrays it leaves |
 | `choosing` | which blocks are main text |

@@ -32,13 +32,15 @@ STRING_WORDS = 15
 MOST_TEXT = 1 << 20
 """Bytes of a page's own text, beyond which it is not one whose text lies elsewhere."""
 _RUN = 4
+_END, _FILLING = "", " "
+"""No words: between texts, and behind those that are shorter than a run."""
 
 _WORD = re.compile(r"[^\W\u2e80-\u9fff\uac00-\ud7ff\uf900-\ufaff]+|[\u3005-\u9fff\uac00-\ud7ff\uf900-\ufaff]")
 """A word; each character of Chinese, Japanese and Korean is one."""
 _MARKUP = re.compile(r"</?(?:p|br|div|span|a|b|i|em|strong|h[1-6]|[uo]l|li|blockquote|img|figure|table)[\s/>]", re.I)
 _SENTENCE = re.compile(r"[.!?\u3002\uff01\uff1f]")
 _THREADS = frozenset({"DiscussionForumPosting", "SocialMediaPosting"})
-_SIGNS = ("articleBody", "QAPage", *sorted(_THREADS))
+_SIGNS = tuple(sign.encode() for sign in ("articleBody", "QAPage", *sorted(_THREADS)))
 """What JSON-LD has somewhere that is looked at; most of it says who made a page, and is not read."""
 _REPLIES = ("acceptedAnswer", "suggestedAnswer", "comment")
 
@@ -71,7 +73,6 @@ def held_in_data(page: Page, kept: NDArray[np.bool_], wanted: int = 0) -> Held |
     if int((page.data[:, 2] - page.data[:, 1]).sum()) <= length:
         return None
     words: list[list[str]] = []
-    visible = frozenset[tuple[str, ...]]()
     for text in _texts(page):
         if sum(map(len, text.parts)) <= length:
             continue
@@ -82,9 +83,7 @@ def held_in_data(page: Page, kept: NDArray[np.bool_], wanted: int = 0) -> Held |
         parts = [part for part, is_shown in zip(_words_of_blocks(parsed), _shown(parsed), strict=True) if is_shown]
         if sum(map(len, parts)) < max(LEAST_WORDS, found + 1):
             continue
-        runs = set(_runs_of(parts))
-        visible = visible or frozenset(_runs_of(words))
-        if len(runs & visible) < LITTLE * len(runs):
+        if _share_of_runs(parts, words) < LITTLE:
             return _beside(page, kept, words, text.title, parts[0], fragment, wanted)
     return None
 
@@ -141,6 +140,30 @@ def _runs_of(parts: Iterable[list[str]]) -> Iterator[tuple[str, ...]]:
         yield from zip(part, part[1:], part[2:], part[3:], strict=False)
 
 
+def _share_of_runs(parts: list[list[str]], others: list[list[str]]) -> float:
+    """Which share of the runs of some texts others have too, each counted once: runs as numbers, of pairs of words."""
+    numbers = {_END: 0, _FILLING: 1}
+    told = _numbered(parts, numbers)
+    own = len(told)
+    words = np.array(told + _numbered(others, numbers), np.int64)
+    inside = words > numbers[_END]
+    whole = inside[:-3] & inside[1:-2] & inside[2:-1] & inside[3:]
+    _, pairs = np.unique(words[:-1] * len(numbers) + words[1:], return_inverse=True)
+    runs = pairs[:-2] * len(pairs) + pairs[2:]
+    once = np.unique(runs[:own][whole[:own]])
+    return float(np.isin(once, runs[own:][whole[own:]]).mean()) if len(once) else 1.0
+
+
+def _numbered(parts: list[list[str]], numbers: dict[str, int]) -> list[int]:
+    """The words of all parts as numbers, new ones entered; a part shorter than a run is filled up, and each has an end."""
+    return [
+        numbers.setdefault(word, len(numbers))
+        for part in parts
+        if part
+        for word in (*part, *[_FILLING] * (_RUN - len(part)), _END)
+    ]
+
+
 def _is_held(part: list[str], runs: set[tuple[str, ...]], lines: set[tuple[str, ...]]) -> bool:
     """Whether a block says what others say: those of the runs, or one of the lines."""
     if len(part) < _RUN:
@@ -168,11 +191,11 @@ def _texts(page: Page) -> Iterator[_Text]:
         size += last - first
         if size > MOST_JSON:
             break
-        content = bytes(page.source[first:last]).decode("utf-8", "replace")
-        if kind == PRELOADED:
-            data[kind].append(load_json(html.unescape(content)))
-        elif any(sign in content for sign in _SIGNS) if kind == JSON_LD else is_shell:
-            data[kind].append(load_json(content))
+        content = page.source[first:last].tobytes() if kind != NEXT_DATA or is_shell else b""
+        if (kind == JSON_LD and not any(sign in content for sign in _SIGNS)) or not content:
+            continue
+        told = content.decode("utf-8", "replace")
+        data[kind].append(load_json(html.unescape(told) if kind == PRELOADED else told))
     for texts in (
         [text for value in data[PRELOADED] for text in _topics(value)],
         _threads(data[JSON_LD]),

@@ -27,8 +27,8 @@ from curate.extract.utf8 import to_utf8
 PLAIN = Form()
 DEFAULT_CHOICE: Choice = learned
 """What says which blocks are main where nobody says otherwise."""
-SAMPLE = b"<p>" + b"word " * (LEAST_WORDS + 1)
-"""A page that is just long enough to be judged, by which every kernel is compiled."""
+SAMPLE = "<p>\u00e9 ".encode() + b"word " * (LEAST_WORDS + 1)
+"""A page that is just long enough to be judged, and not of ASCII alone: by it every kernel is compiled."""
 MOST_GROWTH = 3
 """Bytes of UTF-8 that a byte of another charset becomes, at most."""
 

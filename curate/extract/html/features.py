@@ -57,7 +57,9 @@ def scaled(count: Scalar) -> Scalar:
 @kernel
 def share(part: Scalar, whole: Scalar) -> Scalar:
     """A share in 255ths."""
-    return min(255, max(0, 255 * part // whole)) if whole > 0 else 0
+    if whole <= 0 or part <= 0:
+        return 0
+    return np.int64(min(np.uint64(255), np.uint64(255 * part) // np.uint64(whole)))
 
 
 @kernel
@@ -108,12 +110,9 @@ def _names(row: Rows, table: s.Table, container: Scalar, node: Scalar, parent: S
 
 
 @kernel
-def _neighbour(row: Rows, block: Scalar, words: NDArray[np.int32], chain: Scalar, same: Scalar) -> Scalar:
-    row[0] = scaled(block.words)
-    row[1] = share(block.link_characters, block.characters)
-    row[2] = scaled(block.punctuation)
-    row[3] = centred(chain, 4)
-    row[4] = centred(words[w.WEIGHT], 8)
+def _neighbour(row: Rows, other: Rows, same: Scalar) -> Scalar:
+    """What of a neighbour's own row is told beside a block: words, links, marks, names around it, weight of its words."""
+    row[0], row[1], row[2], row[3], row[4] = other[0], other[4], other[5], other[NAMES + 3], other[13]
     row[5] = same
 
 
@@ -128,19 +127,22 @@ def _sums(row: Rows, sums: Offsets, page: Offsets) -> Scalar:
 
 
 @kernel
-def _around(row: Rows, table: s.Table, node: Scalar) -> Scalar:
+def _around(row: Rows, table: s.Table, node: Scalar, told: Rows, is_told: NDArray[np.bool_]) -> Scalar:
+    """The elements around a block, each looked at once: `told` has what was said of one before."""
     for level in range(LEVELS):
-        part = row[level * N_AROUND : (level + 1) * N_AROUND]
-        _sums(part, table[node], table[0])
-        part[6] = centred(table[node, s.OWN], 2)
+        part = told[node]
+        if not is_told[node]:
+            is_told[node] = True
+            _sums(part, table[node], table[0])
+            part[6] = centred(table[node, s.OWN], 2)
+        row[level * N_AROUND : (level + 1) * N_AROUND] = part
         if table[node, s.UP] >= 0:
             node = table[node, s.UP]
 
 
 @kernel
-def _group(row: Rows, sums: Offsets, siblings: s.Table, table: s.Table, nodes: Scalar, node: Scalar) -> Scalar:
-    _sums(row, sums, table[0])
-    row[6] = share(sums[s.WORDS], 64 * sums[s.BLOCKS])
+def _group(row: Rows, siblings: s.Table, table: s.Table, nodes: Scalar, node: Scalar) -> Scalar:
+    """The largest group of siblings that an element or one around it is of."""
     most: Scalar = node
     above: Scalar = node
     for _ in range(6):
@@ -208,6 +210,8 @@ def _fill(
         )
     page = np.zeros(N_PAGE, np.uint8)
     _page(page, blocks, nodes, table, keys, sums)
+    told, is_told = np.empty((len(nodes), N_AROUND), np.uint8), np.zeros(len(nodes), np.bool_)
+    first_of = np.full(len(sums), -1, np.int64)
     top: Scalar = -1
     heading: Scalar = -1
     level: Scalar = 0
@@ -237,15 +241,6 @@ def _fill(
         place[10] = share(before[number, 2], before[count, 2])
         place[11] = scaled(block.column + 1)
         place[12] = scaled(block.row + 1)
-        for k in range(2 * REACH):
-            other = number + k - REACH + (k >= REACH)
-            part = row[NEIGHBOURS + k * N_NEIGHBOUR : NEIGHBOURS + (k + 1) * N_NEIGHBOUR]
-            if 0 <= other < count:
-                there = blocks[other]
-                same = 2 if there.container == container else 1 * (groups[other] == groups[number])
-                _neighbour(part, there, words[other], table[there.node, s.CHAIN], same)
-            else:
-                part[:] = 0
         for k in range(len(WINDOWS)):
             reach = WINDOWS[0] if k == 0 else WINDOWS[1]
             first, last = max(0, number - reach), min(count, number + reach + 1)
@@ -254,10 +249,29 @@ def _fill(
             part[0] = scaled(total)
             part[1] = share(before[last, 1] - before[first, 1], total)
             part[2] = share(before[last, 2] - before[first, 2], total)
-        _around(row[AROUND:], table, container)
-        _group(row[GROUP:], sums[groups[number]], siblings, table, nodes, container)
-        for k in range(N_PAGE):
-            row[PAGE + k] = page[k]
+        group = groups[number]
+        if first_of[group] < 0:
+            first_of[group] = number
+            _sums(row[GROUP:], sums[group], table[0])
+            row[GROUP + 6] = share(sums[group, s.WORDS], 64 * sums[group, s.BLOCKS])
+        else:
+            row[GROUP : GROUP + 7] = out[first_of[group], GROUP : GROUP + 7]
+        if number and blocks[number - 1].container == container:
+            row[AROUND:GROUP] = out[number - 1, AROUND:GROUP]
+            row[GROUP + 7 : PAGE] = out[number - 1, GROUP + 7 : PAGE]
+        else:
+            _around(row[AROUND:], table, container, told, is_told)
+            _group(row[GROUP:], siblings, table, nodes, container)
+        row[PAGE:FEATURES] = page
+    for number in range(count):
+        for k in range(2 * REACH):
+            other = number + k - REACH + (k >= REACH)
+            part = out[number, NEIGHBOURS + k * N_NEIGHBOUR : NEIGHBOURS + (k + 1) * N_NEIGHBOUR]
+            if 0 <= other < count:
+                alike = 1 * (groups[other] == groups[number])
+                _neighbour(part, out[other], 2 if blocks[other].container == blocks[number].container else alike)
+            else:
+                part[:] = 0
 
 
 class Described:

@@ -18,8 +18,8 @@ from curate.extract.engines import JUDGEMENT
 from curate.extract.html.blocks import IN_TITLE, SAYS_HIDDEN, Page, Records
 from curate.extract.html.choosing import LANDMARKS, NOT_SHOWN, simple
 from curate.extract.html.elements import NUMBER
-from curate.extract.html.features import Described
-from curate.extract.html.trees import LEVELS, Trees, levels
+from curate.extract.html.features import FEATURES, Described
+from curate.extract.html.trees import AT_ONCE, LEVELS, Trees, levels
 from curate.text.compiled import Scalar, kernel
 
 MODEL = JUDGEMENT
@@ -106,9 +106,12 @@ def _keep(blocks: Records, nodes: Records, found: NDArray[np.int32], level: Scal
 
 def judged(page: Page, judgement: Judgement) -> NDArray[np.int32]:
     """The level of each block's odds to be main text."""
-    found = np.empty(len(page.blocks), np.int32)
     rows = Described(page, judgement.words, judgement.names).rows
-    levels(judgement.trees, np.ascontiguousarray(rows.T), found)
+    columns = np.zeros((FEATURES, -(-len(rows) // AT_ONCE) * AT_ONCE), np.uint8)
+    columns[:, : len(rows)] = rows.T
+    all_levels = np.empty(columns.shape[1], np.int32)
+    levels(judgement.trees, columns, all_levels)
+    found = all_levels[: len(rows)]
     np.minimum(found, MOST_HIDDEN, out=found, where=page.blocks["flags"] & SAYS_HIDDEN != 0)
     return found
 

@@ -26,9 +26,9 @@ def load_json(content: str) -> Any:
         return None
     content = content.strip().removeprefix("//").removeprefix("<![CDATA[")
     content = content.removesuffix("]]>").rstrip("/; \n")
-    for attempt in (content, re.sub(r",\s*([}\]])", r"\1", content)):
+    for mended in (False, True):
         try:
-            return json.loads(attempt, strict=False)
+            return json.loads(re.sub(r",\s*([}\]])", r"\1", content) if mended else content, strict=False)
         except (ValueError, RecursionError):
             continue
     return None

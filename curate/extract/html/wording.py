@@ -31,6 +31,7 @@ _CLASS[65:91] = _UPPER
 _CLASS[[33, 46, 63]] = _STOP
 _CLASS[[44, 58, 59]] = _COMMA
 _CLASS[128:] = _HIGH
+_IN_WORD = (_CLASS >= _DIGIT) & (_CLASS <= _UPPER) | (_CLASS == _HIGH)
 
 
 @kernel
@@ -85,38 +86,45 @@ def word_counts(text: Bytes, blocks: Records, weights: NDArray[np.int8], rows: N
     for number in range(len(blocks)):
         row = rows[number]
         end = np.int64(blocks[number].end)
-        code, whole, size, capital, wide = FNV_OFFSET, FNV_OFFSET, 0, False, 0
-        for column in range(WORDING):
-            row[column] = 0
-        for at in range(np.int64(blocks[number].start), end + 1):
-            byte = text[at] if at < end else np.uint8(32)
+        titled, weight, first, tokens, capitals, longest = 0, 0, 0, 0, 0, np.int64(0)
+        digits, stops, signs, lines, wides, whole = 0, 0, 0, 0, 0, FNV_OFFSET
+        at = np.int64(blocks[number].start)
+        while at < end:
+            byte = text[at]
             kind = _CLASS[byte]
-            inside = (kind >= _DIGIT and kind <= _UPPER) or kind == _HIGH
-            starts_wide = 0xE3 <= byte <= 0xE9
-            if size and (not inside or starts_wide or wide == 3):
-                place = _bucket(code)
-                row[TITLED] += seen[place & (_TITLE_SLOTS - 1)]
-                row[WEIGHT] += weights[place]
-                if row[TOKENS] < 2:
-                    row[FIRST] += weights[place]
-                row[TOKENS] += 1
-                row[CAPITALS] += capital
-                row[LONGEST] = max(row[LONGEST], size)
-                whole = np.uint64((whole ^ code) * FNV_PRIME)
-                code, size, wide = FNV_OFFSET, 0, 0
-            if inside:
-                if size == 0:
-                    capital = kind == _UPPER
-                wide = 1 if starts_wide else wide + (wide > 0)
-                row[WIDE] += starts_wide
-                row[DIGITS] += kind == _DIGIT
+            if not _IN_WORD[byte]:
+                stops += kind == _STOP
+                signs += kind == _OTHER
+                lines += byte == 10
+                at += 1
+                continue
+            begin, code = at, FNV_OFFSET
+            capitals += kind == _UPPER
+            if 0xE3 <= byte <= 0xE9:
+                wides += 1
+                last = min(at + 3, end)
+            else:
+                last = end
+            while True:
+                kind = _CLASS[byte]
+                digits += kind == _DIGIT
                 code = np.uint64((code ^ np.uint64(byte | 32 if kind == _UPPER else byte)) * FNV_PRIME)
-                size += 1
-            elif kind == _STOP:
-                row[STOPS] += 1
-            elif kind == _OTHER:
-                row[SIGNS] += 1
-            elif byte == 10:
-                row[LINES] += 1
+                at += 1
+                if at >= last:
+                    break
+                byte = text[at]
+                if not _IN_WORD[byte] or 0xE3 <= byte <= 0xE9:
+                    break
+            place = _bucket(code)
+            titled += seen[place & (_TITLE_SLOTS - 1)]
+            weight += weights[place]
+            if tokens < 2:
+                first += weights[place]
+            tokens += 1
+            longest = max(longest, at - begin)
+            whole = np.uint64((whole ^ code) * FNV_PRIME)
+        row[DIGITS], row[CAPITALS], row[SIGNS], row[LONGEST], row[STOPS] = digits, capitals, signs, longest, stops
+        row[TITLED], row[WEIGHT], row[FIRST], row[TOKENS], row[LINES] = titled, weight, first, tokens, lines
+        row[WIDE] = wides
         row[CODE] = np.int32(np.int64(whole & np.uint64(0x7FFFFFFF)))
         row[LAST] = text[end - 1]

@@ -5,7 +5,9 @@ Colours are the page's: a mix's own is the class `c` and its number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from curate.text.html import Html, join, svg, tag
 from curate.trainer.compare.comparison import Curve, Row
@@ -13,7 +15,12 @@ from curate.trainer.compare.comparison import Curve, Row
 COLOURS = 6
 _WIDTH, _HEIGHT, _MARGIN = 720, 320, 76
 _BAR = 160  # width of an interval's plot
-_DEEPEST = 70  # per cent of colour in the heat map's strongest cell
+_DEEPEST, _DEPTH = 70, 5  # per cent of colour in the heat map's strongest cell, and of a step towards it
+DEPTHS = "".join(
+    f".d{depth}{{background:color-mix(in srgb,var(--good) {depth}%,transparent)}}"
+    for depth in range(0, _DEEPEST + 1, _DEPTH)
+)
+"""The style of the heat map's cells: a page's policy lets no element have one of its own."""
 
 
 def heat_map(mixes: Sequence[str], measures: Mapping[str, Sequence[float]]) -> Html:
@@ -31,8 +38,7 @@ def heat_map(mixes: Sequence[str], measures: Mapping[str, Sequence[float]]) -> H
 
 
 def _cell(value: float, better: float, largest: float) -> Html:
-    depth = round(_DEEPEST * better / largest)
-    return tag("td", f"{value:.4f}", style=f"background:color-mix(in srgb,var(--good) {depth}%,transparent)")
+    return tag("td", f"{value:.4f}", class_=f"d{_DEPTH * round(_DEEPEST * better / largest / _DEPTH)}")
 
 
 def interval(row: Row, largest: float) -> Html:
@@ -44,20 +50,49 @@ def interval(row: Row, largest: float) -> Html:
     def x(value: float) -> str:
         return f"{_BAR / 2 + value / largest * (_BAR / 2 - 6):.1f}"
 
-    colour = "var(--c)" if row.better else "var(--quiet)"
     drawn = tag(
         "g",
         tag("line", x1=x(found.low), x2=x(found.high), y1=8, y2=8, stroke_width=2),
         tag("circle", cx=x(found.difference), cy=8, r=3.5),
-        style=f"stroke:{colour};fill:{colour}",
+        class_="shown" if row.better else "open",
     )
     zero = tag("line", x1=x(0), x2=x(0), y1=0, y2=16, class_="zero")
     label = f"{found.low:+.4f} to {found.high:+.4f}"
     return svg(_BAR, 16, zero, drawn, width=_BAR, height=16, role="img", aria_label=label, class_="c0")
 
 
-def curves_plot(curves: tuple[Curve, ...]) -> Html:
-    """Bits per byte over tokens, a line per mix, bars of one deviation between seeds."""
+def less(curves: tuple[Curve, ...], base: str) -> tuple[Curve, ...]:
+    """What each mix's mean is above that of mix `base`, at the tokens that both were measured at; without deviations, which
+    are not of differences."""
+    there = {
+        tokens: mean for each in curves if each.mix == base for tokens, mean in zip(each.tokens, each.mean, strict=True)
+    }
+    found = []
+    for each in curves:
+        points = [
+            (tokens, mean - there[tokens])
+            for tokens, mean in zip(each.tokens, each.mean, strict=True)
+            if tokens in there and each.mix != base
+        ]
+        if points:
+            tokens, means = zip(*points, strict=True)
+            found.append(replace(each, tokens=tokens, mean=means, deviation=(0.0,) * len(points)))
+    return tuple(found)
+
+
+def differences_plot(curves: tuple[Curve, ...], base: str) -> Html | None:
+    """How far each mix is from mix `base` over tokens, about a line at zero; None where no point can be compared."""
+    found = less(curves, base)
+    if not found:
+        return None
+    return curves_plot(found, [curve.mix for curve in curves], f"bits per byte less those of {base}", True)
+
+
+def curves_plot(
+    curves: tuple[Curve, ...], every: Sequence[str] = (), what: str = "bits per byte", zero: bool = False
+) -> Html:
+    """Bits per byte over tokens, a line per mix, bars of one deviation between seeds. `every`: the names of all mixes of the
+    page, by whose order a mix has its colour; `zero`: whether zero is on the axis."""
     tokens = [token for curve in curves for token in curve.tokens]
     ends = [
         mean + sign * deviation
@@ -65,7 +100,10 @@ def curves_plot(curves: tuple[Curve, ...]) -> Html:
         for mean, deviation in zip(curve.mean, curve.deviation, strict=True)
         for sign in (-1, 1)
     ]
+    if zero:
+        ends.append(0.0)
     low, high, most = min(ends), max(ends), max(tokens)
+    order = list(every or (curve.mix for curve in curves))
     spread = (high - low) or 1.0
 
     def x(token: int) -> float:
@@ -77,21 +115,28 @@ def curves_plot(curves: tuple[Curve, ...]) -> Html:
     drawn: list[Html] = []
     for value in (low, low + spread / 2, low + spread):
         drawn.append(_line(_MARGIN, y(value), _WIDTH - _MARGIN, y(value), class_="rule"))
-        drawn.append(_text(_MARGIN - 8, y(value) + 4, f"{value:.3f}", "end"))
+        drawn.append(_text(_MARGIN - 8, y(value) + 4, f"{value:.{_digits(spread)}f}", "end"))
+    if zero:
+        drawn.append(_line(_MARGIN, y(0.0), _WIDTH - _MARGIN, y(0.0), class_="zero"))
     for token in sorted({*curves[0].tokens, most}):
         drawn.append(_text(x(token), _HEIGHT, f"{token:,} tokens" if token == most else f"{token:,}", "middle"))
     for index, curve in enumerate(curves):
         points = list(zip(curve.tokens, curve.mean, curve.deviation, strict=True))
         line = " ".join(f"{x(token):.1f},{y(mean):.1f}" for token, mean, _ in points)
-        marks = [tag("polyline", points=line, style="fill:none;stroke:var(--c)", stroke_width=2)]
+        marks = [tag("polyline", points=line, class_="curve")]
         for token, mean, deviation in points:
-            marks.append(_line(x(token), y(mean + deviation), x(token), y(mean - deviation), style="stroke:var(--c)"))
+            marks.append(_line(x(token), y(mean + deviation), x(token), y(mean - deviation), class_="curve"))
             marks.append(_dot(x(token), y(mean), 3))
         height = 24 + 26 * index
         marks += [_dot(_WIDTH - _MARGIN, height - 5, 5), _text(_WIDTH - _MARGIN - 12, height, curve.mix, "end", "")]
-        drawn.append(tag("g", *marks, class_=f"c{index % COLOURS}"))
-    label = "bits per byte over tokens of training, per mix"
+        drawn.append(tag("g", *marks, class_=f"c{order.index(curve.mix) % COLOURS}"))
+    label = f"{what} over tokens of training, per mix"
     return svg(_WIDTH, _HEIGHT + 6, *drawn, class_="curves", role="img", aria_label=label)
+
+
+def _digits(spread: float) -> int:
+    """Decimals that tell an axis' ends apart."""
+    return min(6, max(3, 1 - math.floor(math.log10(spread))))
 
 
 def _line(x1: float, y1: float, x2: float, y2: float, **more: str) -> Html:
@@ -99,7 +144,7 @@ def _line(x1: float, y1: float, x2: float, y2: float, **more: str) -> Html:
 
 
 def _dot(x: float, y: float, radius: float) -> Html:
-    return tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=radius, style="fill:var(--c)")
+    return tag("circle", cx=f"{x:.1f}", cy=f"{y:.1f}", r=radius, class_="dot")
 
 
 def _text(x: float, y: float, words: str, anchor: str, kind: str = "quiet") -> Html:

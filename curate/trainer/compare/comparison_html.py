@@ -1,12 +1,13 @@
-"""The verdict as one HTML file without scripts or outside resources. Knows a Verdict; decides nothing."""
+"""The verdict as one HTML file, under the policy of the report's pages. Knows a Verdict; decides nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from curate.text.html import Html, tag
+from curate.text.html import Html, join, tag
+from curate.text.page import document
 from curate.trainer.compare.comparison import Pair, Verdict
-from curate.trainer.compare.comparison_charts import COLOURS, curves_plot, heat_map, interval
+from curate.trainer.compare.comparison_charts import COLOURS, DEPTHS, curves_plot, differences_plot, heat_map, interval
 from curate.trainer.compare.comparison_markdown import (
     DIFFERENCES,
     PLACES,
@@ -34,6 +35,8 @@ th{font-weight:400;color:var(--quiet);vertical-align:bottom}th:first-child,td:fi
 tr.primary td{font-weight:600;border-bottom-width:2px}svg{display:block}svg.curves{width:100%;max-width:720px;height:auto}
 svg text{fill:var(--ink);font-size:13px}svg .quiet{fill:var(--quiet)}svg .rule{stroke:var(--line)}
 svg .zero{stroke:var(--quiet);stroke-dasharray:2 2}
+svg .curve{fill:none;stroke:var(--c);stroke-width:2}svg .dot{fill:var(--c)}
+svg .shown{stroke:var(--c);fill:var(--c)}svg .open{stroke:var(--quiet);fill:var(--quiet)}
 .deciding{display:flex;flex-wrap:wrap;gap:1rem;margin:1.2rem 0}
 .deciding div{background:var(--card);padding:.7rem 1rem;flex:1 1 11rem}.deciding span{color:var(--quiet)}
 .deciding b{display:block;font-size:1.5rem;font-weight:600;font-variant-numeric:tabular-nums}
@@ -57,7 +60,7 @@ def to_html(verdict: Verdict) -> str:
     parts += [tag("p", each.sentence) for each in verdict.stopped]
     parts += [_deciding(verdict), *_ranking(verdict), *_domains(verdict)]
     about = "Mean over domains of bits per byte: lower is better. Bars are one deviation between seeds."
-    parts += [tag("h2", "Learning curves"), tag("p", about), curves_plot(verdict.curves)]
+    parts += [tag("h2", "Learning curves"), tag("p", about), curves_plot(verdict.curves), *_apart(verdict)]
     if verdict.signals:
         rows = [tag("tr", *(tag("td", cell) for cell in signal_cells(each))) for each in verdict.signals]
         parts += [tag("h2", "What each measure can tell apart"), _table(SIGNAL_HEADS, rows)]
@@ -72,14 +75,19 @@ def to_html(verdict: Verdict) -> str:
         parts += [tag("h2", "Tasks' items found in the mixes"), _table(["task", *columns], rows)]
     notes = [tag("li", note.replace("`", "")) for note in (*reading(verdict), *verdict.notes)]
     parts += [tag("h2", "How to read this"), tag("ul", *notes)]
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width"),
-        tag("title", verdict.name),
-        tag("style", Html(_STYLE)),
-    )
-    return f"<!doctype html>{tag('html', head, tag('body', *parts), lang='en')}\n"
+    return document(verdict.name, join(parts), _STYLE + DEPTHS)
+
+
+def _apart(verdict: Verdict) -> list[Html]:
+    """How far the other curves are from the one of the baseline, or else of the best mix, which the scale of the curves
+    themselves hides."""
+    ranking = verdict.ranking
+    base = (ranking.baseline or ranking.places[0].mix) if ranking else verdict.curves[0].mix
+    drawn = differences_plot(verdict.curves, base)
+    if drawn is None:
+        return []
+    says = f"At the same tokens: below the line at zero is better than {base}. Intervals are in the ranking."
+    return [tag("h3", f"Differences from {base}"), tag("p", says), drawn]
 
 
 def _deciding(verdict: Verdict) -> Html:

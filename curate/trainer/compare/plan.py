@@ -64,14 +64,17 @@ def cost(
     peak: float = 312e12,
     utilisation: float = 0.45,
     price: float = 0.0,
+    held: float | None = None,
 ) -> Cost:
-    """`batch` in tokens, `peak` FLOP/s of a device, `price` of a device for an hour.
+    """`batch` in tokens, `peak` FLOP/s of a device, `price` of a device for an hour. `held`: the parameters that memory
+    holds, where not all of them compute each token.
 
     Raises ConfigError where one is not above 0.
     """
     if min(parameters, tokens, batch, devices, peak, utilisation) <= 0 or utilisation > 1 or price < 0:
         raise ConfigError("parameters, tokens, batch, devices, peak and utilisation (to 1) must be above 0")
     flops = FLOPS_PER_PARAMETER_AND_TOKEN * parameters * tokens
+    held = parameters if held is None else held
     days = flops / (devices * peak * utilisation) / _SECONDS_OF_DAY
     return Cost(
         parameters,
@@ -80,8 +83,8 @@ def cost(
         tokens / batch,
         days,
         days * 24 * devices * price,
-        parameters * _BYTES_OF_WEIGHTS,
-        parameters * _BYTES_TO_TRAIN,
+        held * _BYTES_OF_WEIGHTS,
+        held * _BYTES_TO_TRAIN,
     )
 
 

@@ -63,7 +63,7 @@ def teach(
                 optimizers, learning_rate_share(schedule, (epoch * steps + step + 1) / (how.epochs * steps))
             )
             wanted, told = loss_of(chosen)
-            wanted.backward()  # type: ignore[no-untyped-call]
+            torch.autograd.backward(wanted)
             scale_gradients(parameters, gradient_norm(parameters), _CLIP)
             for optimizer in optimizers:
                 optimizer.step()

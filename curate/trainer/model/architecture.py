@@ -123,12 +123,16 @@ def _expert_parameters(shape: Architecture) -> int:
     return inward * shape.feed_forward * (shape.width + bias) + shape.width * (shape.feed_forward + bias)
 
 
+def active_parameters(shape: Architecture) -> int:
+    """All but those of the experts that a token does not take."""
+    idle = shape.experts - shape.experts_per_token if shape.experts is not None else 0
+    return count_parameters(shape) - shape.layers * idle * _expert_parameters(shape)
+
+
 def matrix_parameters(shape: Architecture) -> int:
-    """Parameters that each token is multiplied by: all but position embeddings, token embeddings where the output layer has
-    its own, and experts that it does not take."""
-    count = count_parameters(shape)
-    if shape.experts is not None:
-        count -= shape.layers * (shape.experts - shape.experts_per_token) * _expert_parameters(shape)
+    """Parameters that each token is multiplied by: the active ones but for position embeddings, and token embeddings where
+    the output layer has its own."""
+    count = active_parameters(shape)
     if shape.positions == "learned":
         count -= shape.context * shape.width
     return count if shape.tied else count - shape.vocabulary * shape.width

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.distributed.tensor import DTensor, distribute_tensor
 from torch.utils.checkpoint import checkpoint
 
 from curate.trainer.model.architecture import Architecture
@@ -175,13 +176,13 @@ class GPT(nn.Module):
         for name, module in self.named_modules():
             if isinstance(module, nn.Linear):
                 deviation = residual if name.endswith(".output") else shape.initial_deviation
-                nn.init.normal_(module.weight, std=deviation, generator=draws)
+                _draw_normal(module.weight, deviation, draws)
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
             elif isinstance(module, nn.Embedding):
                 # scaled embeddings start with deviation 1 after the multiplication by sqrt(width)
                 deviation = shape.width**-0.5 if shape.scale_embedding else shape.initial_deviation
-                nn.init.normal_(module.weight, std=deviation, generator=draws)
+                _draw_normal(module.weight, deviation, draws)
             elif isinstance(module, nn.LayerNorm | nn.RMSNorm):
                 module.reset_parameters()
 
@@ -241,6 +242,16 @@ class GPT(nn.Module):
         if cache is not None:
             cache.length += tokens
         return x
+
+
+@torch.no_grad()
+def _draw_normal(weight: Tensor, deviation: float, draws: torch.Generator) -> None:
+    """The same numbers whether a process holds the whole matrix or a piece, which is cut from the whole one."""
+    if not isinstance(weight, DTensor):
+        nn.init.normal_(weight, std=deviation, generator=draws)
+        return
+    whole = torch.empty(weight.shape, device=draws.device).normal_(std=deviation, generator=draws)
+    weight.copy_(distribute_tensor(whole, weight.device_mesh, weight.placements, src_data_rank=None))
 
 
 def _mask(tokens: int, documents: Tensor | None, cache: KeyValueCache | None, device: torch.device) -> Tensor | None:

@@ -175,7 +175,7 @@ def begin_with(model: GPT, base: str | Path, tokenizer: Mapping[str, Any]) -> No
             raise CheckpointError(f"base: {checkpoint.path} has model.{name} {was}, and this training {now}")
     if checkpoint.about["tokenizer"].get("vocabulary_sha256") != tokenizer.get("vocabulary_sha256"):
         raise CheckpointError(f"base: {checkpoint.path} has learnt the ids of another tokenizer than the shards have")
-    model.load_state_dict(checkpoint.weights())
+    set_model_state_dict(model, checkpoint.weights(), options=StateDictOptions(full_state_dict=True))
 
 
 def restore(

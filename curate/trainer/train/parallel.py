@@ -71,12 +71,23 @@ class World:
 
 
 def pick_device(name: str) -> torch.device:
-    """`auto` is this process's GPU where there is one, else the CPU."""
-    if name != "auto":
-        return torch.device(name)
-    if torch.cuda.is_available():
-        return torch.device("cuda", int(os.environ.get("LOCAL_RANK", "0")))
-    return torch.device("cpu")
+    """`auto` is this process's GPU where there is one, else the CPU; `cuda` this process's GPU.
+
+    Raises ConfigError for a device that is not here, or is none.
+    """
+    there = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if name == "auto":
+        name = "cuda" if there else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"device: {name!r} is none: use auto, cpu, cuda or cuda:N") from None
+    if device.type != "cuda":
+        return device
+    index = int(os.environ.get("LOCAL_RANK", "0")) if device.index is None else device.index
+    if index >= there:
+        raise ConfigError(f"device: {name} is not here: PyTorch sees {there} GPUs")
+    return torch.device("cuda", index)
 
 
 @contextmanager

@@ -158,6 +158,11 @@ class Training(Model):
         0.0,
         description="last share of the budget before each checkpoint over whose steps weights are averaged; 0: none",
     )
+    scheduled_sampling: Share = Field(
+        0.0,
+        description="chance at the end of training, risen in a line from 0, that an input is the model's own guess (Bengio "
+        "et al. 2015); a forward pass more",
+    )
     precision: Literal["float32", "bfloat16"] = "bfloat16"
     compile: bool = True
     recompute_activations: bool = False
@@ -192,6 +197,10 @@ class Training(Model):
             )
         if self.parallel.tensor > 1 and self.model.dropout:
             raise ValueError("parallel.tensor needs model.dropout 0: each process would drop other elements")
+        if self.scheduled_sampling and (self.parallel.data == "fsdp" or self.parallel.tensor > 1):
+            raise ValueError(
+                "scheduled_sampling needs the whole model on each process: parallel.data ddp, without tensor"
+            )
         if self.lora is not None and self.average:
             raise ValueError("average: leave it out with lora: the mean of thin matrices is not that of what they do")
         if self.lora is not None and self.optimizer.name == "muon":

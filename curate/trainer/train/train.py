@@ -36,6 +36,7 @@ from curate.trainer.train.optimizer import (
     set_learning_rate,
 )
 from curate.trainer.train.out_of_memory import enough_memory
+from curate.trainer.train.own_inputs import Own
 from curate.trainer.train.parallel import World, accumulating, spread, world
 from curate.trainer.train.resume import check_same
 from curate.trainer.train.settings import Training
@@ -121,10 +122,11 @@ def _train(
     length = settings.data.sequence_length
     stream = Stream(settings.data, settings.batch.tokens // length)
     _check_fit(settings, stream, here)
-    whole = GPT(settings.model).to(here.device)
-    whole.initialise(settings.seed)
-    if settings.base and not checkpoints.found(folder):
-        checkpoints.begin_with(whole, settings.base, stream.loader.reader.tokenizer)
+    in_pieces = settings.parallel.data == "fsdp" and here.data_size > 1 and settings.lora is None
+    with torch.device("meta") if in_pieces else here.device:  # no process need hold the whole model
+        whole = GPT(settings.model)
+    if not in_pieces:
+        _first_weights(whole, settings, stream)
     if settings.lora is not None:
         if not settings.base:
             raise ConfigError("lora: give a base, the checkpoint that is adapted")
@@ -134,6 +136,9 @@ def _train(
         whole.compile_parts()
     precision = _DTYPES[settings.precision]
     model = spread(whole, settings.parallel, here, precision)
+    if in_pieces:
+        model.to_empty(device=here.device)
+        _first_weights(whole, settings, stream)
     model.train()
     optimizers = build_optimizers(model, settings.optimizer)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
@@ -166,9 +171,11 @@ def _train(
 
     spent = share_spent()
     while spent < 1 and step != stop_after:
-        share = learning_rate_share(settings.schedule, (step + 1) / steps if steps is not None else spent)
+        done = (step + 1) / steps if steps is not None else spent
+        share = learning_rate_share(settings.schedule, done)
         set_learning_rate(optimizers, share)
-        loss, norm = _step(settings, stream, model, optimizers, parameters, cast, watch, step, here)
+        own = Own(whole, settings.scheduled_sampling * done)
+        loss, norm = _step(settings, stream, model, own, optimizers, parameters, cast, watch, step, here)
         step += 1
         average.see(step)
         if minutes is not None:
@@ -220,10 +227,18 @@ def _train(
     return Result(folder, step, step * settings.batch.tokens, last)
 
 
+def _first_weights(model: GPT, settings: Training, stream: Stream) -> None:
+    """Drawn by the seed, or a base's."""
+    model.initialise(settings.seed)
+    if settings.base and not checkpoints.found(output_folder(settings)):
+        checkpoints.begin_with(model, settings.base, stream.loader.reader.tokenizer)
+
+
 def _step(
     settings: Training,
     stream: Stream,
     model: nn.Module,
+    own: Own,
     optimizers: list[torch.optim.Optimizer],
     parameters: list[nn.Parameter],
     cast: torch.autocast,
@@ -238,7 +253,7 @@ def _step(
     for index, piece in enumerate(passes):
         with accumulating(model, index == len(passes) - 1):
             with cast:
-                losses = model(piece.inputs, piece.targets, piece.documents)
+                losses = model(own(piece.inputs, piece.documents), piece.targets, piece.documents)
             loss = losses.sum() / settings.batch.tokens
             uneven = balance_loss(model)
             wanted = loss
