@@ -285,7 +285,11 @@ def _compare(options: argparse.Namespace) -> int:
         from curate.pipeline.recipes import run_recipes
 
         names = [name.strip() for name in options.recipes.split(",") if name.strip()]
-        made = run_recipes(names, options.runs, Path(options.out), options.sample)
+
+        def begins(name: str) -> None:
+            MESSAGES.print(f"{name}, recipe {names.index(name) + 1} of {len(names)}")
+
+        made = run_recipes(names, options.runs, Path(options.out), options.sample, begins)
         folders = [run.path for run in made]
     runs = [_run(folder, options.texts) for folder in folders]
     found = compared(runs)

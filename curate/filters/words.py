@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from importlib import import_module
 from importlib.util import find_spec
 from typing import NamedTuple
 
@@ -108,6 +109,8 @@ def splitter(language: str) -> Splitter:
         raise ConfigError(f"datatrove splits no words of {language!r}; languages are written iso3_Script, as deu_Latn")
     try:
         tokenizer = load_word_tokenizer(language)
+        if "jieba" in modules(language):
+            import_module("jieba").setLogLevel(logging.WARNING)  # importing it sets it to tell how its dictionary loads
         tokenizer.word_tokenize("a")  # what is loaded late is loaded now
     except ImportError as error:
         raise MissingExtra(

@@ -233,11 +233,17 @@ def test_one_crawl_goes_through_several_recipes(tmp_path: Path, capsys: pytest.C
     files = sorted(str(path) for path in (EXAMPLE / "web").glob("*.warc.gz"))[:1]
     arguments = ["--recipes", "c4,gopher", "--sample", "200", "--out", str(tmp_path / "out"), "--format", "json"]
     assert main(["compare", *files, *arguments]) == 0
-    answer = json.loads(capsys.readouterr().out)
+    told = capsys.readouterr()
+    answer = json.loads(told.out)
     assert [each["run"] for each in answer["runs"]] == ["c4", "gopher"]
+    assert [line for line in told.err.splitlines() if "recipe" in line] == [
+        "c4, recipe 1 of 2",
+        "gopher, recipe 2 of 2",
+    ]
     assert answer["read_by_all"] > 150 and all(each["documents"] > 100 for each in answer["runs"])
 
 
 def test_a_recipe_without_one_crawl_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["compare", "x.warc.gz", "--recipes", "pile", "--out", str(tmp_path)]) == 2
+    """Before another has run."""
+    assert main(["compare", "x.warc.gz", "--recipes", "c4,pile", "--out", str(tmp_path)]) == 2
     assert "recipe 'pile' has no source 'web' of WARC files" in capsys.readouterr().err

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import logging
 import random
 from collections import defaultdict
 from functools import cache
@@ -328,3 +329,8 @@ def test_a_pack_of_languages_is_not_evaluated_without_one() -> None:
         filters.load("fineweb2").evaluate(["x"])
     with pytest.raises(filters.PackError, match="no language 'xq'"):
         filters.load("fineweb2", language="xq")
+
+
+def test_what_a_splitter_s_library_says_of_its_dictionary_is_not_told() -> None:
+    splitter("cmn_Hani")
+    assert not logging.getLogger("jieba").isEnabledFor(logging.INFO)
