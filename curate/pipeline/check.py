@@ -25,7 +25,7 @@ from curate.errors import CurateError, missing_extra, nearest
 from curate.extract import engines
 from curate.extract.extractors import SAID
 from curate.extract.step import Extract
-from curate.filters.step import Filter, spoken_languages
+from curate.filters.step import WITHOUT, Filter, by_document, pack_of, spoken_languages
 from curate.ingest.crawl_index import check_index
 from curate.language.step import Language
 from curate.mixture.groups import NONE, NOT_IN_LEDGER
@@ -272,9 +272,22 @@ def unspoken(name: str, source: Source) -> list[str]:
             told.append(
                 f"{name}: {step}{about} is made for {listed(spoken)}, and the source keeps "
                 + (", ".join(others) if kept is not None else "every language")
-                + "; `filter: fineweb2` judges each document by its own language"
+                + _what_to_do(setting, others if kept is not None else None)
             )
     return told
+
+
+def _what_to_do(setting: Filter, others: Sequence[str] | None) -> str:
+    """What becomes of documents in languages that a filter is not made for (None: any), and what would have them judged."""
+    pack = pack_of(setting)
+    if not by_document(pack):
+        return "; `filter: fineweb2` judges each document by its own language"
+    assert pack.languages is not None
+    told = f"; documents in others fail `{WITHOUT}`"
+    if others is None:
+        return f"{told}, but for those that `languages` names"
+    known = [code for code in others if pack.languages.meant_by(code)]
+    return told + (f"; `languages` has to name {', '.join(known)} for thresholds of theirs" if known else "")
 
 
 def listed(codes: Sequence[str]) -> str:

@@ -35,8 +35,8 @@ _MARKS_A_TAG = 4
 """A start can begin a mark and end one by what it implies, TeX in an attribute has two, and a link ends where another
 begins."""
 _SPARE = 64
-"""Bytes of text beyond what the page's own can become: the last reference's, line feeds at ends of blocks, and the 32 that are
-read at once where words are counted."""
+"""Bytes of text beyond what the page's own can become: the last reference's, line feeds at ends of blocks, and the 32 that
+are read at once where words are counted."""
 
 
 def parse_page(source: bytes, most_bytes: int = MOST_BYTES, most_blocks: int = MOST_BLOCKS, wanted: int = 0) -> Page:
