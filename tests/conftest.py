@@ -37,6 +37,9 @@ SLOW_TESTS = (
 )
 """Tests of other modules that take more than two seconds."""
 
+LONGEST_NAME = 40
+"""Bytes that may stand in a test's name."""
+
 WANTED_IN_CI = ("real test data", "no cases", "chromium", "selenium", "no package index")
 """Words in the reason of a skip that CI may not have: it provides data, a browser and a package index."""
 
@@ -55,6 +58,11 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
     place = collection_path.relative_to(ROOT / "tests").as_posix()
     wanted = "not slow" not in config.option.markexpr
     return None if wanted or not collection_path.is_file() or not place.startswith(SLOW) else True
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are called by their argument: some hold the second that they were made in, and a test has one name everywhere."""
+    return argname if isinstance(val, bytes) and len(val) > LONGEST_NAME else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

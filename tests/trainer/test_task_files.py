@@ -46,7 +46,7 @@ def zipped(files: dict[str, bytes]) -> bytes:
 
 FORMS = {
     "lines.jsonl": LINES,
-    "lines.jsonl.gz": gzip.compress(LINES),
+    "lines.jsonl.gz": gzip.compress(LINES, mtime=0),
     "rows.parquet": parquet(ROWS),
     "all.zip": zipped(
         {"data/b.jsonl": LINES[LINES.index(b"\n") + 1 :], "data/a.jsonl": LINES[: LINES.index(b"\n") + 1]}
@@ -124,7 +124,7 @@ def git_name(data: bytes) -> str:
         (LINES + b'{"goal": "unsolved", "sol1": "a", "sol2": "b", "label": ""}\n', {}, "row 6: no row of piqa"),
         (LINES + b"half a ro", {}, "line 6: no JSON"),
         (LINES + b"[1, 2]", {}, r"line 6: \[1, 2\] is no object in JSON"),
-        (gzip.compress(LINES)[:-9], {}, "is no whole gzip file"),
+        (gzip.compress(LINES, mtime=0)[:-9], {}, "is no whole gzip file"),
         (FORMS["rows.parquet"][:-9], {}, "is no whole Parquet file"),
         (FORMS["all.zip"][:-30], {"members": "data/*"}, "is no whole zip archive"),
         (FORMS["all.zip"], {"members": "other/*"}, "no file in it matches members 'other/"),
@@ -211,7 +211,7 @@ def test_a_manifest_of_one_s_own_names_its_mistakes_by_line(tmp_path: Path, caps
 def test_the_list_says_where_each_file_lies_and_whether_it_is_here(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (tmp_path / "piqa.jsonl.gz").write_bytes(gzip.compress(LINES))
+    (tmp_path / "piqa.jsonl.gz").write_bytes(gzip.compress(LINES, mtime=0))
     assert main(["tasks", "list", "--folder", str(tmp_path), "--format", "json"]) == 0
     told = {row["task"]: row for row in json.loads(capsys.readouterr().out)}
     assert told["piqa"]["there"]
