@@ -61,7 +61,7 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
-    """Bytes are called by their argument: some hold the second that they were made in, and a test has one name everywhere."""
+    """Long bytes are called by their argument: some hold the second that they were made in."""
     return argname if isinstance(val, bytes) and len(val) > LONGEST_NAME else None
 
 
