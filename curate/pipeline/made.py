@@ -204,7 +204,7 @@ def funnel_html(stats: RunNumbers) -> str:
             )
         head = f"<caption>{escape(name)}: {source['kept']:,} kept of {source['records']:,} records</caption>"
         parts.append(
-            f"<table>{head}<tr><th>step</th><th></th><th>kept</th><th>dropped</th></tr>{''.join(rows)}</table>"
+            f"<table>{head}<tr><th>step</th><td></td><th>kept</th><th>dropped</th></tr>{''.join(rows)}</table>"
         )
     return "".join(parts)
 

@@ -64,11 +64,12 @@ def svg(width: float, height: float, /, *children: str | None, **attributes: Att
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]], **attributes: Attribute) -> Html:
-    """A table; a column whose cells begin with digits holds numbers, one of pictures is marked as such."""
+    """A table; a column whose cells begin with digits holds numbers, one of pictures is marked as such. A head without words
+    is no head to who hears it."""
     listed = list(rows)
     kinds = [_kind([row[i] for row in listed]) if i else None for i in range(len(heads))]
     head = [
-        tag("th", each.replace("documents", _DOCUMENTS), scope="col", class_=kind)
+        tag("th", each.replace("documents", _DOCUMENTS), scope="col", class_=kind) if each else tag("td", class_=kind)
         for each, kind in zip(heads, kinds, strict=True)
     ]
     body = [

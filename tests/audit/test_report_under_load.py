@@ -129,6 +129,26 @@ def test_names_roles_order_and_contrast_hold_for_whoever_cannot_see_or_point(
 
 
 @pytest.mark.browser
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_axe_finds_nothing(browser: Any, theme: str) -> None:
+    """Every rule of axe-core, best practices included, on everything unfolded and a row open."""
+    axe = Path(pytest.importorskip("axe_core_python").__file__).with_name("axe.min.js").read_text("utf-8")
+    media = {"features": [{"name": "prefers-color-scheme", "value": theme}]}
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+    ready(browser, audited_page().as_uri())
+    browser.execute_cdp_cmd("Runtime.evaluate", {"expression": axe})
+    browser.set_script_timeout(120)
+    found = browser.execute_async_script(
+        "for (const each of document.querySelectorAll('details')) each.open = true;"
+        "const row = document.querySelector('#reader-rows .open'); if (row) row.click();"
+        "const done = arguments[arguments.length - 1];"
+        "axe.run(document, {resultTypes: ['violations']}).then((told) => done(told.violations.map((each) =>"
+        "[each.id, each.help, ...each.nodes.slice(0, 3).map((node) => node.html.slice(0, 200))])));"
+    )
+    assert found == []
+
+
+@pytest.mark.browser
 def test_focus_goes_down_the_page_in_its_order(browser: Any) -> None:
     """Tab after Tab, what is focused comes later in the page, and is seen."""
     from selenium.webdriver import ActionChains

@@ -24,7 +24,7 @@ from curate.config.reading import read_pipeline
 from curate.dedup.index import read_entries
 from curate.errors import CurateError
 from curate.shards.reader import MANIFEST, ShardReader
-from curate.tokens import tokenizer
+from curate.tokens import sources, tokenizer
 from tests.support.running import ROOT
 from tests.support.synthetic_shards import documents, write_shards
 
@@ -175,7 +175,7 @@ def _read_record(data: bytes, folder: Path) -> None:
 def _read_tokenizer(name: str) -> Callable[[bytes, Path], None]:
     def read(data: bytes, folder: Path) -> None:
         (folder / name).write_bytes(data)
-        tokenizer._found.cache_clear()
+        sources.find.cache_clear()
         tokenizer.load.cache_clear()
         loaded = tokenizer.load(str(folder / name), 0)
         for ids in loaded.encode(_TEXTS).to_pylist():

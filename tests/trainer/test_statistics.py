@@ -186,6 +186,7 @@ def test_the_report_holds_the_verdict_in_every_form() -> None:
     for text in (markdown, page):
         for words in (found.pairs[0].sentence, "quiz", "25.0%", "a note", "no difference shown"):
             assert words in text
+    assert "<main>" in page and "<th></th>" not in page and 'scope="col"' in page
     assert page.count("<polyline") == 3, "two curves, and the difference of one from the other"
     for words in (
         "Ranking on these texts",

@@ -105,7 +105,7 @@ def _finds(found: Found, pipeline: Pipeline) -> Html | None:
     )
     return tag(
         "article",
-        tag("h4", "Near-copies", tag("small", f"{cut.bands} bands of {cut.rows} rows find {told}; {checked}")),
+        tag("h3", "Near-copies", tag("small", f"{cut.bands} bands of {cut.rows} rows find {told}; {checked}")),
         tag("div", picture, tag("svg", *marks, class_="words", aria_hidden="true"), class_="plot"),
         _dial(least, data) if least is not None and data else None,
         class_="card copies",

@@ -117,7 +117,9 @@ def funnel_picture(stats: RunNumbers, before: RunNumbers | None = None, before_n
         "table",
         tag(
             "thead",
-            tag("tr", tag("th", "", scope="col"), tag("th", "documents", scope="col"), tag("th", unit, scope="col")),
+            tag(
+                "tr", tag("th", "step", scope="col"), tag("th", "documents", scope="col"), tag("th", unit, scope="col")
+            ),
         ),
         tag("tbody", *rows),
         class_="funnel",

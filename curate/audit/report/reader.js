@@ -114,7 +114,7 @@
     element.dataset.copy = text;
     element.tabIndex = 0;
     element.setAttribute("role", "button");
-    element.setAttribute("aria-label", `copy ${text}`);
+    element.setAttribute("aria-label", `copy ${shown || text}`);
     return element;
   };
   const passage = (title, text) => {
@@ -122,7 +122,7 @@
     const quote = make("blockquote", text || "(nothing is left)");
     quote.dir = "auto";
     quote.tabIndex = 0;
-    box.append(make("h4", title), quote);
+    box.append(make("h3", title), quote);
     return box;
   };
   const detail = (row) => {
@@ -136,7 +136,7 @@
     if (word("copy", row)) why.append(make("li", `found among copies: ${word("copy", row)}`));
     for (const name of carried) why.append(make("li", `${name}: ${value(name, row)}`));
     const head = make("div");
-    head.append(make("h4", `Why: ${word("fate", row)}`), why);
+    head.append(make("h3", `Why: ${word("fate", row)}`), why);
     const texts = rows.text[row];
     const pair = make("div", undefined, "versions");
     if (!texts.length) pair.append(make("p", "The text is not shown.", "quiet"));

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from curate.text.html import Html, join, tag
+from curate.text.html import Html, tag
 from curate.text.page import document
 from curate.trainer.compare.comparison import Pair, Verdict
 from curate.trainer.compare.comparison_charts import COLOURS, DEPTHS, curves_plot, differences_plot, heat_map, interval
@@ -75,7 +75,7 @@ def to_html(verdict: Verdict) -> str:
         parts += [tag("h2", "Tasks' items found in the mixes"), _table(["task", *columns], rows)]
     notes = [tag("li", note.replace("`", "")) for note in (*reading(verdict), *verdict.notes)]
     parts += [tag("h2", "How to read this"), tag("ul", *notes)]
-    return document(verdict.name, join(parts), _STYLE + DEPTHS)
+    return document(verdict.name, tag("main", *parts), _STYLE + DEPTHS)
 
 
 def _apart(verdict: Verdict) -> list[Html]:
@@ -128,8 +128,8 @@ def _domains(verdict: Verdict) -> list[Html]:
 
 
 def _table(heads: Sequence[str], rows: Sequence[Html]) -> Html:
-    top = tag("thead", tag("tr", *(tag("th", each) for each in heads)))
-    return tag("div", tag("table", top, tag("tbody", *rows)), class_="scroll")
+    top = tag("thead", tag("tr", *(tag("th", each, scope="col") if each else tag("td") for each in heads)))
+    return tag("div", tag("table", top, tag("tbody", *rows)), class_="scroll", tabindex="0")
 
 
 def _comparisons(pair: Pair, verdict: Verdict) -> Html:
