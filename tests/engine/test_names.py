@@ -108,8 +108,8 @@ def test_a_new_column_of_the_ledger_renames_only_the_ledger(source: Path) -> Non
             '("quality_draw", pa.float32())',
             '("quality_draw", pa.float64())',
             {
-                *("quality.tasks.bucket", "quality.tasks.sample", "quality.tasks.score", "quality.tasks.train"),
-                "quality.topics.tasks",
+                *("quality.tasks.bucket", "quality.tasks.merge", "quality.tasks.sample", "quality.tasks.score"),
+                *("quality.tasks.train", "quality.topics.tasks"),
             },
         ),
         ("records/counts.py", "    kept: int\n    dropped", "    kept: float\n    dropped", set()),
