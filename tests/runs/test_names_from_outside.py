@@ -167,15 +167,16 @@ def test_a_file_in_the_way_is_not_written_over(tmp_path: Path) -> None:
 def test_output_to_an_address_is_refused_with_a_sentence(
     place: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exports, whatever is written as one file, and runs but in buckets; an address is another type than a path."""
+    """Whatever is written as one file, and runs and exports but in buckets; an address is another type than a path."""
     monkeypatch.chdir(tmp_path)
     made = copy_of_small_run(tmp_path)
     assert not isinstance(locate(place), Path) and locate(place) == Address(place)
     before = sorted(path.name for path in tmp_path.iterdir())
-    for write in (lambda: export(made, "parquet", place), lambda: write_atomically(place, b"x")):
-        with pytest.raises(OutputError, match="address"):
-            write()
+    with pytest.raises(OutputError, match="address"):
+        write_atomically(place, b"x")
     if not place.startswith(("s3://", "gs://")):
+        with pytest.raises(OutputError, match="address"):
+            export(made, "parquet", place)
         with pytest.raises(OutputError, match=f"a run directory cannot lie at {place}"):
             run(small_pipeline_file(), out=place, engine="serial")
     assert sorted(path.name for path in tmp_path.iterdir()) == before
