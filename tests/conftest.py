@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -19,8 +20,10 @@ SLOW = ("runs/", "trainer/", "audit/", "mixture/", "project/test_readme", "proje
         "ingest/test_faulty_storage", "engine/test_names", "cli/test_boundary", "tokens/test_at_hand", "cli/test_check",
         "cli/test_formats", "cli/test_terminal", "pii/test_pii", "quality/test_labels", "quality/test_folds",
         "quality/test_buckets", "shards/test_mixed_loader", "shards/test_bucket_exports", "decontaminate/test_overlap",
-        "decontaminate/test_decontaminate")  # fmt: skip
-"""Modules of tests that take more than ten seconds: whole pipelines, trainings, many hundred damaged files or processes.
+        "decontaminate/test_decontaminate", "tokens/test_tokens", "tokens/test_training", "tokens/test_sources",
+        "quality/test_topics", "quality/test_quality", "code/test_fingerprint", "ingest/test_index_pruning",
+        "project/test_reference_pages", "project/test_public")  # fmt: skip
+"""Modules of tests that take more than six seconds: whole pipelines, trainings, many hundred damaged files or processes.
 `make check` does not even read them."""
 
 SLOW_TESTS = (
@@ -34,11 +37,19 @@ SLOW_TESTS = (
     "test_runs_hold_and_export_what_they_should",
     "test_awkward_text_has_defined_values[fineweb2]",
     "test_structs_are_read_back_as_written",
+    "test_the_command_names_a_missing_file_and_the_bundled_recipes",
+    "test_until_names_the_steps_it_knows",
+    "test_a_reader_finds_in_few_files_the_rows_that_it_would_find_in_all_of_them",
+    "test_what_detectors_find_in_whole_documents_is_what_is_found",
+    "test_no_corruption_loses_an_untouched_record_or_an_unaccounted_byte",
 )
 """Tests of other modules that take more than two seconds."""
 
 LONGEST_NAME = 40
 """Bytes that may stand in a test's name."""
+
+settings.register_profile("curate", parent=settings.get_profile("default"), deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "curate")  # no test fails by the clock
 
 WANTED_IN_CI = ("real test data", "no cases", "chromium", "selenium", "no package index")
 """Words in the reason of a skip that CI may not have: it provides data, a browser and a package index."""
