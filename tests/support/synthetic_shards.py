@@ -31,9 +31,11 @@ def write_shards(
     split: str = "train",
     name: str = "synthetic",
     phases: Sequence[tuple[int, int | None]] = (),
+    source: str = "made",
+    surroundings: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> Path:
     """A folder of shards as a run leaves it, the documents of each shard in order; `phases`: how many shards each has, and
-    its sequences' length."""
+    its sequences' length; `surroundings`: the ids that stand before and after each document's own, as its manifest says."""
     folder.mkdir(parents=True, exist_ok=True)
     entries = []
     for number, rows in enumerate(shards):
@@ -42,7 +44,7 @@ def write_shards(
         tokens = pa.array([row.tolist() for row in rows], pa.list_(pa.uint16()))
         schema = shard(pa.uint16())
         with pa.ipc.new_stream(str(path), schema) as writer:
-            columns = [pa.array(ids, pa.binary(16)), pa.array(["made"] * len(rows)), tokens]
+            columns = [pa.array(ids, pa.binary(16)), pa.array([source] * len(rows)), tokens]
             writer.write_batch(pa.record_batch(columns, schema=schema))
         size = {"rows": len(rows), "tokens": sum(map(len, rows)), "bytes": path.stat().st_size}
         entries.append({"file": path.name, "split": split, **size, "sha256": digest_file(path)})
@@ -50,7 +52,9 @@ def write_shards(
     manifest = {
         "format": "curate-shards/1",
         "name": name,
-        "tokenizer": tokenizer | {"end_of_text": END_OF_TEXT},
+        "tokenizer": tokenizer
+        | {"end_of_text": END_OF_TEXT}
+        | {name: list(ids) for name, ids in zip(("prefix", "suffix"), surroundings, strict=True) if ids},
         "documents": sum(entry["rows"] for entry in entries),
         "tokens": sum(entry["tokens"] for entry in entries),
         "shards": entries,

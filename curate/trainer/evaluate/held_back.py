@@ -13,6 +13,7 @@ import numpy as np
 
 from curate.errors import ConfigError
 from curate.shards import ShardError, ShardReader
+from curate.storage import is_safe_name
 from curate.text.chance import draw
 from curate.tokens import load_recorded
 from curate.trainer.evaluate.own_tasks import write_rows
@@ -57,12 +58,13 @@ def _drawn(run: str, most: int) -> dict[str, dict[bytes, tuple[int, str]]]:
         ids, sources = view.batch.column("id"), view.batch.column("source").to_numpy(zero_copy_only=False)
         draws = draw(ids, 0, "held-back")
         for source in sorted(set(sources.tolist())):
+            if not is_safe_name(source):  # shards come from anywhere, and a file is named by it
+                raise ConfigError(f"evaluation.texts: {run} names a source {source!r}, which can name no file")
             rows = np.flatnonzero(sources == source)
             rows = rows[np.argsort(draws[rows], kind="stable")[:most]]
             mine = kept.setdefault(source, [])
             for row in rows.tolist():
-                tokens = view.tokens[view.offsets[row] : view.offsets[row + 1]]
-                text = tokenizer.decode(tokens[tokens != tokenizer.end_of_text].tolist())
+                text = tokenizer.text(view.tokens[view.offsets[row] : view.offsets[row + 1]], reader.tokenizer)
                 mine.append((int(draws[row]), ids[row].as_py(), text))
             kept[source] = heapq.nsmallest(most, mine)
     return {source: {name: (drawn, text) for drawn, name, text in mine} for source, mine in kept.items()}
