@@ -40,9 +40,7 @@ def packed(
     """What the script unpacks: the rows of the sample, their texts, and where they lie on the map. `dials`: how many
     thresholds share the page's room; `more`: what else the page's scripts unpack."""
     sample = within_parts(sample) if run.texts != "none" else sample
-    texts = sample_texts(run, sample) if "part" in sample.column_names else [Texts(None, None)] * sample.num_rows
-    gone = [RULE in (failed or ()) for failed in sample.column("failed").to_pylist()] if sample.num_rows else []
-    texts = [Texts(None, None) if removed else each for each, removed in zip(texts, gone, strict=True)]
+    texts = texts_to_show(run, sample)
     found = crawl_map([each.before or "" for each in texts]) if mapped and run.texts != "none" else None
     rows = _rows(sample, texts, max(_LEAST_ROOM, _ROOM - _A_DIAL * dials)) | dict(more or {})
     rows["meta"] = {clean(name): _coded(values) for name, values in sample_metadata(run, sample).items()}
@@ -60,15 +58,27 @@ def packed(
     }
 
 
+def texts_to_show(run: OpenedRun, sample: pa.Table) -> list[Texts]:
+    """The texts of the sample's documents, those of removed documents left out."""
+    if "part" not in sample.column_names or not sample.num_rows:
+        return [Texts(None, None)] * sample.num_rows
+    gone = [RULE in (failed or ()) for failed in sample.column("failed").to_pylist()]
+    found = zip(sample_texts(run, sample), gone, strict=True)
+    return [Texts(None, None) if removed else each for each, removed in found]
+
+
+def fates_of(sample: pa.Table) -> list[str]:
+    """What became of each document of the sample: `kept`, or the step that dropped it."""
+    decided = zip(sample.column("kept").to_pylist(), sample.column("dropped_at").to_pylist(), strict=True)
+    return ["kept" if kept else step or "no output" for kept, step in decided]
+
+
 def _rows(sample: pa.Table, texts: Sequence[Texts], room: int) -> dict[str, Any]:
     """The columns of the table, words as numbers of a list."""
     if "id" not in sample.column_names:
         return {"id": []}
     columns = sample.to_pydict()
-    fates = [
-        "kept" if kept else step or "no output"
-        for kept, step in zip(columns["kept"], columns["dropped_at"], strict=True)
-    ]
+    fates = fates_of(sample)
     rules = sorted({rule for failed in columns["failed"] for rule in failed or ()})
     number = {rule: place for place, rule in enumerate(rules)}
     known = [name for name in sample.column_names if name.startswith(VALUE)]

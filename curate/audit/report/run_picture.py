@@ -11,10 +11,10 @@ from collections import Counter
 
 from curate.audit.crawl_map import SIZE, Map, crawl_map
 from curate.audit.finished_run import OpenedRun
-from curate.audit.removals import RULE
 from curate.audit.report.head import Level, funnel, sentence
 from curate.audit.report.page import sample_of_run
-from curate.audit.sample_texts import sample_texts, within_parts
+from curate.audit.report.reader import fates_of, texts_to_show
+from curate.audit.sample_texts import within_parts
 from curate.audit.sampled import candidates_of
 from curate.records.statistics import outputs
 from curate.text.html import Html, clean, count, shortened, tag
@@ -79,15 +79,10 @@ def _mapped(run: OpenedRun) -> list[Html]:
     sample = within_parts(candidates_of(sample_of_run(run), outputs(run.stats["sources"])))
     found: Map | None = None
     if run.texts != "none" and "part" in sample.column_names:
-        gone = [RULE in (failed or ()) for failed in sample.column("failed").to_pylist()]
-        texts = sample_texts(run, sample)
-        found = crawl_map(["" if removed else each.before or "" for each, removed in zip(texts, gone, strict=True)])
+        found = crawl_map([each.before or "" for each in texts_to_show(run, sample)])
     if found is None:
         return [frame, tag("text", "no map was drawn", x=left + 24, y=_TOP + 40, class_="quiet")]
-    fates = [
-        "kept" if kept else step or "no output"
-        for kept, step in zip(sample.column("kept").to_pylist(), sample.column("dropped_at").to_pylist(), strict=True)
-    ]
+    fates = fates_of(sample)
 
     def at(x: int, y: int) -> tuple[float, float]:
         return left + 24 + (_MAP - 48) * x / SIZE, _TOP + 24 + (_MAP - 48) * y / SIZE
