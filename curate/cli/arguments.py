@@ -68,6 +68,17 @@ def add_format(parser: argparse.ArgumentParser, *more: str, default: str = "tabl
     )
 
 
+def add_picture(parser: argparse.ArgumentParser, what: str) -> None:
+    """A picture to write, which is an SVG whatever it is called, so it may be called nothing else."""
+    parser.add_argument("--picture", type=_svg, metavar="FILE.svg", help=what)
+
+
+def _svg(text: str) -> str:
+    if not text.lower().endswith(".svg"):
+        raise argparse.ArgumentTypeError(f"{text}: the picture is an SVG; name a file that ends in .svg")
+    return text
+
+
 def add_data_format(parser: argparse.ArgumentParser, what: str = "how to show it") -> None:
     """How numbers are shown: to people, or to programs."""
     parser.add_argument("--format", choices=("table", "json", "csv"), default="table", help=f"{what} (default: table)")

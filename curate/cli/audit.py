@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from curate.cli.arguments import add_format, add_number, add_pipeline, add_run, add_set
+from curate.cli.arguments import add_format, add_number, add_picture, add_pipeline, add_run, add_set
 from curate.cli.console import MESSAGES, RESULTS
 from curate.errors import ConfigError
 from curate.storage import is_remote
@@ -25,7 +25,7 @@ def add_commands(commands: Any) -> None:
     report.add_argument("--open", action="store_true", help="show the page in a browser")
     report.add_argument("--against", metavar="RUN", help="another run, whose numbers are marked beside this one's")
     report.add_argument("--no-map", action="store_true", help="without the map of the crawl")
-    report.add_argument("--picture", metavar="FILE.svg", help="of one run: write a picture too, for a card or a link")
+    add_picture(report, "of one run: write a picture too, for a card or a link")
     add_format(report, "html", default="html")
     _texts_arguments(report)
     report.set_defaults(call=_report)
@@ -64,7 +64,7 @@ def add_commands(commands: Any) -> None:
         "--out", metavar="DIR", default="runs/compare", help="with --recipes: where runs go (default: %(default)s)"
     )
     compare.add_argument("--html", metavar="FILE", help="write a page too")
-    compare.add_argument("--picture", metavar="FILE.svg", help="write a picture too: what each keeps, and with whom")
+    add_picture(compare, "write a picture too: what each keeps, and with whom")
     _texts_arguments(compare)
     compare.set_defaults(call=_compare)
 

@@ -64,7 +64,8 @@ def _list(options: argparse.Namespace) -> int:
         rows.append((name, source.rows, source.licence or None, known, there, source.file.address))
     if options.format != "table":
         return write_data(options.format, [dict(zip(_COLUMNS, row, strict=True)) for row in rows], _COLUMNS, rows)
-    table = Table(*_COLUMNS[:5])
+    table = Table(*_COLUMNS[:5], box=None, pad_edge=False, header_style="bold")
+    table.columns[0].no_wrap = True  # a name that is cut can be asked for by nobody
     for name, count, licence, known, there, address in rows:
         shown = f"{count:,}" if count else "-"
         table.add_row(name, shown, licence or "-", known or address or "-", "yes" if there else "no")

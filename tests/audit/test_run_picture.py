@@ -8,12 +8,21 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
+
 from curate.audit.report.run_picture import run_picture
 from curate.cli.main import main
 from tests.support.planted import planted_run
 from tests.support.reports import unpacked
 
 SVG = "{http://www.w3.org/2000/svg}"
+
+
+@pytest.mark.parametrize("command", ["report", "compare"])
+def test_a_picture_is_called_what_it_is(command: str, tmp_path: Path, capsys: Any) -> None:
+    with pytest.raises(SystemExit):
+        main([command, str(tmp_path), "--picture", str(tmp_path / "run.png")])
+    assert "run.png: the picture is an SVG; name a file that ends in .svg" in capsys.readouterr().err
 
 
 def test_a_run_s_picture_has_its_yield_and_a_dot_for_each_document_of_the_sample(tmp_path: Path, capsys: Any) -> None:

@@ -178,7 +178,7 @@ def test_the_manifest_s_hash_is_that_of_the_file_that_was_published(shared_data:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["piqo"], "no task 'piqo'; the manifest has arc-easy"),
+        (["piqo"], "no task 'piqo'; did you mean 'piqa'?"),
         (["next-words"], "next-words is made from texts, and fetched from nowhere"),
         (["piqa", "copa", "--from", "x"], "--from gives the file of one task"),
         (["piqa", "--sha256", "0" * 64], "--sha256 and --shots-from go with --from"),

@@ -22,7 +22,7 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from curate.config.reading import read_settings
-from curate.errors import ConfigError
+from curate.errors import ConfigError, nearest
 from curate.settings import Model, Name
 from curate.storage import digest_file, list_files, open_binary, shown, write_atomically
 from curate.trainer.evaluate.own_tasks import OWN, write_rows
@@ -87,7 +87,7 @@ def source_of(name: str, sources: Mapping[str, TaskSource]) -> TaskSource:
         raise ConfigError(f"{name} is made from texts, and fetched from nowhere: `curate tasks make RUN`")
     if name in TASKS:
         raise ConfigError(f"the manifest has no {name}: give its address, --from ADDRESS")
-    raise ConfigError(f"no task {name!r}; the manifest has {', '.join(sources)}")
+    raise ConfigError(f"no task {name!r}{nearest(name, sources)}")
 
 
 def fetch_task(name: str, source: TaskSource, folder: str | Path, say: Callable[[str], None] = print) -> None:
